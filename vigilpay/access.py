@@ -1,0 +1,65 @@
+"""Who may call the JSON views, and the one shape of error outside the admin."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import reverse
+
+
+class ApiLoginMiddleware(LoginRequiredMiddleware):
+    """Ask for a session on every address outside the admin, and say so in JSON.
+
+    A middleware, not a decorator: the views stay callable with a bare request that has no user.
+    """
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[object, ...],
+        view_kwargs: dict[str, object],
+    ) -> HttpResponseBase | None:
+        if in_admin(request) or may_call_without_login(request):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def handle_no_permission(  # type: ignore[override]  # Django would send a program to an HTML form
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> JsonResponse:
+        return JsonResponse({"error": "Log in first: this address needs a session."}, status=401)
+
+
+class JsonErrorsMiddleware:
+    """Turn Django's HTML error pages (unknown address, wrong host, crash, ...) into JSON outside the admin."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code < 400 or in_admin(request) or response["Content-Type"] == "application/json":
+            return response
+        return as_json_error(response)
+
+
+def in_admin(request: HttpRequest) -> bool:
+    """Whether Django's admin answers this address, in its own words and with its own login."""
+    return request.path.startswith((reverse("admin:index"), settings.STATIC_URL))
+
+
+def may_call_without_login(request: HttpRequest) -> bool:
+    """Only where the settings say so, and then only from this very machine."""
+    return not settings.API_LOGIN_REQUIRED and ip_address(request.META["REMOTE_ADDR"]).is_loopback
+
+
+def as_json_error(response: HttpResponse) -> JsonResponse:
+    """The same status and headers that matter, with a body that a program can read."""
+    error = JsonResponse({"error": HTTPStatus(response.status_code).phrase}, status=response.status_code)
+    for name in ("Allow", "Retry-After"):
+        if name in response:
+            error[name] = response[name]
+    return error

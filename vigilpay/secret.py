@@ -1,0 +1,26 @@
+"""The signing key of a development checkout: made once, kept beside the private database, never in the repository."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def local_secret_key(directory: Path) -> str:
+    """Return the key stored in ``directory``, making it first if needed. Two processes may ask at once."""
+    path = directory / "secret_key"
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        _create_once(path, secrets.token_urlsafe(50))
+    return path.read_text().strip()
+
+
+def _create_once(path: Path, content: str) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(content)
+    try:
+        os.link(draft, path)  # fails if another process was first: then its key is the one that counts
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

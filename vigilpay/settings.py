@@ -1,0 +1,160 @@
+"""The one settings file. Every value that differs between machines comes from the environment: see .env.example."""
+
+from pathlib import Path
+from typing import Any
+
+from vigilpay import env, localdb
+from vigilpay.secret import local_secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LOCAL_DIR = BASE_DIR / ".local"
+
+# --- mode: one variable decides what production refuses --------------------------------------------------------------
+ENVIRONMENT = env.choice("VIGILPAY_ENV", ["development", "production"], default="development")
+PRODUCTION = ENVIRONMENT == "production"
+
+DEBUG = env.flag("VIGILPAY_DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY") if PRODUCTION else env.text("SECRET_KEY", default="") or local_secret_key(LOCAL_DIR)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=[] if PRODUCTION else ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=[])
+
+# --- who may call the JSON views: vigilpay/access.py -----------------------------------------------------------------
+API_LOGIN_REQUIRED = env.flag("VIGILPAY_API_LOGIN", default=PRODUCTION)
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=PRODUCTION)
+SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", default=3600 if PRODUCTION else 0)
+if env.flag("BEHIND_TLS_PROXY", default=False):
+    # Only a proxy that overwrites this header may be trusted with it.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "vigilpay.apps.VigilPayConfig",
+    "events.apps.EventsConfig",
+    "customers.apps.CustomersConfig",
+    "django_q",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "vigilpay.access.JsonErrorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "vigilpay.access.ApiLoginMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "vigilpay.urls"
+WSGI_APPLICATION = "vigilpay.wsgi.application"
+LOGIN_URL = "admin:login"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- database: PostgreSQL only; the private server unless DATABASE_URL names another ---------------------------------
+DATABASE_URL = env.text("DATABASE_URL", default="")
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        **(env.database_url(DATABASE_URL) if DATABASE_URL else localdb.connection_settings()),
+        "ENGINE": "django.db.backends.postgresql",
+        # A worker that reconnects for every job pays 26-36 ms for it; a connection that died is replaced unseen.
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- queue: docs/decisions/0004-listen-broker.md gives the reason of each value --------------------------------------
+WORKERS = env.integer("VIGILPAY_WORKERS", default=2)
+Q_CLUSTER = {
+    "name": "vigilpay",
+    "label": "Background jobs",
+    "orm": "default",
+    "broker_class": "events.broker.ListenBroker",
+    "workers": WORKERS,
+    "queue_limit": WORKERS,
+    "bulk": 1,
+    "timeout": 60,
+    "retry": 300,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "save_limit": -1,
+    "catch_up": False,
+    "recycle": 500,
+    "max_rss": 600_000,
+    "log_level": env.text("VIGILPAY_QUEUE_LOG_LEVEL", default="WARNING"),
+}
+# How long the broker may go without looking for stale rows itself: what bounds staleness when every knock is lost.
+LOOK_SECONDS = env.seconds("VIGILPAY_LOOK_SECONDS", default=1.0)
+# How many rows one drain batch claims, scores and writes; an editor of one of them waits for that batch at most.
+DRAIN_BATCH_ROWS = env.integer("VIGILPAY_DRAIN_BATCH_ROWS", default=500)
+# How long analyze waits for a row that somebody else's open edit has locked.
+ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
+
+# --- model -----------------------------------------------------------------------------------------------------------
+ML_ASSETS_DIR = Path(env.text("VIGILPAY_ML_ASSETS", default=str(BASE_DIR / "ml_assets")))
+# A pickle is code: outside development only the file that model.json names by its checksum is loaded.
+ACCEPT_UNRELEASED_MODEL = not PRODUCTION
+
+# --- words, time, static files ---------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = not PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# --- logging: never a customer's name, never a secret ----------------------------------------------------------------
+LOG_LEVEL = env.text("VIGILPAY_LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "vigilpay": {"level": LOG_LEVEL},
+        "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
+    },
+}

@@ -1,0 +1,11 @@
+"""Entry point of web servers: ``gunicorn vigilpay.wsgi``."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+from vigilpay import localdb
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vigilpay.settings")
+localdb.ensure_started()
+application = get_wsgi_application()
