@@ -1,0 +1,118 @@
+"""The pages of the bank's staff: customers by risk, their scores, and the models that gave them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import F, Model, QuerySet
+from django.db.models.expressions import BaseExpression, Combinable
+from django.http import HttpRequest
+
+from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord
+
+ENGINE_FIELDS = ("churn_risk_score", "state", "scored_at", "scored_by", "version", "scored_version", "stale_since")
+
+Ordering = str | BaseExpression | Combinable
+
+
+class RiskChangeList(ChangeList):
+    """Django's own descending order puts rows without a score on top; here they come last, both ways round."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        return [unscored_last(field) for field in super().get_ordering(request, queryset)]
+
+
+def unscored_last(field: Ordering) -> Ordering:
+    if field == "churn_risk_score":
+        return F("churn_risk_score").asc(nulls_last=True)
+    if field == "-churn_risk_score":
+        return F("churn_risk_score").desc(nulls_last=True)
+    return field
+
+
+@admin.register(Customer)
+class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
+    list_display = (
+        "customer_id",
+        "surname",
+        "risk",
+        "state",
+        "geography",
+        "age",
+        "balance",
+        "num_of_products",
+        "is_active_member",
+        "scored_at",
+    )
+    list_filter = ("geography", "is_active_member", "num_of_products")
+    ordering = ("-churn_risk_score",)
+    search_fields = ("customer_id",)
+    search_help_text = "A customer id, or the beginning of a surname."
+    show_full_result_count = False  # a count of all rows, at every page
+    list_per_page = 50
+    readonly_fields = ENGINE_FIELDS
+    fieldsets = (
+        (None, {"fields": ("customer_id", "surname")}),
+        (
+            "Behaviour: a change here is rescored at once",
+            {
+                "fields": (
+                    ("credit_score", "age", "tenure"),
+                    ("geography", "gender"),
+                    ("balance", "num_of_products"),
+                    ("has_cr_card", "is_active_member"),
+                )
+            },
+        ),
+        ("Churn risk: kept current by the engine", {"fields": ENGINE_FIELDS}),
+    )
+
+    @admin.display(description="Churn risk", ordering="churn_risk_score", empty_value="not scored yet")
+    def risk(self, customer: Customer) -> str | None:
+        score = customer.churn_risk_score
+        return None if score is None else f"{score:.1%}"
+
+    @admin.display(description="Score is")
+    def state(self, customer: Customer) -> str:
+        return "current" if customer.stale_since is None else "being rescored"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RiskChangeList
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
+        return ("customer_id", *ENGINE_FIELDS) if obj else ENGINE_FIELDS
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
+    ) -> tuple[QuerySet[Customer], bool]:
+        """Digits are an id, looked up by the key; Django's own search would compare every row's id as text."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if term.isdecimal():
+            return queryset.filter(pk=int(term)) if int(term) <= LARGEST_CUSTOMER_ID else queryset.none(), False
+        return queryset.filter(surname__istartswith=term), False
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
+    """Records that the engine alone writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(ScoreRecord)
+class ScoreRecordAdmin(ReadOnlyAdmin):
+    list_display = ("scored_at", "customer_id", "previous_score", "score", "version", "scored_by")
+    show_full_result_count = False
+
+
+@admin.register(ModelRelease)
+class ModelReleaseAdmin(ReadOnlyAdmin):
+    list_display = ("id", "released_at", "sha256", "note")

@@ -1,0 +1,159 @@
+"""What the bank knows of its customers, what the model said of them, and which model said it."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Cast, Now
+from django.db.models.lookups import Exact
+
+from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
+
+LARGEST_CUSTOMER_ID = 2**63 - 1  # what a bigint holds
+
+
+class ModelReleaseQuerySet(models.QuerySet["ModelRelease"]):
+    def active(self) -> "ModelRelease | None":
+        """The release whose scores count: always the newest."""
+        return self.order_by("-id").first()
+
+
+class ModelRelease(models.Model):
+    """One act of putting a model file into service.
+
+    The newest row *is* the active model: activating, and going back to a former file, are each one INSERT, so that
+    "which model is active" is a single fact that no flag can contradict.
+    """
+
+    sha256 = models.CharField(max_length=64, help_text="Checksum of the model file.")
+    released_at = models.DateTimeField(db_default=Now())
+    note = models.CharField(max_length=500, blank=True, default="")
+    metadata = models.JSONField(default=dict, blank=True, help_text="What model.json said of the file.")
+
+    objects = ModelReleaseQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"release {self.pk} ({self.sha256[:12]})"
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    def stale(self) -> "CustomerQuerySet":
+        """Customers whose stored score is not that of the active model for the fields as they are."""
+        active = ModelRelease.objects.order_by("-id").values("id")[:1]
+        return self.filter(Q(stale_since__isnull=False) | Q(scored_by__lt=models.Subquery(active)))
+
+    def riskiest_first(self) -> "CustomerQuerySet":
+        """Highest churn probability first, the unscored last; served by an index."""
+        return self.order_by(F("churn_risk_score").desc(nulls_last=True), "-customer_id")
+
+
+def _within(field: str) -> Q:
+    bounds = BOUNDS[field]
+    return Q(**{f"{field}__range": (bounds.low, bounds.high)})
+
+
+class Customer(models.Model):
+    """A customer, the nine behavioural fields that the model reads, and the score that follows them.
+
+    The columns from ``churn_risk_score`` on belong to the engine: database triggers move ``version`` and
+    ``stale_since``, the scorer alone writes the rest, and whatever else is written there is quietly kept out.
+    """
+
+    class Geography(models.TextChoices):
+        FRANCE = "France"
+        GERMANY = "Germany"
+        SPAIN = "Spain"
+
+    class Gender(models.TextChoices):
+        FEMALE = "Female"
+        MALE = "Male"
+
+    customer_id = models.BigIntegerField("customer ID", primary_key=True)
+    surname = models.CharField(max_length=100, blank=True, default="", db_default="")
+
+    credit_score = models.SmallIntegerField()
+    geography = models.CharField(max_length=10, choices=Geography)
+    gender = models.CharField(max_length=6, choices=Gender)
+    age = models.SmallIntegerField(help_text="Years.")
+    tenure = models.SmallIntegerField(help_text="Years with the bank.")
+    balance = models.DecimalField(max_digits=15, decimal_places=2)
+    num_of_products = models.SmallIntegerField("products")
+    has_cr_card = models.BooleanField("has credit card")
+    is_active_member = models.BooleanField("active member")
+
+    churn_risk_score = models.FloatField("churn risk", null=True, blank=True, editable=False)
+    version = models.BigIntegerField(db_default=1, editable=False, help_text="Moves with every behavioural change.")
+    stale_since = models.DateTimeField(
+        null=True, db_default=Now(), editable=False, help_text="When the oldest change that is not yet scored was made."
+    )
+    scored_version = models.BigIntegerField(null=True, editable=False, help_text="The version that was scored.")
+    scored_by = models.ForeignKey(
+        ModelRelease,
+        null=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        # Checking the key would lock one and the same release row for every score written.
+        db_constraint=False,
+    )
+    scored_at = models.DateTimeField(null=True, editable=False)
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc(), name="customer_risk"),
+            models.Index(fields=["stale_since"], name="customer_stale", condition=Q(stale_since__isnull=False)),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(customer_id__gte=1), name="customer_id_is_positive"),
+            models.CheckConstraint(condition=Q(geography__in=GEOGRAPHIES), name="customer_geography_is_known"),
+            models.CheckConstraint(condition=Q(gender__in=GENDERS), name="customer_gender_is_known"),
+            # PostgreSQL sorts NaN above every number: bounds refuse it too, but would not say what is wrong.
+            models.CheckConstraint(
+                condition=~Q(Exact(Cast("balance", models.TextField()), models.Value("NaN"))),
+                name="customer_balance_is_a_number",
+            ),
+            *(
+                models.CheckConstraint(condition=_within(field), name=f"customer_{field}_is_possible")
+                for field in ("credit_score", "age", "tenure", "balance", "num_of_products")
+            ),
+            models.CheckConstraint(
+                condition=Q(churn_risk_score__isnull=True) | Q(churn_risk_score__range=(0.0, 1.0)),
+                name="customer_score_is_a_probability",
+            ),
+            models.CheckConstraint(
+                condition=Q(stale_since__isnull=False)
+                | Q(churn_risk_score__isnull=False, scored_version__isnull=False, scored_version=F("version")),
+                name="customer_current_means_scored",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"customer {self.customer_id}"
+
+    def is_current(self) -> bool:
+        """Whether the stored score is the active model's answer to the fields of this row."""
+        active = ModelRelease.objects.active()
+        return self.stale_since is None and active is not None and self.scored_by_id == active.id
+
+
+class ScoreRecord(models.Model):
+    """One stored score, kept for good: appended by the scorer together with the score itself."""
+
+    # Not a foreign key: the record outlives the customer, and a key would be checked once for every score written.
+    customer_id = models.BigIntegerField()
+    score = models.FloatField()
+    previous_score = models.FloatField(null=True)
+    version = models.BigIntegerField(help_text="The version of the customer that was scored.")
+    scored_by = models.ForeignKey(ModelRelease, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    stale_since = models.DateTimeField(null=True, help_text="When the change that this score answers was made.")
+    scored_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["customer_id", "-id"], name="score_record_customer")]
+
+    def __str__(self) -> str:
+        return f"score of customer {self.customer_id} at {self.scored_at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,81 @@
+"""Which model is active: joins the file that this process has loaded to the one fact in the database."""
+
+import logging
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from customers.ml_service import Forest, ModelError, current_forest
+from customers.models import ModelRelease
+
+log = logging.getLogger("vigilpay.model")
+
+# Any constant number: registering a file is rare, and two processes that notice it at once must take turns.
+REGISTER_LOCK = 0x56494749
+
+
+class ModelNotActiveError(ModelError):
+    """This machine holds a model file that was in service once, but is not the active one now."""
+
+
+def active_model() -> tuple[Forest, ModelRelease]:
+    """The forest of this process and its release, which is the active one.
+
+    Raises ``ModelError`` when there is no usable model file here, or when it is not the active one.
+    """
+    forest = current_forest()
+    release = ModelRelease.objects.active()
+    if release is None or release.sha256 != forest.sha256:
+        release = activate_noticed(forest)
+    return forest, release
+
+
+@transaction.atomic
+def activate_noticed(forest: Forest) -> ModelRelease:
+    """Make the file that was found in place of the active one the active model, where the rules let it."""
+    take_turns()
+    active = ModelRelease.objects.active()
+    if active is not None and active.sha256 == forest.sha256:
+        return active  # somebody else was first
+    refuse_former_release(forest, active)
+    return activate(forest, note="noticed in ml_assets" if active else "first model of this database")
+
+
+@transaction.atomic
+def put_into_service(note: str) -> ModelRelease:
+    """Make the file in ml_assets/ the active model because somebody said so, even if it served before."""
+    forest = current_forest()
+    take_turns()
+    active = ModelRelease.objects.active()
+    if active is not None and active.sha256 == forest.sha256:
+        return active
+    return activate(forest, note=note)
+
+
+def take_turns() -> None:
+    """Hold other processes that activate a model until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REGISTER_LOCK])
+
+
+def refuse_former_release(forest: Forest, active: ModelRelease | None) -> None:
+    """Outside development a file that served before is an old copy on this machine, not somebody's wish to go back."""
+    if settings.ACCEPT_UNRELEASED_MODEL or not ModelRelease.objects.filter(sha256=forest.sha256).exists():
+        return
+    raise ModelNotActiveError(
+        f"The model file on this machine ({forest.sha256[:12]}) was in service before, but the active model is "
+        f"{active}. Put the active file in place, or go back to this one with: manage.py release_model PATH"
+    )
+
+
+def activate(forest: Forest, *, note: str) -> ModelRelease:
+    """Append the release that is active from the moment this commits; every stored score is stale then."""
+    release = ModelRelease.objects.create(sha256=forest.sha256, note=note, metadata=summary(forest))
+    log.warning("Active model is now %s: %s. All customers will be rescored.", release, note)
+    return release
+
+
+def summary(forest: Forest) -> dict[str, object]:
+    """What is worth keeping of model.json: where the file came from and how good it is."""
+    kept = ("trained_at", "sklearn_version", "metrics", "encodings")
+    return {"n_trees": forest.n_trees, **{key: forest.metadata[key] for key in kept if key in forest.metadata}}

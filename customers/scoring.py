@@ -1,0 +1,129 @@
+"""The sole writer of scores: claim stale customers, predict, write where nothing has changed meanwhile."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from customers.claims import Claim, CustomerBusyError, claim_one, claim_stale
+from customers.ml_service import Forest, InputError
+from customers.models import ModelRelease
+from customers.releases import active_model
+
+# A model release that lands between claim and write is rare; several in a row are somebody at work on the releases.
+ANALYZE_ATTEMPTS = 3
+
+# Nothing is written where the row has moved on, or where another model has become active since the claim.
+WRITE = """
+WITH stored AS (
+    UPDATE customers_customer AS customer
+    SET churn_risk_score = scored.score, scored_version = scored.version, scored_by_id = %(release)s,
+        scored_at = clock_timestamp(), stale_since = NULL
+    FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(since)s::timestamptz[], %(previous)s::float8[],
+                %(scores)s::float8[]) AS scored (customer_id, version, since, previous, score)
+    WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
+      AND NOT EXISTS (SELECT FROM customers_modelrelease WHERE id > %(release)s)
+    RETURNING customer.customer_id, scored.score, scored.previous, scored.version, scored.since, customer.scored_at
+)
+INSERT INTO customers_scorerecord
+    (customer_id, score, previous_score, version, stale_since, scored_at, scored_by_id)
+SELECT customer_id, score, previous, version, since, scored_at, %(release)s FROM stored
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one pass did: rows claimed, and rows whose score was stored."""
+
+    claimed: int
+    stored: int
+
+
+def rescore_batch(limit: int | None = None) -> Batch:
+    """Score up to ``limit`` stale customers, longest stale first, and commit.
+
+    Rows that somebody is editing at this moment are passed over: they will be stale again, or still. Raises
+    ``ModelError`` when there is no usable model; nothing is written then and the rows stay stale.
+    """
+    forest, release = active_model()
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A score lost in a crash leaves the row stale, as it was: no need to wait for the disk while holding rows.
+        cursor.execute("SET LOCAL synchronous_commit TO off")
+        claim = claim_stale(cursor, release, limit or settings.DRAIN_BATCH_ROWS)
+        if not len(claim):
+            return Batch(claimed=0, stored=0)
+        scorable, scores = predict(forest, claim)
+        return Batch(claimed=len(claim), stored=store(cursor, scorable, scores, release))
+
+
+def analyze(customer_id: int) -> float:
+    """Score one customer now, store the score, and return it: a probability in [0, 1].
+
+    Raises ``Customer.DoesNotExist``; ``CustomerBusyError`` when the row stays locked, or models keep changing;
+    ``ModelError`` when there is no usable model; ``InputError`` when the model has no answer to these values.
+    """
+    for _ in range(ANALYZE_ATTEMPTS):
+        score = analyze_once(customer_id)
+        if score is not None:
+            return score
+    raise CustomerBusyError("The active model changed again and again while this customer was being scored.")
+
+
+def analyze_once(customer_id: int) -> float | None:
+    """As ``analyze``; None when another model became active meanwhile, so that nothing was written."""
+    forest, release = active_model()
+    with transaction.atomic(), connection.cursor() as cursor:
+        claim = claim_one(cursor, customer_id)
+        scores = score_all(forest, claim)
+        return scores[0] if store(cursor, claim, scores, release) else None
+
+
+def predict(forest: Forest, claim: Claim) -> tuple[Claim, list[float]]:
+    """Scores of the claimed rows. A row that the model can't score is left out, so that it holds up no other."""
+    try:
+        return claim, score_all(forest, claim)
+    except InputError:
+        scorable = claim.only([i for i in range(len(claim)) if can_score(forest, claim.features[i])])
+        return scorable, score_all(forest, scorable)
+
+
+def score_all(forest: Forest, claim: Claim) -> list[float]:
+    return forest.predict_tuples(claim.features).tolist() if len(claim) else []
+
+
+def can_score(forest: Forest, features: tuple[Any, ...]) -> bool:
+    """Whether the model has an answer to this one row."""
+    try:
+        forest.predict_tuples([features])
+    except InputError:
+        return False
+    return True
+
+
+def store(cursor: CursorWrapper, claim: Claim, scores: Sequence[float], release: ModelRelease) -> int:
+    """Write scores and history where nothing has changed since the claim; return how many were written."""
+    values: dict[str, Any] = {
+        "ids": claim.ids,
+        "versions": claim.versions,
+        "since": claim.since,
+        "previous": claim.previous,
+        "scores": list(scores),
+        "release": release.pk,
+    }
+    with scorer_rights(cursor):
+        cursor.execute(WRITE, values)
+        stored: int = cursor.rowcount
+    return stored
+
+
+@contextmanager
+def scorer_rights(cursor: CursorWrapper) -> Iterator[None]:
+    """Let this transaction write the score columns, which the guard trigger keeps from everybody else."""
+    cursor.execute("SELECT set_config('vigilpay.scorer', 'on', true)")
+    yield
+    # An exception rolls the setting back with the transaction; a surrounding transaction must not keep it either.
+    cursor.execute("SELECT set_config('vigilpay.scorer', 'off', true)")
