@@ -1,0 +1,15 @@
+"""Connects what the rooms below must not know of: saves of a customer, and the schedules of the worker."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate, post_save
+
+
+class EventsConfig(AppConfig):
+    name = "events"
+
+    def ready(self) -> None:
+        from customers.models import Customer
+        from events import checks, schedules, signals  # noqa: F401  checks registers itself
+
+        post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
+        post_migrate.connect(schedules.ensure_schedules, sender=self, dispatch_uid="events.ensure_schedules")

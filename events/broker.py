@@ -1,0 +1,83 @@
+"""django-q2 on PostgreSQL without polling: the broker sleeps in LISTEN until there is a job, or a knock.
+
+Prior art: the wait-then-claim loop is that of procrastinate and of river; the claim is PostgreSQL's own queue idiom
+(``FOR UPDATE SKIP LOCKED``, documentation of SELECT, "The Locking Clause").
+"""
+
+import logging
+from time import monotonic, sleep
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import DatabaseError, connections, transaction
+from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+
+from customers import claims
+from events import dispatch
+from events.channels import JOBS_CHANNEL, STALE_CHANNEL
+from events.listener import Jobs, Listener
+from events.model_file import ModelFileWatch
+
+log = logging.getLogger("vigilpay.events")
+
+# django-q2 looks at its stop event only between two calls of dequeue.
+DEQUEUE_SECONDS = 1.0
+RECONNECT_SECONDS = 0.25
+
+
+class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type information
+    """The stock PostgreSQL broker, except for how it waits: enqueue notifies, dequeue listens.
+
+    It also is the worker's ear for everybody who edits outside Django: on a knock, and every ``LOOK_SECONDS``
+    without one, it looks for stale customers itself.
+    """
+
+    def __init__(self, list_key: str | None = None) -> None:
+        super().__init__(list_key)
+        self._start_listening()
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)
+        self._start_listening()
+
+    def _start_listening(self) -> None:
+        # Nothing connects here: the object is made before the fork, and used after it.
+        self._listener = Listener(Conf.ORM)
+        self._model_file = ModelFileWatch(settings.ML_ASSETS_DIR)
+        self._look_due = 0.0
+
+    def enqueue(self, task: str) -> int:
+        """Store the job and notify, together: a listener hears of it when it can be claimed."""
+        with transaction.atomic(using=Conf.ORM), connections[Conf.ORM].cursor() as cursor:
+            job_id: int = super().enqueue(task)
+            cursor.execute(f"NOTIFY {JOBS_CHANNEL}")
+        return job_id
+
+    def dequeue(self) -> Jobs | None:
+        """Claim jobs, waiting up to a second for one. Never raises for a lost connection: it is made anew."""
+        try:
+            return self._wait_for_jobs(until=monotonic() + DEQUEUE_SECONDS)
+        except (psycopg.Error, DatabaseError) as error:
+            # Raising would cost ten seconds: django-q2 takes the whole pusher for dead.
+            log.warning("The broker lost PostgreSQL and connects anew: %s", error)
+            self._listener.close()
+            sleep(RECONNECT_SECONDS)
+            return None
+
+    def _wait_for_jobs(self, until: float) -> Jobs | None:
+        while True:
+            if monotonic() >= self._look_due:
+                self._look()
+            jobs = self._listener.claim(self.list_key)
+            pause = min(until, self._look_due) - monotonic()
+            if jobs or monotonic() >= until:
+                return jobs
+            if STALE_CHANNEL in self._listener.wait(max(pause, 0)):
+                self._look_due = 0.0
+
+    def _look(self) -> None:
+        self._look_due = monotonic() + settings.LOOK_SECONDS
+        if (self._model_file.changed() or claims.anything_stale()) and dispatch.wake():
+            self._model_file.remember()

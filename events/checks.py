@@ -1,0 +1,71 @@
+"""Wrong set-ups of the event engine, found before they lose an edit."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+from events.triggers import TABLE, TRIGGERS, Trigger
+
+INSTALLED = """
+SELECT trigger.tgname, function.prosrc, trigger.tgenabled IN ('O', 'A'), obj_description(trigger.oid, 'pg_trigger')
+FROM pg_trigger AS trigger JOIN pg_proc AS function ON function.oid = trigger.tgfoid
+WHERE trigger.tgrelid = to_regclass(%s) AND NOT trigger.tgisinternal
+"""
+
+
+@register(Tags.database)
+def triggers_are_as_declared(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Compare the installed triggers with ``events/triggers.py``: presence, body, condition, and whether they fire."""
+    return [message for alias in databases or () if migrated(alias) for message in differences(alias)]
+
+
+@register()
+def broker_listens(**kwargs: Any) -> list[CheckMessage]:
+    """The stock brokers hear nothing of edits made outside Django."""
+    if settings.Q_CLUSTER.get("broker_class") == "events.broker.ListenBroker":
+        return []
+    return [
+        Error(
+            "Q_CLUSTER['broker_class'] is not events.broker.ListenBroker.",
+            hint="Set it: with another broker, edits made in plain SQL wait for the next sweep.",
+            id="events.E002",
+        )
+    ]
+
+
+def migrated(alias: str) -> bool:
+    """Whether this database is past our migrations; before that, missing triggers are no news."""
+    executor = MigrationExecutor(connections[alias])
+    return not executor.migration_plan([key for key in executor.loader.graph.leaf_nodes() if key[0] == "events"])
+
+
+def differences(alias: str) -> list[CheckMessage]:
+    """One error for each trigger that is not what was declared."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(INSTALLED, [TABLE])
+        installed = {name: found for name, *found in cursor.fetchall()}
+    return [
+        Error(
+            f"Trigger {trigger.name} on {TABLE} {fault}.",
+            hint="Edits may leave no trace. Install the declared triggers with: manage.py install_triggers",
+            id="events.E001",
+        )
+        for trigger in TRIGGERS
+        if (fault := fault_of(trigger, installed.get(trigger.name)))
+    ]
+
+
+def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
+    """What is wrong with an installed trigger, in words; empty when nothing is."""
+    if found is None:
+        return "is missing"
+    body, enabled, fingerprint = found
+    if not enabled:
+        return "is disabled"
+    if body != trigger.body or fingerprint != trigger.fingerprint():
+        return "is not the one declared in events/triggers.py"
+    return ""

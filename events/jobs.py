@@ -1,0 +1,56 @@
+"""What the workers run: thin functions around the rooms below. Jobs carry no values and may run at any time."""
+
+import logging
+from time import monotonic, sleep
+
+from customers import claims, releases, scoring
+from customers.ml_service import ModelError
+from events import dispatch, watch
+
+log = logging.getLogger("vigilpay.events")
+
+# A drain ends after this time and queues its successor, so that no job comes near django-q2's timeout.
+DRAIN_SECONDS = 20.0
+# The pause between two looks of a drain that found nothing: short, for it lasts only as long as the promise.
+LOOK_PAUSE_SECONDS = 0.005
+# How long rows simply stay stale when the model can't be used, before somebody tries again.
+BROKEN_MODEL_SECONDS = 5.0
+
+
+def rescore_stale() -> int:
+    """Score what is stale until nothing is, stay to look for a moment, and return the number of scores stored."""
+    try:
+        return drain()
+    except ModelError as error:
+        log.error("Scoring is paused, edits go on: %s", error)
+        watch.promise(BROKEN_MODEL_SECONDS)
+        return 0
+
+
+def drain() -> int:
+    """Rescore batch after batch. Returns when nothing was found after the promise, or when the time is up."""
+    vigil = watch.Vigil()
+    releases.active_model()  # a changed model file makes rows stale that the first look would otherwise pass over
+    stored = 0
+    ends = monotonic() + DRAIN_SECONDS
+    while (look_began := monotonic()) < ends:
+        batch = scoring.rescore_batch() if claims.anything_stale() else None
+        if batch is not None and batch.stored:
+            stored += batch.stored
+            vigil.extend()
+        elif vigil.over(look_began):
+            return stored
+        else:
+            sleep(LOOK_PAUSE_SECONDS)
+    dispatch.hand_over()
+    return stored
+
+
+def sweep_stale() -> bool:
+    """The second net, run by a schedule: notice a changed model file, and wake a worker if anything is stale."""
+    try:
+        releases.active_model()
+    except ModelError as error:
+        log.error("Scoring is paused, edits go on: %s", error)
+        return False
+    return dispatch.wake_if_stale()

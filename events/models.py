@@ -1,0 +1,21 @@
+"""The engine's own state."""
+
+from django.db import models
+from django.db.models import Q
+
+
+class Watch(models.Model):
+    """A promise: until ``awake_until`` a drain is on its way or at work, and will look once more after that moment.
+
+    Whoever commits a change before that moment need not wake anybody. The promise is a hint like every knock: if its
+    maker dies it runs out by itself, and the broker's own look finds what was left.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    awake_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="watch_has_one_row")]
+
+    def __str__(self) -> str:
+        return f"awake until {self.awake_until}"
