@@ -13,9 +13,10 @@ from psycopg.errors import LockNotAvailable
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ModelRelease
 
+# min() and not EXISTS: the planner takes a third of the table for outdated and would read all of it to find none.
 LOOK = """
 SELECT EXISTS (SELECT FROM customers_customer WHERE stale_since IS NOT NULL)
-    OR EXISTS (SELECT FROM customers_customer WHERE scored_by_id < (SELECT max(id) FROM customers_modelrelease))
+    OR COALESCE((SELECT min(scored_by_id) FROM customers_customer) < (SELECT max(id) FROM customers_modelrelease), false)
 """
 
 CLAIMED = f"customer_id, version, stale_since, churn_risk_score, {', '.join(FEATURES)}"  # the columns of a Claim
@@ -82,12 +83,12 @@ def anything_stale() -> bool:
 
 
 def claim_stale(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Claim:
-    """Lock up to ``limit`` stale rows that nobody else holds: edited ones first, then those of a former model."""
+    """Lock up to ``limit`` stale rows that nobody else holds: edited ones, and only when there are none, outdated."""
     cursor.execute(CLAIM_EDITED, [limit])
     rows = cursor.fetchall()
-    if len(rows) < limit:
-        cursor.execute(CLAIM_OUTDATED, [release.pk, limit - len(rows)])
-        rows += cursor.fetchall()
+    if not rows:
+        cursor.execute(CLAIM_OUTDATED, [release.pk, limit])
+        rows = cursor.fetchall()
     return Claim.of(rows)
 
 
@@ -96,7 +97,8 @@ def claim_one(cursor: CursorWrapper, customer_id: int) -> Claim:
 
     Raises ``CustomerBusyError`` when that time is up, ``Customer.DoesNotExist`` when there is no such row.
     """
-    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{settings.ANALYZE_LOCK_SECONDS * 1000:.0f}ms"])
+    patience_ms = max(1, round(settings.ANALYZE_LOCK_SECONDS * 1000))  # 0 would be PostgreSQL's word for "for ever"
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience_ms}ms"])
     try:
         cursor.execute(CLAIM_ONE, [customer_id])
     except OperationalError as error:

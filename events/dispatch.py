@@ -1,6 +1,6 @@
 """Wakes the workers; the only caller of django-q2's queue."""
 
-from django.db import connection, transaction
+from django.db import transaction
 from django_q.tasks import async_task
 
 from customers import claims
@@ -10,11 +10,15 @@ RESCORE_JOB = "events.jobs.rescore_stale"
 
 
 def wake() -> bool:
-    """Queue one job that rescores what is stale, unless a drain is on its way or at work; True if one was queued."""
+    """Queue one job that rescores what is stale, unless a drain is on its way or at work; True if one was queued.
+
+    Call it after the change has committed: whoever has promised to look then will see it.
+    """
+    if watch.is_awake():
+        return False
     with transaction.atomic():
-        lose_rather_than_wait()
         if not watch.promise_unless_awake():
-            return False
+            return False  # somebody else was a moment faster
         async_task(RESCORE_JOB)
         return True
 
@@ -25,14 +29,7 @@ def wake_if_stale() -> bool:
 
 
 def hand_over() -> None:
-    """Queue a successor for a drain that ends by its own time limit, with work left."""
+    """Queue a successor for a drain that ends by its own time limit."""
     with transaction.atomic():
-        lose_rather_than_wait()
         watch.promise()
         async_task(RESCORE_JOB)
-
-
-def lose_rather_than_wait() -> None:
-    """A job is a hint: one lost in a crash costs a second, while waiting for the disk would cost every knock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit TO off")

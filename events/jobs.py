@@ -30,15 +30,15 @@ def rescore_stale() -> int:
 def drain() -> int:
     """Rescore batch after batch. Returns when nothing was found after the promise, or when the time is up."""
     vigil = watch.Vigil()
-    releases.active_model()  # a changed model file makes rows stale that the first look would otherwise pass over
-    stored = 0
     ends = monotonic() + DRAIN_SECONDS
+    # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
+    stored = scoring.rescore_batch().stored
     while (look_began := monotonic()) < ends:
-        batch = scoring.rescore_batch() if claims.anything_stale() else None
-        if batch is not None and batch.stored:
-            stored += batch.stored
+        fresh = scoring.rescore_batch().stored if claims.anything_stale() else 0
+        if fresh:
+            stored += fresh
             vigil.extend()
-        elif vigil.over(look_began):
+        elif vigil.is_over(look_began):
             return stored
         else:
             sleep(LOOK_PAUSE_SECONDS)

@@ -8,25 +8,32 @@ from django.db import connection
 # before somebody else is allowed to queue another.
 PROMISE_SECONDS = 1.0
 
-# Claims the promise only where nobody else's still holds, and tells whether it did.
-PROMISE_UNLESS_AWAKE = """
-INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + make_interval(secs => %s))
-ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until WHERE events_watch.awake_until <= clock_timestamp()
-RETURNING 1
+IS_AWAKE = "SELECT EXISTS (SELECT FROM events_watch WHERE awake_until > clock_timestamp())"
+
+# A promise lost in a crash of the database costs one look; waiting for the disk would cost every knock. The setting
+# ends with the statement's transaction.
+_PROMISE = """
+WITH setting AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+INSERT INTO events_watch (id, awake_until)
+SELECT 1, clock_timestamp() + make_interval(secs => %s) FROM setting
+ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until
+WHERE events_watch.awake_until <
 """
-PROMISE = """
-INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + make_interval(secs => %s))
-ON CONFLICT (id) DO UPDATE SET awake_until = greatest(events_watch.awake_until, excluded.awake_until)
-"""
+PROMISE = _PROMISE + "excluded.awake_until"
+PROMISE_UNLESS_AWAKE = _PROMISE + "clock_timestamp() RETURNING 1"
 
 
-def promise_unless_awake(seconds: float = PROMISE_SECONDS) -> bool:
-    """Promise to look, unless somebody has promised already; True when it is up to the caller now."""
+def is_awake() -> bool:
+    """Whether somebody has promised to look after this moment. Takes no lock."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM events_watch WHERE awake_until > clock_timestamp()")  # takes no lock, unlike:
-        if cursor.fetchone() is not None:
-            return False
-        cursor.execute(PROMISE_UNLESS_AWAKE, [seconds])
+        cursor.execute(IS_AWAKE)
+        return bool(cursor.fetchone()[0])
+
+
+def promise_unless_awake() -> bool:
+    """Promise to look, unless somebody else has promised already; True when it is up to the caller now."""
+    with connection.cursor() as cursor:
+        cursor.execute(PROMISE_UNLESS_AWAKE, [PROMISE_SECONDS])
         return cursor.fetchone() is not None
 
 
@@ -37,19 +44,18 @@ def promise(seconds: float = PROMISE_SECONDS) -> None:
 
 
 class Vigil:
-    """A drain's own promise, kept ahead of it for as long as it finds something to do."""
+    """The promise that a drain has to keep: first that of whoever woke it, then its own."""
 
     def __init__(self) -> None:
-        self._until = 0.0
-        self.extend()
+        self._until = monotonic() + PROMISE_SECONDS
 
     def extend(self) -> None:
-        """Promise anew, at most a few times a second: the row is one that every editor's statement reads."""
+        """Promise anew, at most a few times a second: every editor's statement reads that row."""
         if self._until - monotonic() < PROMISE_SECONDS / 2:
             promise()
             # Taken after the database's clock was read, so that the promise is over there when it is over here.
             self._until = monotonic() + PROMISE_SECONDS
 
-    def over(self, look_began: float) -> bool:
+    def is_over(self, look_began: float) -> bool:
         """Whether a look that began at this ``monotonic()`` time came after all that was promised."""
         return look_began > self._until

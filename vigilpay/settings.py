@@ -103,7 +103,7 @@ Q_CLUSTER = {
     "name": "vigilpay",
     "label": "Background jobs",
     "orm": "default",
-    "broker_class": "events.broker.ListenBroker",
+    "broker_class": env.text("VIGILPAY_BROKER", default="events.broker.ListenBroker"),
     "workers": WORKERS,
     "queue_limit": WORKERS,
     "bulk": 1,
@@ -134,7 +134,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None  # for `collectstatic`
 WHITENOISE_USE_FINDERS = not PRODUCTION
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -1,0 +1,83 @@
+"""Plain factories: say what matters in a test, get the rest."""
+
+import random
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
+from customers.models import Customer
+
+_ids = count(1)
+
+SOMEBODY: dict[str, Any] = {
+    "credit_score": 600,
+    "geography": "France",
+    "gender": "Male",
+    "age": 40,
+    "tenure": 3,
+    "balance": Decimal("50000.00"),
+    "num_of_products": 1,
+    "has_cr_card": True,
+    "is_active_member": False,
+}
+
+
+def make_customer(**fields: Any) -> Customer:
+    """A customer in the database, stale as every new one is."""
+    values = {"customer_id": next(_ids), "surname": "Made Up", **SOMEBODY, **fields}
+    return Customer.objects.create(**values)
+
+
+def make_customers(number: int, **fields: Any) -> list[Customer]:
+    """Customers that differ in age."""
+    return [make_customer(age=20 + i % 60, **fields) for i in range(number)]
+
+
+def make_scored(**fields: Any) -> Customer:
+    """A customer whose score is current."""
+    from customers import scoring
+
+    customer = make_customer(**fields)
+    scoring.analyze(customer.pk)
+    customer.refresh_from_db()
+    return customer
+
+
+def random_fields(pick: random.Random) -> dict[str, Any]:
+    """The nine behavioural fields of somebody possible."""
+    return {
+        "credit_score": pick.randint(350, 850),
+        "geography": pick.choice(GEOGRAPHIES),
+        "gender": pick.choice(GENDERS),
+        "age": pick.randint(18, 92),
+        "tenure": pick.randint(0, 10),
+        "balance": pick.choice([Decimal(0), Decimal(pick.randint(1_000_000, 25_000_000)) / 100]),
+        "num_of_products": pick.randint(1, 4),
+        "has_cr_card": pick.random() < 0.7,
+        "is_active_member": pick.random() < 0.5,
+    }
+
+
+def train_forest(path: Path, *, seed: int = 1) -> Path:
+    """A small forest as the Data Lead would drop it in: fitted on alphabetical label codes, dumped with joblib."""
+    import joblib
+    import numpy as np
+    from sklearn.ensemble import RandomForestClassifier
+
+    pick = random.Random(seed)
+    people = [random_fields(pick) for _ in range(300)]
+    rows = np.array(
+        [[alphabetical(field, person[field]) for field in FEATURES] for person in people],
+        dtype=float,
+    )
+    left = [pick.random() < person["age"] / 100 for person in people]
+    joblib.dump(RandomForestClassifier(n_estimators=7, max_depth=5, random_state=seed).fit(rows, left), path)
+    return path
+
+
+def alphabetical(field: str, value: Any) -> float:
+    """The number that stands for a value in a forest without a model.json."""
+    words = {"geography": GEOGRAPHIES, "gender": GENDERS}.get(field)
+    return float(sorted(words).index(value) if words else value)

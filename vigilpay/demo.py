@@ -1,0 +1,115 @@
+"""The main job before one's eyes: an edit in plain SQL, and the score that follows it."""
+
+import json
+import secrets
+import socket
+from dataclasses import dataclass
+from time import monotonic, perf_counter, sleep
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from django.contrib.auth import get_user_model
+from django.db import connection
+
+from customers.ml_service import current_forest
+from customers.ml_service.schema import FEATURES
+from customers.models import Customer
+
+ADMIN = "admin"
+PATIENCE_SECONDS = 120.0
+POLL_SECONDS = 0.0005
+
+EDIT = "UPDATE customers_customer SET is_active_member = false, num_of_products = 3 WHERE customer_id = %s"
+
+
+class DemoFailedError(Exception):
+    """The demo did not get where it should; the message says what was waited for."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One edit and the score that followed: probabilities in [0, 1], milliseconds from commit to current."""
+
+    customer_id: int
+    old_score: float
+    new_score: float
+    milliseconds: float
+
+
+def create_admin() -> str | None:
+    """Make the admin account and return its password, or None when there is an account already."""
+    users = get_user_model()._default_manager
+    if users.filter(username=ADMIN).exists():
+        return None
+    password = secrets.token_urlsafe(12)
+    users.create_superuser(username=ADMIN, password=password)
+    return password
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port of the loopback address, or the next one that nobody uses."""
+    for port in range(wanted, wanted + 50):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise DemoFailedError(f"No free port from {wanted} to {wanted + 49}; name another with --port.")
+
+
+def wait_until_scored() -> None:
+    """Until nobody is stale any more."""
+    ends = monotonic() + PATIENCE_SECONDS
+    while Customer.objects.filter(stale_since__isnull=False).exists():
+        if monotonic() > ends:
+            raise DemoFailedError("The worker has not scored the customers; see its messages above.")
+        sleep(0.1)
+
+
+def wait_until_served(base: str) -> None:
+    """Until the web server answers."""
+    ends = monotonic() + PATIENCE_SECONDS
+    while monotonic() < ends:
+        try:
+            with urlopen(f"{base}/admin/login/", timeout=5):  # noqa: S310  our own loopback address
+                return
+        except (URLError, OSError):
+            sleep(0.1)
+    raise DemoFailedError(f"The web server does not answer at {base}; see its messages above.")
+
+
+def follow_an_edit() -> Followed:
+    """Edit one customer in plain SQL, as somebody in psql would, and time its score."""
+    customer = Customer.objects.filter(is_active_member=True, num_of_products=2).riskiest_first().last()
+    if customer is None or customer.churn_risk_score is None:
+        raise DemoFailedError("No active customer with two products is left to edit; load others with `seed_demo`.")
+    old_score = customer.churn_risk_score
+    with connection.cursor() as cursor:
+        cursor.execute(EDIT, [customer.pk])
+    committed = perf_counter()
+    wait_until_current(customer)
+    elapsed = perf_counter() - committed
+    return Followed(customer.pk, old_score, customer.churn_risk_score, elapsed * 1000)
+
+
+def wait_until_current(customer: Customer) -> None:
+    ends = monotonic() + PATIENCE_SECONDS
+    while True:
+        customer.refresh_from_db()
+        if customer.is_current():
+            return
+        if monotonic() > ends:
+            raise DemoFailedError(f"Customer {customer.pk} was edited, but its score did not follow.")
+        sleep(POLL_SECONDS)
+
+
+def verify(followed: Followed, base: str) -> None:
+    """Hold the stored score against the model, and the JSON view against both."""
+    customer = Customer.objects.get(pk=followed.customer_id)
+    expected = current_forest().predict_one({field: getattr(customer, field) for field in FEATURES})
+    with urlopen(f"{base}/customers/analyze/{customer.pk}/", timeout=10) as response:  # noqa: S310  loopback
+        answer = json.load(response)
+    if answer != {"customer_id": customer.pk, "churn_risk_score": expected} or followed.new_score != expected:
+        raise DemoFailedError(f"Scores disagree: stored {followed.new_score}, model {expected}, view {answer}.")

@@ -1,0 +1,82 @@
+"""Everything at once, for a first look."""
+
+import signal
+import time
+from contextlib import ExitStack
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from customers.models import Customer
+from vigilpay import demo, localdb
+from vigilpay.processes import Child
+
+CUSTOMERS = 10_000
+
+
+class Command(BaseCommand):
+    help = "Start database, web server and worker with demo customers, and show a score that follows an edit."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="stop after the first edit; exit 1 if it went wrong")
+        parser.add_argument("--port", type=int, default=8000, help="of the web server (default 8000)")
+
+    def handle(self, *args: Any, check: bool, port: int, **options: Any) -> None:
+        if settings.PRODUCTION:
+            raise CommandError(
+                "The demo makes up customers and an admin account: run it with VIGILPAY_ENV=development."
+            )
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by another program as by Ctrl-C
+        with ExitStack() as cleanup:
+            cleanup.callback(localdb.stop_if_started_here)
+            try:
+                self.show(cleanup, check=check, port=demo.free_port(port))
+            except demo.DemoFailedError as failure:
+                raise CommandError(str(failure)) from failure
+            except KeyboardInterrupt:
+                self.stdout.write("\nStopping everything. `make demo` goes on with the same customers.")
+
+    def show(self, cleanup: ExitStack, *, check: bool, port: int) -> None:
+        self.prepare()
+        base = f"http://127.0.0.1:{port}"
+        children = [
+            Child("web server", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"),
+            Child("worker", "qcluster"),
+        ]
+        for child in children:
+            cleanup.callback(child.stop)
+        demo.wait_until_served(base)
+        demo.wait_until_scored()
+        self.follow(base)
+        if not check:
+            self.stay(children, base)
+
+    def prepare(self) -> None:
+        call_command("migrate", verbosity=0)
+        if not Customer.objects.exists():
+            self.stdout.write(f"Making up {CUSTOMERS:,} customers ...")
+            call_command("seed_demo", customers=CUSTOMERS, verbosity=0)
+        password = demo.create_admin()
+        if password:
+            self.stdout.write(f"Admin account: {demo.ADMIN}, password: {password}  (shown this once)")
+
+    def follow(self, base: str) -> None:
+        followed = demo.follow_an_edit()
+        demo.verify(followed, base)
+        self.stdout.write(
+            f"\nEdited in plain SQL: {demo.EDIT % followed.customer_id};\n"
+            f"  score before  {followed.old_score:.4f}\n"
+            f"  score after   {followed.new_score:.4f}\n"
+            f"  current after {followed.milliseconds:.1f} ms\n"
+            f"Why: {base}/customers/insights/{followed.customer_id}/"
+        )
+
+    def stay(self, children: list[Child], base: str) -> None:
+        self.stdout.write(f"\nCustomers by risk: {base}/admin/customers/customer/\nCtrl-C stops everything.")
+        while True:
+            for child in children:
+                if child.has_ended():
+                    raise CommandError(f"The {child.name} has ended; see its messages above.")
+            time.sleep(0.5)
