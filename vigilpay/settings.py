@@ -85,7 +85,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- database: PostgreSQL only; the private server unless DATABASE_URL names another ---------------------------------
-DATABASE_URL = env.text("DATABASE_URL", default="")
+DATABASE_URL = env.text("DATABASE_URL") if PRODUCTION else env.text("DATABASE_URL", default="")
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **(env.database_url(DATABASE_URL) if DATABASE_URL else localdb.connection_settings()),

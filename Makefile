@@ -1,0 +1,118 @@
+# All commands, for people and for CI. `make` alone lists them.
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+VENV = .venv
+PY = $(VENV)/bin/python
+MANAGE = $(PY) manage.py
+PIP = $(PY) -m pip install --disable-pip-version-check --quiet --require-hashes
+# Two makes never install at once: the second waits for the first's lock, then finds nothing left to do.
+ONE_AT_A_TIME = $(PYTHON) -c 'import fcntl, subprocess, sys; lock = open("Makefile"); \
+	fcntl.flock(lock, fcntl.LOCK_EX); sys.exit(subprocess.call(sys.argv[1:], close_fds=False))'
+PYTHON_CHECK = import sys; (3, 11) <= sys.version_info[:2] <= (3, 14) or sys.exit( \
+	"VigilPay needs Python 3.11 to 3.14, this is " + sys.version.split()[0] + ": try `make PYTHON=python3.12 ...`")
+VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spec("ensurepip") or sys.exit( \
+	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
+
+.PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
+	test lint types check coverage bench-freshness lock format clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+# --- start here ---
+
+setup: ## Install the pinned runtime packages into .venv
+	@$(ONE_AT_A_TIME) $(MAKE) -s $(VENV)/.runtime-stamp
+
+demo: setup ## Database, 10,000 customers, web server and worker; then watch a score follow an edit (Ctrl-C stops it)
+	@$(MANAGE) demo
+
+demo-check: setup ## The same without staying: exits 0 or 1
+	@$(MANAGE) demo --check
+
+# --- run the parts ---
+
+run: setup ## The web server, for development
+	@$(MANAGE) runserver
+
+worker: setup ## The scoring worker
+	@$(MANAGE) qcluster
+
+migrate: setup ## Create or update the tables
+	@$(MANAGE) migrate
+
+shell: setup ## A Python shell with Django loaded
+	@$(MANAGE) shell
+
+db-start: setup ## Start the private PostgreSQL
+	@$(PY) -m vigilpay.localdb start
+
+db-stop: setup ## Stop the private PostgreSQL; the data stay
+	@$(PY) -m vigilpay.localdb stop
+
+db-status: setup ## Is it running, and where is it?
+	@$(PY) -m vigilpay.localdb status
+
+# --- hold it to its word ---
+
+test: lint types check ## Everything that must pass before a merge
+	@$(PY) -m pytest --cov
+
+lint: setup-dev ## Style, and code that looks like a bug
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+types: setup-dev ## mypy, strict
+	@$(PY) -m mypy
+
+check: setup-dev ## Migrations complete, imports pointing one way
+	@$(MANAGE) makemigrations --check --dry-run
+	@$(LINT_IMPORTS)
+
+coverage: setup-dev ## Tests with a line-by-line report in htmlcov/
+	@$(PY) -m pytest --cov --cov-report=html --cov-report=term
+
+bench-freshness: setup ## From the commit of an edit to its current score, in milliseconds
+	@$(PY) -m tests.benchmarks.freshness $(BENCH)
+
+# --- keep house ---
+
+format: setup-dev ## Put the code into shape
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+lock: setup ## Pin the newest packages that requirements*.in allow
+	@$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install --quiet uv
+	@$(COMPILE) -o requirements.txt requirements.in
+	@$(COMPILE) -o requirements-dev.txt requirements-dev.in
+
+clean: ## Remove caches and reports, never .venv or the database
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -not -path './.local/*' -prune -exec rm -rf {} +
+
+# --- behind the scenes ---
+
+# As a module, for the scripts in bin/ break when a checkout moves.
+LINT_IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
+
+setup-dev: setup
+	@$(ONE_AT_A_TIME) $(MAKE) -s $(VENV)/.dev-stamp
+
+# A stamp is written last: an interrupted installation is taken up again, a finished one costs nothing.
+$(VENV)/.runtime-stamp: requirements.txt $(PY)
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip
+	@echo "Installing the runtime packages into $(VENV), which takes a minute or two the first time"
+	@$(PIP) -r requirements.txt
+	@$(PY) -m customers.ml_service.warm
+	@touch $@
+
+$(VENV)/.dev-stamp: requirements-dev.txt $(VENV)/.runtime-stamp
+	@echo "Installing the development packages into $(VENV)"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(PY):
+	@$(PYTHON) -c '$(PYTHON_CHECK)'
+	@$(PYTHON) -c '$(VENV_CHECK)'
+	@$(PYTHON) -m venv --clear $(VENV)

@@ -1,0 +1,35 @@
+"""Shared by all rooms: the private PostgreSQL is up, and model files are never those of the checkout."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from customers import ml_service
+from vigilpay import localdb
+
+SHIPPED = Path(__file__).resolve().parent.parent / "ml_assets"
+
+
+def pytest_configure() -> None:
+    localdb.ensure_started()
+
+
+@pytest.fixture
+def assets(tmp_path: Path, settings) -> Iterator[Path]:
+    """A copy of ``ml_assets/`` that a test may damage; the model service and the settings point to it."""
+    directory = tmp_path / "ml_assets"
+    shutil.copytree(SHIPPED, directory)
+    settings.ML_ASSETS_DIR = directory
+    ml_service.configure(assets_dir=directory, accept_unreleased=True)
+    yield directory
+    ml_service.configure(assets_dir=SHIPPED, accept_unreleased=True)
+
+
+@pytest.fixture
+def strict_assets(assets: Path, settings) -> Path:
+    """As ``assets``, under the rules of production: a file that nobody released is refused."""
+    settings.ACCEPT_UNRELEASED_MODEL = False
+    ml_service.configure(assets_dir=assets, accept_unreleased=False)
+    return assets

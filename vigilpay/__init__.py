@@ -1,0 +1,1 @@
+"""The project: settings, addresses, access and the private database."""

@@ -1,0 +1,150 @@
+"""Typed readers for the environment: the only place that touches os.environ.
+
+A variable that is set to nothing counts as not set. What can't be read stops the program at once, naming the variable
+and what is expected. Values never appear in an error of `database_url`: they hold passwords.
+"""
+
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import SplitResult, unquote, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+class SettingError(Exception):
+    """An environment variable is missing or cannot be understood."""
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """KEY=VALUE lines; comments, blank lines, a leading `export` and quotes around the value are allowed."""
+    found = {}
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        stripped = line.strip().removeprefix("export ")
+        if not stripped or stripped.startswith("#"):
+            continue
+        match = re.fullmatch(r"""([A-Za-z_]\w*)\s*=\s*(?:"(.*)"|'(.*)'|(.*?))(?:\s+#.*)?""", stripped)
+        if match is None:
+            raise SettingError(f"{path.name}, line {number}: expected KEY=VALUE.")
+        found[match[1]] = match[2] or match[3] or match[4] or ""
+    return found
+
+
+def load_dotenv(path: Path, environment: MutableMapping[str, str]) -> None:
+    """Adds what the file says; a variable that is really set wins."""
+    if path.is_file():
+        for name, value in read_dotenv(path).items():
+            environment.setdefault(name, value)
+
+
+def text(name: str, default: str | None = None) -> str:
+    """The variable, or the default; without a default the variable is required."""
+    value = os.environ.get(name, "").strip() or default
+    if value is None:
+        raise SettingError(f"{name} must be set.")
+    return value
+
+
+def flag(name: str, default: bool) -> bool:
+    value = text(name, "")
+    if value.lower() in FLAGS:
+        return FLAGS[value.lower()]
+    return default if not value else _refuse(name, value, "one of 1, true, yes, on, 0, false, no, off")
+
+
+def integer(name: str, default: int, *, minimum: int | None = None, maximum: int | None = None) -> int:
+    value = text(name, str(default))
+    expected = f"a whole number{_range_words(minimum, maximum)}"
+    # int() alone would also take "1_000" and other scripts' digits.
+    number = int(value) if re.fullmatch(r"[+-]?[0-9]{1,18}", value) else _refuse(name, value, expected)
+    if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
+        _refuse(name, value, expected)
+    return number
+
+
+def seconds(name: str, default: float) -> float:
+    """A duration: a plain number of seconds, fractions allowed, never negative."""
+    value = text(name, str(default))
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    return number if 0 <= number < math.inf else _refuse(name, value, "a number of seconds, 0 or more, such as 0.5")
+
+
+def choice(name: str, options: Iterable[str], default: str) -> str:
+    value, allowed = text(name, default), list(options)
+    return value if value in allowed else _refuse(name, value, f"one of {', '.join(allowed)}")
+
+
+def words(name: str, default: Sequence[str] = ()) -> list[str]:
+    """A list separated by commas; blanks around the words and empty words are dropped."""
+    return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]
+
+
+def database_url(url: str, *, name: str = "DATABASE_URL") -> dict[str, object]:
+    """Django's DATABASES entry for postgres://user:password@host:port/database?option=value.
+
+    A socket directory is given as ?host=/directory (or percent-encoded as the host). host, port, user, password and
+    dbname in the query replace those of the address, as in libpq; every other option is handed to the driver.
+    """
+    if not re.match(r"postgres(ql)?://", url.strip(), re.IGNORECASE):
+        raise SettingError(f"{name} must start with postgres:// or postgresql://: no other database is supported.")
+    parts = _split(url.strip())
+    login, _, address = parts.netloc.rpartition("@")
+    where = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?", address)
+    if where is None or parts.fragment or "/" in parts.path[1:]:
+        raise SettingError(
+            f"{name} cannot be read: expected postgres://user:password@host:port/database, "
+            "with special characters in user, password and database percent-encoded (/ as %2F, # as %23, @ as %40)."
+        )
+    options = _query_options(parts.query)
+    user, _, password = login.partition(":")
+    settings = {
+        "NAME": options.pop("dbname", unquote(parts.path[1:])),
+        "USER": options.pop("user", unquote(user)),
+        "PASSWORD": options.pop("password", unquote(password)),
+        # Not urlsplit's hostname: that lowers the case, which changes a socket directory.
+        "HOST": options.pop("host", unquote(where[1].strip("[]"))),
+        "PORT": options.pop("port", where[2] or ""),
+    }
+    _check_database(name, settings)
+    return {"ENGINE": "django.db.backends.postgresql", **settings, "OPTIONS": options}
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # it quotes what it could not read, and that may be the password
+        return SplitResult("", "[", "", "", "")
+
+
+def _check_database(name: str, settings: Mapping[str, str]) -> None:
+    if not settings["NAME"]:
+        raise SettingError(f"{name} names no database: expected postgres://user:password@host:port/database.")
+    port = settings["PORT"]
+    if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
+        raise SettingError(f"{name} cannot be read: the port must be a number from 1 to 65535.")
+
+
+def _query_options(query: str) -> dict[str, str]:
+    # Not parse_qsl: it turns + into a blank, libpq doesn't.
+    pairs = (pair.partition("=") for pair in query.split("&") if pair)
+    return {unquote(key): unquote(value) for key, _, value in pairs}
+
+
+def _range_words(minimum: int | None, maximum: int | None) -> str:
+    least = "" if minimum is None else f", at least {minimum}"
+    most = "" if maximum is None else f", at most {maximum}"
+    return least + most
+
+
+def _refuse(name: str, value: str, expected: str) -> NoReturn:
+    raise SettingError(f"{name} is {value!r}: expected {expected}.")
+
+
+load_dotenv(ROOT / ".env", os.environ)
