@@ -1,6 +1,6 @@
 """The pages of the bank's staff: customers by risk, their scores, and the models that gave them."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -8,9 +8,9 @@ from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import BaseExpression, Combinable
 from django.http import HttpRequest
 
-from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord
+from customers.models import LARGEST_CUSTOMER_ID, Customer, CustomerQuerySet, ModelRelease, ScoreRecord
 
-ENGINE_FIELDS = ("churn_risk_score", "state", "scored_at", "scored_by", "version", "scored_version", "stale_since")
+ENGINE_FIELDS = ("risk", "state", "scored_at", "scored_by", "version", "scored_version", "stale_since")
 
 Ordering = str | BaseExpression | Combinable
 
@@ -28,6 +28,11 @@ def unscored_last(field: Ordering) -> Ordering:
     if field == "-churn_risk_score":
         return F("churn_risk_score").desc(nulls_last=True)
     return field
+
+
+def is_current(customer: Any) -> bool:
+    """As ``Customer.is_current``, for rows that brought the active release with them."""
+    return customer.stale_since is None and customer.scored_by_id == customer.active_release
 
 
 @admin.register(Customer)
@@ -73,14 +78,24 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         return None if score is None else f"{score:.1%}"
 
     @admin.display(description="Score is")
-    def state(self, customer: Customer) -> str:
-        return "current" if customer.stale_since is None else "being rescored"
+    def state(self, customer: Customer) -> str | None:
+        if customer._state.adding:
+            return None
+        return "current" if is_current(customer) else "being rescored"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        return cast(CustomerQuerySet, super().get_queryset(request)).with_active_release()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RiskChangeList
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
-        return ("customer_id", *ENGINE_FIELDS) if obj else ENGINE_FIELDS
+        return ("customer_id", *ENGINE_FIELDS) if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        """The engine has nothing to say of a customer who is not stored yet."""
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if obj else fieldsets[:-1]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
@@ -90,7 +105,9 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         if not term:
             return queryset, False
         if term.isdecimal():
-            return queryset.filter(pk=int(term)) if int(term) <= LARGEST_CUSTOMER_ID else queryset.none(), False
+            # By length first: Python refuses to read thousands of digits.
+            fits = len(term) <= len(str(LARGEST_CUSTOMER_ID)) and int(term) <= LARGEST_CUSTOMER_ID
+            return queryset.filter(pk=int(term)) if fits else queryset.none(), False
         return queryset.filter(surname__istartswith=term), False
 
 

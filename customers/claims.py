@@ -16,7 +16,8 @@ from customers.models import Customer, ModelRelease
 # min() and not EXISTS: the planner takes a third of the table for outdated and would read all of it to find none.
 LOOK = """
 SELECT EXISTS (SELECT FROM customers_customer WHERE stale_since IS NOT NULL)
-    OR COALESCE((SELECT min(scored_by_id) FROM customers_customer) < (SELECT max(id) FROM customers_modelrelease), false)
+    OR COALESCE((SELECT min(scored_by_id) FROM customers_customer)
+              < (SELECT max(id) FROM customers_modelrelease), false)
 """
 
 CLAIMED = f"customer_id, version, stale_since, churn_risk_score, {', '.join(FEATURES)}"  # the columns of a Claim

@@ -2,14 +2,8 @@
 
 from dataclasses import asdict
 
-from customers.ml_service.schema import Explanation
-
-
-def reasons(e):
-    return []  # TEMP
-
-
-from customers.ml_service.schema import FEATURES
+from customers.ml_service.reasons import reasons_for
+from customers.ml_service.schema import FEATURES, Explanation
 from customers.models import Customer
 from customers.releases import active_model
 
@@ -31,7 +25,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
         "explained_score": explanation.score,
         "base_value": explanation.base_value,
         "contributions": explanation.contributions,
-        "reasons": [asdict(reason) for reason in reasons(explanation)],
+        "reasons": [asdict(reason) for reason in reasons_for(explanation)],
     }
 
 

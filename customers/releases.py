@@ -26,26 +26,28 @@ def active_model() -> tuple[Forest, ModelRelease]:
     forest = current_forest()
     release = ModelRelease.objects.active()
     if release is None or release.sha256 != forest.sha256:
-        release = activate_noticed(forest)
+        return activate_noticed()
     return forest, release
 
 
 @transaction.atomic
-def activate_noticed(forest: Forest) -> ModelRelease:
+def activate_noticed() -> tuple[Forest, ModelRelease]:
     """Make the file that was found in place of the active one the active model, where the rules let it."""
     take_turns()
+    # Read only now: a forest read before our turn may be the one that somebody else's turn has just replaced.
+    forest = current_forest()
     active = ModelRelease.objects.active()
     if active is not None and active.sha256 == forest.sha256:
-        return active  # somebody else was first
+        return forest, active  # somebody else was first
     refuse_former_release(forest, active)
-    return activate(forest, note="noticed in ml_assets" if active else "first model of this database")
+    return forest, activate(forest, note="noticed in ml_assets" if active else "first model of this database")
 
 
 @transaction.atomic
 def put_into_service(note: str) -> ModelRelease:
     """Make the file in ml_assets/ the active model because somebody said so, even if it served before."""
-    forest = current_forest()
     take_turns()
+    forest = current_forest()
     active = ModelRelease.objects.active()
     if active is not None and active.sha256 == forest.sha256:
         return active

@@ -17,6 +17,11 @@ from customers.releases import active_model
 # A model release that lands between claim and write is rare; several in a row are somebody at work on the releases.
 ANALYZE_ATTEMPTS = 3
 
+TAKE_RIGHTS = "SELECT set_config('vigilpay.scorer', 'on', true)"
+GIVE_RIGHTS_BACK = "SELECT set_config('vigilpay.scorer', 'off', true)"
+# A score lost in a crash leaves its row stale, as it was: no need to wait for the disk while holding rows.
+COMMIT_AT_ONCE = "set_config('synchronous_commit', 'off', true)"
+
 # Nothing is written where the row has moved on, or where another model has become active since the claim.
 WRITE = """
 WITH stored AS (
@@ -50,9 +55,7 @@ def rescore_batch(limit: int | None = None) -> Batch:
     ``ModelError`` when there is no usable model; nothing is written then and the rows stay stale.
     """
     forest, release = active_model()
-    with transaction.atomic(), connection.cursor() as cursor:
-        # A score lost in a crash leaves the row stale, as it was: no need to wait for the disk while holding rows.
-        cursor.execute("SET LOCAL synchronous_commit TO off")
+    with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor):
         claim = claim_stale(cursor, release, limit or settings.DRAIN_BATCH_ROWS)
         if not len(claim):
             return Batch(claimed=0, stored=0)
@@ -76,7 +79,7 @@ def analyze(customer_id: int) -> float:
 def analyze_once(customer_id: int) -> float | None:
     """As ``analyze``; None when another model became active meanwhile, so that nothing was written."""
     forest, release = active_model()
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor):
         claim = claim_one(cursor, customer_id)
         scores = score_all(forest, claim)
         return scores[0] if store(cursor, claim, scores, release) else None
@@ -114,16 +117,19 @@ def store(cursor: CursorWrapper, claim: Claim, scores: Sequence[float], release:
         "scores": list(scores),
         "release": release.pk,
     }
-    with scorer_rights(cursor):
-        cursor.execute(WRITE, values)
-        stored: int = cursor.rowcount
+    cursor.execute(WRITE, values)
+    stored: int = cursor.rowcount
     return stored
 
 
 @contextmanager
 def scorer_rights(cursor: CursorWrapper) -> Iterator[None]:
-    """Let this transaction write the score columns, which the guard trigger keeps from everybody else."""
-    cursor.execute("SELECT set_config('vigilpay.scorer', 'on', true)")
+    """Let this transaction write the score columns, which the guard trigger keeps from everybody else.
+
+    The right ends with the transaction, or here if another one surrounds ours; an exception rolls it back.
+    """
+    surrounded = bool(connection.savepoint_ids)
+    cursor.execute(TAKE_RIGHTS if surrounded else TAKE_RIGHTS + ", " + COMMIT_AT_ONCE)
     yield
-    # An exception rolls the setting back with the transaction; a surrounding transaction must not keep it either.
-    cursor.execute("SELECT set_config('vigilpay.scorer', 'off', true)")
+    if surrounded:
+        cursor.execute(GIVE_RIGHTS_BACK)

@@ -8,8 +8,11 @@ class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self) -> None:
+        from django_q.signals import post_spawn
+
         from customers.models import Customer
-        from events import checks, schedules, signals  # noqa: F401  checks registers itself
+        from events import checks, schedules, signals, warmup  # noqa: F401  checks registers itself
 
         post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
+        post_spawn.connect(warmup.worker_spawned, dispatch_uid="events.worker_spawned")
         post_migrate.connect(schedules.ensure_schedules, sender=self, dispatch_uid="events.ensure_schedules")

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, close_old_connections, connections
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
@@ -25,6 +25,12 @@ log = logging.getLogger("vigilpay.events")
 # django-q2 looks at its stop event only between two calls of dequeue.
 DEQUEUE_SECONDS = 1.0
 RECONNECT_SECONDS = 0.25
+
+
+ENQUEUE = """
+WITH job AS (INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, clock_timestamp()) RETURNING id)
+SELECT id, pg_notify(%s, '') FROM job
+"""
 
 
 class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type information
@@ -50,9 +56,9 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
 
     def enqueue(self, task: str) -> int:
         """Store the job and notify, together: a listener hears of it when it can be claimed."""
-        with transaction.atomic(using=Conf.ORM), connections[Conf.ORM].cursor() as cursor:
-            job_id: int = super().enqueue(task)
-            cursor.execute(f"NOTIFY {JOBS_CHANNEL}")
+        with connections[Conf.ORM].cursor() as cursor:
+            cursor.execute(ENQUEUE, [self.list_key or Conf.CLUSTER_NAME, task, JOBS_CHANNEL])
+            job_id: int = cursor.fetchone()[0]
         return job_id
 
     def dequeue(self) -> Jobs | None:
@@ -63,6 +69,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
             # Raising would cost ten seconds: django-q2 takes the whole pusher for dead.
             log.warning("The broker lost PostgreSQL and connects anew: %s", error)
             self._listener.close()
+            close_old_connections()  # and Django's own, which the look uses: outside requests nobody else mends it
             sleep(RECONNECT_SECONDS)
             return None
 

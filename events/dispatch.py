@@ -12,7 +12,8 @@ RESCORE_JOB = "events.jobs.rescore_stale"
 def wake() -> bool:
     """Queue one job that rescores what is stale, unless a drain is on its way or at work; True if one was queued.
 
-    Call it after the change has committed: whoever has promised to look then will see it.
+    Call it after the change has committed: whoever has promised to look then will see it. Promise and job become
+    visible together, and neither waits long for a lock: mostly this runs in an editor's request.
     """
     if watch.is_awake():
         return False

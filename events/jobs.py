@@ -13,6 +13,8 @@ log = logging.getLogger("vigilpay.events")
 DRAIN_SECONDS = 20.0
 # The pause between two looks of a drain that found nothing: short, for it lasts only as long as the promise.
 LOOK_PAUSE_SECONDS = 0.005
+# The same when what it found can't be scored now: rows that somebody's open edit holds, or that the model refuses.
+STUCK_PAUSE_SECONDS = 0.05
 # How long rows simply stay stale when the model can't be used, before somebody tries again.
 BROKEN_MODEL_SECONDS = 5.0
 
@@ -34,14 +36,14 @@ def drain() -> int:
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
     stored = scoring.rescore_batch().stored
     while (look_began := monotonic()) < ends:
-        fresh = scoring.rescore_batch().stored if claims.anything_stale() else 0
+        fresh = scoring.rescore_batch().stored if claims.anything_stale() else None
         if fresh:
             stored += fresh
             vigil.extend()
         elif vigil.is_over(look_began):
             return stored
         else:
-            sleep(LOOK_PAUSE_SECONDS)
+            sleep(LOOK_PAUSE_SECONDS if fresh is None else STUCK_PAUSE_SECONDS)
     dispatch.hand_over()
     return stored
 

@@ -37,10 +37,14 @@ COMMENT ON TRIGGER {self.name} ON {TABLE} IS '{self.fingerprint()}';"""
         return f"""CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger
 LANGUAGE plpgsql{self.settings}
 AS $body${self.body}$body$;
-CREATE OR REPLACE TRIGGER {self.name}
+CREATE OR REPLACE TRIGGER {self.definition()};"""
+
+    def definition(self) -> str:
+        """When it fires and what it calls, as ``pg_get_triggerdef`` would say it but for spacing and casts."""
+        return f"""{self.name}
 {self.event} ON {TABLE}
 FOR EACH {self.level}{self.condition}
-EXECUTE FUNCTION {self.name}();"""
+EXECUTE FUNCTION {self.name}()"""
 
     def uninstall_sql(self) -> str:
         return f"DROP TRIGGER IF EXISTS {self.name} ON {TABLE}; DROP FUNCTION IF EXISTS {self.name}();"

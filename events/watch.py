@@ -8,12 +8,19 @@ from django.db import connection
 # before somebody else is allowed to queue another.
 PROMISE_SECONDS = 1.0
 
+# How long whoever wakes a worker waits for a lock, here and on the queue, before leaving it to the broker's own look:
+# mostly this is an editor's request.
+QUEUE_PATIENCE = "250ms"
+FOR_EVER = "0"
+
 IS_AWAKE = "SELECT EXISTS (SELECT FROM events_watch WHERE awake_until > clock_timestamp())"
 
-# A promise lost in a crash of the database costs one look; waiting for the disk would cost every knock. The setting
-# ends with the statement's transaction.
+# A promise lost in a crash of the database costs one look; waiting for the disk would cost every knock. The settings
+# end with the statement's transaction.
 _PROMISE = """
-WITH setting AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+WITH setting AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', %s, true)
+)
 INSERT INTO events_watch (id, awake_until)
 SELECT 1, clock_timestamp() + make_interval(secs => %s) FROM setting
 ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until
@@ -33,14 +40,14 @@ def is_awake() -> bool:
 def promise_unless_awake() -> bool:
     """Promise to look, unless somebody else has promised already; True when it is up to the caller now."""
     with connection.cursor() as cursor:
-        cursor.execute(PROMISE_UNLESS_AWAKE, [PROMISE_SECONDS])
+        cursor.execute(PROMISE_UNLESS_AWAKE, [QUEUE_PATIENCE, PROMISE_SECONDS])
         return cursor.fetchone() is not None
 
 
 def promise(seconds: float = PROMISE_SECONDS) -> None:
     """Promise to look once more after ``seconds`` from now, whoever else has promised what."""
     with connection.cursor() as cursor:
-        cursor.execute(PROMISE, [seconds])
+        cursor.execute(PROMISE, [FOR_EVER, seconds])
 
 
 class Vigil:

@@ -4,16 +4,20 @@ import json
 import secrets
 import socket
 from dataclasses import dataclass
+from datetime import datetime
+from math import isclose
 from time import monotonic, perf_counter, sleep
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.utils import timezone
 
 from customers.ml_service import current_forest
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
+from events.models import Watch
 
 ADMIN = "admin"
 PATIENCE_SECONDS = 120.0
@@ -59,13 +63,18 @@ def free_port(wanted: int) -> int:
     raise DemoFailedError(f"No free port from {wanted} to {wanted + 49}; name another with --port.")
 
 
-def wait_until_scored() -> None:
-    """Until nobody is stale any more."""
+def wait_until_scored(since: datetime) -> None:
+    """Until the worker that was started after ``since`` has looked, nobody is stale, and it has gone to sleep."""
     ends = monotonic() + PATIENCE_SECONDS
-    while Customer.objects.filter(stale_since__isnull=False).exists():
+    while Customer.objects.stale().exists() or not has_gone_to_sleep(since):
         if monotonic() > ends:
             raise DemoFailedError("The worker has not scored the customers; see its messages above.")
         sleep(0.1)
+
+
+def has_gone_to_sleep(since: datetime) -> bool:
+    watch = Watch.objects.first()
+    return watch is not None and since < watch.awake_until < timezone.now()
 
 
 def wait_until_served(base: str) -> None:
@@ -111,5 +120,6 @@ def verify(followed: Followed, base: str) -> None:
     expected = current_forest().predict_one({field: getattr(customer, field) for field in FEATURES})
     with urlopen(f"{base}/customers/analyze/{customer.pk}/", timeout=10) as response:  # noqa: S310  loopback
         answer = json.load(response)
-    if answer != {"customer_id": customer.pk, "churn_risk_score": expected} or followed.new_score != expected:
+    scores = (followed.new_score, answer["churn_risk_score"])
+    if not all(isclose(score, expected, abs_tol=1e-9) for score in scores):
         raise DemoFailedError(f"Scores disagree: stored {followed.new_score}, model {expected}, view {answer}.")

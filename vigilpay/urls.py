@@ -3,6 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
+admin.site.site_header = "VigilPay"
+admin.site.site_title = "VigilPay"
+admin.site.index_title = "Churn risk"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("customers/", include("customers.urls")),

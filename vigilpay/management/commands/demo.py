@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from customers.models import Customer
 from vigilpay import demo, localdb
@@ -40,6 +41,7 @@ class Command(BaseCommand):
 
     def show(self, cleanup: ExitStack, *, check: bool, port: int) -> None:
         self.prepare()
+        began = timezone.now()
         base = f"http://127.0.0.1:{port}"
         children = [
             Child("web server", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"),
@@ -47,8 +49,9 @@ class Command(BaseCommand):
         ]
         for child in children:
             cleanup.callback(child.stop)
+        self.stdout.write("Starting web server and worker; the worker scores whoever has no current score ...")
         demo.wait_until_served(base)
-        demo.wait_until_scored()
+        demo.wait_until_scored(since=began)
         self.follow(base)
         if not check:
             self.stay(children, base)

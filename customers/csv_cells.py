@@ -1,0 +1,152 @@
+"""One cell of a CSV file: a checked value, or the reason why not. Bounds and words are ``ml_service.schema``'s."""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from customers.ml_service.schema import BOUNDS, CATEGORIES
+from customers.models import Customer
+
+LARGEST_ID = Customer._meta.get_field("customer_id").MAX_BIGINT
+SURNAME_LENGTH = Customer._meta.get_field("surname").max_length or 0
+
+DIGITS = re.compile(r"\d{1,30}(\.0*)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+NO_VALUE = frozenset({"", "?", "-", "na", "n/a", "#n/a", "none", "null"})
+NOT_A_NUMBER = frozenset({"nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
+CENT = Decimal("0.01")
+# What 64-bit arithmetic leaves behind a sum of money; anything larger was meant.
+FLOAT_NOISE = Decimal("0.000001")
+YES_NO = {"true": True, "yes": True, "t": True, "y": True, "false": False, "no": False, "f": False, "n": False}
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class CellError(ValueError):
+    """A cell that can't be loaded. The message never quotes the cell: it may stand in a log."""
+
+
+def check_id(cell: str) -> int:
+    """A whole number from 1 on. Not in scientific notation: a spreadsheet has cut the digits off then."""
+    refuse_no_value(cell)
+    if not DIGITS.fullmatch(cell):
+        raise CellError("must be a whole positive number")
+    customer_id = int(cell.partition(".")[0])
+    if not 1 <= customer_id <= LARGEST_ID:
+        raise CellError(f"must be a whole number from 1 to {LARGEST_ID}")
+    return customer_id
+
+
+def check_surname(cell: str) -> str:
+    surname = not_neutralised(cell)
+    if "\0" in surname:
+        raise CellError("contains a NUL character")
+    if len(surname) > SURNAME_LENGTH:
+        raise CellError(f"is longer than {SURNAME_LENGTH} characters")
+    return surname
+
+
+def check_word(field: str) -> Callable[[str], str]:
+    words = {word.casefold(): word for word in CATEGORIES[field]}
+    if field == "gender":
+        words |= {word[0]: stored for word, stored in words.items()}
+    *others, last = CATEGORIES[field]
+    expected = f"must be {', '.join(others)} or {last}"
+
+    def check(cell: str) -> str:
+        refuse_no_value(cell)
+        word = words.get(cell.casefold())
+        if word is None:
+            raise CellError(expected)
+        return word
+
+    return check
+
+
+def check_whole(field: str) -> Callable[[str], int]:
+    low, high, _ = BOUNDS[field]
+    expected = f"must be a whole number from {low} to {high}"
+
+    def check(cell: str) -> int:
+        value = number(cell)
+        if not low <= value <= high or value != value.to_integral_value():
+            raise CellError(expected)
+        return int(value)
+
+    return check
+
+
+def check_flag(field: str) -> Callable[[str], bool]:
+    check_number = check_whole(field)
+
+    def check(cell: str) -> bool:
+        refuse_no_value(cell)
+        word = YES_NO.get(cell.casefold())
+        try:
+            return bool(check_number(cell)) if word is None else word
+        except CellError:
+            raise CellError("must be yes or no, 1 or 0") from None
+
+    return check
+
+
+def check_money(field: str) -> Callable[[str], Decimal]:
+    low, high, _ = BOUNDS[field]
+
+    def check(cell: str) -> Decimal:
+        value = number(cell)
+        if not low <= value <= high:
+            raise CellError(f"must be from {low} to {high}")
+        cents = value.quantize(CENT)
+        if abs(cents - value) > FLOAT_NOISE:
+            raise CellError("has more than two decimals")
+        return cents
+
+    return check
+
+
+def number(cell: str) -> Decimal:
+    refuse_no_value(cell)
+    if cell.casefold() in NOT_A_NUMBER:
+        raise CellError("is not a finite number")
+    if not NUMBER.fullmatch(cell):
+        raise CellError("is not a number")
+    return Decimal(cell)
+
+
+def refuse_no_value(cell: str) -> None:
+    if cell.casefold() in NO_VALUE:
+        raise CellError("has no value")
+
+
+CHECKS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
+    {
+        "customer_id": check_id,
+        "surname": check_surname,
+        "credit_score": check_whole("credit_score"),
+        "geography": check_word("geography"),
+        "gender": check_word("gender"),
+        "age": check_whole("age"),
+        "tenure": check_whole("tenure"),
+        "balance": check_money("balance"),
+        "num_of_products": check_whole("num_of_products"),
+        "has_cr_card": check_flag("has_cr_card"),
+        "is_active_member": check_flag("is_active_member"),
+    }
+)
+
+
+# --- spreadsheets -----------------------------------------------------------------------------------------------------
+
+
+def neutralised(cell: str) -> str:
+    """The cell as a spreadsheet will not take it for a formula. Numbers stay as they are."""
+    if cell.lstrip(" ").startswith(FORMULA_STARTS) and not NUMBER.fullmatch(cell.strip()):
+        return f"'{cell}"
+    return cell
+
+
+def not_neutralised(cell: str) -> str:
+    """Undo ``neutralised``, so that an exported or a mended rejects file can be loaded."""
+    return cell[1:] if cell.startswith("'") and neutralised(cell[1:]) == cell else cell

@@ -1,0 +1,129 @@
+"""A CSV file as numbered records, or one clear sentence why it is none."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+# How a file begins that somebody took for a CSV.
+OTHER_FORMATS = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "a gzip archive",
+    b"%PDF": "a PDF",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+# Excel's own first line.
+SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)
+# csv reads a space between a closing quote and the delimiter as a mistake; spreadsheets and people don't.
+PADDED_QUOTE = re.compile(r'" +(?=[,;|\t\r\n]|$)')
+
+Record = tuple[int, list[str]]
+
+
+class RefusedError(Exception):
+    """The file as a whole can't be loaded, and nothing of it was stored. The message is for a person."""
+
+
+@contextmanager
+def open_csv(path: Path) -> Iterator[TextIO]:
+    """Open a UTF-8 text file whose lines end in LF, CRLF or CR. RefusedError says why that is not possible."""
+    try:
+        raw = path.open("rb")
+    except FileNotFoundError:
+        raise RefusedError(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise RefusedError(f"{path} is a directory.") from None
+    except OSError as error:
+        raise RefusedError(f"{path} can't be read: {error.strerror}.") from None
+    with raw:
+        refuse_other_formats(raw.peek(64), path)
+        yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+
+
+def refuse_other_formats(head: bytes, path: Path) -> None:
+    if not head:
+        raise RefusedError(f"{path} is empty.")
+    for magic, what in OTHER_FORMATS.items():
+        if head.startswith(magic):
+            raise RefusedError(f"{path} is {what}, not a CSV; save it as CSV in UTF-8.")
+    if b"\0" in head[:4]:
+        raise RefusedError(f"{path} looks like UTF-16 text or a binary file; save it as CSV in UTF-8.")
+
+
+class Lines:
+    """The lines of a text, counted, each kept until the next record begins."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.number = 0
+        self.of_record: list[str] = []
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        try:
+            line = next(self._text)
+        except UnicodeDecodeError as error:
+            raise RefusedError(f"{self._place(error)}; {guess(error)}. Save the file as UTF-8.") from None
+        self.number += 1
+        self.of_record.append(line)
+        return line
+
+    def _place(self, error: UnicodeDecodeError) -> str:
+        before = error.object[: error.start]
+        line = self.number + 1 + (before.count(b"\n") or before.count(b"\r"))
+        return f"Line {line} is not UTF-8"
+
+
+def guess(error: UnicodeDecodeError) -> str:
+    """What the text is likely to be instead of UTF-8."""
+    try:
+        error.object.decode("cp1252")
+    except UnicodeDecodeError:
+        return "its encoding could not be guessed"
+    return "it looks like Windows-1252 (cp1252, Excel's plain CSV)"
+
+
+def header_line(lines: Lines) -> str:
+    """The first line that is not blank. RefusedError when there is none."""
+    for line in lines:
+        if line.strip() and not SEPARATOR_LINE.fullmatch(line.strip()):
+            return line
+    raise RefusedError("The file holds nothing but blank lines.")
+
+
+def records(lines: Lines, delimiter: str) -> Iterator[Record]:
+    """The rows below the header with the number of the line on which each begins; blank rows are passed over.
+
+    A row whose quotes don't match comes as the one cell that it is.
+    """
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    while True:
+        begins = lines.number + 1
+        lines.of_record.clear()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            cells = with_padded_quotes(lines.of_record, delimiter, begins, error)
+        if any(cells) and not "".join(cells).isspace():
+            yield begins, cells
+
+
+def with_padded_quotes(of_record: list[str], delimiter: str, begins: int, error: csv.Error) -> list[str]:
+    """Read a record again that csv could not, without the spaces behind closing quotes."""
+    if "unexpected end of data" in str(error) or "field larger" in str(error):
+        raise RefusedError(f'Row {begins} opens a quote (") that is never closed, or has a cell without end.') from None
+    mended = [PADDED_QUOTE.sub('"', line) for line in of_record]
+    try:
+        [cells] = csv.reader(mended, delimiter=delimiter, skipinitialspace=True, strict=True)
+    except (csv.Error, ValueError):
+        return ["".join(of_record).rstrip("\r\n")]
+    return cells
