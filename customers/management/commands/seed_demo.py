@@ -1,0 +1,50 @@
+"""Fill the database with made-up customers."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from customers.csv_cells import LARGEST_ID
+from customers.csv_columns import STORED
+from customers.csv_io import LoadError, Tally, staged
+from customers.demo_customers import generate_named
+from customers.management.progress import TerminalProgress
+
+# Beside the ids of the public bank-churn table, so that loading that table touches no made-up customer.
+FIRST_ID = 16_000_001
+MOST = 10_000_000
+
+
+class Command(BaseCommand):
+    help = "Store made-up customers. The same number and seed give the same customers; run again, it changes nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--customers", type=int, required=True, metavar="N", help=f"how many, at most {MOST}")
+        parser.add_argument("--seed", type=int, default=1, help="other seeds give other customers (%(default)s)")
+        parser.add_argument("--start-id", type=int, default=FIRST_ID, metavar="ID", help="the first id (%(default)s)")
+
+    def handle(self, *args: Any, customers: int, seed: int, start_id: int, **options: Any) -> None:
+        refuse_impossible(customers, seed, start_id)
+        tally = self.store(customers, seed, start_id)
+        if options["verbosity"]:
+            self.stdout.write(f"{tally.new} new, {tally.changed} changed, {tally.unchanged} unchanged")
+
+    def store(self, customers: int, seed: int, start_id: int) -> Tally:
+        rows = generate_named(customers, seed, start_id)
+        try:
+            with TerminalProgress(sys.stderr) as progress, staged(rows, STORED, progress) as staging:
+                return staging.store()
+        except LoadError as error:
+            raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. Run the same again to finish.", returncode=130) from None
+
+
+def refuse_impossible(customers: int, seed: int, start_id: int) -> None:
+    if not 1 <= customers <= MOST:
+        raise CommandError(f"--customers must be from 1 to {MOST}, not {customers}.")
+    if seed < 0:
+        raise CommandError(f"--seed must not be negative, as {seed} is.")
+    if not 1 <= start_id <= LARGEST_ID - customers:
+        raise CommandError(f"--start-id must be from 1 to {LARGEST_ID - customers}, not {start_id}.")

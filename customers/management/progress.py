@@ -1,0 +1,42 @@
+"""One line on a terminal that tells how far a command has come; silence anywhere else."""
+
+import argparse
+from time import monotonic
+from types import TracebackType
+from typing import TextIO
+
+from customers.csv_io import Progress
+
+PAUSE_SECONDS = 0.1
+CLEAR_LINE = "\r\x1b[K"
+
+
+class TerminalProgress(Progress):
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = stream.isatty()
+        self._last = 0.0
+
+    def __enter__(self) -> "TerminalProgress":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._write(CLEAR_LINE)
+
+    def __call__(self, what: str, rows: int) -> None:
+        if monotonic() - self._last >= PAUSE_SECONDS:
+            self._last = monotonic()
+            self._write(f"{CLEAR_LINE}{rows:,} rows {what}" if rows else f"{CLEAR_LINE}{what}")
+
+    def _write(self, text: str) -> None:
+        if self._shown:
+            self._stream.write(text)
+            self._stream.flush()
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, as an argument's type."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number

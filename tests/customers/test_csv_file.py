@@ -1,0 +1,121 @@
+"""A file as numbered records, or one clear sentence."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from customers.csv_file import Lines, RefusedError, header_line, open_csv, records
+from tests.customers.csv_texts import text_of
+
+
+def records_of(text, delimiter=","):
+    return list(records(Lines(io.StringIO(text, newline="")), delimiter))
+
+
+def read_all(path):
+    with open_csv(path) as text:
+        return list(records(Lines(text), ","))
+
+
+class TestRecords:
+    @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+    def test_lines_may_end_as_on_any_system(self, line_end, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_bytes(line_end.join(["a,b", "1,2", "3,4"]).encode())
+        assert read_all(path) == [(1, ["a", "b"]), (2, ["1", "2"]), (3, ["3", "4"])]
+
+    def test_a_byte_order_mark_is_no_part_of_the_first_cell(self, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_bytes(b"\xef\xbb\xbfa,b\n")
+        assert read_all(path) == [(1, ["a", "b"])]
+
+    def test_a_quoted_cell_may_hold_delimiters_quotes_and_line_breaks(self):
+        assert records_of('1,"a, ""b""\nc",2\n') == [(1, ["1", 'a, "b"\nc', "2"])]
+
+    def test_a_record_is_numbered_by_the_line_on_which_it_begins(self):
+        assert [number for number, _ in records_of('1,"a\nb\nc"\n2,d\n\n3,e')] == [1, 4, 6]
+
+    def test_blank_rows_are_passed_over(self):
+        assert records_of("\n  \n,,\n; , \n1,2\n\n") == [(4, ["; ", ""]), (5, ["1", "2"])]
+
+    def test_spaces_around_quotes_are_padding(self):
+        text = '1,2,3,4\n1 , "a, b" ,"c"  , 2\n'
+        assert records_of(text) == [(1, ["1", "2", "3", "4"]), (2, ["1 ", "a, b", "c", "2"])]
+
+    def test_an_empty_cell_behind_a_padded_quote_stays(self):
+        assert records_of('"a" \t\t2\n', delimiter="\t") == [(1, ["a", "", "2"])]
+
+    def test_quotes_that_do_not_match_make_one_cell_of_that_row_alone(self):
+        assert records_of('1,"a"b,2\n3,4,5\n') == [(1, ['1,"a"b,2']), (2, ["3", "4", "5"])]
+
+    def test_a_quote_that_is_never_closed_refuses_the_file(self):
+        with pytest.raises(RefusedError, match=r'^Row 2 opens a quote \("\) that is never closed'):
+            records_of('1,2\n3,"4\n' + "5,6\n" * 10)
+
+    def test_a_quote_that_would_swallow_a_long_file_refuses_it(self):
+        with pytest.raises(RefusedError, match=r"^Row 1 opens a quote"):
+            records_of('1,"2\n' + "5,6\n" * 100_000 + '"')
+
+    @given(st.lists(st.lists(st.text(st.characters(codec="utf-8")), min_size=2, max_size=4), max_size=5))
+    def test_what_a_csv_writer_wrote_is_read_back(self, table):
+        # Leading spaces are padding, and a row of nothing is passed over.
+        expected = [[cell.lstrip(" ") for cell in cells] for cells in table]
+        text = text_of([[cell.lstrip(" ") for cell in cells] for cells in table], line_end="\r\n")
+        assert [cells for _, cells in records_of(text)] == [cells for cells in expected if "".join(cells).strip()]
+
+
+class TestHeaderLine:
+    def test_blank_lines_and_the_line_of_excel_come_before_it(self):
+        assert header_line(Lines(iter(["\n", "sep=;\n", "a;b\n"]))) == "a;b\n"
+
+    def test_a_file_of_blank_lines_has_none(self):
+        with pytest.raises(RefusedError, match="nothing but blank lines"):
+            header_line(Lines(iter(["\n", " \n"])))
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"", "is empty"),
+            (b"PK\x03\x04rest", "is an Excel workbook or a zip archive, not a CSV"),
+            (b"\xd0\xcf\x11\xe0rest", "is an old Excel workbook, not a CSV"),
+            (b"\x1f\x8brest", "is a gzip archive"),
+            ("\ufeffa,b".encode("utf-16-le"), "is UTF-16 text"),
+            ("a,b".encode("utf-16-be"), "looks like UTF-16"),
+            ("a,b".encode("utf-16-le"), "looks like UTF-16"),
+        ],
+    )
+    def test_something_else_than_a_csv_is_named(self, content, reason, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_bytes(content)
+        with pytest.raises(RefusedError, match=reason):
+            read_all(path)
+
+    def test_a_missing_file(self, tmp_path):
+        with pytest.raises(RefusedError, match=r"^There is no file .*nowhere\.csv\.$"):
+            read_all(tmp_path / "nowhere.csv")
+
+    def test_a_directory(self, tmp_path):
+        with pytest.raises(RefusedError, match="is a directory"):
+            read_all(tmp_path)
+
+    def test_a_path_through_a_file(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(RefusedError, match="can't be read: Not a directory"):
+            read_all(tmp_path / "file" / "a.csv")
+
+    @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+    def test_text_that_is_not_utf8_with_its_line_and_likely_encoding(self, line_end, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_bytes(line_end.join(["a,b"] * 5000 + ["M\xfcller,2", "c,d"]).encode("cp1252"))
+        with pytest.raises(RefusedError, match=r"^Line 5001 is not UTF-8; it looks like Windows-1252 \(cp1252"):
+            read_all(path)
+
+    def test_text_in_an_encoding_that_nobody_can_guess(self, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_bytes(b"a,b\n\x81\x8d,2\n")
+        with pytest.raises(RefusedError, match="Line 2 is not UTF-8; its encoding could not be guessed"):
+            read_all(path)
