@@ -5,7 +5,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TextIO
 
-from customers.csv_io import Progress
+from customers.bulk import Progress
 
 PAUSE_SECONDS = 0.1
 CLEAR_LINE = "\r\x1b[K"

@@ -11,11 +11,11 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from customers import csv_io
+from customers import bulk
 from customers.management import progress
 from customers.management.progress import TerminalProgress
 from customers.models import Customer
-from tests.customers.csv_texts import HEADER, row, rows, write
+from tests.customers.csv_import.texts import HEADER, row, rows, write
 from tests.others import outsider
 
 
@@ -119,7 +119,7 @@ class TestEndsHalfWay:
             assert refusal(path, "--batch-rows=2")[:2] == (130, "Interrupted. Run the same again to finish.")
         assert Customer.objects.count() == 2
         assert "4 new, 0 changed, 2 unchanged" in run(path)
-        assert csv_io_is_free()
+        assert nobody_has_the_turn()
 
     def test_as_a_process_it_exits_with_the_code_and_prints_no_traceback(self, tmp_path):
         path = write(tmp_path / "a.csv", row(1), row(2, Age="200"))
@@ -143,9 +143,9 @@ def as_process(path):
     )
 
 
-def csv_io_is_free():
+def nobody_has_the_turn():
     with outsider() as other:
-        return other.execute("SELECT pg_try_advisory_lock(%s)", [csv_io.TURN]).fetchone()[0]
+        return other.execute("SELECT pg_try_advisory_lock(%s)", [bulk.TURN]).fetchone()[0]
 
 
 class Terminal(io.StringIO):

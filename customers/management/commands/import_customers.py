@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from customers.csv_file import RefusedError
-from customers.csv_import import Report, import_file
-from customers.csv_io import SLICE_ROWS, LoadError
+from customers.bulk import SLICE_ROWS, LoadError
+from customers.csv_import.file import RefusedError
+from customers.csv_import.importer import Report, import_file
 from customers.management.progress import TerminalProgress, positive
 
 SOME_REJECTED = 2

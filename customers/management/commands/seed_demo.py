@@ -5,11 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from customers.csv_cells import LARGEST_ID
-from customers.csv_columns import STORED
-from customers.csv_io import LoadError, Tally, staged
+from customers.bulk import STORED, LoadError, Tally, staged
 from customers.demo_customers import generate_named
 from customers.management.progress import TerminalProgress
+from customers.models import LARGEST_CUSTOMER_ID
 
 # Beside the ids of the public bank-churn table, so that loading that table touches no made-up customer.
 FIRST_ID = 16_000_001
@@ -46,5 +45,5 @@ def refuse_impossible(customers: int, seed: int, start_id: int) -> None:
         raise CommandError(f"--customers must be from 1 to {MOST}, not {customers}.")
     if seed < 0:
         raise CommandError(f"--seed must not be negative, as {seed} is.")
-    if not 1 <= start_id <= LARGEST_ID - customers:
-        raise CommandError(f"--start-id must be from 1 to {LARGEST_ID - customers}, not {start_id}.")
+    if not 1 <= start_id <= LARGEST_CUSTOMER_ID - customers:
+        raise CommandError(f"--start-id must be from 1 to {LARGEST_CUSTOMER_ID - customers}, not {start_id}.")

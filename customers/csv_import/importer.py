@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from customers.csv_columns import Layout, read_layout
-from customers.csv_file import Lines, Record, RefusedError, header_line, open_csv, records
-from customers.csv_io import SLICE_ROWS, Progress, Tally, staged
-from customers.csv_rejects import Rejects, default_path, remove_former
-from customers.csv_rows import good_rows
+from customers.bulk import SLICE_ROWS, Progress, Tally, staged
+from customers.csv_import.columns import Layout, read_layout
+from customers.csv_import.file import Lines, Record, RefusedError, header_line, open_csv, records
+from customers.csv_import.rejects import Rejects, default_path, remove_former
+from customers.csv_import.rows import good_rows
 
 
 @dataclass(frozen=True)

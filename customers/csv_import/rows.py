@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from customers.csv_cells import CHECKS, CellError
-from customers.csv_columns import STORED, Layout, refuse_foreign_line
-from customers.csv_file import Record
-
-Row = tuple[Any, ...]
+from customers.bulk import STORED, Row
+from customers.csv_import.cells import CHECKS, CellError
+from customers.csv_import.columns import Layout, refuse_foreign_line
+from customers.csv_import.file import Record
 
 # Enough for every value of every column but balance, whose memory is bounded by it.
 REMEMBERED_CELLS = 20_000

@@ -2,9 +2,9 @@
 
 import pytest
 
-from customers.csv_columns import BANKS_NAMES, STORED, read_layout
-from customers.csv_file import RefusedError
-from tests.customers.csv_texts import HEADER
+from customers.csv_import.columns import BANKS_NAMES, STORED, read_layout
+from customers.csv_import.file import RefusedError
+from tests.customers.csv_import.texts import HEADER
 
 SNAKE = [*STORED, "estimated_salary", "exited"]
 ALIASED = ["customer_id", "credit_score", "country", "gender", "age", "tenure", "balance"]

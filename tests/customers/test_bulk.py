@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
-from customers import csv_io
-from customers.csv_columns import STORED
-from customers.csv_io import LoadError, Progress, Tally, staged
+from customers import bulk
+from customers.bulk import LoadError, Progress, Tally, staged
+from customers.csv_import.columns import STORED
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 from events.channels import STALE_CHANNEL
@@ -148,7 +148,7 @@ class TestOthersAtWork:
         assert set(Customer.objects.values_list("age", flat=True)) == {43}
 
     def test_an_edit_that_never_ends_stops_the_load_and_the_slices_before_stay(self, monkeypatch):
-        monkeypatch.setattr(csv_io, "LOCK_PATIENCE_SECONDS", 0.5)
+        monkeypatch.setattr(bulk, "LOCK_PATIENCE_SECONDS", 0.5)
         load(staged_row(2))
         with outsider(autocommit=False) as editor:
             editor.execute("UPDATE customers_customer SET age = 60 WHERE customer_id = 2")
@@ -182,18 +182,18 @@ class TestOthersAtWork:
     def test_a_load_waits_while_another_stores_and_says_so(self):
         progress = Recorder()
         with outsider() as other:
-            other.execute("SELECT pg_advisory_lock(%s)", [csv_io.TURN])
+            other.execute("SELECT pg_advisory_lock(%s)", [bulk.TURN])
 
             def finish_later():
                 await_that(lambda: progress.said, "the load has noticed the other")
                 found = other.execute("SELECT count(*) FROM customers_customer").fetchone()
-                other.execute("SELECT pg_advisory_unlock(%s)", [csv_io.TURN])
+                other.execute("SELECT pg_advisory_unlock(%s)", [bulk.TURN])
                 return found
 
             tally, stored_meanwhile = together(lambda: load(staged_row(7), progress=progress), finish_later)
             assert (tally, stored_meanwhile) == (Tally(new=1), (0,))
             assert set(progress.said) == {"waiting for another import", "stored"}
-            assert other.execute("SELECT pg_try_advisory_lock(%s)", [csv_io.TURN]).fetchone() == (True,)
+            assert other.execute("SELECT pg_try_advisory_lock(%s)", [bulk.TURN]).fetchone() == (True,)
 
 
 class Recorder(Progress):

@@ -2,11 +2,11 @@
 
 import pytest
 
-from customers.csv_file import RefusedError
-from customers.csv_import import import_file
-from customers.csv_io import Tally
+from customers.bulk import Tally
+from customers.csv_import.file import RefusedError
+from customers.csv_import.importer import import_file
 from customers.models import Customer
-from tests.customers.csv_texts import HEADER, renamed, row, rows, text_of, without, write, write_text
+from tests.customers.csv_import.texts import HEADER, renamed, row, rows, text_of, without, write, write_text
 
 pytestmark = pytest.mark.django_db
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customers.csv_cells import CHECKS, CellError, neutralised, not_neutralised
-from customers.csv_columns import STORED, read_layout
-from customers.csv_file import RefusedError
-from customers.csv_rows import Rejected, RowChecker
+from customers.csv_import.cells import CHECKS, CellError, neutralised, not_neutralised
+from customers.csv_import.columns import STORED, read_layout
+from customers.csv_import.file import RefusedError
+from customers.csv_import.rows import Rejected, RowChecker
 from customers.ml_service.schema import BOUNDS, CATEGORIES
-from tests.customers.csv_texts import HEADER, row
+from tests.customers.csv_import.texts import HEADER, row
 
 LAYOUT = read_layout(",".join(HEADER))
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from customers.csv_cells import neutralised
-from customers.csv_file import RefusedError
-from customers.csv_rows import Fault, Rejected
+from customers.csv_import.cells import neutralised
+from customers.csv_import.file import RefusedError
+from customers.csv_import.rows import Fault, Rejected
 
 HEADER = ("row_number", "column", "reason")
 FIRST_BYTES = ",".join(HEADER).encode()

@@ -5,12 +5,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from customers.csv_file import RefusedError
+from customers.bulk import STORED
+from customers.csv_import.file import RefusedError
 from customers.ml_service.schema import BANK_SPELLING, FEATURES
 
 DELIMITERS = (",", ";", "\t", "|")
 REQUIRED = ("customer_id", *FEATURES)
-STORED = ("customer_id", "surname", *FEATURES)
 
 BANKS_NAMES = {"customer_id": "CustomerId", "surname": "Surname"} | {ours: bank for bank, ours in BANK_SPELLING.items()}
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customers.csv_file import Lines, RefusedError, header_line, open_csv, records
-from tests.customers.csv_texts import text_of
+from customers.csv_import.file import Lines, RefusedError, header_line, open_csv, records
+from tests.customers.csv_import.texts import text_of
 
 
 def records_of(text, delimiter=","):

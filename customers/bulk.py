@@ -8,14 +8,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import errors
 
-from customers.csv_cells import LARGEST_ID
-from customers.csv_rows import Row
+from customers.ml_service.schema import FEATURES
+from customers.models import LARGEST_CUSTOMER_ID
+
+# What a bank tells us of a customer; the engine's own columns are never loaded.
+STORED = ("customer_id", "surname", *FEATURES)
+Row = tuple[Any, ...]  # values of some of these columns
 
 SLICE_ROWS = 2000
 # Below PostgreSQL's deadlock_timeout of 1 s: when an editor and a slice wait for each other, it is the slice that goes.
@@ -149,7 +153,7 @@ class Staging:
         """What ``store`` would do."""
         self._cursor.execute("SELECT count(*) FROM customers_staging")
         rows = self._cursor.fetchone()[0]
-        return self._compare(Slice(0, LARGEST_ID, rows))
+        return self._compare(Slice(0, LARGEST_CUSTOMER_ID, rows))
 
     def _compare(self, piece: Slice) -> Tally:
         self._run(COMPARE, low=piece.low, high=piece.high)

@@ -7,9 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from customers.ml_service.schema import BOUNDS, CATEGORIES
-from customers.models import Customer
+from customers.models import LARGEST_CUSTOMER_ID, Customer
 
-LARGEST_ID = Customer._meta.get_field("customer_id").MAX_BIGINT
 SURNAME_LENGTH = Customer._meta.get_field("surname").max_length or 0
 
 DIGITS = re.compile(r"\d{1,30}(\.0*)?", re.ASCII)
@@ -33,8 +32,8 @@ def check_id(cell: str) -> int:
     if not DIGITS.fullmatch(cell):
         raise CellError("must be a whole positive number")
     customer_id = int(cell.partition(".")[0])
-    if not 1 <= customer_id <= LARGEST_ID:
-        raise CellError(f"must be a whole number from 1 to {LARGEST_ID}")
+    if not 1 <= customer_id <= LARGEST_CUSTOMER_ID:
+        raise CellError(f"must be a whole number from 1 to {LARGEST_CUSTOMER_ID}")
     return customer_id
 
 

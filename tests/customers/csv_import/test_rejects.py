@@ -5,9 +5,9 @@ import stat
 
 import pytest
 
-from customers.csv_file import RefusedError
-from customers.csv_rejects import Rejects, default_path, remove_former
-from customers.csv_rows import Fault, Rejected
+from customers.csv_import.file import RefusedError
+from customers.csv_import.rejects import Rejects, default_path, remove_former
+from customers.csv_import.rows import Fault, Rejected
 
 A_FAULT = Fault("Age", "must be a whole number from 18 to 110")
 

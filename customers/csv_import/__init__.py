@@ -1,0 +1,1 @@
+"""A bank's CSV file into the customer table; ``importer.import_file`` is the way in."""
