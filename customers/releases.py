@@ -79,5 +79,5 @@ def activate(forest: Forest, *, note: str) -> ModelRelease:
 
 def summary(forest: Forest) -> dict[str, object]:
     """What is worth keeping of model.json: where the file came from and how good it is."""
-    kept = ("trained_at", "sklearn_version", "metrics", "encodings")
+    kept = ("training", "sklearn_version", "metrics", "encodings")
     return {"n_trees": forest.n_trees, **{key: forest.metadata[key] for key in kept if key in forest.metadata}}

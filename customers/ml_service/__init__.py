@@ -1,0 +1,78 @@
+"""Churn scores and the reasons for them. Plain Python: works without Django, configured or not.
+
+The functions here use the configured forest (`configure`, `current_forest`); `load_forest` gives one of any file.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .assets import load_forest
+from .compiled import Floats
+from .engine import warm_kernels
+from .errors import (
+    InputError,
+    ModelClassError,
+    ModelColumnsError,
+    ModelCorruptError,
+    ModelError,
+    ModelMissingError,
+    ModelVersionError,
+    ScoringError,
+    UnreleasedModelError,
+)
+from .forest import Forest
+from .reasons import Reason, reasons_for
+from .registry import configure, current_forest
+from .schema import BOUNDS, FEATURES, GENDERS, GEOGRAPHIES, Explanation
+
+__all__ = [
+    "BOUNDS",
+    "FEATURES",
+    "GENDERS",
+    "GEOGRAPHIES",
+    "Explanation",
+    "Forest",
+    "InputError",
+    "ModelClassError",
+    "ModelColumnsError",
+    "ModelCorruptError",
+    "ModelError",
+    "ModelMissingError",
+    "ModelVersionError",
+    "Reason",
+    "ScoringError",
+    "UnreleasedModelError",
+    "configure",
+    "current_forest",
+    "explain",
+    "explain_many",
+    "load_forest",
+    "predict_churn",
+    "predict_many",
+    "reasons_for",
+    "warm_kernels",
+]
+
+
+def predict_churn(customer_data: Mapping[str, Any]) -> float:
+    """Return the churn probability, in [0, 1], of the customer with these nine fields; further keys are ignored.
+
+    Numbers may be int, float, Decimal, bool or numpy scalars; geography and gender are the words of the schema.
+    Raises InputError naming the field, or a ModelError.
+    """
+    return current_forest().predict_one(customer_data)
+
+
+def predict_many(rows: Iterable[Mapping[str, Any]]) -> Floats:
+    """Return the (n,) float64 churn probabilities of n customers, as `predict_churn` takes them."""
+    return current_forest().predict_many(rows)
+
+
+def explain(customer_data: Mapping[str, Any]) -> Explanation:
+    """Return one customer's score with the exact contribution of each field; see `reasons_for` for words."""
+    return current_forest().explain_one(customer_data)
+
+
+def explain_many(rows: Iterable[Mapping[str, Any]]) -> list[Explanation]:
+    """Return the explanations of n customers; far faster than one by one from 16 customers on."""
+    return current_forest().explain_many(rows)

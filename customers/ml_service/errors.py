@@ -1,0 +1,57 @@
+"""The one family of scoring errors. Each message says what is wrong and what to do about it."""
+
+
+class ScoringError(Exception):
+    """A score could not be given. `permanent`: trying again cannot help until somebody changes something."""
+
+    permanent: bool = True
+
+
+class ModelError(ScoringError):
+    """No usable model: nothing can be scored until the model file is put right."""
+
+
+class ModelMissingError(ModelError):
+    """There is no model file, or it cannot be read."""
+
+
+class ModelCorruptError(ModelError):
+    """The file is not a complete pickle, or holds impossible values."""
+
+
+class ModelClassError(ModelError):
+    """The file holds something else than a fitted two-class RandomForestClassifier."""
+
+
+class ModelColumnsError(ModelError):
+    """The forest was not fitted on the nine behavioural columns."""
+
+
+class ModelVersionError(ModelError):
+    """Written by another scikit-learn: it cannot be loaded, or it disagrees with its golden rows."""
+
+
+class UnreleasedModelError(ModelError):
+    """The file is not the one that was released, and only released files are accepted here."""
+
+
+class InputError(ScoringError):
+    """A customer's data cannot be scored. `field` names the culprit, `row` its index in a batch (else None)."""
+
+    def __init__(self, message: str, *, field: str | None = None, row: int | None = None) -> None:
+        super().__init__(message if row is None else f"row {row}: {message}")
+        self.message = message
+        self.field = field
+        self.row = row
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_input_error, (self.message, self.field, self.row)
+
+    def at_row(self, row: int) -> "InputError":
+        """Return the same error, found in row `row` of a batch."""
+        return InputError(self.message, field=self.field, row=row)
+
+
+def _rebuild_input_error(message: str, field: str | None, row: int | None) -> InputError:
+    # Exceptions with keyword-only arguments do not survive pickling between processes without this.
+    return InputError(message, field=field, row=row)

@@ -1,0 +1,68 @@
+"""A forest with what belongs to it: checksum, label codes, metadata. What `load_forest` and `current_forest` return."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from . import engine
+from .compiled import FlatForest, Floats
+from .encoding import Encodings, Row, encode_row, encode_rows, pick, pick_all
+from .explain import Explainer
+from .schema import FEATURES, Explanation
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """A loaded model. Immutable and safe to share between threads and forks.
+
+    `sha256` is the model.pkl's; `released` tells whether the model.json beside it names that sha256; `metadata` is
+    that file's content, empty when it belongs to another model.
+    """
+
+    flat: FlatForest
+    sha256: str
+    encodings: Encodings
+    released: bool
+    metadata: Mapping[str, Any]
+
+    @property
+    def n_trees(self) -> int:
+        return self.flat.n_trees
+
+    def predict_one(self, customer_data: Mapping[str, Any]) -> float:
+        """Return the churn probability of one customer. InputError names a field that cannot be scored."""
+        return engine.score_row(self.flat, encode_row(pick(customer_data), self.encodings))
+
+    def predict_many(self, rows: Iterable[Mapping[str, Any]]) -> Floats:
+        """Return the (n,) float64 probabilities of n customers. An InputError carries the row's index."""
+        return self.predict_tuples(pick_all(rows))
+
+    def predict_tuples(self, rows: Sequence[Row]) -> Floats:
+        """Return the (n,) float64 probabilities of n rows, each a tuple in FEATURES order as psycopg returns it."""
+        return engine.score_rows(self.flat, encode_rows(rows, self.encodings))
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self.flat)
+
+    def explain_one(self, customer_data: Mapping[str, Any]) -> Explanation:
+        """Return the score of one customer with the exact contribution of each field."""
+        return self.explain_many([customer_data])[0]
+
+    def explain_many(self, rows: Iterable[Mapping[str, Any]]) -> list[Explanation]:
+        """Return the explanations of n customers. An InputError carries the row's index."""
+        return self.explain_tuples(pick_all(rows))
+
+    def explain_tuples(self, rows: Sequence[Row]) -> list[Explanation]:
+        """Return the explanations of n rows, each a tuple in FEATURES order as psycopg returns it."""
+        matrix = encode_rows(rows, self.encodings)
+        scores = engine.score_rows(self.flat, matrix).tolist()
+        contributions = self._explainer.contributions(matrix).tolist()
+        base_value = self._explainer.base_value
+        return [
+            Explanation(
+                score, base_value, dict(zip(FEATURES, parts, strict=True)), dict(zip(FEATURES, row, strict=True))
+            )
+            for score, parts, row in zip(scores, contributions, rows, strict=True)
+        ]

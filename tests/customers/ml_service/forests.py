@@ -1,0 +1,65 @@
+"""Generated customers and small forests for the tests of the model service. Nothing real in here."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+
+from customers.ml_service.golden import generate_rows
+from customers.ml_service.schema import BANK_SPELLING, FEATURES
+
+CUSTOMER = {
+    "credit_score": 600,
+    "geography": "France",
+    "gender": "Male",
+    "age": 40,
+    "tenure": 3,
+    "balance": 50000,
+    "num_of_products": 1,
+    "has_cr_card": 1,
+    "is_active_member": 0,
+}
+ALPHABETICAL = {"France": 0, "Germany": 1, "Spain": 2, "Female": 0, "Male": 1}
+
+
+def as_mapping(row: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip(FEATURES, row, strict=True))
+
+
+def as_numbers(rows, codes=ALPHABETICAL) -> np.ndarray:
+    """What a Data Lead's notebook would feed to scikit-learn."""
+    return np.array([[float(codes.get(value, value)) for value in row] for row in rows])
+
+
+def left(rows, seed: int = 3) -> np.ndarray:
+    """Made-up labels that depend on age, products, activity and country, with noise."""
+    noise = np.random.default_rng(seed).normal(size=len(rows))
+    risk = [(row[3] - 45) / 10 + (row[6] > 2) * 2 - row[8] + (row[1] == "Germany") - 0.5 for row in rows]
+    return (np.array(risk) + noise > 0).astype(int)
+
+
+def fit(n_rows: int = 400, *, seed: int = 1, n_estimators: int = 10, **settings: Any) -> RandomForestClassifier:
+    rows = generate_rows(n_rows, seed)
+    model = RandomForestClassifier(n_estimators=n_estimators, random_state=seed, **settings)
+    return model.fit(as_numbers(rows), left(rows))
+
+
+def dump(model: object, folder: Path, name: str = "model.pkl") -> Path:
+    path = folder / name
+    joblib.dump(model, path, compress=3)
+    return path
+
+
+def write_csv(path: Path, n_rows: int = 300, *, bank_spelling: bool = True, delimiter: str = ",") -> Path:
+    spelling = {ours: banks for banks, ours in BANK_SPELLING.items()} if bank_spelling else {}
+    rows = generate_rows(n_rows, seed=8)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(["RowNumber", *(spelling.get(name, name) for name in FEATURES), "Exited"])
+        writer.writerows(
+            [number, *row, label] for number, (row, label) in enumerate(zip(rows, left(rows), strict=True))
+        )
+    return path

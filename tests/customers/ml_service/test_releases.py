@@ -1,0 +1,96 @@
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from customers.ml_service import ModelClassError, ModelVersionError, load_forest, releases
+from customers.ml_service.golden import generate_rows
+from customers.ml_service.releases import release
+from customers.ml_service.schema import BANK_SPELLING
+
+from .forests import CUSTOMER, as_numbers, dump, fit, left
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return dump(fit(), tmp_path_factory.mktemp("source"), "from_the_data_lead.pkl")
+
+
+def test_a_release_puts_three_files_in_place(source, tmp_path):
+    metadata = release(source, assets_dir=tmp_path / "new" / "assets", note="spring model")
+    folder = tmp_path / "new" / "assets"
+    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.npz", "model.pkl"]
+    assert (folder / "model.pkl").read_bytes() == source.read_bytes()
+    assert json.loads((folder / "model.json").read_text()) == metadata
+    assert metadata["note"] == "spring model"
+    assert metadata["encodings"]["geography"] == {"France": 0, "Germany": 1, "Spain": 2}
+    assert len(metadata["golden"]["rows"]) == len(metadata["golden"]["scores"]) == 24
+    assert load_forest(folder / "model.pkl").released
+
+
+def test_what_the_source_knows_of_itself_is_kept(source, tmp_path):
+    first = release(source, assets_dir=tmp_path / "first", note="n")
+    path = tmp_path / "first" / "model.json"
+    codes = {"geography": {"France": 0, "Spain": 1, "Germany": 2}, "gender": {"Female": 0, "Male": 1}}
+    path.write_text(json.dumps(first | {"metrics": {"roc_auc": 0.9}, "encodings": codes, "golden": None}))
+    second = release(tmp_path / "first" / "model.pkl", assets_dir=tmp_path / "second")
+    assert second["metrics"] == {"roc_auc": 0.9}
+    assert second["encodings"] == codes
+    assert second["note"] == "n"
+    assert second["golden"]["scores"] != first["golden"]["scores"]
+
+
+def test_a_refused_file_changes_nothing(source, tmp_path):
+    release(source, assets_dir=tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = tmp_path / "other.pkl"
+    dump({"not": "a forest"}, tmp_path, "other.pkl")
+    with pytest.raises(ModelClassError):
+        release(other, assets_dir=tmp_path)
+    other.unlink()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_disk_that_fails_half_way_changes_nothing(source, tmp_path, monkeypatch):
+    release(source, assets_dir=tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    second = tmp_path.parent / "second.pkl"
+    dump(fit(seed=5), tmp_path.parent, "second.pkl")
+    original = releases._write_durably
+
+    def full(path, data):
+        if "json" in path.name:
+            raise OSError("no space left on device")
+        original(path, data)
+
+    monkeypatch.setattr(releases, "_write_durably", full)
+    with pytest.raises(OSError, match="no space"):
+        release(second, assets_dir=tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_compiled_forest_that_is_not_the_same_forest_is_refused(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(releases, "score_matrix", lambda flat, matrix: np.full(len(matrix), 0.5))
+    with pytest.raises(ModelVersionError, match="differ by"):
+        release(source, assets_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_named_columns_in_any_order_can_be_released(tmp_path):
+    rows = generate_rows(200)
+    frame = pd.DataFrame(as_numbers(rows), columns=list(BANK_SPELLING)).iloc[:, ::-1]
+    model = RandomForestClassifier(5, random_state=0, n_jobs=2).fit(frame, left(rows))
+    metadata = release(dump(model, tmp_path), assets_dir=tmp_path / "assets")
+    expected = model.predict_proba(frame)[:, 1]
+    forest = load_forest(tmp_path / "assets" / "model.pkl")
+    np.testing.assert_allclose(forest.predict_tuples(rows), expected, atol=1e-12)
+    assert metadata["n_trees"] == 5
+
+
+def test_metadata_names_no_path(source, tmp_path):
+    release(source, assets_dir=tmp_path)
+    assert not re.search(r'"/|\.pkl', (tmp_path / "model.json").read_text())
+    assert load_forest(tmp_path / "model.pkl").predict_one(CUSTOMER) > 0
