@@ -37,7 +37,11 @@ class Command(BaseCommand):
             except demo.DemoFailedError as failure:
                 raise CommandError(str(failure)) from failure
             except KeyboardInterrupt:
-                self.stdout.write("\nStopping everything. `make demo` goes on with the same customers.")
+                self.say("\nStopping everything. `make demo` goes on with the same customers.")
+
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()  # in a pipe, too, our lines stand in order between those of the children
 
     def show(self, cleanup: ExitStack, *, check: bool, port: int) -> None:
         self.prepare()
@@ -49,7 +53,7 @@ class Command(BaseCommand):
         ]
         for child in children:
             cleanup.callback(child.stop)
-        self.stdout.write("Starting web server and worker; the worker scores whoever has no current score ...")
+        self.say("Starting web server and worker; the worker scores whoever has no current score ...")
         demo.wait_until_served(base)
         demo.wait_until_scored(since=began)
         self.follow(base)
@@ -59,16 +63,16 @@ class Command(BaseCommand):
     def prepare(self) -> None:
         call_command("migrate", verbosity=0)
         if not Customer.objects.exists():
-            self.stdout.write(f"Making up {CUSTOMERS:,} customers ...")
+            self.say(f"Making up {CUSTOMERS:,} customers ...")
             call_command("seed_demo", customers=CUSTOMERS, verbosity=0)
         password = demo.create_admin()
         if password:
-            self.stdout.write(f"Admin account: {demo.ADMIN}, password: {password}  (shown this once)")
+            self.say(f"Admin account: {demo.ADMIN}, password: {password}  (shown this once)")
 
     def follow(self, base: str) -> None:
         followed = demo.follow_an_edit()
         demo.verify(followed, base)
-        self.stdout.write(
+        self.say(
             f"\nEdited in plain SQL: {demo.EDIT % followed.customer_id};\n"
             f"  score before  {followed.old_score:.4f}\n"
             f"  score after   {followed.new_score:.4f}\n"
@@ -77,7 +81,7 @@ class Command(BaseCommand):
         )
 
     def stay(self, children: list[Child], base: str) -> None:
-        self.stdout.write(f"\nCustomers by risk: {base}/admin/customers/customer/\nCtrl-C stops everything.")
+        self.say(f"\nCustomers by risk: {base}/admin/customers/customer/\nCtrl-C stops everything.")
         while True:
             for child in children:
                 if child.has_ended():
