@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from customers import ml_service
+from tests.factories import train_forest
 from vigilpay import localdb
 
 SHIPPED = Path(__file__).resolve().parent.parent / "ml_assets"
@@ -33,3 +34,14 @@ def strict_assets(assets: Path, settings) -> Path:
     settings.ACCEPT_UNRELEASED_MODEL = False
     ml_service.configure(assets_dir=assets, accept_unreleased=False)
     return assets
+
+
+@pytest.fixture(scope="session")
+def another_forest(tmp_path_factory) -> Path:
+    """Not the shipped model, and small."""
+    return train_forest(tmp_path_factory.mktemp("forest") / "another.pkl", seed=1)
+
+
+@pytest.fixture(scope="session")
+def third_forest(tmp_path_factory) -> Path:
+    return train_forest(tmp_path_factory.mktemp("forest") / "third.pkl", seed=2)

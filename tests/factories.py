@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from customers import scoring
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
 from customers.models import Customer
 
@@ -37,8 +38,6 @@ def make_customers(number: int, **fields: Any) -> list[Customer]:
 
 def make_scored(**fields: Any) -> Customer:
     """A customer whose score is current."""
-    from customers import scoring
-
     customer = make_customer(**fields)
     scoring.analyze(customer.pk)
     customer.refresh_from_db()
@@ -62,7 +61,7 @@ def random_fields(pick: random.Random) -> dict[str, Any]:
 
 def train_forest(path: Path, *, seed: int = 1) -> Path:
     """A small forest as the Data Lead would drop it in: fitted on alphabetical label codes, dumped with joblib."""
-    import joblib
+    import joblib  # late, as scikit-learn: a second that only few tests need to pay
     import numpy as np
     from sklearn.ensemble import RandomForestClassifier
 

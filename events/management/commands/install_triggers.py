@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
-from events.triggers import TRIGGERS
+from events.triggers import LET_EDITORS_LOOK, TRIGGERS
 
 
 class Command(BaseCommand):
@@ -16,4 +16,5 @@ class Command(BaseCommand):
         with transaction.atomic(), connection.cursor() as cursor:
             for trigger in TRIGGERS:
                 cursor.execute(trigger.install_sql())
+            cursor.execute(LET_EDITORS_LOOK)
         self.stdout.write(f"{len(TRIGGERS)} triggers installed.")

@@ -1,0 +1,32 @@
+"""manage.py check warns of a model that can't be used, and lets everything else go on."""
+
+import pytest
+from django.core.checks import WARNING
+
+from customers.checks import model_is_usable
+
+
+def test_a_usable_model_is_no_news(assets):
+    assert model_is_usable() == []
+
+
+def test_a_missing_model_is_a_warning_that_says_what_follows(assets):
+    (assets / "model.pkl").unlink()
+    [warning] = model_is_usable()
+    assert (warning.id, warning.level) == ("customers.W001", WARNING)
+    assert "no model file" in warning.msg
+    assert "no customer is scored" in warning.hint
+
+
+@pytest.mark.parametrize("content", [b"", b"surprise"])
+def test_a_damaged_model_is_one_too(assets, content):
+    (assets / "model.pkl").write_bytes(content)
+    assert [warning.id for warning in model_is_usable()] == ["customers.W001"]
+
+
+def test_a_file_that_nobody_released_is_one_in_production_only(assets, another_forest, request):
+    (assets / "model.pkl").write_bytes(another_forest.read_bytes())
+    assert model_is_usable() == []
+    request.getfixturevalue("strict_assets")
+    [warning] = model_is_usable()
+    assert "release_model" in warning.msg

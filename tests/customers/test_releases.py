@@ -1,0 +1,186 @@
+"""Which model counts: one fact in the database, and the file of this process must be that model."""
+
+import shutil
+from contextlib import suppress
+from io import StringIO
+from itertools import pairwise
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from customers import releases, scoring
+from customers.ml_service import ModelError, UnreleasedModelError, current_forest, load_forest
+from customers.ml_service.releases import release as release_file
+from customers.models import Customer, ModelRelease
+from customers.releases import ModelNotActiveError, active_model, put_into_service
+from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.others import together
+
+pytestmark = pytest.mark.django_db
+
+
+def drop_in(forest, assets):
+    """As the Data Lead does it: the file alone, and nobody is told."""
+    shutil.copy(forest, assets / "model.pkl")
+
+
+def test_the_first_use_of_a_database_makes_the_present_file_the_active_model(assets):
+    forest, release = active_model()
+    assert release == ModelRelease.objects.get()
+    assert release.sha256 == forest.sha256 == current_forest().sha256
+    assert release.metadata["n_trees"] == forest.n_trees
+
+
+def test_the_active_model_stays_as_long_as_the_file_does(assets):
+    first, again = active_model(), active_model()
+    assert first == again
+    assert ModelRelease.objects.count() == 1
+
+
+def test_a_changed_file_makes_every_score_stale_and_is_used_before_anything_is_written(assets, another_forest):
+    customers = [make_scored(age=age) for age in (30, 50, 70)]
+    drop_in(another_forest, assets)
+    assert scoring.rescore_batch().stored == 3
+    expected = load_forest(another_forest)
+    for customer in customers:
+        customer.refresh_from_db()
+        assert customer.is_current()
+        assert customer.churn_risk_score == expected.predict_one({**SOMEBODY, "age": customer.age})
+    assert ModelRelease.objects.count() == 2
+
+
+def test_analyze_takes_up_a_changed_file_as_well(assets, another_forest):
+    customer = make_scored()
+    drop_in(another_forest, assets)
+    assert scoring.analyze(customer.pk) == load_forest(another_forest).predict_one(SOMEBODY)
+
+
+def test_going_back_to_a_former_file_in_development_is_a_new_release_again(assets, another_forest, tmp_path):
+    shipped = shutil.copy(assets / "model.pkl", tmp_path)
+    former = active_model()[1]
+    drop_in(another_forest, assets)
+    active_model()
+    drop_in(shipped, assets)
+    latest = active_model()[1]
+    assert latest.pk > former.pk
+    assert latest.sha256 == former.sha256
+    assert ModelRelease.objects.count() == 3
+
+
+def test_a_model_that_became_active_elsewhere_after_our_file_was_read_is_not_turned_back(
+    assets, another_forest, monkeypatch
+):
+    """A process still holds the former forest when another has noticed the new file and registered it."""
+    former = current_forest()
+    active_model()
+    drop_in(another_forest, assets)
+    put_into_service("noticed by somebody else")
+    readings = [former]
+    monkeypatch.setattr(releases, "current_forest", lambda: readings.pop() if readings else current_forest())
+    forest, release = active_model()
+    assert forest.sha256 == release.sha256 == load_forest(another_forest).sha256
+    assert [found.sha256 for found in ModelRelease.objects.order_by("id")] == [former.sha256, forest.sha256]
+
+
+class TestProduction:
+    def test_a_file_that_nobody_released_is_refused_and_nothing_changes(self, strict_assets, another_forest):
+        customer = make_scored()
+        drop_in(another_forest, strict_assets)
+        with pytest.raises(UnreleasedModelError, match="release_model"):
+            scoring.rescore_batch()
+        customer.refresh_from_db()
+        assert customer.is_current()
+        assert ModelRelease.objects.count() == 1
+
+    def test_edits_wait_for_a_model_while_the_file_is_refused(self, strict_assets, another_forest):
+        drop_in(another_forest, strict_assets)
+        customer = make_customer()
+        with pytest.raises(UnreleasedModelError):
+            scoring.rescore_batch()
+        assert list(Customer.objects.stale()) == [customer]
+
+    def test_a_released_file_that_is_found_in_place_is_taken_up(self, strict_assets, another_forest):
+        make_scored()
+        release_file(another_forest, assets_dir=strict_assets)
+        assert scoring.rescore_batch().stored == 1
+
+    def test_an_old_copy_on_one_machine_does_not_become_active_again(self, strict_assets, another_forest, tmp_path):
+        old_copy = shutil.copytree(strict_assets, tmp_path / "old")
+        customer = make_scored()
+        release_file(another_forest, assets_dir=strict_assets)
+        scoring.rescore_batch()
+        shutil.copytree(old_copy, strict_assets, dirs_exist_ok=True)
+        with pytest.raises(ModelNotActiveError, match="release_model"):
+            active_model()
+        customer.refresh_from_db()
+        assert customer.is_current()
+        assert ModelRelease.objects.count() == 2
+
+    def test_a_person_can_go_back_to_it(self, strict_assets, another_forest, tmp_path):
+        old_copy = shutil.copytree(strict_assets, tmp_path / "old")
+        active_model()
+        release_file(another_forest, assets_dir=strict_assets)
+        active_model()
+        call_command("release_model", old_copy / "model.pkl", stdout=StringIO())
+        forest, release = active_model()
+        assert forest.sha256 == release.sha256 == load_forest(old_copy / "model.pkl").sha256
+        assert ModelRelease.objects.count() == 3
+
+
+class TestCommand:
+    def test_a_file_that_is_accepted_is_active_at_once_with_the_reason(self, strict_assets, another_forest):
+        make_customers(2)
+        scoring.rescore_batch()
+        said = StringIO()
+        call_command("release_model", another_forest, note="spring campaign", stdout=said)
+        active = ModelRelease.objects.active()
+        assert active.note == "spring campaign"
+        assert active.sha256 == load_forest(another_forest).sha256
+        assert str(active) in said.getvalue()
+        assert Customer.objects.stale().count() == 2
+        assert scoring.rescore_batch().stored == 2
+
+    def test_accepting_the_active_file_again_makes_nothing_stale(self, assets):
+        make_scored()
+        call_command("release_model", assets / "model.pkl", stdout=StringIO())
+        assert not Customer.objects.stale().exists()
+
+    @pytest.mark.parametrize("damage", ["nothing there", "not a pickle"])
+    def test_a_file_that_is_no_model_is_refused_and_changes_nothing(self, assets, tmp_path, damage):
+        active_model()
+        path = tmp_path / "wrong.pkl"
+        if damage == "not a pickle":
+            path.write_bytes(b"surprise")
+        with pytest.raises(CommandError, match=r"wrong\.pkl|no joblib pickle"):
+            call_command("release_model", path)
+        assert ModelRelease.objects.count() == 1
+        assert active_model()[0].released
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_processes_that_notice_a_new_file_at_once_make_one_release(assets, another_forest):
+    active_model()
+    drop_in(another_forest, assets)
+    found = together(*[lambda: active_model()[1].pk] * 4)
+    assert len(set(found)) == 1
+    assert ModelRelease.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_files_that_follow_each_other_quickly_end_with_the_last_one_active(assets, another_forest, third_forest):
+    active_model()
+
+    def notice():
+        for _ in range(20):
+            with suppress(ModelError):  # half a swap may be seen, never used
+                active_model()
+
+    def swap():
+        for forest in (another_forest, third_forest, another_forest, third_forest):
+            shutil.copy(forest, assets / "draft")
+            (assets / "draft").replace(assets / "model.pkl")
+
+    together(notice, notice, swap)
+    assert active_model()[1].sha256 == load_forest(third_forest).sha256
+    releases_made = list(ModelRelease.objects.order_by("id").values_list("sha256", flat=True))
+    assert all(one != following for one, following in pairwise(releases_made))

@@ -1,0 +1,87 @@
+"""Many wake-ups, one job."""
+
+import pytest
+from django_q.models import OrmQ
+
+from events import dispatch, watch
+from events.models import Watch
+from tests.factories import make_customer, make_scored
+from tests.others import await_that, outsider, together, waiting_for_locks
+
+pytestmark = pytest.mark.django_db
+
+
+def queued():
+    return [job.func() for job in OrmQ.objects.order_by("id")]
+
+
+def test_the_first_to_wake_queues_the_job_and_the_others_rely_on_it():
+    assert [dispatch.wake() for _ in range(5)] == [True, False, False, False, False]
+    assert queued() == ["events.jobs.rescore_stale"]
+
+
+def test_a_promise_that_nobody_kept_runs_out_and_another_job_is_queued():
+    dispatch.wake()
+    watch_that_ended()
+    assert dispatch.wake()
+    assert len(queued()) == 2
+
+
+def test_nothing_stale_wakes_nobody():
+    make_scored()
+    assert not dispatch.wake_if_stale()
+    assert queued() == []
+
+
+def test_something_stale_wakes_a_worker_once():
+    make_customer()
+    assert [dispatch.wake_if_stale(), dispatch.wake_if_stale()] == [True, False]
+    assert len(queued()) == 1
+
+
+def test_handing_over_queues_a_successor_although_somebody_is_awake():
+    watch.promise(60)
+    dispatch.hand_over()
+    assert queued() == ["events.jobs.rescore_stale"]
+    assert not dispatch.wake()
+
+
+def test_a_job_carries_no_values():
+    dispatch.wake()
+    task = OrmQ.objects.get().task
+    assert (task["args"], task["kwargs"]) == ((), {})
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRace:
+    def test_many_who_wake_at_once_queue_one_job(self):
+        woken = together(*[dispatch.wake] * 8)
+        assert sorted(woken) == [False] * 7 + [True]
+        assert len(queued()) == 1
+
+    def test_also_when_a_former_promise_has_run_out(self):
+        watch.promise(-1)
+        assert sorted(together(*[dispatch.wake] * 8)) == [False] * 7 + [True]
+
+    def test_promise_and_job_become_visible_together_or_not_at_all(self, monkeypatch):
+        monkeypatch.setattr(dispatch, "async_task", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            dispatch.wake()
+        assert not Watch.objects.exists()
+
+    def test_a_second_to_wake_waits_only_for_the_firsts_short_transaction(self):
+        with outsider(autocommit=False) as first:
+            first.execute("INSERT INTO events_watch VALUES (1, clock_timestamp() + interval '1 minute')")
+
+            def commit_when_the_other_waits():
+                await_that(waiting_for_locks, "the second waits for the first")
+                first.commit()
+
+            woken, _ = together(dispatch.wake, commit_when_the_other_waits)
+        assert woken is False
+        assert queued() == []
+
+
+def watch_that_ended():
+    Watch.objects.all().delete()
+    watch.promise(-1)

@@ -1,0 +1,216 @@
+"""What the workers run: drains that end, hand over, survive a broken model, and a sweep for what was missed."""
+
+import shutil
+
+import pytest
+from django.db import connection
+from django_q.models import OrmQ
+
+from customers import scoring
+from customers.ml_service import current_forest, load_forest
+from customers.models import Customer, ScoreRecord
+from events import jobs, watch
+from events.models import Watch
+from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.others import outsider
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def short_promises(monkeypatch):
+    """Drains end soon after their last find, so that tests do; none of that time goes into loading the model."""
+    current_forest().predict_one(SOMEBODY)
+    monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.05)
+
+
+def nothing_is_stale():
+    return not Customer.objects.stale().exists()
+
+
+class TestDrain:
+    def test_it_scores_what_is_stale_and_says_how_many(self):
+        make_customers(3)
+        assert jobs.rescore_stale() == 3
+        assert nothing_is_stale()
+
+    def test_it_goes_on_batch_after_batch(self, settings):
+        settings.DRAIN_BATCH_ROWS = 2
+        make_customers(7)
+        assert jobs.rescore_stale() == 7
+        assert nothing_is_stale()
+
+    def test_an_empty_queue_is_the_commonest_case(self):
+        assert jobs.rescore_stale() == 0
+        assert not ScoreRecord.objects.exists()
+
+    def test_it_may_run_twice(self):
+        make_customers(2)
+        assert [jobs.rescore_stale(), jobs.rescore_stale()] == [2, 0]
+        assert ScoreRecord.objects.count() == 2
+
+    def test_it_may_run_after_the_customers_are_gone(self):
+        make_customers(2)
+        Customer.objects.all().delete()
+        assert jobs.rescore_stale() == 0
+
+    def test_a_change_that_comes_while_it_looks_is_scored_by_the_same_drain(self, monkeypatch):
+        customer = make_customer()
+        monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.5)
+        sleep, edits = jobs.sleep, [lambda: Customer.objects.filter(pk=customer.pk).update(age=66)]
+
+        def sleep_while_somebody_edits(seconds):
+            while edits:
+                edits.pop()()
+            sleep(seconds)
+
+        monkeypatch.setattr(jobs, "sleep", sleep_while_somebody_edits)
+        assert jobs.rescore_stale() == 2
+        assert nothing_is_stale()
+
+    def test_as_long_as_it_finds_work_it_promises_anew_so_that_nobody_need_knock(self, settings, monkeypatch):
+        settings.DRAIN_BATCH_ROWS = 1
+        monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.0)
+        make_customers(3)
+        assert not watch.is_awake()
+        jobs.rescore_stale()
+        assert watch.is_awake()
+
+    def test_when_its_time_is_up_it_queues_a_successor_and_promises_for_it(self, monkeypatch):
+        monkeypatch.setattr(jobs, "DRAIN_SECONDS", 0.0)
+        make_customer()
+        jobs.rescore_stale()
+        assert [job.func() for job in OrmQ.objects.all()] == ["events.jobs.rescore_stale"]
+        assert Watch.objects.exists()
+
+    def test_when_it_is_done_it_leaves_nothing_behind_in_the_queue(self):
+        make_customers(3)
+        jobs.rescore_stale()
+        assert not OrmQ.objects.exists()
+
+
+class TestUnscorableRow:
+    @pytest.fixture
+    def poison(self):
+        """As an older database may hold: the rule of the table was added later, the model's is strict."""
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE customers_customer DROP CONSTRAINT customer_num_of_products_is_possible")
+        return make_customer(customer_id=900_001, num_of_products=0)
+
+    def test_it_holds_up_nobody_else(self, poison):
+        make_customers(3)
+        assert jobs.rescore_stale() == 3
+        assert list(Customer.objects.stale()) == [poison]
+
+    def test_it_does_not_keep_a_drain_from_ending(self, poison):
+        assert jobs.rescore_stale() == 0
+
+    def test_a_drain_that_only_finds_it_does_not_promise_to_stay(self, poison):
+        jobs.rescore_stale()
+        assert not watch.is_awake()
+
+    def test_a_drain_does_not_spin_on_it(self, poison, monkeypatch):
+        monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.5)
+        sleep, pauses = jobs.sleep, []
+        monkeypatch.setattr(jobs, "sleep", lambda seconds: (pauses.append(seconds), sleep(seconds)))
+        jobs.rescore_stale()
+        assert set(pauses) == {jobs.STUCK_PAUSE_SECONDS}
+
+    def test_it_is_scored_when_somebody_has_put_it_right(self, poison):
+        jobs.rescore_stale()
+        Customer.objects.filter(pk=poison.pk).update(num_of_products=1)
+        assert jobs.rescore_stale() == 1
+
+
+class TestBrokenModel:
+    @pytest.fixture
+    def model_file(self, assets):
+        return assets / "model.pkl"
+
+    @pytest.mark.parametrize("damage", ["missing", "truncated", "something else"])
+    def test_nothing_is_raised_edits_go_on_and_their_rows_stay_stale(self, model_file, damage, caplog):
+        customer = make_scored()
+        content = model_file.read_bytes()
+        model_file.unlink()
+        if damage != "missing":
+            model_file.write_bytes(content[:1000] if damage == "truncated" else b"something else")
+        customer.age = 44
+        customer.save()
+        assert jobs.rescore_stale() == 0
+        assert list(Customer.objects.stale()) == [customer]
+        assert ScoreRecord.objects.count() == 1
+        assert "Scoring is paused, edits go on" in caplog.text
+
+    def test_for_some_seconds_nobody_need_try_again(self, model_file):
+        model_file.unlink()
+        make_customer()
+        jobs.rescore_stale()
+        assert not watch.promise_unless_awake()
+
+    def test_scoring_goes_on_when_the_file_is_back(self, model_file):
+        content = model_file.read_bytes()
+        model_file.unlink()
+        make_customers(2)
+        jobs.rescore_stale()
+        model_file.write_bytes(content)
+        assert jobs.rescore_stale() == 2
+        assert nothing_is_stale()
+
+    def test_a_model_that_breaks_in_the_middle_of_a_drain_pauses_it(self, model_file, settings, monkeypatch):
+        settings.DRAIN_BATCH_ROWS = 1
+        make_customers(3)
+        rescore = scoring.rescore_batch
+
+        def rescore_then_lose_the_file():
+            batch = rescore()
+            model_file.unlink(missing_ok=True)
+            return batch
+
+        monkeypatch.setattr(scoring, "rescore_batch", rescore_then_lose_the_file)
+        assert jobs.rescore_stale() == 0
+        assert Customer.objects.stale().count() == 2
+
+    def test_the_sweep_too_only_says_that_it_is_paused(self, model_file, caplog):
+        model_file.unlink()
+        make_customer()
+        assert not jobs.sweep_stale()
+        assert not OrmQ.objects.exists()
+        assert "Scoring is paused, edits go on" in caplog.text
+
+
+class TestNewModelFile:
+    def test_a_drain_notices_it_though_no_row_was_stale(self, assets, another_forest):
+        customer = make_scored()
+        shutil.copy(another_forest, assets / "model.pkl")
+        assert jobs.rescore_stale() == 1
+        customer.refresh_from_db()
+        assert customer.churn_risk_score == load_forest(another_forest).predict_one(SOMEBODY)
+
+    def test_the_sweep_notices_it_and_wakes_a_worker(self, assets, another_forest):
+        make_scored()
+        assert not jobs.sweep_stale()
+        shutil.copy(another_forest, assets / "model.pkl")
+        assert jobs.sweep_stale()
+        assert OrmQ.objects.count() == 1
+
+
+class TestSweep:
+    def test_it_wakes_a_worker_for_what_everybody_missed(self):
+        make_customer()
+        assert jobs.sweep_stale()
+        assert OrmQ.objects.count() == 1
+
+    def test_it_wakes_nobody_when_all_is_current(self):
+        make_scored()
+        assert not jobs.sweep_stale()
+        assert not OrmQ.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_drain_passes_over_what_somebody_is_editing_and_leaves_it_to_the_next(settings):
+    locked, _free = make_customers(2)
+    with outsider(autocommit=False) as editor:
+        editor.execute("UPDATE customers_customer SET surname = 'Open' WHERE customer_id = %s", [locked.pk])
+        assert jobs.rescore_stale() == 1
+        editor.commit()
+    assert jobs.rescore_stale() == 1

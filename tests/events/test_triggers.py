@@ -1,0 +1,435 @@
+"""What PostgreSQL itself does at every edit, whoever makes it."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from psycopg import IsolationLevel
+
+from customers import scoring
+from customers.claims import Claim, claim_one
+from customers.ml_service.schema import FEATURES
+from customers.models import Customer, ScoreRecord
+from customers.releases import active_model
+from events import watch
+from events.channels import STALE_CHANNEL
+from events.models import Watch
+from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.others import outsider
+
+pytestmark = pytest.mark.django_db
+
+OTHER_VALUES = {
+    "credit_score": 601,
+    "geography": "Spain",
+    "gender": "Female",
+    "age": 41,
+    "tenure": 4,
+    "balance": "50000.01",
+    "num_of_products": 2,
+    "has_cr_card": False,
+    "is_active_member": True,
+}
+ENGINE = ("version", "stale_since", "churn_risk_score", "scored_version", "scored_by_id", "scored_at")
+
+
+def sql(statement, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def engine_columns(customer):
+    return Customer.objects.values_list(*ENGINE).get(pk=customer.pk)
+
+
+def version_of(customer):
+    return Customer.objects.values_list("version", flat=True).get(pk=customer.pk)
+
+
+def stale_since(customer):
+    return Customer.objects.values_list("stale_since", flat=True).get(pk=customer.pk)
+
+
+def scored_as(customer):
+    return Customer.objects.values_list("churn_risk_score", flat=True).get(pk=customer.pk)
+
+
+class TestArrival:
+    def test_a_new_row_is_stale_and_unscored_whatever_the_insert_says_of_the_engines_columns(self):
+        columns = ", ".join(["customer_id", "surname", *SOMEBODY, *ENGINE])
+        values = [1, "From a backup", *SOMEBODY.values(), 99, None, 0.5, 99, 7, "2020-01-01"]
+        places = ", ".join(["%s"] * len(values))
+        sql(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", *values)
+        customer = Customer.objects.get(pk=1)
+        assert (customer.version, customer.churn_risk_score, customer.scored_version) == (1, None, None)
+        assert (customer.scored_by_id, customer.scored_at) == (None, None)
+        assert customer.stale_since.year > 2020
+
+    def test_a_bulk_create_is_stale_row_by_row(self):
+        Customer.objects.bulk_create(
+            Customer(customer_id=i, **SOMEBODY, version=50, stale_since=None, churn_risk_score=0.9) for i in (1, 2, 3)
+        )
+        assert set(Customer.objects.values_list("version", "churn_risk_score")) == {(1, None)}
+        assert Customer.objects.stale().count() == 3
+
+    def test_a_copy_is_stale_row_by_row(self):
+        columns = ", ".join(["customer_id", *SOMEBODY])
+        with connection.cursor() as cursor, cursor.copy(f"COPY customers_customer ({columns}) FROM STDIN") as copy:
+            for customer_id in (1, 2, 3):
+                copy.write_row([customer_id, *SOMEBODY.values()])
+        assert Customer.objects.stale().count() == 3
+
+
+class TestVersion:
+    @pytest.mark.parametrize(("field", "value"), OTHER_VALUES.items())
+    def test_a_change_of_any_behavioural_field_in_plain_sql_makes_the_row_stale(self, field, value):
+        customer = make_scored()
+        sql(f"UPDATE customers_customer SET {field} = %s WHERE customer_id = %s", value, customer.pk)
+        assert version_of(customer) == 2
+        assert stale_since(customer) is not None
+
+    def test_every_behavioural_field_is_among_those_tried_here(self):
+        assert tuple(OTHER_VALUES) == FEATURES
+
+    def test_the_oldest_change_that_is_not_yet_scored_stays_the_stale_since(self):
+        customer = make_scored()
+        Customer.objects.filter(pk=customer.pk).update(age=41)
+        first = stale_since(customer)
+        Customer.objects.filter(pk=customer.pk).update(age=42)
+        assert stale_since(customer) == first
+        assert version_of(customer) == 3
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE customers_customer SET surname = 'Married'",
+            "UPDATE customers_customer SET age = age, balance = balance, geography = geography",
+            "UPDATE customers_customer SET balance = 50000.0, is_active_member = NOT NOT is_active_member",
+        ],
+    )
+    def test_an_edit_that_changes_nothing_the_model_reads_moves_nothing(self, statement):
+        customer = make_scored()
+        before = engine_columns(customer)
+        sql(statement)
+        assert engine_columns(customer) == before
+
+    def test_a_value_that_goes_and_comes_back_is_scored_again(self):
+        customer = make_scored()
+        for age in (41, 40):
+            Customer.objects.filter(pk=customer.pk).update(age=age)
+        assert version_of(customer) == 3
+        assert Customer.objects.stale().exists()
+
+    def test_an_update_by_expression_counts(self):
+        customer = make_scored()
+        Customer.objects.filter(pk=customer.pk).update(balance=F("balance") + 1)
+        assert version_of(customer) == 2
+
+    def test_a_bulk_update_counts_for_the_rows_that_it_changes_only(self):
+        changed, same = make_scored(), make_scored()
+        changed.age = 50
+        Customer.objects.bulk_update([changed, same], ["age"])
+        assert (version_of(changed), version_of(same)) == (2, 1)
+        assert list(Customer.objects.stale()) == [changed]
+
+    @pytest.mark.parametrize(("age", "version"), [(40, 1), (41, 2)])
+    def test_an_upsert_counts_only_if_it_changes_the_row(self, age, version):
+        customer = make_scored()
+        score = scored_as(customer)
+        Customer.objects.bulk_create(
+            [Customer(customer_id=customer.pk, **{**SOMEBODY, "age": age})],
+            update_conflicts=True,
+            unique_fields=["customer_id"],
+            update_fields=[*SOMEBODY, "version", "churn_risk_score", "stale_since"],
+        )
+        assert version_of(customer) == version
+        assert scored_as(customer) == score
+
+    def test_a_merge_counts(self):
+        customer = make_scored()
+        sql(
+            "MERGE INTO customers_customer USING (VALUES (%s::bigint, 41)) AS source (id, age) ON customer_id = id "
+            "WHEN MATCHED THEN UPDATE SET age = source.age",
+            customer.pk,
+        )
+        assert version_of(customer) == 2
+
+    def test_a_rolled_back_edit_never_was(self):
+        customer = make_scored()
+        before = engine_columns(customer)
+        with transaction.atomic():
+            Customer.objects.filter(pk=customer.pk).update(age=41)
+            transaction.set_rollback(True)
+        assert engine_columns(customer) == before
+
+
+class TestGuard:
+    @pytest.mark.parametrize(
+        ("column", "value"),
+        [
+            ("churn_risk_score", 0.0),
+            ("churn_risk_score", None),
+            ("version", 1000),
+            ("version", 0),
+            ("stale_since", "2000-01-01"),
+            ("scored_version", 1000),
+            ("scored_by_id", 1000),
+            ("scored_at", "2000-01-01"),
+        ],
+    )
+    def test_what_anybody_else_writes_into_the_engines_columns_is_kept_out(self, column, value):
+        customer = make_scored()
+        before = engine_columns(customer)
+        sql(f"UPDATE customers_customer SET {column} = %s", value)
+        assert engine_columns(customer) == before
+
+    def test_nobody_can_call_a_stale_row_current(self):
+        customer = make_customer()
+        sql("UPDATE customers_customer SET stale_since = NULL, churn_risk_score = 0.1, scored_version = version")
+        assert stale_since(customer) is not None
+        assert scored_as(customer) is None
+
+    def test_an_edit_that_also_writes_engine_columns_still_counts_as_one_change(self):
+        customer = make_scored()
+        sql("UPDATE customers_customer SET age = 41, version = 1, stale_since = NULL, churn_risk_score = 0.01")
+        assert version_of(customer) == 2
+        assert stale_since(customer) is not None
+        assert scored_as(customer) == customer.churn_risk_score
+
+    def test_a_stale_instance_saved_in_full_can_not_turn_the_version_back_for_a_late_job(self):
+        """DESIGN §4, first reproduced failure."""
+        customer = make_customer()
+        old_instance = Customer.objects.get(pk=customer.pk)
+        with connection.cursor() as cursor:
+            late_claim = claim_one(cursor, customer.pk)
+        Customer.objects.filter(pk=customer.pk).update(age=77)
+        old_instance.balance = 0
+        old_instance.save()
+        forest, release = active_model()
+        with connection.cursor() as cursor, scoring.scorer_rights(cursor):
+            stored = scoring.store(cursor, late_claim, scoring.score_all(forest, late_claim), release)
+        assert stored == 0
+        assert version_of(customer) == 3
+        assert not ScoreRecord.objects.exists()
+        assert list(Customer.objects.stale()) == [customer]
+
+    def test_a_stale_instance_saved_in_full_can_not_put_an_old_score_back(self):
+        """DESIGN §4, second reproduced failure."""
+        old_instance = make_scored(age=30)
+        old_score = old_instance.churn_risk_score
+        Customer.objects.filter(pk=old_instance.pk).update(age=77)
+        scoring.rescore_batch()
+        new_score = scored_as(old_instance)
+        old_instance.surname = "Nothing else"
+        old_instance.save()
+        assert scored_as(old_instance) == new_score != old_score
+        assert stale_since(old_instance) is not None  # the old age came back with the save, unscored so far
+        scoring.rescore_batch()
+        assert scored_as(old_instance) == old_score
+
+    def test_a_score_saved_by_name_is_kept_out_like_any_other(self):
+        customer = make_scored()
+        score, customer.churn_risk_score = customer.churn_risk_score, 0.001
+        customer.save(update_fields=["churn_risk_score"])
+        assert scored_as(customer) == score
+
+
+class TestScorersRight:
+    def may_write_scores(self):
+        customer = make_customer()
+        sql("UPDATE customers_customer SET churn_risk_score = 0.25 WHERE customer_id = %s", customer.pk)
+        return scored_as(customer) == 0.25
+
+    def test_it_ends_with_analyze_though_the_callers_transaction_goes_on(self):
+        make_scored()
+        assert connection.in_atomic_block
+        assert not self.may_write_scores()
+
+    def test_it_ends_with_a_batch_inside_a_surrounding_transaction(self):
+        make_customers(3)
+        with transaction.atomic():
+            assert scoring.rescore_batch().stored == 3
+            assert not self.may_write_scores()
+
+    def test_it_ends_with_a_batch_that_found_nothing(self):
+        assert scoring.rescore_batch().claimed == 0
+        assert not self.may_write_scores()
+
+    def test_it_ends_when_scoring_fails_and_the_savepoint_is_rolled_back(self):
+        def fail_while_writing():
+            with transaction.atomic(), connection.cursor() as cursor, scoring.scorer_rights(cursor):
+                assert self.may_write_scores()
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail_while_writing()
+        assert not self.may_write_scores()
+
+    def test_it_does_not_come_back_when_a_savepoint_around_a_finished_write_is_rolled_back(self):
+        make_customer()
+        with transaction.atomic():
+            scoring.rescore_batch()
+            transaction.set_rollback(True)
+        assert not self.may_write_scores()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_it_ends_with_the_transaction_where_none_surrounds_it(self):
+        make_customers(2)
+        scoring.rescore_batch()
+        assert not self.may_write_scores()
+
+    def test_it_does_not_keep_the_stamp_from_noticing_a_change(self):
+        customer = make_scored()
+        with connection.cursor() as cursor, scoring.scorer_rights(cursor):
+            Customer.objects.filter(pk=customer.pk).update(age=41)
+        assert version_of(customer) == 2
+        assert stale_since(customer) is not None
+
+
+@contextmanager
+def role_that_may_only_write_customers():
+    """As a bank gives one to its nightly load."""
+    sql("CREATE ROLE vigilpay_test_loader")
+    sql("GRANT SELECT, INSERT, UPDATE ON customers_customer TO vigilpay_test_loader")
+    sql("SET LOCAL ROLE vigilpay_test_loader")
+    yield
+    sql("RESET ROLE")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE customers_customer SET age = 41",
+        "UPDATE customers_customer SET age = 41, churn_risk_score = 0",
+        "INSERT INTO customers_customer SELECT 2, surname, credit_score, geography, gender, age, tenure, balance, "
+        "num_of_products, has_cr_card, is_active_member FROM customers_customer",
+    ],
+)
+def test_whoever_may_write_customers_needs_no_right_on_the_engines_tables(statement):
+    make_scored(customer_id=1)
+    with role_that_may_only_write_customers():
+        sql(statement)
+    assert Customer.objects.stale().count() == 1
+
+
+class Ear:
+    """Listens for knocks. A notice of its own marks the end, so that silence needs no waiting."""
+
+    def __init__(self, listener):
+        self.listener = listener
+        listener.execute(f"LISTEN {STALE_CHANNEL}")
+
+    def falls_asleep(self):
+        """What was heard and promised so far is forgotten."""
+        self.heard()
+        Watch.objects.all().delete()
+
+    def heard(self):
+        self.listener.execute(f"NOTIFY {STALE_CHANNEL}, 'end'")
+        knocks = []
+        for notice in self.listener.notifies(timeout=30):
+            if notice.payload == "end":
+                return len(knocks)
+            knocks.append(notice)
+        pytest.fail("not even its own notice was heard")
+
+
+@pytest.fixture
+def ear(transactional_db):
+    with outsider() as listener:
+        yield Ear(listener)
+
+
+class TestKnock:
+    def test_an_insert_in_plain_sql_knocks(self, ear):
+        with outsider() as editor:
+            insert(editor, 1)
+        assert ear.heard() == 1
+
+    def test_a_save_in_django_knocks_too_for_its_signal_might_get_lost(self, ear):
+        make_customer()
+        assert ear.heard() == 1
+
+    def test_an_edit_of_many_rows_knocks_once(self, ear):
+        make_customers(5)
+        ear.falls_asleep()
+        with outsider() as editor:
+            editor.execute("UPDATE customers_customer SET age = age + 1")
+        assert ear.heard() == 1
+
+    def test_many_statements_of_one_transaction_knock_once(self, ear):
+        with outsider(autocommit=False) as editor:
+            for customer_id in (1, 2, 3):
+                insert(editor, customer_id)
+            editor.commit()
+        assert ear.heard() == 1
+
+    def test_nobody_knocks_while_somebody_has_promised_to_look(self, ear):
+        watch.promise(60)
+        with outsider() as editor:
+            insert(editor, 1)
+            editor.execute("UPDATE customers_customer SET age = 44")
+        assert ear.heard() == 0
+
+    def test_knocks_begin_again_when_the_promise_has_run_out(self, ear):
+        watch.promise(-1)
+        with outsider() as editor:
+            insert(editor, 1)
+        assert ear.heard() == 1
+
+    def test_a_rolled_back_edit_knocks_for_nobody(self, ear):
+        with outsider(autocommit=False) as editor:
+            insert(editor, 1)
+            editor.rollback()
+        assert ear.heard() == 0
+
+    def test_an_edit_of_surnames_alone_does_not_knock(self, ear):
+        make_customer()
+        ear.falls_asleep()
+        with outsider() as editor:
+            editor.execute("UPDATE customers_customer SET surname = 'Married'")
+        assert ear.heard() == 0
+
+    @pytest.mark.parametrize("search_path", ["''", "pg_catalog", "somewhere_else"])
+    def test_an_edit_with_a_strange_search_path_succeeds_stamps_and_knocks(self, ear, search_path):
+        customer = make_customer()
+        ear.falls_asleep()
+        with outsider() as editor:
+            editor.execute(f"SET search_path TO {search_path}")
+            editor.execute("UPDATE public.customers_customer SET age = 44")
+        assert ear.heard() == 1
+        assert version_of(customer) == 2
+
+    @pytest.mark.parametrize("level", [IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE])
+    def test_an_edit_under_a_stricter_isolation_succeeds_stamps_and_knocks(self, ear, level):
+        customer = make_customer()
+        ear.falls_asleep()
+        with outsider(autocommit=False) as editor:
+            editor.isolation_level = level
+            editor.execute("SELECT count(*) FROM customers_customer")
+            watch.promise(-1)  # somebody moves the watch row meanwhile
+            editor.execute("UPDATE customers_customer SET age = 44")
+            editor.commit()
+        assert ear.heard() == 1
+        assert version_of(customer) == 2
+
+
+def insert(editor, customer_id):
+    columns = ", ".join(["customer_id", *SOMEBODY])
+    places = ", ".join(["%s"] * (1 + len(SOMEBODY)))
+    editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [customer_id, *SOMEBODY.values()])
+
+
+def test_a_claim_is_what_the_row_says_column_by_column():
+    customer = make_scored(age=33)
+    with connection.cursor() as cursor:
+        claim = claim_one(cursor, customer.pk)
+    assert claim == Claim(
+        ids=[customer.pk],
+        versions=[1],
+        since=[None],
+        previous=[customer.churn_risk_score],
+        features=[tuple(getattr(customer, field) for field in FEATURES)],
+    )

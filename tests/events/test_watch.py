@@ -1,0 +1,85 @@
+"""A promise to look: who has made one, how long it holds, and when it is kept."""
+
+from time import monotonic
+
+import pytest
+from django.db import connection, transaction
+
+from events import watch
+from events.models import Watch
+from tests.others import await_that
+
+pytestmark = pytest.mark.django_db
+
+
+def seconds_ahead():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM awake_until - clock_timestamp()) FROM events_watch")
+        return float(cursor.fetchone()[0])
+
+
+def test_in_a_new_database_nobody_is_awake():
+    assert not watch.is_awake()
+    assert watch.promise_unless_awake()
+
+
+def test_only_one_promise_at_a_time_is_made_by_those_who_ask_first():
+    assert [watch.promise_unless_awake() for _ in range(3)] == [True, False, False]
+    assert watch.is_awake()
+
+
+def test_a_promise_that_has_run_out_binds_nobody():
+    watch.promise(-0.001)
+    assert not watch.is_awake()
+    assert watch.promise_unless_awake()
+    assert watch.is_awake()
+
+
+def test_a_promise_never_shortens_a_longer_one():
+    watch.promise(60)
+    watch.promise(1)
+    assert seconds_ahead() > 50
+
+
+def test_a_longer_promise_lengthens_it():
+    watch.promise(1)
+    watch.promise(60)
+    assert seconds_ahead() > 50
+
+
+def test_there_is_one_row_however_many_promise():
+    for seconds in (1, 2, 3):
+        watch.promise(seconds)
+    assert Watch.objects.count() == 1
+
+
+def test_a_promise_does_not_change_how_safely_other_transactions_commit():
+    with transaction.atomic():
+        watch.promise()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'")
+        assert cursor.fetchone() == ("on",)
+
+
+def test_a_drain_keeps_the_promise_of_whoever_woke_it():
+    began = monotonic()
+    vigil = watch.Vigil()
+    assert not vigil.is_over(began)
+    assert not vigil.is_over(began + watch.PROMISE_SECONDS)
+    assert vigil.is_over(monotonic() + watch.PROMISE_SECONDS)
+
+
+def test_what_a_drain_promises_is_over_here_no_sooner_than_in_the_database():
+    vigil = watch.Vigil()
+    await_that(lambda: vigil.is_over(monotonic() + watch.PROMISE_SECONDS / 2), "half of the first promise is over")
+    vigil.extend()
+    assert watch.is_awake()
+    await_that(lambda: vigil.is_over(monotonic()), "its own promise is over")
+    assert not watch.is_awake()
+
+
+def test_a_drain_that_finds_work_all_the_time_promises_only_a_few_times_a_second(django_assert_max_num_queries):
+    vigil = watch.Vigil()
+    with django_assert_max_num_queries(1):
+        for _ in range(100):
+            vigil.extend()

@@ -1,0 +1,229 @@
+"""Editors, drains and analyses at the same time: nobody is blocked for long, nothing deadlocks, no score is wrong."""
+
+import random
+import threading
+from collections import Counter
+
+import pytest
+from django.db import transaction
+
+from customers import scoring
+from customers.claims import CustomerBusyError
+from customers.ml_service import current_forest
+from customers.ml_service.schema import FEATURES
+from customers.models import Customer, ScoreRecord
+from events import jobs, watch
+from tests.factories import make_customer, make_customers, make_scored, random_fields
+from tests.others import await_that, meanwhile, outsider, together, waiting_for_locks
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def every_current_score_is_right():
+    forest = current_forest()
+    for customer in Customer.objects.filter(stale_since__isnull=True):
+        fields = {field: getattr(customer, field) for field in FEATURES}
+        assert customer.churn_risk_score == pytest.approx(forest.predict_one(fields), abs=1e-9)
+
+
+def drain_while(running):
+    while running.is_set():
+        scoring.rescore_batch(limit=7)
+
+
+def drain():
+    """Until nothing can be claimed; the number of rows claimed."""
+    claimed = 0
+    while batch := scoring.rescore_batch(limit=5).claimed:
+        claimed += batch
+    return claimed
+
+
+def edit_rows_together(ids, seed, times=60):
+    """Transactions of several rows, in the opposite order to a drain's."""
+    pick = random.Random(seed)
+    for _ in range(times):
+        with transaction.atomic():
+            for customer_id in sorted(pick.sample(ids, 4), reverse=True):
+                Customer.objects.filter(pk=customer_id).update(**random_fields(pick))
+
+
+def analyze_at_random(ids, seed, times=60):
+    pick = random.Random(seed)
+    for _ in range(times):
+        assert 0 <= scoring.analyze(pick.choice(ids)) <= 1
+
+
+def no_older_version_landed_after_a_newer_one():
+    versions = Counter()
+    for record in ScoreRecord.objects.order_by("id"):
+        assert record.version >= versions[record.customer_id]
+        versions[record.customer_id] = record.version
+
+
+def test_drains_editors_and_analyses_all_at_once(settings):
+    settings.ANALYZE_LOCK_SECONDS = 20
+    ids = [customer.pk for customer in make_customers(40)]
+    running = threading.Event()
+    running.set()
+
+    def edit_and_analyze_then_stop():
+        try:
+            together(
+                lambda: edit_rows_together(ids, seed=1),
+                lambda: edit_rows_together(ids, seed=2),
+                lambda: analyze_at_random(ids, seed=3),
+            )
+        finally:
+            running.clear()
+
+    together(lambda: drain_while(running), lambda: drain_while(running), edit_and_analyze_then_stop)
+    drain()
+    assert not Customer.objects.stale().exists()
+    every_current_score_is_right()
+    no_older_version_landed_after_a_newer_one()
+
+
+def test_drains_at_work_together_score_every_row_once():
+    make_customers(60)
+    assert sum(together(*[drain] * 4)) == 60
+    assert ScoreRecord.objects.count() == 60
+    assert not Customer.objects.stale().exists()
+
+
+def test_an_editor_who_holds_one_row_and_wants_one_that_a_drain_holds_waits_for_the_batch_only(monkeypatch):
+    """The classic deadlock: editor and drain each hold what the other wants. The drain never wants a held row."""
+    in_drain, in_editor = make_customers(2)
+    predict = scoring.predict
+
+    with outsider(autocommit=False) as editor:
+        change(editor, in_editor)
+        second_change = threading.Thread(target=change, args=(editor, in_drain))
+
+        def predict_while_the_editor_waits(forest, claim):
+            assert claim.ids == [in_drain.pk]
+            second_change.start()
+            await_that(waiting_for_locks, "the editor waits for the drain's row")
+            return predict(forest, claim)
+
+        monkeypatch.setattr(scoring, "predict", predict_while_the_editor_waits)
+        assert scoring.rescore_batch() == scoring.Batch(claimed=1, stored=1)
+        second_change.join(timeout=30)
+        assert not second_change.is_alive()
+        editor.commit()
+    monkeypatch.undo()
+    assert scoring.rescore_batch().stored == 2
+    every_current_score_is_right()
+
+
+def test_an_edit_that_waits_for_a_score_to_be_written_makes_it_stale_again(monkeypatch):
+    customer = make_customer()
+    predict = scoring.predict
+
+    def edit():
+        Customer.objects.filter(pk=customer.pk).update(age=81)
+
+    editing = threading.Thread(target=lambda: together(edit))
+
+    def predict_while_somebody_edits(forest, claim):
+        editing.start()
+        await_that(waiting_for_locks, "the edit waits for the row")
+        return predict(forest, claim)
+
+    monkeypatch.setattr(scoring, "predict", predict_while_somebody_edits)
+    assert scoring.rescore_batch().stored == 1
+    editing.join(timeout=30)
+    assert list(Customer.objects.stale()) == [customer]
+    assert Customer.objects.get().version == 2
+
+
+def test_a_customer_deleted_while_being_scored_is_gone_and_nobody_minds(monkeypatch):
+    customer = make_customer()
+    predict = scoring.predict
+    deleting = threading.Thread(target=lambda: together(Customer.objects.all().delete))
+
+    def predict_while_somebody_deletes(forest, claim):
+        deleting.start()
+        await_that(waiting_for_locks, "the deletion waits for the row")
+        return predict(forest, claim)
+
+    monkeypatch.setattr(scoring, "predict", predict_while_somebody_deletes)
+    assert scoring.rescore_batch().stored == 1
+    deleting.join(timeout=30)
+    assert not Customer.objects.exists()
+    assert ScoreRecord.objects.get().customer_id == customer.pk
+
+
+def test_analyze_waits_for_a_short_edit_and_answers_for_what_it_left():
+    customer = make_scored(age=30)
+    with outsider(autocommit=False) as editor:
+        change(editor, customer, age=77)
+
+        def commit_when_analyze_waits():
+            await_that(waiting_for_locks, "analyze waits for the row")
+            editor.commit()
+
+        with meanwhile(commit_when_analyze_waits):
+            score = scoring.analyze(customer.pk)
+    customer.refresh_from_db()
+    assert customer.age == 77
+    assert customer.churn_risk_score == score
+    every_current_score_is_right()
+
+
+def test_analyses_of_one_customer_at_once_take_turns(settings):
+    settings.ANALYZE_LOCK_SECONDS = 20
+    customer = make_customer()
+    scores = together(*[lambda: scoring.analyze(customer.pk)] * 6)
+    assert len(set(scores)) == 1
+    assert ScoreRecord.objects.count() == 6
+
+
+def test_several_editors_who_want_the_same_row_as_analyze_get_their_turn(settings):
+    settings.ANALYZE_LOCK_SECONDS = 0.02
+    customer = make_customer()
+
+    def edit():
+        for age in range(20, 60):
+            Customer.objects.filter(pk=customer.pk).update(age=age)
+
+    def analyze():
+        for _ in range(40):
+            try:
+                scoring.analyze(customer.pk)
+            except CustomerBusyError:
+                continue
+
+    together(edit, analyze, analyze)
+    scoring.rescore_batch()
+    assert Customer.objects.get().age == 59
+    every_current_score_is_right()
+
+
+def test_an_edit_that_commits_after_the_drain_has_gone_is_found_by_the_next_look(monkeypatch):
+    """It saw somebody awake and stayed silent, and committed when nobody was awake any more."""
+    monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.05)
+    customer = make_scored()
+    watch.promise(0.2)
+    with outsider(autocommit=False) as editor:
+        change(editor, customer, age=66)
+        assert jobs.rescore_stale() == 0
+        await_that(lambda: not watch.is_awake(), "the promise is over")
+        editor.commit()
+    assert list(Customer.objects.stale()) == [customer]
+    assert jobs.sweep_stale()
+    assert jobs.rescore_stale() == 1
+
+
+def test_a_worker_that_is_killed_in_the_middle_leaves_its_rows_free_and_stale():
+    make_customers(3)
+    with outsider(autocommit=False) as killed:
+        killed.execute("SELECT FROM customers_customer WHERE stale_since IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED")
+        assert scoring.rescore_batch().claimed == 0
+        with outsider() as administrator:
+            administrator.execute("SELECT pg_terminate_backend(%s, 10000)", [killed.info.backend_pid])
+    assert scoring.rescore_batch().stored == 3
+
+
+def change(editor, customer, age=70):
+    editor.execute("UPDATE customers_customer SET age = %s WHERE customer_id = %s", [age, customer.pk])

@@ -1,0 +1,134 @@
+"""Who may call the JSON views from where, and that every error outside the admin is JSON."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.http import HttpResponse
+from django.test import Client, RequestFactory, override_settings
+from django.urls import include, path
+
+from customers.models import ScoreRecord
+from tests.factories import make_customer
+from vigilpay.access import as_json_error, may_call_without_login
+
+pytestmark = pytest.mark.django_db
+
+LOOPBACK = ["127.0.0.1", "127.8.9.10", "::1"]
+ELSEWHERE = ["10.0.0.5", "192.168.1.20", "203.0.113.9", "2001:db8::1"]
+
+
+def crash(request):
+    raise RuntimeError("a bug")
+
+
+urlpatterns = [path("crash/", crash), path("", include("vigilpay.urls"))]
+
+
+@pytest.fixture
+def address():
+    return f"/customers/analyze/{make_customer().pk}/"
+
+
+@pytest.fixture
+def production(settings):
+    settings.API_LOGIN_REQUIRED = True
+
+
+def user(**fields):
+    return get_user_model().objects.create_user("teller", **fields)
+
+
+class TestDevelopment:
+    @pytest.mark.parametrize("caller", LOOPBACK)
+    def test_this_very_machine_needs_no_login(self, client, address, caller):
+        assert client.get(address, REMOTE_ADDR=caller).status_code == 200
+
+    @pytest.mark.parametrize("caller", ELSEWHERE)
+    def test_any_other_machine_does(self, client, address, caller):
+        response = client.get(address, REMOTE_ADDR=caller)
+        assert response.status_code == 401
+        assert "Log in" in response.json()["error"]
+
+    @pytest.mark.parametrize("caller", ELSEWHERE)
+    def test_and_may_call_once_it_has_logged_in(self, client, address, caller):
+        client.force_login(user())
+        assert client.get(address, REMOTE_ADDR=caller).status_code == 200
+
+    def test_what_a_proxy_says_of_itself_opens_nothing(self, client, address):
+        response = client.get(address, REMOTE_ADDR="203.0.113.9", headers={"x-forwarded-for": "127.0.0.1"})
+        assert response.status_code == 401
+
+
+@pytest.mark.usefixtures("production")
+class TestProduction:
+    @pytest.mark.parametrize("caller", LOOPBACK + ELSEWHERE)
+    def test_nobody_calls_without_a_login(self, client, address, caller):
+        response = client.get(address, REMOTE_ADDR=caller)
+        assert response.status_code == 401
+        assert response["Content-Type"] == "application/json"
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "TRACE"])
+    def test_not_by_any_method(self, address, method):
+        assert Client(enforce_csrf_checks=True).generic(method, address).status_code == 401
+
+    def test_a_session_is_enough(self, client, address):
+        client.force_login(user())
+        assert client.get(address).status_code == 200
+
+    def test_that_of_somebody_who_has_left_is_not(self, client, address):
+        client.force_login(user(is_active=False))
+        assert client.get(address).status_code == 401
+
+    def test_nothing_was_scored_for_them(self, client, address):
+        client.get(address)
+        assert not ScoreRecord.objects.exists()
+
+    def test_the_admin_asks_in_its_own_way(self, client):
+        response = client.get("/admin/")
+        assert response.status_code == 302
+        assert response["Location"].startswith("/admin/login/")
+        assert client.get("/admin/login/")["Content-Type"].startswith("text/html")
+
+
+class TestJsonErrors:
+    @pytest.mark.parametrize("unknown", ["/", "/nothing/", "/customers/", "/customers/analyze/", "/administration/"])
+    def test_an_unknown_address_is_404_in_json(self, client, unknown):
+        response = client.get(unknown)
+        assert response.status_code == 404
+        assert response.json() == {"error": "Not Found"}
+
+    @override_settings(ROOT_URLCONF=__name__)
+    def test_a_crash_is_500_in_json_and_tells_nothing_of_itself(self):
+        response = Client(raise_request_exception=False).get("/crash/")
+        assert response.status_code == 500
+        assert response.json() == {"error": "Internal Server Error"}
+
+    @override_settings(ROOT_URLCONF=__name__, DEBUG=True)
+    def test_nor_in_debug_mode(self):
+        response = Client(raise_request_exception=False).get("/crash/")
+        assert response.json() == {"error": "Internal Server Error"}
+
+    def test_a_wrong_host_is_400_in_json(self, client):
+        response = client.get("/customers/analyze/1/", headers={"host": "evil.example"})
+        assert response.status_code == 400
+        assert response.json() == {"error": "Bad Request"}
+
+    def test_the_admin_keeps_its_own_pages(self):
+        staff = Client()
+        staff.force_login(get_user_model().objects.create_superuser("clerk", password=None))
+        response = staff.get("/admin/nothing/")
+        assert response.status_code == 404
+        assert response["Content-Type"].startswith("text/html")
+
+    def test_headers_that_tell_a_program_what_to_do_are_kept(self):
+        answer = as_json_error(HttpResponse(status=405, headers={"Allow": "GET", "Retry-After": "3", "X-Else": "x"}))
+        assert (answer["Allow"], answer["Retry-After"]) == ("GET", "3")
+        assert "X-Else" not in answer
+
+    def test_a_good_answer_is_left_alone(self, client, address):
+        assert client.get(address).json().keys() == {"customer_id", "churn_risk_score"}
+
+
+@pytest.mark.parametrize("caller", LOOPBACK)
+def test_where_a_login_is_required_no_address_makes_up_for_it(settings, caller):
+    settings.API_LOGIN_REQUIRED = True
+    assert not may_call_without_login(RequestFactory().get("/", REMOTE_ADDR=caller))

@@ -1,0 +1,129 @@
+"""One variable decides what production refuses; DATABASE_URL alone changes only the database."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from events import jobs
+
+NAMES = [
+    *("PRODUCTION", "DEBUG", "API_LOGIN_REQUIRED", "ACCEPT_UNRELEASED_MODEL", "ALLOWED_HOSTS", "SECRET_KEY"),
+    *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "Q_CLUSTER"),
+    *("LOOK_SECONDS", "DRAIN_BATCH_ROWS", "ANALYZE_LOCK_SECONDS", "DATABASES"),
+]
+SHOW = f"""
+import json
+from vigilpay import settings
+print(json.dumps({{name: getattr(settings, name) for name in {NAMES}}}))
+"""
+BANK = "postgres://teller:s3cret@db.bank.example/churn"
+
+
+def run(code=SHOW, **environment):
+    """A process of its own with these variables and none of ours."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**kept, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def settings_with(**environment):
+    done = run(**environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def development():
+    return settings_with()
+
+
+@pytest.fixture(scope="module")
+def production():
+    return settings_with(
+        VIGILPAY_ENV="production", SECRET_KEY="k" * 60, ALLOWED_HOSTS="bank.example", DATABASE_URL=BANK
+    )
+
+
+def test_development_is_the_default_and_asks_for_nothing(development):
+    assert not development["PRODUCTION"]
+    assert not development["API_LOGIN_REQUIRED"]
+    assert development["ACCEPT_UNRELEASED_MODEL"]
+    assert not development["SECURE_SSL_REDIRECT"]
+
+
+def test_development_answers_this_machine_only(development):
+    assert set(development["ALLOWED_HOSTS"]) == {"127.0.0.1", "localhost", "[::1]"}
+
+
+def test_production_asks_for_login_tls_and_released_models(production):
+    assert production["API_LOGIN_REQUIRED"]
+    assert not production["ACCEPT_UNRELEASED_MODEL"]
+    assert production["SESSION_COOKIE_SECURE"]
+    assert production["CSRF_COOKIE_SECURE"]
+    assert production["SECURE_SSL_REDIRECT"]
+    assert production["SECURE_HSTS_SECONDS"] > 0
+    assert production["ALLOWED_HOSTS"] == ["bank.example"]
+
+
+def test_neither_shows_debug_pages_unless_asked_to(development, production):
+    assert not development["DEBUG"]
+    assert not production["DEBUG"]
+    assert settings_with(VIGILPAY_DEBUG="1")["DEBUG"]
+
+
+def test_production_does_not_start_without_a_key_of_its_own():
+    done = run(VIGILPAY_ENV="production")
+    assert done.returncode != 0
+    assert "SECRET_KEY must be set" in done.stderr
+
+
+def test_a_mode_that_does_not_exist_stops_the_program():
+    done = run(VIGILPAY_ENV="prod")
+    assert done.returncode != 0
+    assert "VIGILPAY_ENV" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "variable", ["VIGILPAY_LOOK_SECONDS", "VIGILPAY_ANALYZE_LOCK_SECONDS", "VIGILPAY_DRAIN_BATCH_ROWS"]
+)
+def test_a_number_that_is_none_stops_the_program_by_name(variable):
+    done = run(**{variable: "soon"})
+    assert done.returncode != 0
+    assert variable in done.stderr
+
+
+def test_a_database_url_alone_changes_only_the_database(development):
+    with_url = settings_with(DATABASE_URL=BANK)
+    assert with_url["DATABASES"]["default"]["HOST"] == "db.bank.example"
+    assert {**with_url, "DATABASES": None} == {**development, "DATABASES": None}
+
+
+@pytest.mark.parametrize("url", ["", BANK])
+def test_connections_are_kept_and_their_health_is_looked_at(url):
+    database = settings_with(DATABASE_URL=url)["DATABASES"]["default"]
+    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert database["CONN_MAX_AGE"] > 0
+    assert database["CONN_HEALTH_CHECKS"]
+
+
+def test_a_job_that_is_retried_is_one_that_can_no_longer_be_running(development):
+    queue = development["Q_CLUSTER"]
+    assert queue["retry"] > (queue["queue_limit"] / queue["workers"] + 2) * queue["timeout"]
+
+
+def test_a_failing_job_is_not_run_for_ever(development):
+    assert development["Q_CLUSTER"]["ack_failures"]
+    assert development["Q_CLUSTER"]["max_attempts"] == 1
+
+
+def test_a_drain_ends_well_before_its_job_times_out(development):
+    assert development["Q_CLUSTER"]["timeout"] > jobs.DRAIN_SECONDS * 2
+
+
+def test_a_broken_model_is_tried_again_within_the_bound_of_staleness(development):
+    assert jobs.BROKEN_MODEL_SECONDS <= 5
+    assert development["LOOK_SECONDS"] <= 5
