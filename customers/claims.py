@@ -1,6 +1,6 @@
 """Stale customers: whether there are any, and taking hold of them. The only file that knows how they are found."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,14 +24,14 @@ CLAIMED = f"customer_id, version, stale_since, churn_risk_score, {', '.join(FEAT
 
 CLAIM_EDITED = f"""
 SELECT {CLAIMED} FROM customers_customer
-WHERE stale_since IS NOT NULL ORDER BY stale_since
+WHERE stale_since IS NOT NULL AND customer_id || '@' || version <> ALL(%s) ORDER BY stale_since
 LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 """
 
 # Rows that only a former model scored: after the edits, which people are waiting for.
 CLAIM_OUTDATED = f"""
 SELECT {CLAIMED} FROM customers_customer
-WHERE stale_since IS NULL AND scored_by_id < %s ORDER BY scored_by_id
+WHERE stale_since IS NULL AND customer_id || '@' || version <> ALL(%s) AND scored_by_id < %s ORDER BY scored_by_id
 LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 """
 
@@ -65,6 +65,11 @@ class Claim:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def states(self) -> frozenset[str]:
+        """Which customers in which version, as ``claim_stale`` takes them."""
+        return frozenset(f"{row}@{version}" for row, version in zip(self.ids, self.versions, strict=True))
+
     def only(self, positions: Sequence[int]) -> "Claim":
         """The rows at these positions."""
         return Claim(
@@ -83,12 +88,15 @@ def anything_stale() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def claim_stale(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Claim:
-    """Lock up to ``limit`` stale rows that nobody else holds: edited ones, and only when there are none, outdated."""
-    cursor.execute(CLAIM_EDITED, [limit])
+def claim_stale(cursor: CursorWrapper, release: ModelRelease, limit: int, passing_over: Collection[str] = ()) -> Claim:
+    """Lock up to ``limit`` stale rows that nobody else holds: edited ones, and only when there are none, outdated.
+
+    ``passing_over`` holds states (``Claim.states``) of customers to leave alone until they change.
+    """
+    cursor.execute(CLAIM_EDITED, [list(passing_over), limit])
     rows = cursor.fetchall()
     if not rows:
-        cursor.execute(CLAIM_OUTDATED, [release.pk, limit])
+        cursor.execute(CLAIM_OUTDATED, [list(passing_over), release.pk, limit])
         rows = cursor.fetchall()
     return Claim.of(rows)
 

@@ -1,6 +1,7 @@
 """The sole writer of scores: claim stale customers, predict, write where nothing has changed meanwhile."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +15,14 @@ from customers.ml_service import Forest, InputError
 from customers.models import ModelRelease
 from customers.releases import active_model
 
+log = logging.getLogger("vigilpay.scoring")
+
 # A model release that lands between claim and write is rare; several in a row are somebody at work on the releases.
 ANALYZE_ATTEMPTS = 3
 
 TAKE_RIGHTS = "SELECT set_config('vigilpay.scorer', 'on', true)"
+TAKE_RIGHTS_IN_A_HURRY = f"{TAKE_RIGHTS}, set_config('synchronous_commit', 'off', true)"
 GIVE_RIGHTS_BACK = "SELECT set_config('vigilpay.scorer', 'off', true)"
-# A score lost in a crash leaves its row stale, as it was: no need to wait for the disk while holding rows.
-COMMIT_AT_ONCE = "set_config('synchronous_commit', 'off', true)"
 
 # Nothing is written where the row has moved on, or where another model has become active since the claim.
 WRITE = """
@@ -42,25 +44,26 @@ SELECT customer_id, score, previous, version, since, scored_at, %(release)s FROM
 
 @dataclass(frozen=True)
 class Batch:
-    """What one pass did: rows claimed, and rows whose score was stored."""
+    """What one pass did: rows claimed, rows whose score was stored, states that the model has no answer to."""
 
     claimed: int
     stored: int
+    refused: frozenset[str] = frozenset()
 
 
-def rescore_batch(limit: int | None = None) -> Batch:
+def rescore_batch(limit: int | None = None, passing_over: Collection[str] = ()) -> Batch:
     """Score up to ``limit`` stale customers, longest stale first, and commit.
 
-    Rows that somebody is editing at this moment are passed over: they will be stale again, or still. Raises
+    Rows that somebody is editing at this moment are left out: they will be stale again, or still. So are those in
+    ``passing_over``: a caller that goes on names what was refused there, so that it holds up nobody. Raises
     ``ModelError`` when there is no usable model; nothing is written then and the rows stay stale.
     """
     forest, release = active_model()
-    with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor):
-        claim = claim_stale(cursor, release, limit or settings.DRAIN_BATCH_ROWS)
-        if not len(claim):
-            return Batch(claimed=0, stored=0)
+    with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
+        claim = claim_stale(cursor, release, limit or settings.DRAIN_BATCH_ROWS, passing_over)
         scorable, scores = predict(forest, claim)
-        return Batch(claimed=len(claim), stored=store(cursor, scorable, scores, release))
+        stored = store(cursor, scorable, scores, release) if len(scorable) else 0
+        return Batch(len(claim), stored, refused=claim.states - scorable.states)
 
 
 def analyze(customer_id: int) -> float:
@@ -89,7 +92,8 @@ def predict(forest: Forest, claim: Claim) -> tuple[Claim, list[float]]:
     """Scores of the claimed rows. A row that the model can't score is left out, so that it holds up no other."""
     try:
         return claim, score_all(forest, claim)
-    except InputError:
+    except InputError as error:
+        log.warning("The model has no answer to at least one customer, who stays stale: %s", error)
         scorable = claim.only([i for i in range(len(claim)) if can_score(forest, claim.features[i])])
         return scorable, score_all(forest, scorable)
 
@@ -123,13 +127,13 @@ def store(cursor: CursorWrapper, claim: Claim, scores: Sequence[float], release:
 
 
 @contextmanager
-def scorer_rights(cursor: CursorWrapper) -> Iterator[None]:
+def scorer_rights(cursor: CursorWrapper, *, wait_for_disk: bool = True) -> Iterator[None]:
     """Let this transaction write the score columns, which the guard trigger keeps from everybody else.
 
-    The right ends with the transaction, or here if another one surrounds ours; an exception rolls it back.
+    The right ends with the transaction, or here if another one surrounds ours; an exception rolls it back. Without
+    ``wait_for_disk`` the commit does not: a score lost in a crash leaves its row stale, as it was.
     """
-    surrounded = bool(connection.savepoint_ids)
-    cursor.execute(TAKE_RIGHTS if surrounded else TAKE_RIGHTS + ", " + COMMIT_AT_ONCE)
+    cursor.execute(TAKE_RIGHTS if wait_for_disk else TAKE_RIGHTS_IN_A_HURRY)
     yield
-    if surrounded:
+    if connection.savepoint_ids:
         cursor.execute(GIVE_RIGHTS_BACK)

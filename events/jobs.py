@@ -16,7 +16,9 @@ LOOK_PAUSE_SECONDS = 0.005
 # The same when what it found can't be scored now: rows that somebody's open edit holds, or that the model refuses.
 STUCK_PAUSE_SECONDS = 0.05
 # How long rows simply stay stale when the model can't be used, before somebody tries again.
-BROKEN_MODEL_SECONDS = 5.0
+BROKEN_MODEL_SECONDS = 4.0
+
+NOTHING = scoring.Batch(claimed=0, stored=0)
 
 
 def rescore_stale() -> int:
@@ -34,16 +36,18 @@ def drain() -> int:
     vigil = watch.Vigil()
     ends = monotonic() + DRAIN_SECONDS
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
-    stored = scoring.rescore_batch().stored
+    batch = scoring.rescore_batch()
+    stored, refused = batch.stored, batch.refused
     while (look_began := monotonic()) < ends:
-        fresh = scoring.rescore_batch().stored if claims.anything_stale() else None
-        if fresh:
-            stored += fresh
+        stale = claims.anything_stale()
+        batch = scoring.rescore_batch(passing_over=refused) if stale else NOTHING
+        stored, refused = stored + batch.stored, refused | batch.refused
+        if batch.stored:
             vigil.extend()
         elif vigil.is_over(look_began):
             return stored
         else:
-            sleep(LOOK_PAUSE_SECONDS if fresh is None else STUCK_PAUSE_SECONDS)
+            sleep(STUCK_PAUSE_SECONDS if stale else LOOK_PAUSE_SECONDS)
     dispatch.hand_over()
     return stored
 

@@ -53,7 +53,17 @@ def in_admin(request: HttpRequest) -> bool:
 
 def may_call_without_login(request: HttpRequest) -> bool:
     """Only where the settings say so, and then only from this very machine."""
-    return not settings.API_LOGIN_REQUIRED and ip_address(request.META["REMOTE_ADDR"]).is_loopback
+    return not settings.API_LOGIN_REQUIRED and is_loopback(request.META["REMOTE_ADDR"])
+
+
+def is_loopback(address: str) -> bool:
+    """Whether this is the machine's own address; a server on a socket file knows none, so its callers must log in."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
 
 
 def as_json_error(response: HttpResponse) -> JsonResponse:

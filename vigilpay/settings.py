@@ -98,7 +98,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- queue: docs/decisions/0004-listen-broker.md gives the reason of each value --------------------------------------
-WORKERS = env.integer("VIGILPAY_WORKERS", default=2)
+WORKERS = env.integer("VIGILPAY_WORKERS", default=2, minimum=1)
 Q_CLUSTER = {
     "name": "vigilpay",
     "label": "Background jobs",
@@ -120,7 +120,7 @@ Q_CLUSTER = {
 # How long the broker may go without looking for stale rows itself: what bounds staleness when every knock is lost.
 LOOK_SECONDS = env.seconds("VIGILPAY_LOOK_SECONDS", default=1.0)
 # How many rows one drain batch claims, scores and writes; an editor of one of them waits for that batch at most.
-DRAIN_BATCH_ROWS = env.integer("VIGILPAY_DRAIN_BATCH_ROWS", default=500)
+DRAIN_BATCH_ROWS = env.integer("VIGILPAY_DRAIN_BATCH_ROWS", default=500, minimum=1)
 # How long analyze waits for a row that somebody else's open edit has locked.
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 

@@ -68,12 +68,14 @@ class TestBatch:
         make_customer(customer_id=901)
         impossible = an_impossible_customer()
         make_customer(customer_id=903)
-        assert scoring.rescore_batch() == scoring.Batch(claimed=3, stored=2)
+        batch = scoring.rescore_batch()
+        assert (batch.claimed, batch.stored, batch.refused) == (3, 2, {f"{impossible.pk}@1"})
         assert list(Customer.objects.stale()) == [impossible]
 
     def test_a_batch_of_nothing_but_such_rows_stores_nothing_and_raises_nothing(self):
         an_impossible_customer()
-        assert scoring.rescore_batch() == scoring.Batch(claimed=1, stored=0)
+        batch = scoring.rescore_batch()
+        assert (batch.claimed, batch.stored) == (1, 0)
 
 
 class TestConditionalWrite:

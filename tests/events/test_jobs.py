@@ -116,6 +116,23 @@ class TestUnscorableRow:
         jobs.rescore_stale()
         assert set(pauses) == {jobs.STUCK_PAUSE_SECONDS}
 
+    def test_as_many_as_fill_a_batch_hold_up_nobody_either(self, poison, settings):
+        settings.DRAIN_BATCH_ROWS = 1
+        make_customers(2)
+        assert jobs.rescore_stale() == 2
+
+    def test_it_holds_up_no_row_of_a_former_model(self, poison, assets, another_forest):
+        outdated = make_scored()
+        shutil.copy(another_forest, assets / "model.pkl")
+        assert jobs.rescore_stale() == 1
+        outdated.refresh_from_db()
+        assert outdated.is_current()
+
+    def test_it_is_scored_in_the_same_drain_when_somebody_puts_it_right(self, poison):
+        first = scoring.rescore_batch()
+        Customer.objects.filter(pk=poison.pk).update(num_of_products=1)
+        assert scoring.rescore_batch(passing_over=first.refused).stored == 1
+
     def test_it_is_scored_when_somebody_has_put_it_right(self, poison):
         jobs.rescore_stale()
         Customer.objects.filter(pk=poison.pk).update(num_of_products=1)
@@ -161,8 +178,8 @@ class TestBrokenModel:
         make_customers(3)
         rescore = scoring.rescore_batch
 
-        def rescore_then_lose_the_file():
-            batch = rescore()
+        def rescore_then_lose_the_file(**how):
+            batch = rescore(**how)
             model_file.unlink(missing_ok=True)
             return batch
 
