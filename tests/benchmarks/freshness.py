@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter, sleep
 
 import psycopg
 
-from tests.benchmarks.scratch import cluster, scratch_database, started_django
+from tests.databases import scratch_database
+from tests.workers import running_cluster
 
 CUSTOMERS = 10_000
 IDLE_PAUSE = (1.5, 2.0)  # seconds between two idle edits: longer than a drain stays awake
@@ -177,9 +179,26 @@ def customers(url: str) -> list[int]:
 
 
 @contextmanager
+def started_django(url: str) -> Iterator[None]:
+    """Django on that database, migrated, with demo customers whom nobody has scored yet."""
+    import django
+    from django.core.management import call_command
+    from django.db import connections
+
+    os.environ.update(DATABASE_URL=url, DJANGO_SETTINGS_MODULE="vigilpay.settings")
+    django.setup()
+    call_command("migrate", verbosity=0)
+    call_command("seed_demo", customers=CUSTOMERS, verbosity=0)
+    try:
+        yield
+    finally:
+        connections.close_all()
+
+
+@contextmanager
 def scoring_cluster(url: str, **environment: str) -> Iterator[None]:
     """A worker that has scored everybody and has gone to sleep."""
-    with cluster(**environment), psycopg.connect(url, autocommit=True) as connection:
+    with running_cluster(url, Path(os.devnull), **environment), psycopg.connect(url, autocommit=True) as connection:
         ends = perf_counter() + GIVE_UP_SECONDS
         django_edit(customers(url)[0])  # the stock broker hears of nothing else
         while connection.execute("SELECT count(*) FROM customers_customer WHERE stale_since IS NOT NULL").fetchone()[0]:
@@ -235,7 +254,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200.0, help="edits per second when not idle")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long not idle")
     options = parser.parse_args()
-    with scratch_database() as url, started_django(CUSTOMERS):
+    with scratch_database("vigilpay_bench") as url, started_django(url):
         sys.stdout.write(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {CUSTOMERS} customers\n")
         sys.stdout.write(f"{'from commit to current score':<44}{'p50 ms':>10}{'p99 ms':>10}{'edits':>8}\n")
         found: dict[str, Lags] = {}

@@ -16,6 +16,7 @@ from customers.management import progress
 from customers.management.progress import TerminalProgress
 from customers.models import Customer
 from tests.customers.csv_import.texts import HEADER, row, rows, write
+from tests.databases import url_of_test_database
 from tests.others import outsider
 
 
@@ -131,12 +132,9 @@ class TestEndsHalfWay:
 
 def as_process(path):
     """Run ``manage.py import_customers`` on the test database."""
-    database = connection.settings_dict
-    host = f"host={database['HOST']}&port={database['PORT'] or 5432}&user={database['USER']}&dbname={database['NAME']}"
-    url = f"postgresql:///?{host}" + (f"&password={database['PASSWORD']}" if database["PASSWORD"] else "")
     return subprocess.run(
         [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "import_customers", str(path)],
-        env=os.environ | {"DATABASE_URL": url},
+        env=os.environ | {"DATABASE_URL": url_of_test_database()},
         capture_output=True,
         text=True,
         timeout=60,

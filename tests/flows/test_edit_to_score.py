@@ -20,9 +20,10 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from customers.models import Customer, ModelRelease, ScoreRecord
+from tests.databases import url_of_test_database
 from tests.factories import alphabetical, random_fields
-from tests.flows.cluster import running_cluster
 from tests.others import await_that, outsider, together
+from tests.workers import running_cluster
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
@@ -141,7 +142,7 @@ def staff():
 @pytest.fixture
 def worker(tmp_path, assets):
     log = tmp_path / "qcluster.log"
-    with running_cluster(log, VIGILPAY_ML_ASSETS=str(assets)):
+    with running_cluster(url_of_test_database(), log, VIGILPAY_ML_ASSETS=str(assets)):
         yield
     assert not re.search(r"Traceback|ERROR|CRITICAL", log.read_text()), log.read_text()
 

@@ -12,8 +12,8 @@ from vigilpay.access import as_json_error, may_call_without_login
 
 pytestmark = pytest.mark.django_db
 
-LOOPBACK = ["127.0.0.1", "127.8.9.10", "::1"]
-ELSEWHERE = ["10.0.0.5", "192.168.1.20", "203.0.113.9", "2001:db8::1"]
+LOOPBACK = ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"]
+ELSEWHERE = ["10.0.0.5", "192.168.1.20", "203.0.113.9", "2001:db8::1", "::ffff:10.0.0.5", ""]
 
 
 def crash(request):
