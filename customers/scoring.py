@@ -33,7 +33,7 @@ WITH stored AS (
     FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(since)s::timestamptz[], %(previous)s::float8[],
                 %(scores)s::float8[]) AS scored (customer_id, version, since, previous, score)
     WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
-      AND NOT EXISTS (SELECT FROM customers_modelrelease WHERE id > %(release)s)
+      AND %(release)s = (SELECT max(id) FROM customers_modelrelease)
     RETURNING customer.customer_id, scored.score, scored.previous, scored.version, scored.since, customer.scored_at
 )
 INSERT INTO customers_scorerecord

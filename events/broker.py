@@ -74,15 +74,14 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
             return None
 
     def _wait_for_jobs(self, until: float) -> Jobs | None:
+        heard = self._listener.wait(0)  # what the claim below answers need not wake us after it
         while True:
-            if monotonic() >= self._look_due:
+            if STALE_CHANNEL in heard or monotonic() >= self._look_due:
                 self._look()
             jobs = self._listener.claim(self.list_key)
-            pause = min(until, self._look_due) - monotonic()
             if jobs or monotonic() >= until:
                 return jobs
-            if STALE_CHANNEL in self._listener.wait(max(pause, 0)):
-                self._look_due = 0.0
+            heard = self._listener.wait(max(0, min(until, self._look_due) - monotonic()))
 
     def _look(self) -> None:
         self._look_due = monotonic() + settings.LOOK_SECONDS

@@ -24,7 +24,7 @@ from tests.databases import scratch_database
 from tests.workers import running_cluster
 
 CUSTOMERS = 10_000
-IDLE_PAUSE = (1.5, 2.0)  # seconds between two idle edits: longer than a drain stays awake
+IDLE_PAUSE = (1.25, 1.65)  # seconds between two idle edits: longer than a drain stays awake
 POLL_SECONDS = 0.0005
 GIVE_UP_SECONDS = 60.0
 EDITORS = 4
@@ -250,7 +250,7 @@ def report(lags: dict[str, Lags]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=60, help="idle edits of each kind")
+    parser.add_argument("--samples", type=int, default=100, help="idle edits of each kind")
     parser.add_argument("--rate", type=float, default=200.0, help="edits per second when not idle")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long not idle")
     options = parser.parse_args()
