@@ -78,9 +78,7 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         return None if score is None else f"{score:.1%}"
 
     @admin.display(description="Score is")
-    def state(self, customer: Customer) -> str | None:
-        if customer._state.adding:
-            return None
+    def state(self, customer: Customer) -> str:
         return "current" if is_current(customer) else "being rescored"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:

@@ -93,7 +93,10 @@ def predict(forest: Forest, claim: Claim) -> tuple[Claim, list[float]]:
     try:
         return claim, score_all(forest, claim)
     except InputError as error:
-        log.warning("The model has no answer to at least one customer, who stays stale: %s", error)
+        first = claim.ids[error.row or 0]
+        log.warning(
+            "The model has no answer to customer %s, who stays stale like any other such: %s", first, error.message
+        )
         scorable = claim.only([i for i in range(len(claim)) if can_score(forest, claim.features[i])])
         return scorable, score_all(forest, scorable)
 

@@ -21,7 +21,7 @@ def analyze_customer(request: HttpRequest, customer_id: int) -> JsonResponse:
     except ModelError as broken:
         return error(503, str(broken))
     except InputError as unknown:
-        return error(422, str(unknown))
+        return error(422, unknown.message)
     return JsonResponse({"customer_id": customer_id, "churn_risk_score": score})
 
 
@@ -35,4 +35,4 @@ def customer_insights(request: HttpRequest, customer_id: int) -> JsonResponse:
     except ModelError as broken:
         return error(503, str(broken))
     except InputError as unknown:
-        return error(422, str(unknown))
+        return error(422, unknown.message)

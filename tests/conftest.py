@@ -5,12 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from customers import ml_service
 from tests.factories import train_forest
 from vigilpay import localdb
 
 SHIPPED = Path(__file__).resolve().parent.parent / "ml_assets"
+
+
+# How fast a machine is at the moment is not what a test is about.
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("patient")
 
 
 def pytest_configure() -> None:

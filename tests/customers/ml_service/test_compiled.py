@@ -63,7 +63,7 @@ def on_the_edges(model) -> np.ndarray:
     return rows
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(shapes)
 def test_scores_equal_scikit_learns_for_any_shape_of_forest(shape):
     model = fit(200, **shape)

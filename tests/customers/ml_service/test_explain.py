@@ -53,7 +53,7 @@ shapes = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(shapes)
 def test_contributions_equal_those_of_shap_and_add_up(shape):
     model = fit(150, **shape)
