@@ -10,7 +10,7 @@ from django.db.models.lookups import Exact
 from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
 
 # The two columns that every batch needs; the others are read when somebody asks for them.
-ACTIVE = "SELECT id, sha256 FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
+ACTIVE = "SELECT id, fingerprint FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
 
 LARGEST_CUSTOMER_ID = 2**63 - 1  # what a bigint holds
 
@@ -21,7 +21,7 @@ class ModelReleaseQuerySet(models.QuerySet["ModelRelease"]):
         with connections[self.db].cursor() as cursor:
             cursor.execute(ACTIVE)
             row = cursor.fetchone()
-        return ModelRelease.from_db(self.db, ["id", "sha256"], row) if row else None
+        return ModelRelease.from_db(self.db, ["id", "fingerprint"], row) if row else None
 
     def newest_id(self) -> models.QuerySet["ModelRelease", Any]:
         """The id of that release, for a subquery."""
@@ -36,6 +36,9 @@ class ModelRelease(models.Model):
     """
 
     sha256 = models.CharField(max_length=64, help_text="Checksum of the model file.")
+    fingerprint = models.CharField(
+        max_length=64, help_text="Of the file and its label codes: the same file gives other scores with other codes."
+    )
     released_at = models.DateTimeField(db_default=Now())
     note = models.CharField(max_length=500, blank=True, default="")
     metadata = models.JSONField(default=dict, blank=True, help_text="What model.json said of the file.")

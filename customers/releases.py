@@ -1,11 +1,13 @@
 """Which model is active: joins the file that this process has loaded to the one fact in the database."""
 
 import logging
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from customers.ml_service import Forest, ModelError, current_forest
+from customers.ml_service.pickles import read_bytes, sha256_of
 from customers.models import ModelRelease
 
 log = logging.getLogger("vigilpay.model")
@@ -25,7 +27,7 @@ def active_model() -> tuple[Forest, ModelRelease]:
     """
     forest = current_forest()
     release = ModelRelease.objects.active()
-    if release is None or release.sha256 != forest.sha256:
+    if release is None or release.fingerprint != forest.fingerprint:
         return activate_noticed()
     return forest, release
 
@@ -37,7 +39,7 @@ def activate_noticed() -> tuple[Forest, ModelRelease]:
     # Read only now: a forest read before our turn may be the one that somebody else's turn has just replaced.
     forest = current_forest()
     active = ModelRelease.objects.active()
-    if active is not None and active.sha256 == forest.sha256:
+    if active is not None and active.fingerprint == forest.fingerprint:
         return forest, active  # somebody else was first
     refuse_former_release(forest, active)
     return forest, activate(forest, note="noticed in ml_assets" if active else "first model of this database")
@@ -49,7 +51,7 @@ def put_into_service(note: str) -> ModelRelease:
     take_turns()
     forest = current_forest()
     active = ModelRelease.objects.active()
-    if active is not None and active.sha256 == forest.sha256:
+    if active is not None and active.fingerprint == forest.fingerprint:
         return active
     return activate(forest, note=note)
 
@@ -62,7 +64,7 @@ def take_turns() -> None:
 
 def refuse_former_release(forest: Forest, active: ModelRelease | None) -> None:
     """Outside development a file that served before is an old copy on this machine, not somebody's wish to go back."""
-    if settings.ACCEPT_UNRELEASED_MODEL or not ModelRelease.objects.filter(sha256=forest.sha256).exists():
+    if settings.ACCEPT_UNRELEASED_MODEL or not ModelRelease.objects.filter(fingerprint=forest.fingerprint).exists():
         return
     raise ModelNotActiveError(
         f"The model file on this machine ({forest.sha256[:12]}) was in service before, but the active model is "
@@ -72,12 +74,22 @@ def refuse_former_release(forest: Forest, active: ModelRelease | None) -> None:
 
 def activate(forest: Forest, *, note: str) -> ModelRelease:
     """Append the release that is active from the moment this commits; every stored score is stale then."""
-    release = ModelRelease.objects.create(sha256=forest.sha256, note=note, metadata=summary(forest))
+    release = ModelRelease.objects.create(
+        sha256=forest.sha256, fingerprint=forest.fingerprint, note=note, metadata=summary(forest)
+    )
     log.warning("Active model is now %s: %s. All customers will be rescored.", release, note)
     return release
 
 
 def summary(forest: Forest) -> dict[str, object]:
     """What is worth keeping of model.json: where the file came from and how good it is."""
+    # The codes of metadata alone: those of a file without any are a guess, not worth remembering.
     kept = ("training", "sklearn_version", "metrics", "encodings")
     return {"n_trees": forest.n_trees, **{key: forest.metadata[key] for key in kept if key in forest.metadata}}
+
+
+def remembered(path: Path) -> dict[str, object]:
+    """What this database knows of a file that served before: its label codes, above all. Empty for any other file."""
+    sha256 = sha256_of(read_bytes(path))
+    former = ModelRelease.objects.filter(sha256=sha256, metadata__has_key="encodings").order_by("-id").first()
+    return dict(former.metadata) if former else {}

@@ -15,7 +15,10 @@ PRODUCTION = ENVIRONMENT == "production"
 
 DEBUG = env.flag("VIGILPAY_DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY") if PRODUCTION else env.text("SECRET_KEY", default="") or local_secret_key(LOCAL_DIR)
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=[] if PRODUCTION else ["127.0.0.1", "localhost", "[::1]"])
+LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=LOOPBACK)
+if PRODUCTION:
+    env.text("ALLOWED_HOSTS")  # no default there: whoever deploys says under which names
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=[])
 
 # --- who may call the JSON views: vigilpay/access.py -----------------------------------------------------------------

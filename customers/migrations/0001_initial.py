@@ -19,6 +19,13 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("sha256", models.CharField(help_text="Checksum of the model file.", max_length=64)),
+                (
+                    "fingerprint",
+                    models.CharField(
+                        help_text="Of the file and its label codes: the same file gives other scores with other codes.",
+                        max_length=64,
+                    ),
+                ),
                 ("released_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("note", models.CharField(blank=True, default="", max_length=500)),
                 ("metadata", models.JSONField(blank=True, default=dict, help_text="What model.json said of the file.")),

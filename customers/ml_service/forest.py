@@ -1,5 +1,7 @@
 """A forest with what belongs to it: checksum, label codes, metadata. What `load_forest` and `current_forest` return."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +27,12 @@ class Forest:
     encodings: Encodings
     released: bool
     metadata: Mapping[str, Any]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What the scores depend on, the file and its label codes, as a hexadecimal SHA-256."""
+        codes = json.dumps(self.encodings.as_metadata(), sort_keys=True)
+        return hashlib.sha256(f"{self.sha256} {codes}".encode()).hexdigest()
 
     @property
     def n_trees(self) -> int:

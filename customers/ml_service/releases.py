@@ -25,16 +25,19 @@ if TYPE_CHECKING:
 _PARITY = 1e-12
 
 
-def release(path: str | Path, *, assets_dir: str | Path, note: str = "") -> dict[str, Any]:
+def release(
+    path: str | Path, *, assets_dir: str | Path, note: str = "", remembered: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Verify the model file in `path` and make it the released one in `assets_dir`. Returns the new model.json.
 
     Encodings, metrics and golden rows of a model.json beside `path` are kept when it names this file's SHA-256;
-    else the labels are taken as alphabetical. **Unpickles the file**: whoever releases it vouches for its source.
+    else those `remembered` of it from a former release; else the labels are taken as alphabetical. **Unpickles the
+    file**: whoever releases it vouches for its source.
     Raises one of the ModelError family, and then nothing was changed; OSError when `assets_dir` cannot be written.
     """
     source = Path(path)
     data = read_bytes(source)
-    metadata = metadata_for(sha256_of(data), source.with_name(METADATA_FILE))
+    metadata = metadata_for(sha256_of(data), source.with_name(METADATA_FILE)) or dict(remembered or {})
     encodings = encodings_from(metadata, source)
     return package(data, Path(assets_dir), encodings, {**metadata, "note": note or metadata.get("note", "")})
 

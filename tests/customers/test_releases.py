@@ -1,5 +1,6 @@
 """Which model counts: one fact in the database, and the file of this process must be that model."""
 
+import json
 import shutil
 from contextlib import suppress
 from io import StringIO
@@ -184,3 +185,44 @@ def test_files_that_follow_each_other_quickly_end_with_the_last_one_active(asset
     assert active_model()[1].sha256 == load_forest(third_forest).sha256
     releases_made = list(ModelRelease.objects.order_by("id").values_list("sha256", flat=True))
     assert all(one != following for one, following in pairwise(releases_made))
+
+
+class TestLabelCodes:
+    """A score depends on the file and on what its codes mean: either makes another model."""
+
+    @pytest.mark.parametrize("change", ["other codes", "no model.json", "damaged model.json"])
+    def test_other_codes_for_the_same_file_make_every_score_stale_and_back_again(self, assets, change):
+        customer = make_scored(geography="Germany")
+        score, metadata = customer.churn_risk_score, (assets / "model.json").read_text()
+        if change == "other codes":
+            swapped = json.loads(metadata)
+            del swapped["golden"]  # they would refuse the wrong codes
+            swapped["encodings"]["geography"] = {"France": 2, "Spain": 1, "Germany": 0}
+            (assets / "model.json").write_text(json.dumps(swapped))
+        elif change == "no model.json":
+            (assets / "model.json").unlink()
+        else:
+            (assets / "model.json").write_text(metadata[:100])
+        assert scoring.rescore_batch().stored == 1
+        customer.refresh_from_db()
+        assert customer.churn_risk_score == current_forest().predict_one({**SOMEBODY, "geography": "Germany"}) != score
+        (assets / "model.json").write_text(metadata)
+        assert scoring.rescore_batch().stored == 1
+        customer.refresh_from_db()
+        assert customer.is_current()
+        assert customer.churn_risk_score == pytest.approx(score, abs=1e-12)
+
+    def test_a_former_file_without_its_model_json_gets_the_codes_it_served_with(self, assets, another_forest, tmp_path):
+        codes = active_model()[0].encodings
+        former = shutil.copy(assets / "model.pkl", tmp_path / "former.pkl")
+        call_command("release_model", str(another_forest), stdout=StringIO())
+        call_command("release_model", str(former), stdout=StringIO())
+        assert current_forest().encodings == codes
+        assert current_forest().sha256 == load_forest(former).sha256
+
+    def test_releasing_what_is_active_says_that_no_score_changes(self, assets):
+        active_model()
+        said = StringIO()
+        call_command("release_model", str(assets / "model.pkl"), stdout=said)
+        assert "no score changes" in said.getvalue()
+        assert ModelRelease.objects.count() == 1

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.ml_service import ModelError
 from customers.ml_service.releases import release
-from customers.releases import put_into_service
+from customers.models import ModelRelease
+from customers.releases import put_into_service, remembered
 
 
 class Command(BaseCommand):
@@ -20,8 +21,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, path: Path, note: str, **options: Any) -> None:
         try:
-            release(path, assets_dir=settings.ML_ASSETS_DIR, note=note)
+            former = ModelRelease.objects.active()
+            release(path, assets_dir=settings.ML_ASSETS_DIR, note=note, remembered=remembered(path))
             active = put_into_service(note or f"released from {path.name}")
         except (ModelError, OSError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"Active model: {active}. Workers rescore all customers from now on.")
+        what_follows = "It was active already; no score changes." if active == former else "All customers are rescored."
+        self.stdout.write(f"Active model: {active}. {what_follows}")

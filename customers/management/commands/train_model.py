@@ -4,9 +4,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-
-from customers.ml_service.assets import DEFAULT_ASSETS_DIR
 
 
 class Command(BaseCommand):
@@ -19,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--trees", type=int, help="number of trees (default 200)")
         parser.add_argument("--search", action="store_true", help="compare a few settings first; takes minutes")
         parser.add_argument(
-            "--output", metavar="DIR", type=Path, default=DEFAULT_ASSETS_DIR, help="default: ml_assets/"
+            "--output", metavar="DIR", type=Path, default=settings.ML_ASSETS_DIR, help="default: ml_assets/"
         )
 
     def handle(self, *, csv_path: Path, output: Path, search: bool, **options: Any) -> None:

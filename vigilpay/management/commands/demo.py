@@ -29,7 +29,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "The demo makes up customers and an admin account: run it with VIGILPAY_ENV=development."
             )
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by another program as by Ctrl-C
+        for end in (signal.SIGTERM, signal.SIGHUP):  # stopped by another program, or a closed terminal, as by Ctrl-C
+            signal.signal(end, signal.default_int_handler)
         with ExitStack() as cleanup:
             cleanup.callback(localdb.stop_if_started_here)
             try:
