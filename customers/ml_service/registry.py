@@ -116,10 +116,11 @@ def _open_tolerantly(settings: _Settings) -> Forest:
 
 
 def _signature(settings: _Settings) -> Signature:
-    return settings, _stamp(settings.model_path), _stamp(settings.metadata_path)
+    return settings, stamp_of(settings.model_path), stamp_of(settings.metadata_path)
 
 
-def _stamp(path: str) -> Stamp:
+def stamp_of(path: str) -> Stamp:
+    """Time in nanoseconds, size in bytes and identity of a file, which tell that it was replaced; None without one."""
     try:
         status = os.stat(path)  # twice a score: pathlib's own stat takes three times as long
     except OSError:

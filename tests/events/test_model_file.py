@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from events.model_file import ModelFileWatch, look_of
+from customers.ml_service.registry import stamp_of
+from events.model_file import ModelFileWatch
 
 
 @pytest.fixture
@@ -69,4 +70,4 @@ def test_what_changes_between_looking_and_telling_is_not_taken_for_told(watch, d
 
 
 def test_a_missing_file_looks_like_nothing(tmp_path):
-    assert look_of(tmp_path / "model.pkl") is None
+    assert stamp_of(str(tmp_path / "model.pkl")) is None
