@@ -228,7 +228,7 @@ def take_marks(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Span
     """
     firsts, lasts, last_mark = take_edited(cursor, limit)
     if len(firsts) <= limit // 2 and last_mark >= REGION:
-        if cut(cursor, release, REGION, OUTDATED_SLICE):
+        if cut(cursor, release, REGION, OUTDATED_SLICE, limit):
             further = take_edited(cursor, limit)[:2]
         else:
             further = take_outdated(cursor, release, limit)
@@ -248,24 +248,32 @@ def take_outdated(cursor: CursorWrapper, release: ModelRelease, limit: int) -> t
     while True:
         cursor.execute(TAKE_OUTDATED, {"rows": limit})
         firsts, lasts = cursor.fetchone()
-        if firsts or not cut(cursor, release, OUTDATED, END):
+        if firsts or not cut(cursor, release, OUTDATED, END, limit):
             return firsts or [], lasts or []
 
 
-def cut(cursor: CursorWrapper, release: ModelRelease, kind: int, end: int) -> bool:
-    """Replace a wide mark of this kind, or the beginning of it, by slices; False when there is none."""
-    cursor.execute(TAKE_WIDE, [kind, end])
-    wide = cursor.fetchone()
-    if wide is None:
-        return False
-    span = {"first": wide[0], "last": wide[1]}
-    cursor.execute(CUT_ENDS, span)
+def cut(cursor: CursorWrapper, release: ModelRelease, kind: int, end: int, limit: int) -> bool:
+    """Replace wide marks of this kind by slices, until those hold ``limit`` customers; False when there are none."""
+    slices = 0
+    while slices * SLICE_ROWS < limit:
+        cursor.execute(TAKE_WIDE, [kind, end])
+        wide = cursor.fetchone()
+        if wide is None:
+            break
+        slices += cut_one(cursor, release, kind, *wide)
+    return slices > 0
+
+
+def cut_one(cursor: CursorWrapper, release: ModelRelease, kind: int, first: int, last: int) -> int:
+    """Mark the slices of a wide mark, and anew what is more than one cut; the number of slices."""
+    cursor.execute(CUT_ENDS, {"first": first, "last": last})
     ends = cursor.fetchone()
     if ends is not None:
-        cursor.execute(MARK_REST, {"kind": kind, "next": ends[0] + 1, "last": wide[1]})
-        span["last"] = ends[0]
-    cursor.execute(CUT, {**span, "release": release.pk})
-    return True
+        cursor.execute(MARK_REST, {"kind": kind, "next": ends[0] + 1, "last": last})
+        last = ends[0]
+    cursor.execute(CUT, {"first": first, "last": last, "release": release.pk})
+    slices: int = cursor.rowcount
+    return slices
 
 
 def restore_marks() -> int:
