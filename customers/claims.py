@@ -2,7 +2,7 @@
 
 Not by an index on the customers, which every edit and every score would have to write, but by marks: triggers leave
 them in the edit's own transaction, a drain takes them away in the one that stores the scores. A mark is a hint; whether
-a customer is stale stands in its row. docs/decisions/0009-stale-marks.md has the designs that were measured.
+a customer is stale stands in its row. docs/decisions/0011-stale-marks.md has the designs that were measured.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,6 +28,7 @@ END = 5 << 60
 SLICE_ROWS = 64
 # A wide mark is cut so many customers at a time: some 10 ms, which a live edit may have to wait.
 CUT_ROWS = 8192
+CUTS_IN_VAIN = 4
 
 # Whether there may be a row to score: marks are there, or were lost in a crash of the database, or a failed customer is
 # to be tried again. Some 0.1 ms, whatever the number of customers.
@@ -253,14 +254,19 @@ def take_outdated(cursor: CursorWrapper, release: ModelRelease, limit: int) -> t
 
 
 def cut(cursor: CursorWrapper, release: ModelRelease, kind: int, end: int, limit: int) -> bool:
-    """Replace wide marks of this kind by slices, until those hold ``limit`` customers; False when there are none."""
-    slices = 0
-    while slices * SLICE_ROWS < limit:
+    """Replace wide marks of this kind by slices, until those hold ``limit`` customers; False when there are none.
+
+    A few pieces of the portfolio without anybody stale are enough for one transaction, too.
+    """
+    slices = in_vain = 0
+    while slices * SLICE_ROWS < limit and in_vain < CUTS_IN_VAIN:
         cursor.execute(TAKE_WIDE, [kind, end])
         wide = cursor.fetchone()
         if wide is None:
             break
-        slices += cut_one(cursor, release, kind, *wide)
+        found = cut_one(cursor, release, kind, *wide)
+        slices += found
+        in_vain += not found
     return slices > 0
 
 

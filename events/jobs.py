@@ -42,7 +42,6 @@ def drain(tally: drains.Tally) -> None:
     vigil = watch.Vigil()
     ends = monotonic() + DRAIN_SECONDS
     companion = Companion(lambda: monotonic() < ends and is_full(next_batch(tally)))
-    claims.restore_marks()
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
     batch = tally.add(scoring.rescore_batch())
     while (look_began := monotonic()) < ends:
@@ -56,7 +55,7 @@ def drain(tally: drains.Tally) -> None:
         elif vigil.is_over(look_began):
             return companion.wait()
         else:
-            sleep(STUCK_PAUSE_SECONDS if stale else LOOK_PAUSE_SECONDS)
+            sleep(STUCK_PAUSE_SECONDS if batch.passed_over else LOOK_PAUSE_SECONDS)
     companion.wait()
     dispatch.hand_over()
 
@@ -83,3 +82,9 @@ def sweep_stale() -> bool:
         return False
     claims.restore_marks()
     return dispatch.wake_if_stale()
+
+
+def look_at_everybody() -> bool:
+    """The net below the marks, run by a schedule: a stale customer without a mark would be found by nothing else."""
+    claims.mark_all()
+    return dispatch.wake()
