@@ -21,7 +21,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 
 from .encoding import Encodings, encode_rows
 from .errors import InputError
-from .releases import package
+from .packaging import package
 from .schema import BANK_SPELLING, CATEGORIES, FEATURES, GEOGRAPHIES
 
 DEFAULT_SEED = 20

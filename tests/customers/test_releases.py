@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from customers import releases, scoring
 from customers.ml_service import ModelError, UnreleasedModelError, current_forest, load_forest
-from customers.ml_service.releases import release as release_file
+from customers.ml_service.packaging import release as release_file
 from customers.models import Customer, ModelRelease
 from customers.releases import ModelNotActiveError, active_model, put_into_service
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.ml_service import ModelError
-from customers.ml_service.releases import release
+from customers.ml_service.packaging import release
 from customers.models import ModelRelease
 from customers.releases import put_into_service, remembered
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from customers.ml_service import ModelClassError, ModelVersionError, load_forest, releases
+from customers.ml_service import ModelClassError, ModelVersionError, load_forest, packaging
 from customers.ml_service.golden import generate_rows
-from customers.ml_service.releases import release
+from customers.ml_service.packaging import release
 from customers.ml_service.schema import BANK_SPELLING
 
 from .forests import CUSTOMER, as_numbers, dump, fit, left
@@ -59,21 +59,21 @@ def test_a_disk_that_fails_half_way_changes_nothing(source, tmp_path, monkeypatc
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     second = tmp_path.parent / "second.pkl"
     dump(fit(seed=5), tmp_path.parent, "second.pkl")
-    original = releases._write_durably
+    original = packaging._write_durably
 
     def full(path, data):
         if "json" in path.name:
             raise OSError("no space left on device")
         original(path, data)
 
-    monkeypatch.setattr(releases, "_write_durably", full)
+    monkeypatch.setattr(packaging, "_write_durably", full)
     with pytest.raises(OSError, match="no space"):
         release(second, assets_dir=tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_compiled_forest_that_is_not_the_same_forest_is_refused(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(releases, "score_matrix", lambda flat, matrix: np.full(len(matrix), 0.5))
+    monkeypatch.setattr(packaging, "score_matrix", lambda flat, matrix: np.full(len(matrix), 0.5))
     with pytest.raises(ModelVersionError, match="differ by"):
         release(source, assets_dir=tmp_path)
     assert list(tmp_path.iterdir()) == []
