@@ -3,19 +3,21 @@
 import io
 import json
 import os
-import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import golden
+from . import golden, sanity
 from .assets import ARRAYS_FILE, METADATA_FILE, MODEL_FILE, encodings_from, metadata_for
-from .compiled import FlatForest, build, churn_column_of, columns_of, score_matrix
+from .compiled import FlatForest, build, score_matrix
 from .encoding import Encodings, encode_rows
-from .errors import ModelVersionError
+from .errors import ModelCorruptError, ModelVersionError
+from .forest import Forest
+from .original import Original
 from .pickles import load_estimator, read_bytes, sha256_of
 from .schema import FEATURES
 
@@ -25,41 +27,88 @@ if TYPE_CHECKING:
 _PARITY = 1e-12
 
 
-def release(
-    path: str | Path, *, assets_dir: str | Path, note: str = "", remembered: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Verify the model file in `path` and make it the released one in `assets_dir`. Returns the new model.json.
+@dataclass(frozen=True, eq=False)
+class Package:
+    """A verified model: ready to score with, and with the files of `ml_assets/`, which `install` writes."""
+
+    forest: Forest
+    files: Mapping[str, bytes]
+    sanity: sanity.Figures
+
+    def install(self, assets_dir: str | Path) -> dict[str, Any]:
+        """Write model.pkl, flat arrays and model.json, each atomically. Returns the model.json's content."""
+        write_all(Path(assets_dir), self.files)
+        return dict(self.forest.metadata)
+
+    def findings(self) -> list[str]:
+        """What was verified, for a person to read; anything wrong has raised an error instead."""
+        forest = self.forest
+        codes = {**forest.encodings.geography, **forest.encodings.gender}
+        return [
+            f"checksum: sha256 {forest.sha256}",
+            f"class: RandomForestClassifier of {forest.n_trees:,} trees, {len(forest.flat.nodes):,} nodes",
+            f"columns: {', '.join(FEATURES)}",
+            f"label codes: {', '.join(f'{word} {code}' for word, code in codes.items())}",
+            f"version: {_versions(str(forest.metadata['sklearn_version']))}",
+            f"sanity: {self.sanity}",
+        ]
+
+
+def verify(
+    path: str | Path, *, note: str = "", remembered: Mapping[str, Any] | None = None, expected_sha256: str = ""
+) -> Package:
+    """Verify the model file in `path`; nothing is written.
 
     Encodings, metrics and golden rows of a model.json beside `path` are kept when it names this file's SHA-256;
     else those `remembered` of it from a former release; else the labels are taken as alphabetical. **Unpickles the
-    file**: whoever releases it vouches for its source.
-    Raises one of the ModelError family, and then nothing was changed; OSError when `assets_dir` cannot be written.
+    file**: whoever releases it vouches for its source. An `expected_sha256` is compared before that.
+    Raises one of the ModelError family.
     """
     source = Path(path)
     data = read_bytes(source)
+    refuse_another_file(source, sha256_of(data), expected_sha256)
     metadata = metadata_for(sha256_of(data), source.with_name(METADATA_FILE)) or dict(remembered or {})
     encodings = encodings_from(metadata, source)
-    return package(data, Path(assets_dir), encodings, {**metadata, "note": note or metadata.get("note", "")})
+    return prepare(data, encodings, {**metadata, "note": note or metadata.get("note", "")})
 
 
-def package(data: bytes, assets_dir: Path, encodings: Encodings, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Verify the pickle `data` and write model.pkl, flat arrays and model.json. Returns the model.json's content."""
+def release(
+    path: str | Path, *, assets_dir: str | Path, note: str = "", remembered: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """As `verify`, and make the file the released one in `assets_dir`. Returns the new model.json.
+
+    Raises as `verify`, and then nothing was changed; OSError when `assets_dir` cannot be written.
+    """
+    return verify(path, note=note, remembered=remembered).install(assets_dir)
+
+
+def prepare(data: bytes, encodings: Encodings, metadata: Mapping[str, Any]) -> Package:
+    """Verify the pickle `data` and make the files that a release consists of."""
     model = load_estimator(data)
     flat = build(model)
     golden.check(flat, encodings, metadata)
     _check_parity(model, flat, encodings)
+    figures = sanity.check(flat, encodings, metadata)
     arrays = _npz(flat)
     complete = {
-        **_description(model, flat),
         **metadata,
+        **_description(model, flat),  # of the file itself, whatever is said of it
         "sha256": sha256_of(data),
         "released_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "encodings": encodings.as_metadata(),
         "arrays": {"file": ARRAYS_FILE, "sha256": sha256_of(arrays), "source_sha256": sha256_of(data)},
         "golden": metadata.get("golden") or golden.record(flat, encodings),
     }
-    _write_all(assets_dir, {ARRAYS_FILE: arrays, MODEL_FILE: data, METADATA_FILE: _as_json(complete)})
-    return complete
+    files = {ARRAYS_FILE: arrays, MODEL_FILE: data, METADATA_FILE: _as_json(complete)}
+    return Package(Forest(flat, sha256_of(data), encodings, released=True, metadata=complete), files, figures)
+
+
+def refuse_another_file(path: Path, sha256: str, expected: str) -> None:
+    """ModelCorruptError when the file is not the one that was meant. An abbreviated checksum will do."""
+    if not sha256.startswith(expected.lower()):
+        raise ModelCorruptError(
+            f"{path} has the SHA-256 {sha256}, expected was {expected}: damaged, or another file. It was not opened"
+        )
 
 
 def _description(model: "RandomForestClassifier", flat: FlatForest) -> dict[str, Any]:
@@ -75,14 +124,19 @@ def _description(model: "RandomForestClassifier", flat: FlatForest) -> dict[str,
     }
 
 
+def _versions(written_by: str) -> str:
+    import sklearn  # late, as above
+
+    if written_by == sklearn.__version__:
+        return f"written by scikit-learn {written_by}, which is installed"
+    return f"written by scikit-learn {written_by}; {sklearn.__version__} is installed, reads it, and gives these scores"
+
+
 def _check_parity(model: "RandomForestClassifier", flat: FlatForest, encodings: Encodings) -> None:
     """Compare with scikit-learn itself on generated rows: the compiled forest must be the same forest."""
-    matrix = encode_rows(golden.generate_rows(200), encodings)
-    with warnings.catch_warnings():
-        # The columns are put in the model's own order here; their names would take pandas.
-        warnings.filterwarnings("ignore", message="X does not have valid feature names")
-        theirs = model.predict_proba(matrix[:, columns_of(model)])[:, churn_column_of(model)]
-    furthest = float(np.abs(theirs - score_matrix(flat, matrix)).max())
+    rows = golden.generate_rows(200)
+    theirs = Original(model, encodings).predict_tuples(rows)
+    furthest = float(np.abs(theirs - score_matrix(flat, encode_rows(rows, encodings))).max())
     if not furthest <= _PARITY:
         raise ModelVersionError(
             f"the compiled forest and the installed scikit-learn differ by {furthest:.3g}; "
@@ -100,7 +154,7 @@ def _as_json(metadata: Mapping[str, Any]) -> bytes:
     return (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write every file beside its place first, then move them there; the one that vouches for the others comes last."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = {name: folder / f".{name}.{os.getpid()}.tmp" for name in files}
