@@ -3,8 +3,9 @@
 import logging
 from time import monotonic, sleep
 
-from customers import claims, releases, scoring
+from customers import audit, claims, releases, scoring
 from customers.ml_service import ModelError
+from customers.samples import random_ids
 from events import dispatch, watch
 
 log = logging.getLogger("vigilpay.events")
@@ -17,6 +18,8 @@ LOOK_PAUSE_SECONDS = 0.005
 STUCK_PAUSE_SECONDS = 0.05
 # How long rows simply stay stale when the model can't be used, before somebody tries again.
 BROKEN_MODEL_SECONDS = 4.0
+# How many customers the audit looks at, each hour: a second of work.
+AUDIT_CUSTOMERS = 200
 
 NOTHING = scoring.Batch(claimed=0, stored=0)
 
@@ -60,3 +63,12 @@ def sweep_stale() -> bool:
         log.error("Scoring is paused, edits go on: %s", error)
         return False
     return dispatch.wake_if_stale()
+
+
+def audit_sample() -> int:
+    """Recompute some stored scores by scikit-learn itself; the number of wrong ones, which nobody repairs unasked."""
+    try:
+        return audit.audit(random_ids(AUDIT_CUSTOMERS)).wrong
+    except ModelError as error:
+        log.error("No score could be audited: %s", error)
+        return 0
