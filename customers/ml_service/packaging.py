@@ -4,7 +4,7 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ class Package:
     forest: Forest
     files: Mapping[str, bytes]
     sanity: sanity.Figures
+    vouched_by: str = "no model.json was looked for"
 
     def install(self, assets_dir: str | Path) -> dict[str, Any]:
         """Write model.pkl, flat arrays and model.json, each atomically. Returns the model.json's content."""
@@ -45,7 +46,7 @@ class Package:
         forest = self.forest
         codes = {**forest.encodings.geography, **forest.encodings.gender}
         return [
-            f"checksum: sha256 {forest.sha256}",
+            f"checksum: sha256 {forest.sha256}; {self.vouched_by}",
             f"class: RandomForestClassifier of {forest.n_trees:,} trees, {len(forest.flat.nodes):,} nodes",
             f"columns: {', '.join(FEATURES)}",
             f"label codes: {', '.join(f'{word} {code}' for word, code in codes.items())}",
@@ -67,9 +68,11 @@ def verify(
     source = Path(path)
     data = read_bytes(source)
     refuse_another_file(source, sha256_of(data), expected_sha256)
-    metadata = metadata_for(sha256_of(data), source.with_name(METADATA_FILE)) or dict(remembered or {})
+    told = metadata_for(sha256_of(data), source.with_name(METADATA_FILE))
+    metadata = told or dict(remembered or {})
     encodings = encodings_from(metadata, source)
-    return prepare(data, encodings, {**metadata, "note": note or metadata.get("note", "")})
+    package = prepare(data, encodings, {**metadata, "note": note or metadata.get("note", "")})
+    return replace(package, vouched_by=_vouched_by(source.with_name(METADATA_FILE), told, remembered))
 
 
 def release(
@@ -111,21 +114,25 @@ def refuse_another_file(path: Path, sha256: str, expected: str) -> None:
         )
 
 
-def _description(model: "RandomForestClassifier", flat: FlatForest) -> dict[str, Any]:
-    import sklearn  # late: only a release needs it
+def _vouched_by(path: Path, told: Mapping[str, Any], remembered: Mapping[str, Any] | None) -> str:
+    if told:
+        return "the model.json beside it names this one"
+    beside = "the model.json beside it is another file's" if path.exists() else "there is no model.json beside it"
+    return f"{beside}; label codes are {'those it served with before' if remembered else 'taken as alphabetical'}"
 
-    written_by = getattr(model, "__sklearn_version__", None) or sklearn.__version__
+
+def _description(model: "RandomForestClassifier", flat: FlatForest) -> dict[str, Any]:
     return {
         "format": 1,
         "features": list(FEATURES),
-        "sklearn_version": str(written_by),
+        "sklearn_version": str(model.__sklearn_version__),
         "n_trees": flat.n_trees,
         "n_nodes": len(flat.nodes),
     }
 
 
 def _versions(written_by: str) -> str:
-    import sklearn  # late, as above
+    import sklearn  # late: only a release needs it
 
     if written_by == sklearn.__version__:
         return f"written by scikit-learn {written_by}, which is installed"

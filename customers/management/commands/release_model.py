@@ -115,7 +115,10 @@ class Command(BaseCommand):
                 self.say(progress(now, former_look, seconds))
                 former_look, moved_at = now, monotonic()
             elif seconds > IDLE_SECONDS:
-                self.say(f"Nothing was scored for {seconds:.0f} s. Is a worker running (manage.py qcluster)?")
+                self.say(
+                    f"Nothing was scored for {seconds:.0f} s. Is a worker running (manage.py qcluster)? "
+                    "Its log names customers whom the model refuses."
+                )
                 moved_at = monotonic()
             sleep(LOOK_SECONDS)
         self.say(f"All {now.customers:,} customers are scored by {now.active}.")
