@@ -5,8 +5,9 @@ from time import monotonic, sleep
 
 from django.conf import settings
 
-from customers import claims, releases, scoring
+from customers import audit, claims, releases, scoring
 from customers.ml_service import ModelError
+from customers.samples import random_ids
 from events import dispatch, drains, look, pause, watch
 from events.companion import Companion
 
@@ -20,6 +21,8 @@ LOOK_PAUSE_SECONDS = 0.005
 STUCK_PAUSE_SECONDS = 0.05
 # How long rows simply stay stale when the model can't be used, before somebody tries again.
 BROKEN_MODEL_SECONDS = 4.0
+# How many customers the audit looks at, each hour: a second of work.
+AUDIT_CUSTOMERS = 200
 
 NOTHING = scoring.Batch(claimed=0)
 
@@ -88,3 +91,12 @@ def look_at_everybody() -> bool:
     """The net below the marks, run by a schedule: a stale customer without a mark would be found by nothing else."""
     claims.mark_all()
     return dispatch.wake()
+
+
+def audit_sample() -> int:
+    """Recompute some stored scores by scikit-learn itself; the number of wrong ones, which nobody repairs unasked."""
+    try:
+        return audit.audit(random_ids(AUDIT_CUSTOMERS)).wrong
+    except ModelError as error:
+        log.error("No score could be audited: %s", error)
+        return 0
