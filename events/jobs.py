@@ -3,14 +3,14 @@
 import logging
 from time import monotonic, sleep
 
+from django.conf import settings
+
 from customers import claims, releases, scoring
 from customers.ml_service import ModelError
 from events import dispatch, watch
 
 log = logging.getLogger("vigilpay.events")
 
-# A drain ends after this time and queues its successor, so that no job comes near django-q2's timeout.
-DRAIN_SECONDS = 20.0
 # The pause between two looks of a drain that found nothing: short, for it lasts only as long as the promise.
 LOOK_PAUSE_SECONDS = 0.005
 # The same when what it found can't be scored now: rows that somebody's open edit holds, or that the model refuses.
@@ -34,7 +34,7 @@ def rescore_stale() -> int:
 def drain() -> int:
     """Rescore batch after batch. Returns when nothing was found after the promise, or when the time is up."""
     vigil = watch.Vigil()
-    ends = monotonic() + DRAIN_SECONDS
+    ends = monotonic() + settings.DRAIN_SECONDS
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
     batch = scoring.rescore_batch()
     stored, refused = batch.stored, batch.refused

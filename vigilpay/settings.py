@@ -124,6 +124,13 @@ Q_CLUSTER = {
 LOOK_SECONDS = env.seconds("VIGILPAY_LOOK_SECONDS", default=1.0)
 # How many rows one drain batch claims, scores and writes; an editor of one of them waits for that batch at most.
 DRAIN_BATCH_ROWS = env.integer("VIGILPAY_DRAIN_BATCH_ROWS", default=500, minimum=1)
+# A drain ends after this time and queues its successor, so that no job comes near django-q2's timeout.
+DRAIN_SECONDS = env.seconds("VIGILPAY_DRAIN_SECONDS", default=20.0)
+# run_worker ends a cluster that gives no sign of life for so long; drains give none.
+STALL_SECONDS = env.seconds("VIGILPAY_STALL_SECONDS", default=45.0)
+# Said by run_worker to the cluster that it starts: its row in events_worker, and the pipe that tells of our own end.
+WORKER_NAME = env.text("VIGILPAY_WORKER_NAME", default="")
+LIFELINE_FD = env.integer("VIGILPAY_LIFELINE_FD", default=-1)
 # How long analyze waits for a row that somebody else's open edit has locked.
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 
