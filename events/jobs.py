@@ -13,8 +13,6 @@ from events.companion import Companion
 
 log = logging.getLogger("vigilpay.events")
 
-# A drain ends after this time and queues its successor, so that no job comes near django-q2's timeout.
-DRAIN_SECONDS = 20.0
 # The pause between two looks of a drain that found nothing: short, for it lasts only as long as the promise.
 LOOK_PAUSE_SECONDS = 0.005
 # The same when what it found can't be scored now, since somebody's open edit holds it.
@@ -43,7 +41,7 @@ def rescore_stale() -> int:
 def drain(tally: drains.Tally) -> None:
     """Rescore batch after batch. Returns when nothing was found after the promise, or when the time is up."""
     vigil = watch.Vigil()
-    ends = monotonic() + DRAIN_SECONDS
+    ends = monotonic() + settings.DRAIN_SECONDS
     companion = Companion(lambda: monotonic() < ends and is_full(next_batch(tally)))
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
     batch = tally.add(scoring.rescore_batch())

@@ -76,8 +76,8 @@ class TestDrain:
         jobs.rescore_stale()
         assert watch.is_awake()
 
-    def test_when_its_time_is_up_it_queues_a_successor_and_promises_for_it(self, monkeypatch):
-        monkeypatch.setattr(jobs, "DRAIN_SECONDS", 0.0)
+    def test_when_its_time_is_up_it_queues_a_successor_and_promises_for_it(self, settings):
+        settings.DRAIN_SECONDS = 0.0
         make_customer()
         jobs.rescore_stale()
         assert [job.func() for job in OrmQ.objects.all()] == ["events.jobs.rescore_stale"]
