@@ -5,7 +5,7 @@ from django_q.models import OrmQ
 
 from events import dispatch, watch
 from events.models import Watch
-from tests.factories import make_customer, make_scored
+from tests.factories import forget_marks, make_customer, make_scored
 from tests.others import await_that, outsider, together, waiting_for_locks
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +29,7 @@ def test_a_promise_that_nobody_kept_runs_out_and_another_job_is_queued():
 
 def test_nothing_stale_wakes_nobody():
     make_scored()
+    forget_marks()
     assert not dispatch.wake_if_stale()
     assert queued() == []
 

@@ -7,15 +7,14 @@ from django.db import connection, transaction
 from django.db.models import F
 from psycopg import IsolationLevel
 
-from customers import scoring
+from customers import failures, scoring
 from customers.claims import Claim, claim_one
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ScoreRecord
 from customers.releases import active_model
 from events import watch
 from events.channels import STALE_CHANNEL
-from events.models import Watch
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.factories import SOMEBODY, make_customer, make_customers, make_scored, nobody_is_awake
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -209,8 +208,8 @@ class TestGuard:
         old_instance.save()
         forest, release = active_model()
         with connection.cursor() as cursor, scoring.scorer_rights(cursor):
-            stored = scoring.store(cursor, late_claim, scoring.score_all(forest, late_claim), release)
-        assert stored == 0
+            stored = scoring.store(cursor, late_claim, failures.score_all(forest, late_claim), release)
+        assert stored.rows == 0
         assert version_of(customer) == 3
         assert not ScoreRecord.objects.exists()
         assert list(Customer.objects.stale()) == [customer]
@@ -324,7 +323,7 @@ class Ear:
     def falls_asleep(self):
         """What was heard and promised so far is forgotten."""
         self.heard()
-        Watch.objects.all().delete()
+        nobody_is_awake()
 
     def heard(self):
         self.listener.execute(f"NOTIFY {STALE_CHANNEL}, 'end'")
@@ -429,7 +428,5 @@ def test_a_claim_is_what_the_row_says_column_by_column():
     assert claim == Claim(
         ids=[customer.pk],
         versions=[1],
-        since=[None],
-        previous=[customer.churn_risk_score],
         features=[tuple(getattr(customer, field) for field in FEATURES)],
     )
