@@ -128,6 +128,10 @@ DRAIN_BATCH_ROWS = env.integer("VIGILPAY_DRAIN_BATCH_ROWS", default=500, minimum
 # A customer whom the model can't score is tried so often, with pauses that grow fourfold, and then set aside.
 RETRY_ATTEMPTS = env.integer("VIGILPAY_RETRY_ATTEMPTS", default=5, minimum=1)
 RETRY_SECONDS = env.seconds("VIGILPAY_RETRY_SECONDS", default=1.0)
+# From which age of the oldest stale row freshness says that the workers are behind.
+BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
+# How long history is kept; the newest score of each customer stays.
+HISTORY_DAYS = env.integer("VIGILPAY_HISTORY_DAYS", default=730, minimum=1)
 # How long analyze waits for a row that somebody else's open edit has locked.
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 
