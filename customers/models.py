@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import connections, models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q
 from django.db.models.functions import Cast, Now
 from django.db.models.lookups import Exact
 
@@ -63,6 +63,18 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def with_active_release(self) -> "CustomerQuerySet":
         """With ``active_release`` on each customer: the id of the release whose scores count."""
         return self.annotate(active_release=models.Subquery(ModelRelease.objects.newest_id()))
+
+    def with_failure(self) -> "CustomerQuerySet":
+        """With ``failure_error`` and ``failure_retry_at``: of the present version and the active model, else None."""
+        failure = ScoringFailure.objects.filter(
+            customer_id=OuterRef("customer_id"),
+            version=OuterRef("version"),
+            release=models.Subquery(ModelRelease.objects.newest_id()),
+        )
+        return self.annotate(
+            failure_error=models.Subquery(failure.values("error")),
+            failure_retry_at=models.Subquery(failure.values("retry_at")),
+        )
 
     def riskiest_first(self) -> "CustomerQuerySet":
         """Highest churn probability first, the unscored last; served by an index."""

@@ -28,6 +28,7 @@ NOTHING = scoring.Batch(claimed=0)
 def rescore_stale() -> int:
     """Score what is stale until nothing is, stay to look for a moment, and return the number of scores stored."""
     if pause.is_paused():
+        pause.say_once(pause.notice())
         return 0
     with drains.recorded() as tally:
         try:

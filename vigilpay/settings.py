@@ -135,6 +135,10 @@ STALL_SECONDS = env.seconds("VIGILPAY_STALL_SECONDS", default=45.0)
 # Said by run_worker to the cluster that it starts: its row in events_worker, and the pipe that tells of our own end.
 WORKER_NAME = env.text("VIGILPAY_WORKER_NAME", default="")
 LIFELINE_FD = env.integer("VIGILPAY_LIFELINE_FD", default=-1)
+# From which age of the oldest stale row freshness says that the workers are behind.
+BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
+# How long history is kept; the newest score of each customer stays.
+HISTORY_DAYS = env.integer("VIGILPAY_HISTORY_DAYS", default=730, minimum=1)
 # How long analyze waits for a row that somebody else's open edit has locked.
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 
