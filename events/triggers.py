@@ -127,11 +127,11 @@ MARK = Function(
     body=f"""
 DECLARE
     bits integer := CASE WHEN marks <= {LIVE_MARKS} THEN 0
-        ELSE LEAST({REGION_BITS} + 2 * ((marks - {LIVE_MARKS + 1}) / {REGIONS_OF_A_SIZE}), 62) END;
+        ELSE LEAST({REGION_BITS} + 2 * ((marks - {LIVE_MARKS + 1}) / {REGIONS_OF_A_SIZE}), 63) END;
 BEGIN
     INSERT INTO @schema@.customers_stalemark (id, first_id, last_id) VALUES (
         nextval('@schema@.customers_stalemark_id_seq') + CASE WHEN bits = 0 THEN {LIVE} ELSE {REGION} END,
-        (edited >> bits) << bits, ((edited >> bits) << bits) + ((1::bigint << bits) - 1));
+        (edited >> bits) << bits, ((edited >> bits) << bits) | ({2**63 - 1} >> (63 - bits)));
     PERFORM set_config('vigilpay.marked', bits || ' ' || (edited >> bits) || ' ' || marks, true);
     {KNOCK}
 END

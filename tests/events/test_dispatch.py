@@ -1,6 +1,9 @@
 """Many wake-ups, one job."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from events import dispatch, watch
@@ -45,6 +48,24 @@ def test_handing_over_queues_a_successor_although_somebody_is_awake():
     dispatch.hand_over()
     assert queued() == ["events.jobs.rescore_stale"]
     assert not dispatch.wake()
+
+
+def test_help_is_called_for_though_somebody_is_awake_and_once_while_a_job_waits():
+    watch.promise(60)
+    assert [dispatch.call_for_help() for _ in range(3)] == [True, False, False]
+    assert queued() == ["events.jobs.rescore_stale"]
+
+
+def test_a_job_that_is_at_work_does_not_count_as_waiting():
+    dispatch.call_for_help()
+    OrmQ.objects.update(lock=Now() + timedelta(minutes=5))  # as the broker claims it
+    assert dispatch.call_for_help()
+    assert len(queued()) == 2
+
+
+def test_a_job_of_another_queue_helps_nobody():
+    OrmQ.objects.create(key="another", payload="", lock=Now())
+    assert dispatch.call_for_help()
 
 
 def test_a_job_carries_no_values():
