@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Lock
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from customers.scoring import Batch
 from events import vital_signs
 from events.models import Drain
+
+KEPT_DAYS = 7
 
 
 @dataclass
@@ -45,3 +49,14 @@ def recorded() -> Iterator[Tally]:
         rejected=tally.rejected,
         refused=tally.refused,
     )
+
+
+def too_old() -> QuerySet[Drain]:
+    """What nobody asks for any more."""
+    return Drain.objects.filter(ended_at__lt=timezone.now() - timedelta(days=KEPT_DAYS))
+
+
+def prune() -> int:
+    """Forget them; how many there were."""
+    deleted, _models = too_old().delete()
+    return deleted

@@ -70,7 +70,7 @@ def steps(histogram: Iterable[LagStep]) -> Iterator[tuple[str, int]]:
 
 
 def share(customers: int, of: int) -> str:
-    return f"{customers:,} customers ({customers / of:.1%})"
+    return f"{customers:,} ({customers / of:.1%})"
 
 
 def age(prefix: str, seconds: float | None) -> str:

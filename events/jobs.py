@@ -1,11 +1,13 @@
 """What the workers run: thin functions around the rooms below. Jobs carry no values and may run at any time."""
 
 import logging
+from datetime import timedelta
 from time import monotonic, sleep
 
 from django.conf import settings
+from django.utils import timezone
 
-from customers import audit, claims, releases, scoring
+from customers import audit, claims, releases, retention, scoring
 from customers.ml_service import ModelError
 from customers.samples import random_ids
 from events import dispatch, drains, look, pause, watch
@@ -21,6 +23,8 @@ STUCK_PAUSE_SECONDS = 0.05
 BROKEN_MODEL_SECONDS = 4.0
 # How many customers the audit looks at, each hour: a second of work.
 AUDIT_CUSTOMERS = 200
+# The history is pruned so long at a time, and then by a successor: as a drain, far from django-q2's timeout.
+PRUNE_SECONDS = 20.0
 
 NOTHING = scoring.Batch(claimed=0)
 
@@ -99,3 +103,16 @@ def audit_sample() -> int:
     except ModelError as error:
         log.error("No score could be audited: %s", error)
         return 0
+
+
+def prune_history(after_record: int = 0) -> int:
+    """Delete what is older than the settings keep, run by a schedule; the number of scores deleted.
+
+    The only job with a value: where the one before has stopped. Should it get lost, the next day begins anew.
+    """
+    drains.prune()
+    before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
+    pruned = retention.prune(before, after_record=after_record, seconds=PRUNE_SECONDS)
+    if pruned.go_on_after is not None:
+        dispatch.go_on_pruning(pruned.go_on_after)
+    return pruned.records
