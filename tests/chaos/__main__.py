@@ -17,6 +17,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", default="", help="replays the plan of a former run")
     parser.add_argument("--only", action="append", metavar="FAULT", help="a fault by its name, or a part of it")
     parser.add_argument("--seconds", type=float, help="of editing, for each fault")
+    parser.add_argument("--sabotage", default="", metavar="SQL", help="break the engine: the storm has to find it")
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="where logs and model files are left")
     return parser.parse_args()
 
@@ -33,7 +34,7 @@ def main() -> int:
         size = plan.size(SHORT if options.short else LONG, options.seconds)
         sys.stdout.write(f"seed {seed}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n{size}\n{spoken()}\n")
         try:
-            good = runner.run(server, size, seed, faults)
+            good = runner.run(server, size, seed, faults, options.sabotage)
         finally:
             if options.keep:
                 shutil.copytree(server.folder, options.keep, ignore=lambda *_: ["data"], dirs_exist_ok=True)

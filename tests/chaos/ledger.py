@@ -39,6 +39,7 @@ class Ledger:
     def __init__(self, states: Mapping[int, State]) -> None:
         self._possible: dict[int, set[State]] = {customer: {state} for customer, state in states.items()}
         self.gaps: set[int] = set()
+        self.moved: set[int] = set()
 
     def __contains__(self, customer: int) -> bool:
         return customer in self._possible
@@ -74,8 +75,13 @@ class Ledger:
         states = self._possible[customer]
         return next(iter(states)) if len(states) == 1 else None
 
+    def moves_to(self, customer: int) -> None:
+        """Somebody is given this id: the history so far is under the former one."""
+        self.moved.add(customer)
+        self.gaps.add(customer)
+
     def has_a_gap(self, customer: int) -> None:
-        """This id was, or may have been, another customer's or nobody's for a time: so its history has a gap."""
+        """This id is another person's from now on: so its history has a gap."""
         self.gaps.add(customer)
 
     def lost(self, table: Mapping[int, tuple[Any, ...]]) -> list[str]:

@@ -11,6 +11,7 @@ from tests.factories import random_fields
 
 RANGE = 1_000_000  # an editor's own ids begin at a multiple of it, those of everybody at 1
 CONTESTED_FROM = 500_001
+SCATTERED = 2_500
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class Portfolio:
 def unused_ids(number: int) -> Iterator[int]:
     """Ids of an editor's own range that no customer has had."""
     return count(RANGE * (number + 1) + RANGE // 2)
+
+
+def scattered_ids(number: int) -> list[int]:
+    """As many ids of an editor's own range, far from each other, as no single note of them could hold."""
+    first = RANGE * (number + 1) + RANGE * 6 // 10
+    return list(range(first, first + SCATTERED * 97, 97))
 
 
 def full_row(customer: int, fields: dict[str, Any]) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ def faults(seed: str, *, short: bool, only: Sequence[str] | None = None) -> list
         raise SystemExit(f"No such fault. There are: {', '.join(FAULTS)}")
     if short and not only:
         must = [fault for fault in chosen if fault.short]
-        others = [fault for fault in chosen if not fault.short]
+        others = [fault for fault in chosen if fault.short is None]
         chosen = must + pick.sample(others, (SHORT.faults or 0) - len(must))
     pick.shuffle(chosen)
     return chosen

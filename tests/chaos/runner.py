@@ -11,12 +11,14 @@ from tests.chaos.settings import Size
 from tests.chaos.storm import Storm
 
 
-def run(server: StormServer, size: Size, seed: str, faults: Sequence[Fault]) -> bool:
+def run(server: StormServer, size: Size, seed: str, faults: Sequence[Fault], sabotage: str = "") -> bool:
     """Whether everything was right after every storm."""
     began = monotonic()
     storm = Storm(server, size, seed)
     lines: list[table.Line] = []
     with storm.prepared():
+        if sabotage:
+            storm.sql(sabotage)
         say(f"ready after {monotonic() - began:.0f} s", table.HEAD, table.RULE)
         for fault in faults:
             line = storm.weather(fault)

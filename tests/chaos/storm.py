@@ -32,8 +32,8 @@ from tests.chaos.ways import WAYS
 from tests.factories import random_fields, train_forest
 
 POLL_SECONDS = 0.05
-AUDIT_PAUSE_SECONDS = 0.3
-NO_PROMISE = "DELETE FROM events_watch"
+AUDIT_PAUSE_SECONDS = 0.5
+NO_FALSE_PROMISE = "DELETE FROM events_watch WHERE awake_until > clock_timestamp() + interval '1 min'"
 NEWEST_RECORD = "SELECT COALESCE(max(id), 0) FROM customers_scorerecord"
 
 
@@ -48,6 +48,7 @@ class Storm:
         self._portfolio = Portfolio.of(size.customers, size.editors)
         self._ledgers: list[Ledger] = []
         self._records_seen = 0
+        self._reported: set[str] = set()
 
     # --- before -------------------------------------------------------------------------------------------------------
 
@@ -92,6 +93,7 @@ class Storm:
         """Editors at work while this fault happens; then nobody touches anything until all is well, or never is."""
         pick = random.Random(f"{self.seed}/{fault.name}")
         trouble: list[str] = []
+        self.sql(NO_FALSE_PROMISE)  # a former round's, which is not this fault's
         end = self._inject(fault, pick, trouble) if fault.quiet else None
         audit = Audit(self.server, self.forests)
         at_work = self._editors.start(f"{self.seed}/{fault.name}", expects_outages=fault.outage)
@@ -112,8 +114,10 @@ class Storm:
 
     def _inject(self, fault: Fault, pick: random.Random, trouble: list[str]) -> Any:
         try:
+            if fault.quiet:
+                self.service.await_sleep()
             return fault.inject(self, pick)
-        except Exception as error:  # noqa: BLE001  a fault that failed is no calm weather: it must show
+        except Exception as error:  # a fault that failed is no calm weather: it must show
             trouble.append(f"the fault was not injected: {described(error)}")
         return None
 
@@ -143,12 +147,14 @@ class Storm:
                 self._records_seen,
             )
             self._records_seen = connection.execute(NEWEST_RECORD).fetchone()[0]
-        return findings
+        news = findings.without(self._reported)
+        self._reported.update(findings.lines())
+        return news
 
     def start_afresh(self) -> None:
         """After a round that never recovered: the next one is to show its own fault only."""
+        self.sql(NO_FALSE_PROMISE)
         self.service.kill_all()
-        self.sql(NO_PROMISE)
         self._seconds_to_recover()
 
     # --- what faults do -----------------------------------------------------------------------------------------------

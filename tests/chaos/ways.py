@@ -23,10 +23,11 @@ from customers.views import analyze_customer
 from tests.chaos.editors import BusyError, Edit, Editor
 from tests.chaos.errors import PsqlError
 from tests.chaos.ledger import change, put, remove
-from tests.chaos.people import a_change, full_row
+from tests.chaos.people import a_change, full_row, scattered_ids
 from tests.factories import random_fields
 
 INSTANCES = 30  # that an editor keeps, to save them when they are old
+RARE = 0.05
 HOLD_SECONDS = (0.1, 0.6)
 
 COLUMNS = ", ".join(STORED)
@@ -37,6 +38,7 @@ UPSERT = (
 )
 COPY = f"COPY customers_customer ({COLUMNS}) FROM STDIN"
 DELETE = "DELETE FROM customers_customer WHERE customer_id = %s"
+DELETE_MANY = "DELETE FROM customers_customer WHERE customer_id = ANY(%s)"
 LOCK = "SELECT FROM customers_customer WHERE customer_id = ANY(%s) ORDER BY customer_id FOR UPDATE"
 MOVE = "UPDATE customers_customer SET customer_id = %s WHERE customer_id = %s"
 
@@ -147,13 +149,24 @@ def load_in_bulk(editor: Editor) -> Iterator[Edit]:
 
 def copy_in(editor: Editor) -> Iterator[Edit]:
     rows = {customer: random_fields(editor.pick) for customer in editor.new_ids(editor.pick.randint(1, 20))}
+    yield Edit(lambda: _copy(editor, rows), {customer: put(fields) for customer, fields in rows.items()}, inserts=True)
 
-    def copy() -> None:
-        with editor.session().cursor().copy(COPY) as copying:
-            for customer, fields in rows.items():
-                copying.write_row(full_row(customer, fields))
 
-    yield Edit(copy, {customer: put(fields) for customer, fields in rows.items()}, inserts=True)
+def _copy(editor: Editor, rows: dict[int, dict[str, Any]]) -> None:
+    with editor.session().cursor().copy(COPY) as copying:
+        for customer, fields in rows.items():
+            copying.write_row(full_row(customer, fields))
+
+
+def copy_in_a_portfolio_and_delete_it(editor: Editor) -> Iterator[Edit]:
+    """Thousands of rows in one transaction, now and then."""
+    if editor.pick.random() > RARE:
+        return
+    rows = {customer: random_fields(editor.pick) for customer in scattered_ids(editor.number)}
+    for customer in rows:
+        editor.ledger.open(customer)
+    yield Edit(lambda: _copy(editor, rows), {customer: put(fields) for customer, fields in rows.items()}, inserts=True)
+    yield Edit(lambda: editor.session().execute(DELETE_MANY, [list(rows)]), dict.fromkeys(rows, remove))
 
 
 def update_many_of_its_own(editor: Editor) -> Iterator[Edit]:
@@ -254,7 +267,7 @@ def change_the_id(editor: Editor) -> Iterator[Edit]:
     if state is None:
         return
     fields = dict(zip(FEATURES, state, strict=True)) | (a_change(editor.pick) if editor.pick.random() < 0.5 else {})
-    editor.ledger.has_a_gap(new_id)
+    editor.ledger.moves_to(new_id)
     yield Edit(lambda: _move(editor, customer, new_id, fields), {customer: remove, new_id: put(fields)})
 
 
@@ -356,6 +369,7 @@ WAYS = [
     analyze,
     load_in_bulk,
     copy_in,
+    copy_in_a_portfolio_and_delete_it,
     update_many_of_its_own,
     update_several_in_turn,
     update_several_of_everybodys,
