@@ -1,41 +1,147 @@
-"""Stale customers: whether there are any, and taking hold of them. The only file that knows how they are found."""
+"""Stale customers: where there may be some, and taking hold of them. The only file that knows how they are found.
 
-from collections.abc import Collection, Sequence
+Not by an index on the customers, which every edit and every score would have to write, but by marks: triggers leave
+them in the edit's own transaction, a drain takes them away in the one that stores the scores. A mark is a hint; whether
+a customer is stale stands in its row. docs/decisions/0009-stale-marks.md has the designs that were measured.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg.errors import LockNotAvailable
 
 from customers.ml_service.schema import FEATURES
-from customers.models import Customer, ModelRelease
+from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease
 
-# min() and not EXISTS: the planner takes a third of the table for outdated and would read all of it to find none.
+# The kinds of marks, each a number that is added to the mark's own: so they are taken in this order.
+LIVE = 0 << 60  # one customer, somebody waits for it
+SLICE = 1 << 60  # at most SLICE_ROWS edited customers, counted when it was cut from a region
+REGION = 2 << 60  # some customers between two ids, from one large edit
+OUTDATED_SLICE = 3 << 60  # a slice of customers whom only a former model has scored
+OUTDATED = 4 << 60  # the whole portfolio, after a release
+END = 5 << 60
+
+SLICE_ROWS = 64
+# A wide mark is cut so many customers at a time: some 10 ms, which a live edit may have to wait.
+CUT_ROWS = 8192
+
+# Whether there may be a row to score: marks are there, or were lost in a crash of the database, or a failed customer is
+# to be tried again. Some 0.1 ms, whatever the number of customers.
 LOOK = """
-SELECT EXISTS (SELECT FROM customers_customer WHERE stale_since IS NOT NULL)
-    OR COALESCE((SELECT min(scored_by_id) FROM customers_customer)
-              < (SELECT max(id) FROM customers_modelrelease), false)
+SELECT EXISTS (SELECT FROM customers_stalemark)
+    OR pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NULL
+    OR EXISTS (SELECT FROM customers_scoringfailure WHERE retry_at <= clock_timestamp())
 """
 
-CLAIMED = f"customer_id, version, stale_since, churn_risk_score, {', '.join(FEATURES)}"  # the columns of a Claim
+# After a crash: set up the sequence that says "nothing lost", then look at everybody once.
+MARK_ALL = f"""
+INSERT INTO customers_stalemark (id, first_id, last_id)
+SELECT nextval('customers_stalemark_id_seq') + {REGION}, 1, {LARGEST_CUSTOMER_ID}
+WHERE nextval('customers_stalemark_intact') IS NOT NULL
+"""
+ALL_MARKS_ARE_LOST = "SELECT pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NULL"
 
-CLAIM_EDITED = f"""
-SELECT {CLAIMED} FROM customers_customer
-WHERE stale_since IS NOT NULL AND customer_id || '@' || version <> ALL(%s) ORDER BY stale_since
-LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+MARK_DUE_FAILURES = f"""
+INSERT INTO customers_stalemark (id, first_id, last_id)
+SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
+FROM customers_scoringfailure WHERE retry_at <= clock_timestamp()
 """
 
-# Rows that only a former model scored: after the edits, which people are waiting for.
-CLAIM_OUTDATED = f"""
-SELECT {CLAIMED} FROM customers_customer
-WHERE stale_since IS NULL AND customer_id || '@' || version <> ALL(%s) AND scored_by_id < %s ORDER BY scored_by_id
-LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+MARK_THESE = f"""
+INSERT INTO customers_stalemark (id, first_id, last_id)
+SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
+FROM unnest(%s::bigint[]) AS these (customer_id)
+"""
+
+# Marks of edits for so many rows, live ones first, and the last mark of all: whether there are other kinds.
+TAKE_EDITED = f"""
+WITH live AS MATERIALIZED (
+    SELECT id FROM customers_stalemark WHERE id < {SLICE} ORDER BY id LIMIT %(rows)s FOR UPDATE SKIP LOCKED
+), slices AS MATERIALIZED (
+    SELECT id FROM customers_stalemark WHERE id >= {SLICE} AND id < {REGION} ORDER BY id
+    LIMIT (%(rows)s - (SELECT count(*) FROM live) + {SLICE_ROWS - 1}) / {SLICE_ROWS} FOR UPDATE SKIP LOCKED
+), taken AS (
+    DELETE FROM customers_stalemark WHERE id = ANY (ARRAY(SELECT id FROM live UNION ALL SELECT id FROM slices))
+    RETURNING first_id, last_id
+)
+SELECT array_agg(first_id), array_agg(last_id), (SELECT max(id) FROM customers_stalemark) FROM taken
+"""
+
+TAKE_OUTDATED = f"""
+WITH slices AS MATERIALIZED (
+    SELECT id FROM customers_stalemark WHERE id >= {OUTDATED_SLICE} AND id < {OUTDATED} ORDER BY id
+    LIMIT (%(rows)s + {SLICE_ROWS - 1}) / {SLICE_ROWS} FOR UPDATE SKIP LOCKED
+), taken AS (
+    DELETE FROM customers_stalemark WHERE id = ANY (ARRAY(SELECT id FROM slices)) RETURNING first_id, last_id
+)
+SELECT array_agg(first_id), array_agg(last_id) FROM taken
+"""
+
+# How far one cut goes, and what is left of the mark then.
+CUT_ENDS = f"""
+SELECT customer_id FROM customers_customer
+WHERE customer_id BETWEEN %(first)s AND %(last)s ORDER BY customer_id OFFSET {CUT_ROWS - 1} LIMIT 1
+"""
+MARK_REST = """
+INSERT INTO customers_stalemark (id, first_id, last_id)
+SELECT nextval('customers_stalemark_id_seq') + %(kind)s, %(next)s, %(last)s WHERE %(next)s <= %(last)s
+"""
+
+TAKE_WIDE = """
+DELETE FROM customers_stalemark WHERE id = (
+    SELECT id FROM customers_stalemark WHERE id >= %s AND id < %s ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+) RETURNING first_id, last_id
+"""
+
+# What is stale by the fields of its own row. Both conditions of a customer set aside: nothing has changed since.
+STALE = "(customer.stale_since IS NOT NULL OR customer.scored_by_id < %(release)s)"
+NOT_FAILED = """NOT EXISTS (
+    SELECT FROM customers_scoringfailure AS failure
+    WHERE failure.customer_id = customer.customer_id AND failure.version = customer.version
+      AND failure.release_id = %(release)s AND (failure.retry_at IS NULL OR failure.retry_at > clock_timestamp()))"""
+
+CUT = f"""
+INSERT INTO customers_stalemark (id, first_id, last_id)
+SELECT nextval('customers_stalemark_id_seq') + CASE WHEN edited THEN {SLICE} ELSE {OUTDATED_SLICE} END,
+    min(customer_id), max(customer_id)
+FROM (
+    SELECT customer_id, stale_since IS NOT NULL AS edited,
+        (row_number() OVER (PARTITION BY stale_since IS NOT NULL ORDER BY customer_id) - 1) / {SLICE_ROWS} AS slice
+    FROM customers_customer AS customer
+    WHERE customer_id BETWEEN %(first)s AND %(last)s AND {STALE} AND {NOT_FAILED}
+) AS stale
+GROUP BY edited, slice
+ORDER BY edited, slice
+"""
+
+# The columns of a Claim.
+CLAIMED = f"customer_id, version, {', '.join(FEATURES)}"
+
+# The locking clause keeps the inner query whole: PostgreSQL looks up each mark's ids by the key.
+CLAIM = f"""
+SELECT claimed.* FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS mark (first_id, last_id), LATERAL (
+    SELECT {CLAIMED} FROM customers_customer AS customer
+    WHERE customer_id BETWEEN mark.first_id AND mark.last_id AND {STALE} AND {NOT_FAILED}
+    FOR NO KEY UPDATE OF customer SKIP LOCKED
+) AS claimed
 """
 
 CLAIM_ONE = f"SELECT {CLAIMED} FROM customers_customer WHERE customer_id = %s FOR NO KEY UPDATE"
+
+# What a claim passed over since somebody else holds it, or what it could not store, is marked again.
+MARK_PASSED_OVER = f"""
+INSERT INTO customers_stalemark (id, first_id, last_id)
+SELECT nextval('customers_stalemark_id_seq') + {LIVE}, passed.customer_id, passed.customer_id
+FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS mark (first_id, last_id), LATERAL (
+    SELECT customer_id FROM customers_customer AS customer
+    WHERE customer_id BETWEEN mark.first_id AND mark.last_id AND {STALE} AND {NOT_FAILED}
+      AND customer_id <> ALL (%(claimed)s::bigint[])
+) AS passed
+"""
 
 
 class CustomerBusyError(Exception):
@@ -48,57 +154,144 @@ class Claim:
 
     ids: list[int]
     versions: list[int]
-    since: list[datetime | None]
-    previous: list[float | None]
     features: list[tuple[Any, ...]]
+    passed_over: int = 0  # rows that somebody else holds; they are marked again
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[Any, ...]]) -> "Claim":
+    def of(cls, rows: Sequence[tuple[Any, ...]], passed_over: int = 0) -> "Claim":
         return cls(
             ids=[row[0] for row in rows],
             versions=[row[1] for row in rows],
-            since=[row[2] for row in rows],
-            previous=[row[3] for row in rows],
-            features=[row[4:] for row in rows],
+            features=[row[2:] for row in rows],
+            passed_over=passed_over,
         )
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    @property
-    def states(self) -> frozenset[str]:
-        """Which customers in which version, as ``claim_stale`` takes them."""
-        return frozenset(f"{row}@{version}" for row, version in zip(self.ids, self.versions, strict=True))
 
     def only(self, positions: Sequence[int]) -> "Claim":
         """The rows at these positions."""
         return Claim(
             ids=[self.ids[i] for i in positions],
             versions=[self.versions[i] for i in positions],
-            since=[self.since[i] for i in positions],
-            previous=[self.previous[i] for i in positions],
             features=[self.features[i] for i in positions],
+            passed_over=self.passed_over,
         )
 
 
-def anything_stale() -> bool:
-    """Whether there is a row to score; some 0.1 ms, whatever the number of customers."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOOK)
-        return bool(cursor.fetchone()[0])
+@dataclass(frozen=True)
+class Spans:
+    """Ranges of ids, in order and apart from each other, first and last included."""
+
+    firsts: list[int]
+    lasts: list[int]
+
+    @classmethod
+    def of(cls, firsts: Iterable[int], lasts: Iterable[int]) -> "Spans":
+        """Marks as they were taken; what several of them say of one customer is said once."""
+        spans = cls([], [])
+        for first, last in sorted(zip(firsts, lasts, strict=True)):
+            if spans.lasts and first <= spans.lasts[-1] + 1:
+                spans.lasts[-1] = max(last, spans.lasts[-1])
+            else:
+                spans.firsts.append(first)
+                spans.lasts.append(last)
+        return spans
+
+    def ids(self) -> int:
+        """How many ids they cover."""
+        return sum(last - first + 1 for first, last in zip(self.firsts, self.lasts, strict=True))
 
 
-def claim_stale(cursor: CursorWrapper, release: ModelRelease, limit: int, passing_over: Collection[str] = ()) -> Claim:
-    """Lock up to ``limit`` stale rows that nobody else holds: edited ones, and only when there are none, outdated.
+def claim_stale(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Claim:
+    """Lock some ``limit`` stale rows that nobody else holds: single edits, then large ones, then a former model's.
 
-    ``passing_over`` holds states (``Claim.states``) of customers to leave alone until they change.
+    Takes their marks away, so call it in the transaction that stores the scores. Customers whom this model could not
+    score, in the version they have, are left out until they are due again.
     """
-    cursor.execute(CLAIM_EDITED, [list(passing_over), limit])
+    spans = take_marks(cursor, release, limit)
+    if not spans.firsts:
+        return Claim.of([])
+    where: dict[str, Any] = {"firsts": spans.firsts, "lasts": spans.lasts, "release": release.pk}
+    cursor.execute(CLAIM, where)
     rows = cursor.fetchall()
-    if not rows:
-        cursor.execute(CLAIM_OUTDATED, [list(passing_over), release.pk, limit])
-        rows = cursor.fetchall()
-    return Claim.of(rows)
+    if len(rows) == spans.ids():
+        return Claim.of(rows)
+    cursor.execute(MARK_PASSED_OVER, {**where, "claimed": [row[0] for row in rows]})
+    return Claim.of(rows, passed_over=cursor.rowcount)
+
+
+def take_marks(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Spans:
+    """Delete marks for some ``limit`` customers and return where they pointed.
+
+    Single edits come first, but leave room: whoever waits behind them must come to an end, too.
+    """
+    firsts, lasts, last_mark = take_edited(cursor, limit)
+    if len(firsts) <= limit // 2 and last_mark >= REGION:
+        if cut(cursor, release, REGION, OUTDATED_SLICE):
+            further = take_edited(cursor, limit)[:2]
+        else:
+            further = take_outdated(cursor, release, limit)
+        firsts, lasts = firsts + further[0], lasts + further[1]
+    return Spans.of(firsts, lasts)
+
+
+def take_edited(cursor: CursorWrapper, limit: int) -> tuple[list[int], list[int], int]:
+    """First and last ids of the marks taken, and the last mark that there was."""
+    cursor.execute(TAKE_EDITED, {"rows": limit})
+    firsts, lasts, last_mark = cursor.fetchone()
+    return firsts or [], lasts or [], last_mark or 0
+
+
+def take_outdated(cursor: CursorWrapper, release: ModelRelease, limit: int) -> tuple[list[int], list[int]]:
+    """As ``take_edited``, of customers whom only a former model has scored."""
+    while True:
+        cursor.execute(TAKE_OUTDATED, {"rows": limit})
+        firsts, lasts = cursor.fetchone()
+        if firsts or not cut(cursor, release, OUTDATED, END):
+            return firsts or [], lasts or []
+
+
+def cut(cursor: CursorWrapper, release: ModelRelease, kind: int, end: int) -> bool:
+    """Replace a wide mark of this kind, or the beginning of it, by slices; False when there is none."""
+    cursor.execute(TAKE_WIDE, [kind, end])
+    wide = cursor.fetchone()
+    if wide is None:
+        return False
+    span = {"first": wide[0], "last": wide[1]}
+    cursor.execute(CUT_ENDS, span)
+    ends = cursor.fetchone()
+    if ends is not None:
+        cursor.execute(MARK_REST, {"kind": kind, "next": ends[0] + 1, "last": wide[1]})
+        span["last"] = ends[0]
+    cursor.execute(CUT, {**span, "release": release.pk})
+    return True
+
+
+def restore_marks() -> int:
+    """Mark what no edit will mark: everybody after a crash of the database, and failed customers who are due again.
+
+    Returns the number of marks made.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(ALL_MARKS_ARE_LOST)
+        if cursor.fetchone()[0]:
+            cursor.execute(MARK_ALL)
+            return int(cursor.rowcount)
+        cursor.execute(MARK_DUE_FAILURES)
+        return int(cursor.rowcount)
+
+
+def mark(customer_ids: Sequence[int]) -> None:
+    """Have these customers looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute(MARK_THESE, [list(customer_ids)])
+
+
+def mark_all() -> None:
+    """Have every customer looked at: the net below all marks."""
+    with connection.cursor() as cursor:
+        cursor.execute(MARK_ALL)
 
 
 def claim_one(cursor: CursorWrapper, customer_id: int) -> Claim:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import connections, models
 from django.db.models import F, Q
 from django.db.models.functions import Cast, Now
@@ -73,12 +74,8 @@ def _within(field: str) -> Q:
     return Q(**{f"{field}__range": (bounds.low, bounds.high)})
 
 
-class Customer(models.Model):
-    """A customer, the nine behavioural fields that the model reads, and the score that follows them.
-
-    The columns from ``churn_risk_score`` on belong to the engine: database triggers move ``version`` and
-    ``stale_since``, the scorer alone writes the rest, and whatever else is written there is quietly kept out.
-    """
+class Behaviour(models.Model):
+    """The nine behavioural fields that the model reads, and who gave them their values."""
 
     class Geography(models.TextChoices):
         FRANCE = "France"
@@ -88,9 +85,6 @@ class Customer(models.Model):
     class Gender(models.TextChoices):
         FEMALE = "Female"
         MALE = "Male"
-
-    customer_id = models.BigIntegerField("customer ID", primary_key=True)
-    surname = models.CharField(max_length=100, blank=True, default="", db_default="")
 
     credit_score = models.SmallIntegerField()
     geography = models.CharField(max_length=10, choices=Geography)
@@ -102,6 +96,31 @@ class Customer(models.Model):
     has_cr_card = models.BooleanField("has credit card")
     is_active_member = models.BooleanField("active member")
 
+    edited_by = models.CharField(
+        max_length=80,
+        editable=False,
+        default="",
+        db_default="",
+        help_text="django, django:<id of the user>, or sql:<role>; empty for a customer who came with these values.",
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Customer(Behaviour):
+    """A customer, the nine behavioural fields, and the score that follows them.
+
+    The columns from ``edited_by`` on belong to the engine: database triggers move the first four, the scorer alone
+    writes the rest, and whatever else is written there is quietly kept out.
+    """
+
+    customer_id = models.BigIntegerField("customer ID", primary_key=True)
+    surname = models.CharField(max_length=100, blank=True, default="", db_default="")
+
+    edited_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a row that was stale already was edited again."
+    )
     churn_risk_score = models.FloatField("churn risk", null=True, blank=True, editable=False)
     version = models.BigIntegerField(db_default=1, editable=False, help_text="Moves with every behavioural change.")
     stale_since = models.DateTimeField(
@@ -114,8 +133,10 @@ class Customer(models.Model):
         editable=False,
         on_delete=models.PROTECT,
         related_name="+",
-        # Checking the key would lock one and the same release row for every score written.
+        # Checking the key would lock one and the same release row for every score written; an index on it, like one
+        # on stale_since, would be written with every score and every edit: stale rows are found by their marks.
         db_constraint=False,
+        db_index=False,
     )
     scored_at = models.DateTimeField(null=True, editable=False)
 
@@ -124,7 +145,6 @@ class Customer(models.Model):
     class Meta:
         indexes = [
             models.Index(F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc(), name="customer_risk"),
-            models.Index(fields=["stale_since"], name="customer_stale", condition=Q(stale_since__isnull=False)),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(customer_id__gte=1), name="customer_id_is_positive"),
@@ -160,20 +180,110 @@ class Customer(models.Model):
 
 
 class ScoreRecord(models.Model):
-    """One stored score, kept for good: appended by the scorer together with the score itself."""
+    """One stored score with what it answers, kept for good: appended by the scorer together with the score itself."""
+
+    class Cause(models.TextChoices):
+        CREATED = "created"  # the customer's first score
+        EDITED = "edited"
+        RELEASE = "release"  # only the model has changed
+        ANALYZE = "analyze"  # somebody asked
+        RETRY = "retry"  # the model had no answer before
+        AUDIT = "audit"  # a wrong score was found and repaired
 
     # Not a foreign key: the record outlives the customer, and a key would be checked once for every score written.
     customer_id = models.BigIntegerField()
+    cause = models.CharField(max_length=8, choices=Cause, db_default="", default="")
+
+    # The values scored, as in Behaviour. Empty, like the cause, in records from before these columns.
+    credit_score = models.SmallIntegerField(null=True)
+    geography = models.CharField(max_length=10, default="", db_default="")
+    gender = models.CharField(max_length=6, default="", db_default="")
+    age = models.SmallIntegerField(null=True)
+    tenure = models.SmallIntegerField(null=True)
+    balance = models.DecimalField(max_digits=15, decimal_places=2, null=True)
+    num_of_products = models.SmallIntegerField(null=True)
+    has_cr_card = models.BooleanField(null=True)
+    is_active_member = models.BooleanField(null=True)
+    edited_by = models.CharField(max_length=80, default="", db_default="", help_text="As in Behaviour.")
+
     score = models.FloatField()
     previous_score = models.FloatField(null=True)
     version = models.BigIntegerField(help_text="The version of the customer that was scored.")
-    scored_by = models.ForeignKey(ModelRelease, on_delete=models.PROTECT, related_name="+", db_constraint=False)
-    stale_since = models.DateTimeField(null=True, help_text="When the change that this score answers was made.")
+    scored_by = models.ForeignKey(
+        ModelRelease, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    stale_since = models.DateTimeField(null=True, help_text="When the oldest change that this score answers was made.")
+    edited_at = models.DateTimeField(null=True, help_text="When the newest change that this score answers was made.")
     scored_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["customer_id", "-id"], name="score_record_customer")]
+        indexes = [
+            models.Index(fields=["customer_id", "-id"], name="score_record_customer"),
+            # Appended in the order of time: a few pages of index for "the last quarter of an hour" and for pruning.
+            BrinIndex(fields=["scored_at"], name="score_record_time", pages_per_range=32),
+        ]
 
     def __str__(self) -> str:
         return f"score of customer {self.customer_id} at {self.scored_at:%Y-%m-%d %H:%M:%S}"
+
+
+class UnscoredVersion(Behaviour):
+    """What a customer was between two edits that came faster than the scorer. Written by a trigger, append-only.
+
+    Every version of a customer is thus kept once: here when it was overwritten before it was scored, with its score in
+    ``ScoreRecord`` otherwise, or in the customer itself while it waits.
+    """
+
+    customer_id = models.BigIntegerField()
+    version = models.BigIntegerField()
+    edited_at = models.DateTimeField(help_text="When the customer came to these values.")
+
+    class Meta:
+        indexes = [models.Index(fields=["customer_id", "-id"], name="unscored_version_customer")]
+
+    def __str__(self) -> str:
+        return f"version {self.version} of customer {self.customer_id}"
+
+
+class StaleMark(models.Model):
+    """A hint where stale customers are: some of the ids from ``first_id`` to ``last_id`` may be. No mark is a promise
+    of staleness; the customer's own row decides.
+
+    Triggers insert marks in the transaction of the edit, ``customers/claims.py`` takes them. Their ids put them in
+    order. The table is unlogged: after a crash of the database it is empty, and all customers are looked at once.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"mark {self.id}: {self.first_id} to {self.last_id}"
+
+
+class ScoringFailureQuerySet(models.QuerySet["ScoringFailure"]):
+    def set_aside(self) -> "ScoringFailureQuerySet":
+        """The dead letters: nobody tries them again until they are requeued, edited, or another model comes."""
+        return self.filter(retry_at__isnull=True)
+
+
+class ScoringFailure(models.Model):
+    """A customer in a version that a model could not score: how often it was tried, and why it failed."""
+
+    customer_id = models.BigIntegerField("customer ID", primary_key=True)
+    version = models.BigIntegerField()
+    release = models.ForeignKey(ModelRelease, on_delete=models.CASCADE, related_name="+", db_index=False)
+    attempts = models.PositiveSmallIntegerField()
+    error = models.CharField(max_length=500)
+    first_failed_at = models.DateTimeField(db_default=Now())
+    last_failed_at = models.DateTimeField(db_default=Now())
+    retry_at = models.DateTimeField(null=True, help_text="Empty: set aside.")
+
+    objects = ScoringFailureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-last_failed_at"]
+
+    def __str__(self) -> str:
+        return f"customer {self.customer_id}, version {self.version}: {self.error}"

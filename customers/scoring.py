@@ -1,18 +1,20 @@
 """The sole writer of scores: claim stale customers, predict, write where nothing has changed meanwhile."""
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, InternalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from customers import claims, failures
 from customers.claims import Claim, CustomerBusyError, claim_one, claim_stale
-from customers.ml_service import Forest, InputError
-from customers.models import ModelRelease
+from customers.failures import Refusal, in_words, predict
+from customers.ml_service.schema import FEATURES
+from customers.models import ModelRelease, ScoreRecord
 from customers.releases import active_model
 
 log = logging.getLogger("vigilpay.scoring")
@@ -24,109 +26,148 @@ TAKE_RIGHTS = "SELECT set_config('vigilpay.scorer', 'on', true)"
 TAKE_RIGHTS_IN_A_HURRY = f"{TAKE_RIGHTS}, set_config('synchronous_commit', 'off', true)"
 GIVE_RIGHTS_BACK = "SELECT set_config('vigilpay.scorer', 'off', true)"
 
-# Nothing is written where the row has moved on, or where another model has become active since the claim.
-WRITE = """
-WITH stored AS (
+# Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
+# said before is read here once more, which is cheaper than sending it to and fro.
+WRITE = f"""
+WITH scored AS (
+    SELECT score.*, customer.churn_risk_score AS previous_score, customer.stale_since
+    FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[]) AS score (customer_id, version, score)
+    JOIN customers_customer AS customer USING (customer_id, version)
+    WHERE %(release)s = (SELECT max(id) FROM customers_modelrelease)
+), stored AS (
     UPDATE customers_customer AS customer
     SET churn_risk_score = scored.score, scored_version = scored.version, scored_by_id = %(release)s,
         scored_at = clock_timestamp(), stale_since = NULL
-    FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(since)s::timestamptz[], %(previous)s::float8[],
-                %(scores)s::float8[]) AS scored (customer_id, version, since, previous, score)
+    FROM scored
     WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
-      AND %(release)s = (SELECT max(id) FROM customers_modelrelease)
-    RETURNING customer.customer_id, scored.score, scored.previous, scored.version, scored.since, customer.scored_at
+    RETURNING customer.*, scored.previous_score, scored.stale_since AS was_stale_since
+), healed AS (
+    DELETE FROM customers_scoringfailure AS failure USING stored
+    WHERE failure.customer_id = stored.customer_id RETURNING failure.customer_id, failure.version
 )
 INSERT INTO customers_scorerecord
-    (customer_id, score, previous_score, version, stale_since, scored_at, scored_by_id)
-SELECT customer_id, score, previous, version, since, scored_at, %(release)s FROM stored
+    (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, scored_at, scored_by_id,
+     {", ".join(FEATURES)})
+SELECT customer_id, churn_risk_score, previous_score, version,
+    CASE WHEN %(cause)s <> '' THEN %(cause)s
+        WHEN EXISTS (SELECT FROM healed WHERE healed.customer_id = stored.customer_id
+                     AND healed.version = stored.version) THEN '{ScoreRecord.Cause.RETRY}'
+        WHEN previous_score IS NULL THEN '{ScoreRecord.Cause.CREATED}'
+        WHEN was_stale_since IS NOT NULL THEN '{ScoreRecord.Cause.EDITED}'
+        ELSE '{ScoreRecord.Cause.RELEASE}' END,
+    was_stale_since, GREATEST(edited_at, was_stale_since), edited_by, scored_at, %(release)s,
+    {", ".join(FEATURES)}
+FROM stored
 """
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one pass did: rows claimed, rows whose score was stored, states that the model has no answer to."""
+    """What one pass did with the rows that were stale."""
 
-    claimed: int
-    stored: int
-    refused: frozenset[str] = frozenset()
+    claimed: int  # taken hold of
+    stored: int = 0  # scored
+    refused: int = 0  # the model has no answer to them
+    passed_over: int = 0  # somebody else holds them
+
+    @property
+    def rejected(self) -> int:
+        """Scores that came too late to be stored: another model has become active meanwhile."""
+        return self.claimed - self.stored - self.refused
 
 
-def rescore_batch(limit: int | None = None, passing_over: Collection[str] = ()) -> Batch:
-    """Score up to ``limit`` stale customers, longest stale first, and commit.
+@dataclass(frozen=True)
+class Stored:
+    """How many scores were written, and what the database refused."""
 
-    Rows that somebody is editing at this moment are left out: they will be stale again, or still. So are those in
-    ``passing_over``: a caller that goes on names what was refused there, so that it holds up nobody. Raises
-    ``ModelError`` when there is no usable model; nothing is written then and the rows stay stale.
+    rows: int
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+Store = Callable[[CursorWrapper, Claim, Sequence[float], ModelRelease], Stored]
+
+
+def rescore_batch(limit: int | None = None) -> Batch:
+    """Score some ``limit`` stale customers, single edits first, and commit.
+
+    Rows that somebody is editing at this moment are left out: they will be stale again, or still. What the model has
+    no answer to is recorded as a failure, apart from the scores: neither waits for the other. Raises ``ModelError``
+    when there is no usable model; nothing is written then and the rows stay stale.
     """
+    rows = limit or settings.DRAIN_BATCH_ROWS
+    try:
+        return batch_of(rows, store)
+    except (DataError, IntegrityError, InternalError) as error:
+        # Nothing of ours: a constraint or a trigger of the bank's, which one customer offends.
+        log.warning("A batch could not be stored, its customers are tried one by one: %s", type(error).__name__)
+        return batch_of(rows, store_one_by_one)
+
+
+def batch_of(rows: int, storing: Store) -> Batch:
+    """Claim, predict and store in one transaction, refused customers apart."""
     forest, release = active_model()
     with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
-        claim = claim_stale(cursor, release, limit or settings.DRAIN_BATCH_ROWS, passing_over)
-        scorable, scores = predict(forest, claim)
-        stored = store(cursor, scorable, scores, release) if len(scorable) else 0
-        return Batch(len(claim), stored, refused=claim.states - scorable.states)
+        claim = claim_stale(cursor, release, rows)
+        scorable, scores, refusals = predict(forest, claim)
+        stored = storing(cursor, scorable, scores, release) if len(scorable) else Stored(0)
+        refusals += stored.refusals
+        if stored.rows + len(refusals) < len(claim):
+            claims.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
+        failures.record(cursor, refusals, release)
+    return Batch(len(claim), stored.rows, len(refusals), claim.passed_over)
 
 
-def analyze(customer_id: int) -> float:
+def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE) -> float:
     """Score one customer now, store the score, and return it: a probability in [0, 1].
 
     Raises ``Customer.DoesNotExist``; ``CustomerBusyError`` when the row stays locked, or models keep changing;
     ``ModelError`` when there is no usable model; ``InputError`` when the model has no answer to these values.
     """
     for _ in range(ANALYZE_ATTEMPTS):
-        score = analyze_once(customer_id)
+        score = analyze_once(customer_id, cause)
         if score is not None:
             return score
     raise CustomerBusyError("The active model changed again and again while this customer was being scored.")
 
 
-def analyze_once(customer_id: int) -> float | None:
+def analyze_once(customer_id: int, cause: str) -> float | None:
     """As ``analyze``; None when another model became active meanwhile, so that nothing was written."""
     forest, release = active_model()
     with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor):
         claim = claim_one(cursor, customer_id)
-        scores = score_all(forest, claim)
-        return scores[0] if store(cursor, claim, scores, release) else None
+        scores = forest.predict_tuples(claim.features).tolist()
+        return scores[0] if store(cursor, claim, scores, release, cause).rows else None
 
 
-def predict(forest: Forest, claim: Claim) -> tuple[Claim, list[float]]:
-    """Scores of the claimed rows. A row that the model can't score is left out, so that it holds up no other."""
-    try:
-        return claim, score_all(forest, claim)
-    except InputError as error:
-        first = claim.ids[error.row or 0]
-        log.warning(
-            "The model has no answer to customer %s, who stays stale like any other such: %s", first, error.message
-        )
-        scorable = claim.only([i for i in range(len(claim)) if can_score(forest, claim.features[i])])
-        return scorable, score_all(forest, scorable)
+def store(
+    cursor: CursorWrapper, claim: Claim, scores: Sequence[float], release: ModelRelease, cause: str = ""
+) -> Stored:
+    """Write scores and history where nothing has changed since the claim.
 
-
-def score_all(forest: Forest, claim: Claim) -> list[float]:
-    return forest.predict_tuples(claim.features).tolist() if len(claim) else []
-
-
-def can_score(forest: Forest, features: tuple[Any, ...]) -> bool:
-    """Whether the model has an answer to this one row."""
-    try:
-        forest.predict_tuples([features])
-    except InputError:
-        return False
-    return True
-
-
-def store(cursor: CursorWrapper, claim: Claim, scores: Sequence[float], release: ModelRelease) -> int:
-    """Write scores and history where nothing has changed since the claim; return how many were written."""
+    Without a ``cause`` each record says what the row itself shows: created, edited, retried, or another model.
+    """
     values: dict[str, Any] = {
         "ids": claim.ids,
         "versions": claim.versions,
-        "since": claim.since,
-        "previous": claim.previous,
         "scores": list(scores),
         "release": release.pk,
+        "cause": cause,
     }
     cursor.execute(WRITE, values)
-    stored: int = cursor.rowcount
-    return stored
+    return Stored(cursor.rowcount)
+
+
+def store_one_by_one(cursor: CursorWrapper, claim: Claim, scores: Sequence[float], release: ModelRelease) -> Stored:
+    """As ``store``, but a customer whom the database refuses is named and holds up no other."""
+    rows, refusals = 0, []
+    for position, score in enumerate(scores):
+        one = claim.only([position])
+        try:
+            with transaction.atomic():
+                rows += store(cursor, one, [score], release).rows
+        except (DataError, IntegrityError, InternalError) as error:
+            refusals.append(Refusal(one.ids[0], one.versions[0], in_words(error)))
+    return Stored(rows, refusals)
 
 
 @contextmanager

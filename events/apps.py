@@ -1,6 +1,7 @@
 """Connects what the rooms below must not know of: saves of a customer, and the schedules of the worker."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, post_save
 
 
@@ -11,8 +12,9 @@ class EventsConfig(AppConfig):
         from django_q.signals import post_spawn
 
         from customers.models import Customer
-        from events import checks, schedules, signals, warmup  # noqa: F401  checks registers itself
+        from events import checks, editors, schedules, signals, warmup  # noqa: F401  checks registers itself
 
+        connection_created.connect(editors.connected, dispatch_uid="events.connected")
         post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
         post_spawn.connect(warmup.worker_spawned, dispatch_uid="events.worker_spawned")
         post_migrate.connect(schedules.ensure_schedules, sender=self, dispatch_uid="events.ensure_schedules")

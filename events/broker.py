@@ -14,8 +14,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
-from customers import claims
-from events import dispatch
+from events import dispatch, look
 from events.channels import JOBS_CHANNEL, STALE_CHANNEL
 from events.listener import Jobs, Listener
 from events.model_file import ModelFileWatch
@@ -85,5 +84,5 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
 
     def _look(self) -> None:
         self._look_due = monotonic() + settings.LOOK_SECONDS
-        if (self._model_file.changed() or claims.anything_stale()) and dispatch.wake():
+        if (self._model_file.changed() or look.anything_to_do()) and dispatch.wake():
             self._model_file.remember()

@@ -8,13 +8,19 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from events.triggers import TABLE, TRIGGERS, Trigger
+from events.triggers import CUSTOMERS, FUNCTIONS, RELEASES, SCHEMA, TRIGGERS, Function, Trigger
 
 INSTALLED = """
 SELECT trigger.tgname, function.prosrc, trigger.tgenabled IN ('O', 'A'), obj_description(trigger.oid, 'pg_trigger'),
-    pg_get_triggerdef(trigger.oid, true), function.proconfig IS NOT NULL
-FROM pg_trigger AS trigger JOIN pg_proc AS function ON function.oid = trigger.tgfoid
-WHERE trigger.tgrelid = to_regclass(%s) AND NOT trigger.tgisinternal
+    pg_get_triggerdef(trigger.oid, true), quote_ident(nspname)
+FROM pg_trigger AS trigger
+JOIN pg_proc AS function ON function.oid = trigger.tgfoid
+JOIN pg_class AS relation ON relation.oid = trigger.tgrelid
+JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
+WHERE trigger.tgrelid IN (to_regclass(%s), to_regclass(%s)) AND NOT trigger.tgisinternal
+"""
+INSTALLED_FUNCTIONS = """
+SELECT proname, prosrc FROM pg_proc WHERE proname = ANY(%s) AND pronamespace = current_schema()::regnamespace
 """
 
 
@@ -45,42 +51,60 @@ def migrated(alias: str) -> bool:
 
 
 def differences(alias: str) -> list[CheckMessage]:
-    """One error for each trigger that is not what was declared."""
+    """One error for each trigger, or function that triggers call, that is not what was declared."""
     with connections[alias].cursor() as cursor:
-        cursor.execute(INSTALLED, [TABLE])
-        installed = {name: found for name, *found in cursor.fetchall()}
+        cursor.execute(INSTALLED, [CUSTOMERS, RELEASES])
+        triggers = {name: found for name, *found in cursor.fetchall()}
+        cursor.execute(INSTALLED_FUNCTIONS, [[function.name for function in FUNCTIONS]])
+        functions = dict(cursor.fetchall())
+        cursor.execute("SELECT quote_ident(current_schema())")
+        (schema,) = cursor.fetchone()
+    faults = [
+        *(
+            f"Function {it.name} {fault}"
+            for it in FUNCTIONS
+            if (fault := body_fault(it, functions.get(it.name), schema))
+        ),
+        *(
+            f"Trigger {it.name} on {it.table} {fault}"
+            for it in TRIGGERS
+            if (fault := fault_of(it, triggers.get(it.name)))
+        ),
+    ]
     return [
         Error(
-            f"Trigger {trigger.name} on {TABLE} {fault}.",
+            f"{fault}.",
             hint="Edits may leave no trace. Install the declared triggers with: manage.py install_triggers",
             id="events.E001",
         )
-        for trigger in TRIGGERS
-        if (fault := fault_of(trigger, installed.get(trigger.name)))
+        for fault in faults
     ]
+
+
+def body_fault(function: Function, body: str | None, schema: str) -> str:
+    """What is wrong with an installed function, in words; empty when nothing is."""
+    if body is None:
+        return "is missing"
+    return "" if body == function.body.replace(SCHEMA, schema) else "is not the one declared in events/triggers.py"
 
 
 def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
     """What is wrong with an installed trigger, in words; empty when nothing is."""
     if found is None:
         return "is missing"
-    body, enabled, *rest = found
+    body, enabled, fingerprint, definition, schema = found
     if not enabled:
         return "is disabled"
-    if body != trigger.body or not is_declared(trigger, *rest):
+    # Its comment outlives every ALTER and REPLACE, so the definition is compared as well.
+    if (
+        body != trigger.body.replace(SCHEMA, schema)
+        or fingerprint != trigger.fingerprint()
+        or in_one_spelling(definition, schema) != in_one_spelling(f"CREATE TRIGGER {trigger.definition()}", SCHEMA)
+    ):
         return "is not the one declared in events/triggers.py"
     return ""
 
 
-def is_declared(trigger: Trigger, fingerprint: str, definition: str, has_settings: bool) -> bool:
-    """Whether it fires when it should and calls what it should. Its comment outlives every ALTER and REPLACE."""
-    return (
-        fingerprint == trigger.fingerprint()
-        and in_one_spelling(definition) == in_one_spelling(f"CREATE TRIGGER {trigger.definition()}")
-        and has_settings == bool(trigger.settings)
-    )
-
-
-def in_one_spelling(definition: str) -> str:
-    """PostgreSQL gives a definition back in its own spacing and case, and writes the casts out."""
-    return " ".join(definition.replace("::text", "").lower().split())
+def in_one_spelling(definition: str, schema: str) -> str:
+    """PostgreSQL gives a definition back in its own spacing and case, writes the casts out, and the schema at times."""
+    return " ".join(definition.replace("::text", "").replace(f"{schema}.", "").lower().split())

@@ -1,12 +1,14 @@
 """Wakes the workers; the only caller of django-q2's queue."""
 
-from django.db import transaction
+from django.db import connection, transaction
+from django_q.conf import Conf
 from django_q.tasks import async_task
 
-from customers import claims
-from events import watch
+from events import look, watch
 
 RESCORE_JOB = "events.jobs.rescore_stale"
+
+A_JOB_WAITS = "SELECT EXISTS (SELECT FROM django_q_ormq WHERE key = %s AND lock <= clock_timestamp())"
 
 
 def wake() -> bool:
@@ -26,7 +28,7 @@ def wake() -> bool:
 
 def wake_if_stale() -> bool:
     """Look for stale customers, and wake a worker when there are any."""
-    return claims.anything_stale() and wake()
+    return look.anything_to_do() and wake()
 
 
 def hand_over() -> None:
@@ -34,3 +36,16 @@ def hand_over() -> None:
     with transaction.atomic():
         watch.promise()
         async_task(RESCORE_JOB)
+
+
+def call_for_help() -> bool:
+    """Queue one more drain, for any host whose workers are free, unless a job is waiting for one already.
+
+    So a backlog comes to occupy all workers, one after the other, and the queue stays short.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(A_JOB_WAITS, [Conf.CLUSTER_NAME])
+        if cursor.fetchone()[0]:
+            return False
+    async_task(RESCORE_JOB)
+    return True

@@ -1,7 +1,9 @@
 """The engine's own state."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 
 class Watch(models.Model):
@@ -19,3 +21,37 @@ class Watch(models.Model):
 
     def __str__(self) -> str:
         return f"awake until {self.awake_until}"
+
+
+class Pause(models.Model):
+    """Scoring is paused while this row is there: rows go stale, edits go on, and ``analyze`` still answers."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    since = models.DateTimeField(db_default=Now())
+    by = models.CharField(max_length=150, blank=True, default="")
+    reason = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="pause_has_one_row")]
+
+    def __str__(self) -> str:
+        return f"scoring paused since {self.since:%Y-%m-%d %H:%M:%S}"
+
+
+class Drain(models.Model):
+    """What one drain did, from its start to its end; kept for some days."""
+
+    worker = models.CharField(max_length=100)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(db_default=Now())
+    claimed = models.IntegerField(help_text="Stale customers taken hold of.")
+    stored = models.IntegerField(help_text="Scores stored.")
+    rejected = models.IntegerField(help_text="Scores that came too late: another model had become active.")
+    refused = models.IntegerField(help_text="Customers whom the model could not score.")
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [BrinIndex(fields=["ended_at"], name="drain_time", pages_per_range=8)]
+
+    def __str__(self) -> str:
+        return f"drain of {self.stored} scores by {self.worker}"

@@ -1,20 +1,67 @@
-"""The triggers on the customer table: what PostgreSQL itself does at every edit, whoever makes it.
+"""The triggers of the engine: what PostgreSQL itself does at every edit, whoever makes it.
 
 Declared here, installed by ``events/migrations`` and by ``manage.py install_triggers``, compared with what is really
-installed by ``events/checks.py``. Three of them touch single rows and contain no query, so that an edit pays next to
-nothing; docs/decisions/0007-triggers.md has the measurements.
+installed by ``events/checks.py``. What an edit pays for them, and what was tried instead, is in
+docs/decisions/0007-triggers.md and 0009-stale-marks.md.
 """
 
 from dataclasses import dataclass
 from hashlib import sha256
 
+from customers.claims import LIVE, OUTDATED, REGION
 from customers.ml_service.schema import FEATURES
 from events.channels import STALE_CHANNEL
 
-TABLE = "customers_customer"
+CUSTOMERS = "customers_customer"
+RELEASES = "customers_modelrelease"
 
 # What the scorer alone may write, and what the triggers below own.
-ENGINE_COLUMNS = ("version", "stale_since", "churn_risk_score", "scored_version", "scored_by_id", "scored_at")
+ENGINE_COLUMNS = (
+    "version",
+    "stale_since",
+    "edited_at",
+    "edited_by",
+    "churn_risk_score",
+    "scored_version",
+    "scored_by_id",
+    "scored_at",
+)
+
+# So many customers of a transaction are marked by their id: people are waiting for them. Then come regions, first of
+# 2^6 ids and growing fourfold with every 64 of them, so that no transaction leaves more than some hundred marks.
+LIVE_MARKS = 8
+REGION_BITS = 6
+REGIONS_OF_A_SIZE = 64
+
+# An editor's own search_path may not see the engine's tables, so every name is written with its schema, as extensions
+# of PostgreSQL do it; the name is filled in where the SQL is installed.
+SCHEMA = "@schema@"
+INSTALL = (
+    "DO $install$ BEGIN EXECUTE replace($sql${sql}$sql$, '@schema@', quote_ident(current_schema())); END $install$;"
+)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that triggers call."""
+
+    name: str
+    arguments: str
+    body: str
+    returns: str = "void"
+    settings: str = ""
+
+    def install_sql(self) -> str:
+        return INSTALL.format(sql=self.create_sql())
+
+    def create_sql(self) -> str:
+        return f"""
+CREATE OR REPLACE FUNCTION @schema@.{self.name}({self.arguments}) RETURNS {self.returns}
+LANGUAGE plpgsql{self.settings}
+AS $body${self.body}$body$;"""
+
+    def uninstall_sql(self) -> str:
+        return f"DROP FUNCTION IF EXISTS {self.name};"
 
 
 @dataclass(frozen=True)
@@ -24,30 +71,28 @@ class Trigger:
     name: str
     event: str
     body: str
+    table: str = CUSTOMERS
     level: str = "ROW"
     condition: str = ""
-    settings: str = ""
 
     def install_sql(self) -> str:
         """Create or replace function and trigger, and note what was declared where the check can read it."""
-        return f"""{self.create_sql()}
-COMMENT ON TRIGGER {self.name} ON {TABLE} IS '{self.fingerprint()}';"""
+        comment = f"COMMENT ON TRIGGER {self.name} ON @schema@.{self.table} IS '{self.fingerprint()}';"
+        return INSTALL.format(sql=f"{self.create_sql()}\n{comment}")
 
     def create_sql(self) -> str:
-        return f"""CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger
-LANGUAGE plpgsql{self.settings}
-AS $body${self.body}$body$;
-CREATE OR REPLACE TRIGGER {self.definition()};"""
+        function = Function(self.name, "", self.body, returns="trigger")
+        return f"{function.create_sql()}\nCREATE OR REPLACE TRIGGER {self.definition()};"
 
     def definition(self) -> str:
         """When it fires and what it calls, as ``pg_get_triggerdef`` would say it but for spacing and casts."""
         return f"""{self.name}
-{self.event} ON {TABLE}
+{self.event} ON @schema@.{self.table}
 FOR EACH {self.level}{self.condition}
-EXECUTE FUNCTION {self.name}()"""
+EXECUTE FUNCTION @schema@.{self.name}()"""
 
     def uninstall_sql(self) -> str:
-        return f"DROP TRIGGER IF EXISTS {self.name} ON {TABLE}; DROP FUNCTION IF EXISTS {self.name}();"
+        return f"DROP TRIGGER IF EXISTS {self.name} ON {self.table}; DROP FUNCTION IF EXISTS {self.name}();"
 
     def fingerprint(self) -> str:
         """Changes with every change of the declaration."""
@@ -55,26 +100,90 @@ EXECUTE FUNCTION {self.name}()"""
 
 
 def _changed(columns: tuple[str, ...]) -> str:
-    # Not one comparison of two ROWs: PostgreSQL would parse that again for every statement.
-    return "\n   OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in columns)
+    return "\n       OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in columns)
 
 
 def _keep_old(columns: tuple[str, ...]) -> str:
     return "\n".join(f"    NEW.{column} := OLD.{column};" for column in columns)
 
 
+# NOTIFY takes a database-wide lock at commit, so it is sent only while nobody has promised to look anyway. The promise
+# is read from a sequence: a table would cost a query.
+KNOCK = f"""IF pg_sequence_last_value('@schema@.events_awake'::regclass)
+        > date_part('epoch', clock_timestamp()) * 1000 THEN
+        NULL;
+    ELSE
+        NOTIFY {STALE_CHANNEL};
+    END IF;"""
+
+# The transaction remembers its last mark (width in bits, place, number of marks so far) in a setting of its own, which
+# a rollback to a savepoint takes back with the mark itself.
+MARK = Function(
+    name="vigilpay_mark",
+    arguments="edited bigint, marks integer",
+    body=f"""
+DECLARE
+    bits integer := CASE WHEN marks <= {LIVE_MARKS} THEN 0
+        ELSE LEAST({REGION_BITS} + 2 * ((marks - {LIVE_MARKS + 1}) / {REGIONS_OF_A_SIZE}), 62) END;
+BEGIN
+    INSERT INTO @schema@.customers_stalemark (id, first_id, last_id) VALUES (
+        nextval('@schema@.customers_stalemark_id_seq') + CASE WHEN bits = 0 THEN {LIVE} ELSE {REGION} END,
+        (edited >> bits) << bits, ((edited >> bits) << bits) + ((1::bigint << bits) - 1));
+    PERFORM set_config('vigilpay.marked', bits || ' ' || (edited >> bits) || ' ' || marks, true);
+    {KNOCK}
+END
+""",
+)
+
+# The first mark of a transaction is written out here, once more: for a single edit, a call would be a tenth of the
+# price of all triggers.
+MARK_NEW = f"""marked := current_setting('vigilpay.marked', true);
+    IF marked <> '' THEN
+        IF NEW.customer_id >> split_part(marked, ' ', 1)::int <> split_part(marked, ' ', 2)::bigint THEN
+            PERFORM @schema@.vigilpay_mark(NEW.customer_id, split_part(marked, ' ', 3)::int + 1);
+        END IF;
+        RETURN NEW;
+    END IF;
+    INSERT INTO @schema@.customers_stalemark (id, first_id, last_id)
+    VALUES (nextval('@schema@.customers_stalemark_id_seq'), NEW.customer_id, NEW.customer_id);
+    marked := set_config('vigilpay.marked', '0 ' || NEW.customer_id || ' 1', true);
+    {KNOCK}"""
+
+# Cut to length: nobody's edit may fail for a long name.
+EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80)"
+
+# With the rights of the owner: who may write customers need not be able to write history.
+KEEP_UNSCORED = Function(
+    name="vigilpay_keep_unscored",
+    arguments=f"former @schema@.{CUSTOMERS}",
+    settings=" SECURITY DEFINER SET search_path = pg_catalog, pg_temp",
+    body=f"""
+BEGIN
+    INSERT INTO @schema@.customers_unscoredversion
+        (customer_id, version, edited_at, edited_by, {", ".join(FEATURES)})
+    VALUES (former.customer_id, former.version, GREATEST(former.stale_since, former.edited_at), former.edited_by,
+        {", ".join(f"former.{feature}" for feature in FEATURES)});
+END
+""",
+)
+
 # A new row is stale, whatever the INSERT says of the engine's columns; an old backup's scores are recomputed.
 ARRIVE = Trigger(
     name="vigilpay_0_arrive",
     event="BEFORE INSERT",
-    body="""
+    body=f"""
+DECLARE
+    marked text;
 BEGIN
     NEW.version := 1;
     NEW.stale_since := statement_timestamp();
+    NEW.edited_at := NULL;
+    NEW.edited_by := {EDITOR};
     NEW.churn_risk_score := NULL;
     NEW.scored_version := NULL;
     NEW.scored_by_id := NULL;
     NEW.scored_at := NULL;
+    {MARK_NEW}
     RETURN NEW;
 END
 """,
@@ -94,38 +203,56 @@ END
 """,
 )
 
+# The comparison stands in the body: PostgreSQL reads a WHEN condition anew for every statement, a body once a session.
+# A changed id counts as an edit, since marks and history go by it.
 STAMP = Trigger(
     name="vigilpay_2_stamp",
-    event=f"BEFORE UPDATE OF {', '.join(FEATURES)}",
-    condition=f"\nWHEN ({_changed(FEATURES)})",
-    body="""
+    event=f"BEFORE UPDATE OF customer_id, {', '.join(FEATURES)}",
+    body=f"""
+DECLARE
+    marked text;
 BEGIN
+    IF NOT ({_changed(("customer_id", *FEATURES))}) THEN
+        RETURN NEW;
+    END IF;
+    IF OLD.stale_since IS NULL THEN
+        NEW.stale_since := statement_timestamp();
+    ELSE
+        NEW.edited_at := statement_timestamp();
+        PERFORM @schema@.vigilpay_keep_unscored(OLD);
+    END IF;
     NEW.version := OLD.version + 1;
-    NEW.stale_since := COALESCE(OLD.stale_since, statement_timestamp());
+    NEW.edited_by := {EDITOR};
+    {MARK_NEW}
     RETURN NEW;
 END
 """,
 )
 
-# NOTIFY takes a database-wide lock at commit, so it is sent once per statement and only while nobody has promised to
-# look anyway. Reads one row, writes none, waits for nobody.
-KNOCK = Trigger(
-    name="vigilpay_3_knock",
-    event=f"AFTER INSERT OR UPDATE OF {', '.join(FEATURES)}",
+# The newest release is the active one: when it comes or goes, every score may be another model's.
+RELEASED = Trigger(
+    name="vigilpay_released",
+    event="AFTER INSERT OR DELETE",
+    table=RELEASES,
     level="STATEMENT",
-    settings=" SET search_path FROM CURRENT",  # an editor's own search_path may not see the engine's table
     body=f"""
 BEGIN
-    IF NOT EXISTS (SELECT FROM events_watch WHERE awake_until > clock_timestamp()) THEN
-        NOTIFY {STALE_CHANNEL};
-    END IF;
+    INSERT INTO @schema@.customers_stalemark (id, first_id, last_id)
+    VALUES (nextval('@schema@.customers_stalemark_id_seq') + {OUTDATED}, 1, {2**63 - 1});
+    NOTIFY {STALE_CHANNEL};
     RETURN NULL;
 END
 """,
 )
 
-TRIGGERS = (ARRIVE, GUARD, STAMP, KNOCK)
+FUNCTIONS = (MARK, KEEP_UNSCORED)
+TRIGGERS = (ARRIVE, GUARD, STAMP, RELEASED)
 
-# The knock trigger reads with the rights of whoever edits: a role that may write customers and nothing else would see
-# its edit fail. There is nothing to hide in that table. (SECURITY DEFINER would lend more than one look.)
-LET_EDITORS_LOOK = "GRANT SELECT ON events_watch TO PUBLIC;"
+# The triggers read with the rights of whoever edits: a role that may write customers and nothing else would see its
+# edit fail. There is nothing to hide.
+LET_EDITORS_LOOK = "GRANT SELECT ON events_watch, events_awake TO PUBLIC;"
+
+
+def install_sql() -> list[str]:
+    """All statements, in an order that works."""
+    return [*(function.install_sql() for function in FUNCTIONS), *(trigger.install_sql() for trigger in TRIGGERS)]

@@ -16,18 +16,22 @@ FOR_EVER = "0"
 IS_AWAKE = "SELECT EXISTS (SELECT FROM events_watch WHERE awake_until > clock_timestamp())"
 
 # A promise lost in a crash of the database costs one look; waiting for the disk would cost every knock. The settings
-# end with the statement's transaction.
+# end with the statement's transaction. The row keeps the promise, the sequence shows it to the triggers, who read that
+# without a query.
 _PROMISE = """
 WITH setting AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', %s, true)
+), promised AS (
+    INSERT INTO events_watch (id, awake_until)
+    SELECT 1, clock_timestamp() + make_interval(secs => %s) FROM setting
+    ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until
+    WHERE events_watch.awake_until < {}
+    RETURNING awake_until
 )
-INSERT INTO events_watch (id, awake_until)
-SELECT 1, clock_timestamp() + make_interval(secs => %s) FROM setting
-ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until
-WHERE events_watch.awake_until <
+SELECT setval('events_awake', (date_part('epoch', awake_until) * 1000)::bigint) FROM promised
 """
-PROMISE = _PROMISE + "excluded.awake_until"
-PROMISE_UNLESS_AWAKE = _PROMISE + "clock_timestamp() RETURNING 1"
+PROMISE = _PROMISE.format("excluded.awake_until")
+PROMISE_UNLESS_AWAKE = _PROMISE.format("clock_timestamp()")
 
 
 def is_awake() -> bool:

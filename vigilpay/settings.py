@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "vigilpay.access.ApiLoginMiddleware",
+    "events.editors.EditorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -124,6 +125,9 @@ Q_CLUSTER = {
 LOOK_SECONDS = env.seconds("VIGILPAY_LOOK_SECONDS", default=1.0)
 # How many rows one drain batch claims, scores and writes; an editor of one of them waits for that batch at most.
 DRAIN_BATCH_ROWS = env.integer("VIGILPAY_DRAIN_BATCH_ROWS", default=500, minimum=1)
+# A customer whom the model can't score is tried so often, with pauses that grow fourfold, and then set aside.
+RETRY_ATTEMPTS = env.integer("VIGILPAY_RETRY_ATTEMPTS", default=5, minimum=1)
+RETRY_SECONDS = env.seconds("VIGILPAY_RETRY_SECONDS", default=1.0)
 # How long analyze waits for a row that somebody else's open edit has locked.
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 

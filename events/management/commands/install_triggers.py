@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
-from events.triggers import LET_EDITORS_LOOK, TRIGGERS
+from events.triggers import LET_EDITORS_LOOK, TRIGGERS, install_sql
 
 
 class Command(BaseCommand):
@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
-            for trigger in TRIGGERS:
-                cursor.execute(trigger.install_sql())
+            for statement in install_sql():
+                cursor.execute(statement)
             cursor.execute(LET_EDITORS_LOOK)
         self.stdout.write(f"{len(TRIGGERS)} triggers installed.")

@@ -1,0 +1,155 @@
+"""Customers whom the model can not score: isolated, tried again with growing pauses, then set aside.
+
+The pattern is that of a dead letter queue (G. Hohpe and B. Woolf, Enterprise Integration Patterns, "Dead Letter
+Channel"); the letter itself stays where it was, for the customer's row is the truth.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from customers import claims
+from customers.claims import Claim
+from customers.ml_service import Forest, InputError, ModelError
+from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
+from customers.models import ModelRelease
+
+log = logging.getLogger("vigilpay.scoring")
+
+SAME = "failure.version = excluded.version AND failure.release_id = excluded.release_id"
+
+# One more attempt. The pause before the next grows fourfold; after the last there is none, the customer is set aside.
+# An edit in between (another version), or another model, begins anew.
+RECORD = f"""
+INSERT INTO customers_scoringfailure AS failure
+    (customer_id, version, release_id, attempts, error, first_failed_at, last_failed_at, retry_at)
+SELECT refused.customer_id, refused.version, %(release)s, 1, refused.error, clock_timestamp(), clock_timestamp(),
+    CASE WHEN %(attempts)s > 1 THEN clock_timestamp() + make_interval(secs => %(pause)s) END
+FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(errors)s::text[]) AS refused (customer_id, version, error)
+ON CONFLICT (customer_id) DO UPDATE SET
+    version = excluded.version, release_id = excluded.release_id, error = excluded.error,
+    last_failed_at = excluded.last_failed_at,
+    first_failed_at = CASE WHEN {SAME} THEN failure.first_failed_at ELSE excluded.first_failed_at END,
+    attempts = CASE WHEN {SAME} THEN failure.attempts + 1 ELSE 1 END,
+    retry_at = CASE WHEN NOT ({SAME}) THEN excluded.retry_at WHEN failure.attempts + 1 < %(attempts)s
+        THEN clock_timestamp() + make_interval(secs => %(pause)s * power(4, failure.attempts)) END
+"""
+
+REQUEUE = """
+UPDATE customers_scoringfailure SET attempts = 0, retry_at = clock_timestamp()
+WHERE %(everybody)s OR customer_id = ANY (%(ids)s) RETURNING customer_id
+"""
+
+# Somebody whom every model that works at all can score: tells a broken model from a strange customer.
+ANYBODY: dict[str, Any] = {
+    **{field: (bounds.low + bounds.high) // 2 for field, bounds in BOUNDS.items()},
+    "geography": GEOGRAPHIES[0],
+    "gender": GENDERS[0],
+    "has_cr_card": True,
+    "is_active_member": True,
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A customer in a version that got no score, and why: words for a person, without a customer's name."""
+
+    customer_id: int
+    version: int
+    error: str
+
+
+def predict(forest: Forest, claim: Claim) -> tuple[Claim, list[float], list[Refusal]]:
+    """Scores of the claimed rows that the model can score, and what became of the others.
+
+    Raises ``ModelError`` when it is the model that fails, not the customers.
+    """
+    try:
+        scores = score_all(forest, claim)
+    except ModelError:
+        raise
+    except Exception:  # whatever a model or a customer may do: one of them must not hold up the others
+        log.debug("A batch of %s could not be scored as a whole", len(claim), exc_info=True)
+        return isolate(forest, claim)
+    return claim, scores, []
+
+
+def isolate(forest: Forest, claim: Claim) -> tuple[Claim, list[float], list[Refusal]]:
+    """As ``predict``, one customer at a time."""
+    scores: dict[int, float] = {}
+    refusals = []
+    for position, customer_id in enumerate(claim.ids):
+        try:
+            scores[position] = score_all(forest, claim.only([position]))[0]
+        except Exception as error:
+            blame_the_model_if_it_fails(forest, error)
+            refusals.append(Refusal(customer_id, claim.versions[position], in_words(error)))
+    return claim.only(list(scores)), list(scores.values()), refusals
+
+
+def score_all(forest: Forest, claim: Claim) -> list[float]:
+    """The forest's answers. Raises ``ArithmeticError`` where one is no probability: the table would refuse it."""
+    scores: list[float] = forest.predict_tuples(claim.features).tolist() if len(claim) else []
+    if not all(isfinite(score) and 0 <= score <= 1 for score in scores):
+        raise ArithmeticError("The model's answer is not a probability.")
+    return scores
+
+
+def blame_the_model_if_it_fails(forest: Forest, error: Exception) -> None:
+    """Raise ``ModelError`` if the model has no answer to anybody: then nobody is to be set aside."""
+    if isinstance(error, InputError):
+        return
+    try:
+        forest.predict_one(ANYBODY)
+    except InputError:
+        return
+    except Exception as broken:
+        raise ModelError(f"The model answers nobody: {in_words(broken)}") from broken
+
+
+def in_words(error: Exception) -> str:
+    """An error in one line that fits the column. Of PostgreSQL's never the details, which quote the whole row."""
+    cause = error.__cause__
+    if isinstance(error, InputError):
+        said = error.message
+    elif isinstance(cause, psycopg.Error):
+        said = cause.diag.message_primary or type(error).__name__
+    else:
+        said = f"{type(error).__name__}: {error}"
+    return " ".join(said.split())[:500]
+
+
+def record(cursor: CursorWrapper, refusals: Sequence[Refusal], release: ModelRelease) -> None:
+    """Count one more attempt for each, and set the time of the next; log each, for somebody may have to look."""
+    if not refusals:
+        return
+    cursor.execute(
+        RECORD,
+        {
+            "ids": [refusal.customer_id for refusal in refusals],
+            "versions": [refusal.version for refusal in refusals],
+            "errors": [refusal.error for refusal in refusals],
+            "release": release.pk,
+            "attempts": settings.RETRY_ATTEMPTS,
+            "pause": settings.RETRY_SECONDS,
+        },
+    )
+    for refusal in refusals:
+        log.warning("No score for customer %s, version %s: %s", refusal.customer_id, refusal.version, refusal.error)
+
+
+def requeue(customer_ids: Iterable[int] | None = None) -> int:
+    """Try these again at once, or everybody, with a full number of attempts; how many there were."""
+    ids = list(customer_ids or ())
+    with connection.cursor() as cursor:
+        cursor.execute(REQUEUE, {"everybody": customer_ids is None, "ids": ids})
+        requeued = [row[0] for row in cursor.fetchall()]
+    claims.mark(requeued)
+    return len(requeued)

@@ -1,0 +1,50 @@
+"""What drains did, kept as facts in the database: for freshness, and for whoever asks what happened last night."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from customers.scoring import Batch
+from events.models import Drain
+
+log = logging.getLogger("vigilpay.events")
+
+
+@dataclass
+class Tally:
+    """The sum of a drain's batches."""
+
+    claimed: int = 0
+    stored: int = 0
+    rejected: int = 0
+    refused: int = 0
+
+    def add(self, batch: Batch) -> None:
+        self.claimed += batch.claimed
+        self.stored += batch.stored
+        self.rejected += batch.rejected
+        self.refused += batch.refused
+
+
+@contextmanager
+def recorded() -> Iterator[Tally]:
+    """Record what the tally came to once the block ends."""
+    tally, started_at = Tally(), timezone.now()
+    yield tally
+    Drain.objects.create(
+        worker=worker_name(),
+        started_at=started_at,
+        claimed=tally.claimed,
+        stored=tally.stored,
+        rejected=tally.rejected,
+        refused=tally.refused,
+    )
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

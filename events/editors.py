@@ -1,0 +1,55 @@
+"""Who edits: tells the triggers of edits that come through Django, and which user makes them.
+
+The setting goes in front of the statement that edits and lasts for its transaction, so that nothing is left behind on a
+connection that a pool hands to somebody else. Prior art: the context tracking of django-pghistory.
+"""
+
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+EDIT = re.compile(r'\s*(INSERT INTO|UPDATE) "?customers_customer\b', re.IGNORECASE)
+UNSAFE = re.compile(r"[^\w:.@+-]")
+
+_request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
+
+
+class EditorMiddleware:
+    """Has edits made while a request is answered recorded as those of its user."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        token = _request.set(request)
+        try:
+            return self.get_response(request)
+        finally:
+            _request.reset(token)
+
+
+def connected(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Name the editor in front of every edit on this connection. Connected to Django's ``connection_created``."""
+    if connection.vendor == "postgresql" and name_the_editor not in connection.execute_wrappers:
+        connection.execute_wrappers.append(name_the_editor)
+
+
+def name_the_editor(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    """An execute wrapper of Django: both statements go in one message, and the edit's result is the one returned."""
+    if many or not EDIT.match(sql):
+        return execute(sql, params, many, context)
+    result = execute(f"SELECT set_config('vigilpay.editor', '{editor()}', true); {sql}", params, many, context)
+    context["cursor"].cursor.nextset()
+    return result
+
+
+def editor() -> str:
+    """``django``, or ``django:<primary key>`` while a request of a user who is logged in is answered."""
+    user = getattr(_request.get(), "user", None)
+    key = getattr(user, "pk", None)
+    return "django" if key is None else f"django:{UNSAFE.sub('', str(key))}"
