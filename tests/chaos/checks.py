@@ -24,7 +24,7 @@ SELECT count(*) FROM customers_customer
 WHERE stale_since IS NOT NULL OR scored_by_id IS DISTINCT FROM (SELECT max(id) FROM customers_modelrelease)
 """
 
-# The last record of a customer is the row's own. Who was given another id takes the score along, but not the records.
+# The last record of a customer is the row's own.
 NOT_THE_NEWEST = """
 SELECT customer_id, customer.scored_version, customer.churn_risk_score, customer.scored_by_id,
     record.version, record.score, record.scored_by_id
@@ -32,7 +32,7 @@ FROM customers_customer AS customer LEFT JOIN LATERAL (
     SELECT version, score, scored_by_id FROM customers_scorerecord AS record
     WHERE record.customer_id = customer.customer_id ORDER BY id DESC LIMIT 1
 ) AS record ON true
-WHERE stale_since IS NULL AND NOT (customer_id = ANY(%s) AND record.version IS NULL)
+WHERE stale_since IS NULL
   AND (scored_version, churn_risk_score, customer.scored_by_id)
       IS DISTINCT FROM (record.version, record.score, record.scored_by_id)
 """
@@ -90,7 +90,6 @@ def examine(
 ) -> Findings:
     """All checks on one state of the database. ``in_place`` is the checksum of the model file that lies there."""
     gaps = sorted({*contested, *(customer for ledger in ledgers for customer in ledger.gaps)})
-    moved = [customer for ledger in ledgers for customer in ledger.moved]
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         rows = connection.execute(ROWS).fetchall()
@@ -100,7 +99,7 @@ def examine(
             wrong_scores=[*wrong_rows(rows, active[0], forests, in_place)] if active and active[1] == in_place else [],
             lost_rows=lost_rows(rows, ledgers),
             history=[
-                *broken_history(connection, gaps, moved),
+                *broken_history(connection, gaps),
                 *wrong_records(connection, forests, records_after),
             ],
         )
@@ -135,8 +134,8 @@ def lost_rows(rows: list[tuple[Any, ...]], ledgers: Iterable[Ledger]) -> list[st
     return [line for ledger in ledgers for line in ledger.lost(table)]
 
 
-def broken_history(connection: psycopg.Connection[Any], gaps: list[int], moved: list[int]) -> Iterator[str]:
-    for customer, *found in connection.execute(NOT_THE_NEWEST, [moved]):
+def broken_history(connection: psycopg.Connection[Any], gaps: list[int]) -> Iterator[str]:
+    for customer, *found in connection.execute(NOT_THE_NEWEST):
         yield f"customer {customer}: scored version, score, release are {found[:3]}, in the newest record {found[3:]}"
     for customer, record, version, former, previous, score in connection.execute(BROKEN_CHAINS, [gaps]):
         yield (

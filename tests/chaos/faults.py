@@ -29,8 +29,15 @@ FROZEN_SECONDS = 2.0
 JOB = "events.jobs.rescore_stale"
 RUN_THE_JOB = f"from {JOB.rpartition('.')[0]} import rescore_stale; rescore_stale()"
 
-PROMISE_ANEW = "UPDATE events_watch SET awake_until = clock_timestamp() + interval '1 s'"
-PROMISE_AN_HOUR = "UPDATE events_watch SET awake_until = clock_timestamp() + interval '1 hour'"
+# The row for everybody who asks, the sequence for the triggers.
+PROMISE = """
+WITH promised AS (
+    INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + interval '{}')
+    ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until RETURNING awake_until
+)
+SELECT setval('events_awake', (date_part('epoch', awake_until) * 1000)::bigint) FROM promised
+"""
+LOSE_MARKS = "DELETE FROM customers_stalemark"
 LOSE_JOBS = "DELETE FROM django_q_ormq"
 DELAY_JOBS = "UPDATE django_q_ormq SET lock = clock_timestamp() + interval '2 s'"
 CLAIM = "SELECT FROM customers_customer WHERE stale_since IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED"
@@ -212,19 +219,25 @@ def replace_and_crash(storm: "Storm", pick: random.Random) -> End:
 @fault("lose every knock", quiet=True)
 def lose_every_knock(storm: "Storm", pick: random.Random) -> End:
     """Every editor is told that somebody will look: none knocks, and nobody is on the way."""
-    return repeat(lambda: storm.sql(PROMISE_ANEW), every=0.3)
+    return repeat(lambda: storm.sql(PROMISE.format("1 s")), every=0.3)
 
 
 @fault("a promise of an hour that nobody keeps", quiet=True)
 def false_promise(storm: "Storm", pick: random.Random) -> End:
     """As a clock that was an hour ahead would leave it."""
     storm.sql(LOSE_JOBS)
-    storm.sql(PROMISE_AN_HOUR)
+    storm.sql(PROMISE.format("1 hour"))
 
 
 @fault("lose every job", quiet=True)
 def lose_every_job(storm: "Storm", pick: random.Random) -> End:
     return repeat(lambda: storm.sql(LOSE_JOBS), every=0.02)
+
+
+@fault("lose every mark", quiet=True, short=False)
+def lose_every_mark(storm: "Storm", pick: random.Random) -> End:
+    """A mark is a hint; the row is the truth."""
+    return repeat(lambda: storm.sql(LOSE_MARKS), every=0.02)
 
 
 @fault("jobs twice and late")

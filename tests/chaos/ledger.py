@@ -39,7 +39,6 @@ class Ledger:
     def __init__(self, states: Mapping[int, State]) -> None:
         self._possible: dict[int, set[State]] = {customer: {state} for customer, state in states.items()}
         self.gaps: set[int] = set()
-        self.moved: set[int] = set()
 
     def __contains__(self, customer: int) -> bool:
         return customer in self._possible
@@ -74,11 +73,6 @@ class Ledger:
         """The state of a customer, or None too if it is not certain."""
         states = self._possible[customer]
         return next(iter(states)) if len(states) == 1 else None
-
-    def moves_to(self, customer: int) -> None:
-        """Somebody is given this id: the history so far is under the former one."""
-        self.moved.add(customer)
-        self.gaps.add(customer)
 
     def has_a_gap(self, customer: int) -> None:
         """This id is another person's from now on: so its history has a gap."""

@@ -33,7 +33,12 @@ from tests.factories import random_fields, train_forest
 
 POLL_SECONDS = 0.05
 AUDIT_PAUSE_SECONDS = 0.5
-NO_FALSE_PROMISE = "DELETE FROM events_watch WHERE awake_until > clock_timestamp() + interval '1 min'"
+NO_FALSE_PROMISE = """
+WITH false_promise AS (
+    DELETE FROM events_watch WHERE awake_until > clock_timestamp() + interval '1 min' RETURNING id
+)
+SELECT setval('events_awake', 1) FROM false_promise
+"""
 NEWEST_RECORD = "SELECT COALESCE(max(id), 0) FROM customers_scorerecord"
 
 

@@ -267,7 +267,7 @@ def change_the_id(editor: Editor) -> Iterator[Edit]:
     if state is None:
         return
     fields = dict(zip(FEATURES, state, strict=True)) | (a_change(editor.pick) if editor.pick.random() < 0.5 else {})
-    editor.ledger.moves_to(new_id)
+    editor.ledger.has_a_gap(new_id)
     yield Edit(lambda: _move(editor, customer, new_id, fields), {customer: remove, new_id: put(fields)})
 
 
