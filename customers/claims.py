@@ -2,7 +2,7 @@
 
 Not by an index on the customers, which every edit and every score would have to write, but by marks: triggers leave
 them in the edit's own transaction, a drain takes them away in the one that stores the scores. A mark is a hint; whether
-a customer is stale stands in its row. docs/decisions/0009-stale-marks.md has the designs that were measured.
+a customer is stale stands in its row. docs/decisions/0011-stale-marks.md has the designs that were measured.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,6 +28,7 @@ END = 5 << 60
 SLICE_ROWS = 64
 # A wide mark is cut so many customers at a time: some 10 ms, which a live edit may have to wait.
 CUT_ROWS = 8192
+CUTS_IN_VAIN = 4
 
 # Whether there may be a row to score: marks are there, or were lost in a crash of the database, or a failed customer is
 # to be tried again. Some 0.1 ms, whatever the number of customers.
@@ -228,7 +229,7 @@ def take_marks(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Span
     """
     firsts, lasts, last_mark = take_edited(cursor, limit)
     if len(firsts) <= limit // 2 and last_mark >= REGION:
-        if cut(cursor, release, REGION, OUTDATED_SLICE):
+        if cut(cursor, release, REGION, OUTDATED_SLICE, limit):
             further = take_edited(cursor, limit)[:2]
         else:
             further = take_outdated(cursor, release, limit)
@@ -248,24 +249,37 @@ def take_outdated(cursor: CursorWrapper, release: ModelRelease, limit: int) -> t
     while True:
         cursor.execute(TAKE_OUTDATED, {"rows": limit})
         firsts, lasts = cursor.fetchone()
-        if firsts or not cut(cursor, release, OUTDATED, END):
+        if firsts or not cut(cursor, release, OUTDATED, END, limit):
             return firsts or [], lasts or []
 
 
-def cut(cursor: CursorWrapper, release: ModelRelease, kind: int, end: int) -> bool:
-    """Replace a wide mark of this kind, or the beginning of it, by slices; False when there is none."""
-    cursor.execute(TAKE_WIDE, [kind, end])
-    wide = cursor.fetchone()
-    if wide is None:
-        return False
-    span = {"first": wide[0], "last": wide[1]}
-    cursor.execute(CUT_ENDS, span)
+def cut(cursor: CursorWrapper, release: ModelRelease, kind: int, end: int, limit: int) -> bool:
+    """Replace wide marks of this kind by slices, until those hold ``limit`` customers; False when there are none.
+
+    A few pieces of the portfolio without anybody stale are enough for one transaction, too.
+    """
+    slices = in_vain = 0
+    while slices * SLICE_ROWS < limit and in_vain < CUTS_IN_VAIN:
+        cursor.execute(TAKE_WIDE, [kind, end])
+        wide = cursor.fetchone()
+        if wide is None:
+            break
+        found = cut_one(cursor, release, kind, *wide)
+        slices += found
+        in_vain += not found
+    return slices > 0
+
+
+def cut_one(cursor: CursorWrapper, release: ModelRelease, kind: int, first: int, last: int) -> int:
+    """Mark the slices of a wide mark, and anew what is more than one cut; the number of slices."""
+    cursor.execute(CUT_ENDS, {"first": first, "last": last})
     ends = cursor.fetchone()
     if ends is not None:
-        cursor.execute(MARK_REST, {"kind": kind, "next": ends[0] + 1, "last": wide[1]})
-        span["last"] = ends[0]
-    cursor.execute(CUT, {**span, "release": release.pk})
-    return True
+        cursor.execute(MARK_REST, {"kind": kind, "next": ends[0] + 1, "last": last})
+        last = ends[0]
+    cursor.execute(CUT, {"first": first, "last": last, "release": release.pk})
+    slices: int = cursor.rowcount
+    return slices
 
 
 def restore_marks() -> int:

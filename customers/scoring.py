@@ -147,9 +147,9 @@ def store(
     Without a ``cause`` each record says what the row itself shows: created, edited, retried, or another model.
     """
     values: dict[str, Any] = {
-        "ids": claim.ids,
-        "versions": claim.versions,
-        "scores": list(scores),
+        "ids": array(claim.ids),
+        "versions": array(claim.versions),
+        "scores": array(scores),
         "release": release.pk,
         "cause": cause,
     }
@@ -168,6 +168,11 @@ def store_one_by_one(cursor: CursorWrapper, claim: Claim, scores: Sequence[float
         except (DataError, IntegrityError, InternalError) as error:
             refusals.append(Refusal(one.ids[0], one.versions[0], in_words(error)))
     return Stored(rows, refusals)
+
+
+def array(numbers: Sequence[float]) -> str:
+    """Numbers as PostgreSQL reads an array. The driver's own way looks at each element: a fifth of a drain's time."""
+    return "{" + ",".join(map(repr, numbers)) + "}"
 
 
 @contextmanager

@@ -5,7 +5,8 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 
 from django.utils import timezone
 
@@ -17,18 +18,22 @@ log = logging.getLogger("vigilpay.events")
 
 @dataclass
 class Tally:
-    """The sum of a drain's batches."""
+    """The sum of a drain's batches, whichever of its lanes did them."""
 
     claimed: int = 0
     stored: int = 0
     rejected: int = 0
     refused: int = 0
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def add(self, batch: Batch) -> None:
-        self.claimed += batch.claimed
-        self.stored += batch.stored
-        self.rejected += batch.rejected
-        self.refused += batch.refused
+    def add(self, batch: Batch) -> Batch:
+        """Count the batch in, and return it."""
+        with self._lock:
+            self.claimed += batch.claimed
+            self.stored += batch.stored
+            self.rejected += batch.rejected
+            self.refused += batch.refused
+        return batch
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from django.conf import settings
 from customers import claims, releases, scoring
 from customers.ml_service import ModelError
 from events import dispatch, drains, look, pause, watch
+from events.companion import Companion
 
 log = logging.getLogger("vigilpay.events")
 
@@ -40,30 +41,36 @@ def drain(tally: drains.Tally) -> None:
     """Rescore batch after batch. Returns when nothing was found after the promise, or when the time is up."""
     vigil = watch.Vigil()
     ends = monotonic() + DRAIN_SECONDS
-    claims.restore_marks()
+    companion = Companion(lambda: monotonic() < ends and is_full(next_batch(tally)))
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
-    batch = scoring.rescore_batch()
-    tally.add(batch)
+    batch = tally.add(scoring.rescore_batch())
     while (look_began := monotonic()) < ends:
+        if is_full(batch):
+            companion.join_in()
+            dispatch.call_for_help()
         stale = look.anything_to_do()
-        batch = rescore_next(batch) if stale else NOTHING
-        tally.add(batch)
+        batch = next_batch(tally) if stale else NOTHING
         if batch.stored:
             vigil.extend()
         elif vigil.is_over(look_began):
-            return
+            return companion.wait()
         else:
-            sleep(STUCK_PAUSE_SECONDS if stale else LOOK_PAUSE_SECONDS)
+            sleep(STUCK_PAUSE_SECONDS if batch.passed_over else LOOK_PAUSE_SECONDS)
+    companion.wait()
     dispatch.hand_over()
 
 
-def rescore_next(last: scoring.Batch) -> scoring.Batch:
-    """The next batch; before it, what a batch that found nobody has to make sure of, or a full one to ask for."""
-    if not last.claimed:
+def next_batch(tally: drains.Tally) -> scoring.Batch:
+    """Rescore one batch. One that finds nobody looks for what nobody has marked."""
+    batch = tally.add(scoring.rescore_batch())
+    if not batch.claimed:
         claims.restore_marks()
-    elif last.claimed >= settings.DRAIN_BATCH_ROWS:
-        dispatch.call_for_help()
-    return scoring.rescore_batch()
+    return batch
+
+
+def is_full(batch: scoring.Batch) -> bool:
+    """Whether there is more to do than one connection should do alone."""
+    return batch.claimed >= settings.DRAIN_BATCH_ROWS
 
 
 def sweep_stale() -> bool:
@@ -75,3 +82,9 @@ def sweep_stale() -> bool:
         return False
     claims.restore_marks()
     return dispatch.wake_if_stale()
+
+
+def look_at_everybody() -> bool:
+    """The net below the marks, run by a schedule: a stale customer without a mark would be found by nothing else."""
+    claims.mark_all()
+    return dispatch.wake()

@@ -6,6 +6,7 @@ from django_q.models import Schedule
 
 SCHEDULES = {
     "sweep stale customers": {"func": "events.jobs.sweep_stale", "schedule_type": Schedule.MINUTES, "minutes": 1},
+    "look at everybody": {"func": "events.jobs.look_at_everybody", "schedule_type": Schedule.HOURLY},
 }
 
 

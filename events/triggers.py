@@ -2,7 +2,7 @@
 
 Declared here, installed by ``events/migrations`` and by ``manage.py install_triggers``, compared with what is really
 installed by ``events/checks.py``. What an edit pays for them, and what was tried instead, is in
-docs/decisions/0007-triggers.md and 0009-stale-marks.md.
+docs/decisions/0007-triggers.md and 0011-stale-marks.md.
 """
 
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ ENGINE_COLUMNS = (
 )
 
 # So many customers of a transaction are marked by their id: people are waiting for them. Then come regions, first of
-# 2^6 ids and growing fourfold with every 64 of them, so that no transaction leaves more than some hundred marks.
+# 2^10 ids and growing fourfold with every 64 of them, so that no transaction leaves more than some hundred marks.
 LIVE_MARKS = 8
-REGION_BITS = 6
+REGION_BITS = 10
 REGIONS_OF_A_SIZE = 64
 
 # An editor's own search_path may not see the engine's tables, so every name is written with its schema, as extensions

@@ -15,7 +15,7 @@ LANGUAGE plpgsql
 AS $body$
 DECLARE
     bits integer := CASE WHEN marks <= 8 THEN 0
-        ELSE LEAST(6 + 2 * ((marks - 9) / 64), 62) END;
+        ELSE LEAST(10 + 2 * ((marks - 9) / 64), 62) END;
 BEGIN
     INSERT INTO @schema@.customers_stalemark (id, first_id, last_id) VALUES (
         nextval('@schema@.customers_stalemark_id_seq') + CASE WHEN bits = 0 THEN 0 ELSE 2305843009213693952 END,
