@@ -35,8 +35,8 @@ demo-check: setup ## The same without staying: exits 0 or 1
 run: setup ## The web server, for development
 	@$(MANAGE) runserver
 
-worker: setup ## The scoring worker
-	@$(MANAGE) qcluster
+worker: setup ## The scoring worker, watched and restarted when it dies or stalls
+	@$(MANAGE) run_worker
 
 migrate: setup ## Create or update the tables
 	@$(MANAGE) migrate

@@ -8,7 +8,7 @@ from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import BaseExpression, Combinable
 from django.http import HttpRequest
 
-from customers.models import LARGEST_CUSTOMER_ID, Customer, CustomerQuerySet, ModelRelease, ScoreRecord
+from customers.models import LARGEST_CUSTOMER_ID, AuditFinding, Customer, CustomerQuerySet, ModelRelease, ScoreRecord
 
 ENGINE_FIELDS = ("risk", "state", "scored_at", "scored_by", "version", "scored_version", "stale_since")
 
@@ -131,3 +131,9 @@ class ScoreRecordAdmin(ReadOnlyAdmin):
 @admin.register(ModelRelease)
 class ModelReleaseAdmin(ReadOnlyAdmin):
     list_display = ("id", "released_at", "sha256", "note")
+
+
+@admin.register(AuditFinding)
+class AuditFindingAdmin(ReadOnlyAdmin):
+    list_display = ("found_at", "customer_id", "version", "stored_score", "expected_score", "release", "repaired_at")
+    list_filter = (("repaired_at", admin.EmptyFieldListFilter),)

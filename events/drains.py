@@ -1,8 +1,5 @@
 """What drains did, kept as facts in the database: for freshness, and for whoever asks what happened last night."""
 
-import logging
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,9 +8,8 @@ from threading import Lock
 from django.utils import timezone
 
 from customers.scoring import Batch
+from events import vital_signs
 from events.models import Drain
-
-log = logging.getLogger("vigilpay.events")
 
 
 @dataclass
@@ -42,14 +38,10 @@ def recorded() -> Iterator[Tally]:
     tally, started_at = Tally(), timezone.now()
     yield tally
     Drain.objects.create(
-        worker=worker_name(),
+        worker=vital_signs.worker_name(),
         started_at=started_at,
         claimed=tally.claimed,
         stored=tally.stored,
         rejected=tally.rejected,
         refused=tally.refused,
     )
-
-
-def worker_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"

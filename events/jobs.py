@@ -5,21 +5,22 @@ from time import monotonic, sleep
 
 from django.conf import settings
 
-from customers import claims, releases, scoring
+from customers import audit, claims, releases, scoring
 from customers.ml_service import ModelError
+from customers.samples import random_ids
 from events import dispatch, drains, look, pause, watch
 from events.companion import Companion
 
 log = logging.getLogger("vigilpay.events")
 
-# A drain ends after this time and queues its successor, so that no job comes near django-q2's timeout.
-DRAIN_SECONDS = 20.0
 # The pause between two looks of a drain that found nothing: short, for it lasts only as long as the promise.
 LOOK_PAUSE_SECONDS = 0.005
 # The same when what it found can't be scored now, since somebody's open edit holds it.
 STUCK_PAUSE_SECONDS = 0.05
 # How long rows simply stay stale when the model can't be used, before somebody tries again.
 BROKEN_MODEL_SECONDS = 4.0
+# How many customers the audit looks at, each hour: a second of work.
+AUDIT_CUSTOMERS = 200
 
 NOTHING = scoring.Batch(claimed=0)
 
@@ -40,7 +41,7 @@ def rescore_stale() -> int:
 def drain(tally: drains.Tally) -> None:
     """Rescore batch after batch. Returns when nothing was found after the promise, or when the time is up."""
     vigil = watch.Vigil()
-    ends = monotonic() + DRAIN_SECONDS
+    ends = monotonic() + settings.DRAIN_SECONDS
     companion = Companion(lambda: monotonic() < ends and is_full(next_batch(tally)))
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
     batch = tally.add(scoring.rescore_batch())
@@ -88,3 +89,12 @@ def look_at_everybody() -> bool:
     """The net below the marks, run by a schedule: a stale customer without a mark would be found by nothing else."""
     claims.mark_all()
     return dispatch.wake()
+
+
+def audit_sample() -> int:
+    """Recompute some stored scores by scikit-learn itself; the number of wrong ones, which nobody repairs unasked."""
+    try:
+        return audit.audit(random_ids(AUDIT_CUSTOMERS)).wrong
+    except ModelError as error:
+        log.error("No score could be audited: %s", error)
+        return 0

@@ -37,7 +37,6 @@ WITH promised AS (
 )
 SELECT setval('events_awake', (date_part('epoch', awake_until) * 1000)::bigint) FROM promised
 """
-LOSE_MARKS = "DELETE FROM customers_stalemark"
 LOSE_JOBS = "DELETE FROM django_q_ormq"
 DELAY_JOBS = "UPDATE django_q_ormq SET lock = clock_timestamp() + interval '2 s'"
 CLAIM = "SELECT FROM customers_customer WHERE stale_since IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED"
@@ -232,12 +231,6 @@ def false_promise(storm: "Storm", pick: random.Random) -> End:
 @fault("lose every job", quiet=True)
 def lose_every_job(storm: "Storm", pick: random.Random) -> End:
     return repeat(lambda: storm.sql(LOSE_JOBS), every=0.02)
-
-
-@fault("lose every mark", quiet=True, short=False)
-def lose_every_mark(storm: "Storm", pick: random.Random) -> End:
-    """A mark is a hint; the row is the truth."""
-    return repeat(lambda: storm.sql(LOSE_MARKS), every=0.02)
 
 
 @fault("jobs twice and late")

@@ -13,6 +13,7 @@ from time import monotonic, sleep
 
 import psutil
 
+from tests.cluster_processes import cluster_of, is_complete, roles
 from vigilpay.env import ROOT
 
 MARK = "VIGILPAY_CHAOS"  # in the environment of every process of a service, orphans included
@@ -29,16 +30,14 @@ class NothingToKillError(Exception):
 class Service:
     """One supervised worker with all its processes, by their roles in django-q2."""
 
-    def __init__(self, command: list[str], log: Path, environment: Mapping[str, str]) -> None:
-        self._command = [sys.executable, *command]
+    def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
         self._log = log
         self._token = secrets.token_hex(8)
         self._environment = {**os.environ, **environment, MARK: self._token}
         self._workers = int(self._environment["VIGILPAY_WORKERS"])
-        self._role_of: dict[tuple[float, int], str] = {}
+        self._main: subprocess.Popen[bytes] | None = None
         self._stopping = Event()
         self._manager = Thread(target=self._keep_up, daemon=True)
-        self.starts = 0
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -52,22 +51,21 @@ class Service:
 
     def _keep_up(self) -> None:
         while not self._stopping.is_set():
-            self._start()
-            while self._main.poll() is None and not self._stopping.wait(POLL_SECONDS):
+            main = self._main = self._start()
+            while main.poll() is None and not self._stopping.wait(POLL_SECONDS):
                 pass
             self._stopping.wait(RESTART_SECONDS)
 
-    def _start(self) -> None:
+    def _start(self) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as output:
-            self._main = subprocess.Popen(
-                self._command,
+            return subprocess.Popen(
+                [sys.executable, "manage.py", "run_worker"],
                 cwd=ROOT,
                 env=self._environment,
                 start_new_session=True,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self.starts += 1
 
     # --- who is who ---------------------------------------------------------------------------------------------------
 
@@ -76,39 +74,13 @@ class Service:
 
     def roles(self) -> dict[str, list[psutil.Process]]:
         """The processes of the complete cluster by role; nothing while it is not complete."""
-        alive = {process.pid: process for process in self.processes()}
-        families: dict[int, list[psutil.Process]] = {}
-        for process in alive.values():
-            families.setdefault(parent_of(process), []).append(process)
-        sentinels = [
-            alive[pid] for pid, family in families.items() if pid in alive and len(family) >= self._workers + 2
-        ]
-        sentinels = [sentinel for sentinel in sentinels if parent_of(sentinel) in alive]
-        if not sentinels:
+        if self._main is None:
             return {}
-        sentinel = max(sentinels, key=lambda process: process.create_time())
-        main = alive[parent_of(sentinel)]
-        return {
-            "supervisor": [alive[parent_of(main)]] if parent_of(main) in alive else [main],
-            "main": [main],
-            "sentinel": [sentinel],
-            **self._named(families[sentinel.pid]),
-        }
-
-    def _named(self, children: list[psutil.Process]) -> dict[str, list[psutil.Process]]:
-        """django-q2 starts its workers first, then the monitor, then the pusher; a successor gets the missing role."""
-        vacant = ["worker"] * self._workers + ["monitor", "pusher"]
-        in_order = sorted(children, key=key_of)
-        known = [child for child in in_order if key_of(child) in self._role_of]
-        for child in known:
-            with suppress(ValueError):
-                vacant.remove(self._role_of[key_of(child)])
-        for child, role in zip([child for child in in_order if child not in known], vacant, strict=False):
-            self._role_of[key_of(child)] = role
-        named: dict[str, list[psutil.Process]] = {"worker": [], "monitor": [], "pusher": []}
-        for child in in_order:
-            named[self._role_of.get(key_of(child), "worker")].append(child)
-        return named
+        found = roles(cluster_of(self._main.pid))
+        if not is_complete(found) or len(found["worker"]) < self._workers:
+            return {}
+        found["supervisor"] = [self._main.pid]
+        return {role: [psutil.Process(pid) for pid in pids] for role, pids in found.items()}
 
     def complete(self) -> dict[str, list[psutil.Process]]:
         """The roles, as soon as there is a process for each of them."""
@@ -156,8 +128,9 @@ class Service:
             for process in self.processes():
                 with suppress(psutil.Error):
                     process.kill()
-        with suppress(AttributeError, subprocess.TimeoutExpired):
-            self._main.wait(timeout=5)
+        if self._main is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._main.wait(timeout=5)
 
 
 def is_marked(process: psutil.Process, token: str) -> bool:
@@ -165,18 +138,6 @@ def is_marked(process: psutil.Process, token: str) -> bool:
         return process.environ().get(MARK) == token and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OSError):
         return False
-
-
-def parent_of(process: psutil.Process) -> int:
-    try:
-        return int(process.ppid())
-    except psutil.Error:
-        return 0
-
-
-def key_of(process: psutil.Process) -> tuple[float, int]:
-    """Sorts in the order of birth, and is not taken over by a later process of the same number."""
-    return process.create_time(), process.pid
 
 
 def processor_seconds(process: psutil.Process) -> float:

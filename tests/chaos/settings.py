@@ -25,5 +25,5 @@ class Size:
     recovery_limit_seconds: float
 
 
-SHORT = Size(customers=600, editors=5, seconds=2.5, faults=5, recovery_limit_seconds=30.0)
+SHORT = Size(customers=600, editors=5, seconds=2.5, faults=5, recovery_limit_seconds=60.0)
 LONG = Size(customers=1000, editors=6, seconds=8.0, faults=None, recovery_limit_seconds=90.0)

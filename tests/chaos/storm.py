@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import psycopg
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.db import connections
 
 from customers.bulk import STORED, Progress, staged
@@ -168,8 +168,7 @@ class Storm:
         return {**os.environ, **WORKER_SETTINGS}
 
     def another_service(self) -> Service:
-        command = ["manage.py", "run_worker"] if "run_worker" in get_commands() else ["-m", "tests.chaos.standin"]
-        return Service(command, self.server.folder / "service.log", self.environment())
+        return Service(self.server.folder / "service.log", self.environment())
 
     def kill(self, role: str) -> None:
         for process in self.service.complete()[role]:
