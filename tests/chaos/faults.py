@@ -200,6 +200,13 @@ def release_a_model(storm: "Storm", pick: random.Random) -> End:
     storm.release(storm.a_forest_with_other_codes(pick))
 
 
+@fault("release a model and take it back")
+def release_and_roll_back(storm: "Storm", pick: random.Random) -> End:
+    storm.release(storm.a_forest_with_other_codes(pick))
+    sleep(pick.uniform(0, 1))
+    storm.roll_back()
+
+
 @fault("replace the model file, again and again", short=False)
 def replace_the_model_file_again(storm: "Storm", pick: random.Random) -> End:
     return repeat(lambda: storm.put_in_place(storm.another_forest(pick)), every=0.6)
@@ -221,7 +228,7 @@ def lose_every_knock(storm: "Storm", pick: random.Random) -> End:
     return repeat(lambda: storm.sql(PROMISE.format("1 s")), every=0.3)
 
 
-@fault("a promise of an hour that nobody keeps", quiet=True)
+@fault("a promise of an hour that nobody keeps", quiet=True, short=False)
 def false_promise(storm: "Storm", pick: random.Random) -> End:
     """As a clock that was an hour ahead would leave it."""
     storm.sql(LOSE_JOBS)

@@ -202,6 +202,10 @@ class Storm:
         connections.close_all()
         call_command("release_model", path, note="in a storm", stdout=StringIO())
 
+    def roll_back(self) -> None:
+        connections.close_all()
+        call_command("release_model", rollback=True, stdout=StringIO())
+
 
 class Audit:
     """Looks at everybody again and again while the storm lasts: what says it is current has to be right."""
