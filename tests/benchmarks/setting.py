@@ -11,7 +11,7 @@ import psycopg
 from tests.workers import running_cluster
 
 STOCK_BROKER = {"VIGILPAY_BROKER": "django_q.brokers.orm.ORM"}
-GIVE_UP_SECONDS = 60.0
+GIVE_UP_SECONDS = 120.0
 ASLEEP_SECONDS = 2.0  # longer than a drain stays awake
 
 TOUCH_ONE = "UPDATE customers_customer SET tenure = (tenure + 1) %% 10 WHERE customer_id = %s"

@@ -34,7 +34,7 @@ def main() -> int:
         sizes = dataclasses.replace(sizes, rows=options.rows)
     say(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {sizes.rows:,} customers")
     say(HEADING)
-    with scratch_database("vigilpay_bench_engine") as url, started_django(url, sizes.rows):
+    with scratch_database(f"vigilpay_bench_{os.getpid()}") as url, started_django(url, sizes.rows):
         figures = [figure for name in options.only or MEASUREMENTS for figure in measured(name, url, sizes)]
     say(verdict(figures))
     return 0 if all_held(figures) else 1

@@ -20,11 +20,14 @@ class Crew:
         # Not forked: a fork would share this process's connections.
         spawning = multiprocessing.get_context("spawn")
         self._pipes: list[Connection] = []
+        self._editors = []
         for number in range(size):
             ours, theirs = spawning.Pipe()
-            spawning.Process(target=_work, args=(theirs, prepare, number), daemon=True).start()
+            editor = spawning.Process(target=_work, args=(theirs, prepare, number), daemon=True)
+            editor.start()
             theirs.close()
             self._pipes.append(ours)
+            self._editors.append(editor)
 
     def __enter__(self) -> Self:
         for pipe in self._pipes:
@@ -36,6 +39,8 @@ class Crew:
             with suppress(OSError):
                 pipe.send(None)
             pipe.close()
+        for editor in self._editors:
+            editor.join()
 
     def rate(self, seconds: float) -> float:
         """Let all edit as fast as they can for that long; edits per second of all together."""

@@ -1,9 +1,11 @@
 """How fast a backlog is scored: real workers beside the database's limit and beside a task for every row."""
 
+import math
 import os
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time, sleep
 from typing import Any
@@ -11,7 +13,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tests.benchmarks.engine.report import Figure, per_second
+from tests.benchmarks.engine.report import Figure, of_rounds, per_second
 from tests.benchmarks.engine.sizes import Sizes
 from tests.benchmarks.engine.table import Table, customer_table
 from tests.benchmarks.setting import STALE, STOCK_BROKER, seed
@@ -28,9 +30,14 @@ PAUSE_SECONDS = 0.1
 STUCK_SECONDS = 120.0
 
 NEWEST = "SELECT COALESCE(max(id), 0) FROM customers_scorerecord"
+# From the end of the first batch, which began unseen, to the end of the last one; a batch is a transaction.
 SPAN = """
-SELECT count(*), extract(epoch FROM max(scored_at) - min(scored_at))::float8
-FROM customers_scorerecord WHERE id > %s
+WITH batch AS (
+    SELECT count(*) AS rows, max(scored_at) AS ended FROM customers_scorerecord WHERE id > %s GROUP BY xmin::text
+)
+SELECT sum(rows)::float8 - (SELECT rows FROM batch ORDER BY ended LIMIT 1),
+    extract(epoch FROM max(ended) - min(ended))::float8
+FROM batch
 """
 NAIVE_SPAN = """
 SELECT count(scored_at), extract(epoch FROM max(scored_at) - min(scored_at))::float8 FROM rival_customer
@@ -38,47 +45,35 @@ SELECT count(scored_at), extract(epoch FROM max(scored_at) - min(scored_at))::fl
 
 
 def measure(url: str, sizes: Sizes) -> Iterator[Figure]:
-    with customer_table(url) as table:
-        one = yield from near_the_limit(url, table, sizes)
-        yield from beside_a_task_per_row(url, table, one, sizes)
-
-
-def near_the_limit(url: str, table: Table, sizes: Sizes) -> Iterator[Figure]:
-    """Gives the rate of one worker back."""
-    rates: dict[str, list[float]] = {"limit": [], "database": [], "one": [], "two": []}
-    for _ in range(sizes.drain_rounds):
-        limit, database = at_the_limit(table)
-        rates["limit"].append(limit)
-        rates["database"].append(database)
-        rates["one"].append(drained(url, table, workers=1))
-        rates["two"].append(drained(url, table, workers=2))
-    limit, database, one, two = (statistics.median(values) for values in rates.values())
-    yield compared("drain, 1 worker / same statements, scores known", one, limit, LIMIT_GOAL)
-    yield compared("  1 worker / the same, as if its Python cost nothing", one, database)
     cores = os.cpu_count()
-    yield compared(f"  2 workers / 1 worker on {cores} cores with PostgreSQL", two, one, SECOND_WORKER_GOAL)
-    return one
+    with customer_table(url) as table:
+        rounds = [one_round(url, table, sizes) for _ in range(sizes.drain_rounds)]
+    limit, database, one, two, naive = zip(*rounds, strict=True)
+    told = partial(of_rounds, written=per_second)
+    yield told("drain, 1 worker / same statements, scores known", one, limit, at_least=LIMIT_GOAL)
+    yield told("  1 worker / the same, as if its Python cost nothing", one, database)
+    yield told("drain, 1 worker / a task per row, 1 worker", one, naive, at_least=NAIVE_GOAL)
+    yield told(f"drain, 2 workers / 1 on {cores} cores with PostgreSQL", two, one, at_least=SECOND_WORKER_GOAL)
 
 
-def beside_a_task_per_row(url: str, table: Table, one: float, sizes: Sizes) -> Iterator[Figure]:
-    """The rival gets as many worker processes as ours, and its rows are queued before its clock starts."""
-    table.make_current()  # so that our schedules find nothing to do on the rival's cores
-    rates = [naive_drained(url, table, sizes.naive_rows) for _ in range(sizes.naive_rounds)]
-    yield compared("drain, 1 worker / a task per row, 1 worker", one, statistics.median(rates), NAIVE_GOAL)
+def one_round(url: str, table: Table, sizes: Sizes) -> tuple[float, ...]:
+    """Rows per second: the limit, its database alone, one worker, two, and a task per row."""
+    ours = (*at_the_limit(table), drained(url, table, workers=1), drained(url, table, workers=2))
+    return (*ours, naive_drained(url, table, sizes.naive_rows))
 
 
 # --- ours -------------------------------------------------------------------------------------------------------------
 
 
 def drained(url: str, table: Table, workers: int) -> float:
-    """Rows per second from the first score stored to the last, everybody being stale, by workers just started."""
+    """Rows per second from the first batch stored to the last, everybody being stale, by workers just started."""
     rows = table.make_stale()
     table.settle()
     newest = table.value(NEWEST)
     with running_cluster(url, Path(os.devnull), VIGILPAY_WORKERS=str(workers)):
         wait_until_scored(table, rows, newest)
     stored, seconds = table.connection.execute(SPAN, [newest]).fetchone()
-    return stored / seconds
+    return stored / seconds if seconds else math.nan  # a single batch, which only a quick run has
 
 
 def wait_until_scored(table: Table, rows: int, newest: int) -> None:
@@ -98,46 +93,46 @@ def wait_until_scored(table: Table, rows: int, newest: int) -> None:
 class KnownScores:
     """In the place of the forest: every score is there at once, and differs from the stored one."""
 
-    def __init__(self, forest: Any) -> None:
-        self._forest = forest
-        self._known = np.random.default_rng(1).random(100_000)
+    def __init__(self, rows: int) -> None:
+        self._known = np.random.default_rng(1).random(rows)
+        self.given = 0
 
     def predict_tuples(self, rows: Sequence[Any]) -> Any:
-        self._known = np.roll(self._known, 1)
-        return self._known[: len(rows)]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._forest, name)
+        scores = self._known[self.given : self.given + len(rows)]
+        self.given += len(rows)
+        return scores
 
 
 @contextmanager
-def scores_known() -> Iterator[None]:
+def scores_known(rows: int) -> Iterator[KnownScores]:
     from customers import releases
 
-    forest, release = releases.active_model()
-    with patch("customers.scoring.active_model", lambda: (KnownScores(forest), release)):
-        yield
+    _, release = releases.active_model()
+    known = KnownScores(rows)
+    with patch("customers.scoring.active_model", lambda: (known, release)):
+        yield known
 
 
 def at_the_limit(table: Table) -> tuple[float, float]:
     """Rows per second of the same claims and writes with the scores known, in this process: all in all, and by the
     time that this process did not compute itself."""
-    from customers import scoring
-
     rows = table.make_stale()
     table.settle()
-    with scores_known():
+    with scores_known(rows) as known:
         began, computing = perf_counter(), process_time()
-        stored = repeat_until_nothing(lambda: scoring.rescore_batch().stored)
+        stored = score_everybody()
         seconds, computed = perf_counter() - began, process_time() - computing
-    if stored < rows:
-        raise RuntimeError(f"{stored} of {rows} rows were stored")
+    if not stored == known.given == rows:
+        raise RuntimeError(f"of {rows} rows {stored} were stored, {known.given} with scores that were known")
     return stored / seconds, stored / (seconds - computed)
 
 
-def repeat_until_nothing(batch: Callable[[], int]) -> int:
+def score_everybody() -> int:
+    """Batch after batch until there is nothing stale; the number of scores stored."""
+    from customers import claims, scoring
+
     total = 0
-    while stored := batch():
+    while (stored := scoring.rescore_batch().stored) or claims.anything_stale():
         total += stored
     return total
 
@@ -146,8 +141,10 @@ def repeat_until_nothing(batch: Callable[[], int]) -> int:
 
 
 def naive_drained(url: str, table: Table, rows: int) -> float:
+    """Rows per second by as many worker processes as ours; the tasks are queued before the clock starts."""
     from tests.benchmarks.rivals import naive
 
+    table.make_current()  # so that our schedules find nothing to do on the rival's cores
     naive.set_up(rows)
     with naive.listening_to_saves():
         for customer in naive.RivalCustomer.objects.all():
@@ -175,11 +172,7 @@ def measure_sizes(url: str, sizes: Sizes) -> Iterator[Figure]:
             rates[customers] = statistics.median(drained(url, table, workers=1) for _ in range(rounds))
     smallest = rates[sizes.portfolios[0]]
     for customers in sizes.portfolios[1:]:
-        what = f"cost of a row, {customers:,} customers / {sizes.portfolios[0]:,}"
+        what = f"cost of a row at {customers:,} customers / at {sizes.portfolios[0]:,}"
         yield Figure(
             what, per_second(rates[customers]), per_second(smallest), smallest / rates[customers], at_most=FLAT
         )
-
-
-def compared(what: str, ours: float, beside: float, at_least: float | None = None) -> Figure:
-    return Figure(what, per_second(ours), per_second(beside), ours / beside, at_least=at_least)

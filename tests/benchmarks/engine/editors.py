@@ -4,9 +4,8 @@ import os
 import random
 import re
 import shutil
-import statistics
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -16,17 +15,19 @@ from time import sleep
 import psycopg
 
 from tests.benchmarks.engine.crew import Crew
-from tests.benchmarks.engine.report import Figure, per_second
+from tests.benchmarks.engine.report import Figure, of_rounds, per_second
 from tests.benchmarks.engine.sizes import Sizes
 from tests.benchmarks.engine.table import Table, customer_table
 from tests.benchmarks.setting import STALE, customers, scoring_cluster
 
 GOAL = 0.8
 EDIT = "UPDATE customers_customer SET tenure = (tenure + 1) % 10 WHERE customer_id = {}"
+FIRST_AND_LAST = "SELECT min(customer_id), max(customer_id) FROM customers_customer"
 INSTANCES = 500  # that each Django editor edits in turn
 AN_HOUR = 3600.0
 
 Rounds = Mapping[str, Callable[[], float]]
+Rates = Mapping[str, Sequence[float]]
 
 
 def measure(url: str, sizes: Sizes) -> Iterator[Figure]:
@@ -51,7 +52,7 @@ def sql_editor(url: str, number: int) -> Callable[[], object]:
 def sql_editors(table: Table, crew: Crew, sizes: Sizes) -> Iterator[Figure]:
     """Judged while somebody is awake, as after every edit; told, while nobody is: then each edit knocks in vain."""
     run = partial(crew.rate, sizes.round_seconds)
-    rates = in_turn(table, sizes.rounds, {"off": partial(run), "on": partial(run)}, triggers={"on"})
+    rates = in_turn(table, sizes.rounds, {"off": run, "on": run}, triggers={"on"})
     yield compared(f"{sizes.editors} SQL editors, all triggers / none", rates, "on", "off", GOAL)
     rates = in_turn(table, sizes.side_rounds, {"off": run, "on": run}, triggers={"on"}, promise=0)
     yield compared("  the same with no worker for hours: every edit knocks", rates, "on", "off")
@@ -98,23 +99,30 @@ def transactions_per_second(command: list[str]) -> float:
 
 
 def django_editors(url: str, sizes: Sizes) -> Iterator[Figure]:
-    """Saves of instances at hand, without the SELECT that mostly comes before one and would hide our share."""
+    """Whole edits as Django projects make them, SELECT and save; and the save alone, of instances at hand."""
+    saves = f"{sizes.editors} Django editors"
+    rates = django_rates(url, sizes, sizes.rounds, reading=True)
+    yield compared(f"{saves}, get and save, signals + triggers / none", rates, "all", "none of ours", GOAL)
+    yield compared(f"{saves}, get and save, signals / no signals", rates, "all", "triggers", GOAL)
+    rates = django_rates(url, sizes, sizes.side_rounds, reading=False)
+    yield compared(f"  {saves}, save alone, signals + triggers / none", rates, "all", "none of ours")
+    yield compared(f"  {saves}, save alone, signals / no signals", rates, "all", "triggers")
+
+
+def django_rates(url: str, sizes: Sizes, times: int, *, reading: bool) -> Rates:
     with ExitStack() as stack:
         table = stack.enter_context(customer_table(url))
-        deaf = stack.enter_context(Crew(sizes.editors, partial(django_editor, url, False)))
-        signalling = stack.enter_context(Crew(sizes.editors, partial(django_editor, url, True)))
+        deaf = stack.enter_context(Crew(sizes.editors, partial(django_editor, url, False, reading)))
+        signalling = stack.enter_context(Crew(sizes.editors, partial(django_editor, url, True, reading)))
         rounds = {
-            "nothing of ours": partial(deaf.rate, sizes.round_seconds),
+            "none of ours": partial(deaf.rate, sizes.round_seconds),
             "triggers": partial(deaf.rate, sizes.round_seconds),
             "all": partial(signalling.rate, sizes.round_seconds),
         }
-        rates = in_turn(table, sizes.rounds, rounds, triggers={"triggers", "all"})
-    saves = f"{sizes.editors} Django editors"
-    yield compared(f"{saves}, signals and triggers / none", rates, "all", "nothing of ours", GOAL)
-    yield compared(f"{saves}, signals / no signals, triggers in both", rates, "all", "triggers", GOAL)
+        return in_turn(table, times, rounds, triggers={"triggers", "all"})
 
 
-def django_editor(url: str, signals: bool, number: int) -> Callable[[], object]:
+def django_editor(url: str, signals: bool, reading: bool, number: int) -> Callable[[], object]:
     import django
 
     os.environ.update(DATABASE_URL=url, DJANGO_SETTINGS_MODULE="vigilpay.settings")
@@ -130,6 +138,8 @@ def django_editor(url: str, signals: bool, number: int) -> Callable[[], object]:
 
     def edit() -> None:
         customer = chosen.choice(mine)
+        if reading:
+            customer = Customer.objects.get(pk=customer.pk)
         customer.tenure = (customer.tenure + 1) % 10
         customer.save()
 
@@ -139,10 +149,8 @@ def django_editor(url: str, signals: bool, number: int) -> Callable[[], object]:
 # --- rounds -----------------------------------------------------------------------------------------------------------
 
 
-def in_turn(
-    table: Table, times: int, rounds: Rounds, *, triggers: set[str], promise: float | None = AN_HOUR
-) -> dict[str, float]:
-    """The median rate of each kind of round, run A B A B, each on a settled table whose scores are all current."""
+def in_turn(table: Table, times: int, rounds: Rounds, *, triggers: set[str], promise: float | None = AN_HOUR) -> Rates:
+    """The rates of each kind of round, run A B A B, each on a settled table whose scores are all current."""
     rates: dict[str, list[float]] = {name: [] for name in rounds}
     for _ in range(times):
         for name, run in rounds.items():
@@ -154,10 +162,8 @@ def in_turn(
             rates[name].append(run())
     table.make_current()
     table.promise(0)
-    return {name: statistics.median(values) for name, values in rates.items()}
+    return rates
 
 
-def compared(what: str, rates: Mapping[str, float], ours: str, beside: str, at_least: float | None = None) -> Figure:
-    return Figure(
-        what, per_second(rates[ours]), per_second(rates[beside]), rates[ours] / rates[beside], at_least=at_least
-    )
+def compared(what: str, rates: Rates, ours: str, beside: str, at_least: float | None = None) -> Figure:
+    return of_rounds(what, rates[ours], rates[beside], per_second, at_least=at_least)

@@ -41,11 +41,13 @@ def measure(url: str, sizes: Sizes) -> Iterator[Figure]:
 def judged(plain: Lags, django: Lags, sql: Lags, busy: Lags, sizes: Sizes) -> Iterator[Figure]:
     yield told("Django edit -> current, idle p50 / plain commit", django.p50, plain.p50)
     budget = 4 * plain.p50 + 0.005
-    yield told("  as a share of 4 x the plain commit + 5 ms", django.p50, budget, at_most=1)
+    yield told("Django edit -> current, idle p50 / 4 plain commits + 5 ms", django.p50, budget, at_most=1)
     yield told("SQL edit -> current, idle p50 / plain commit", sql.p50, plain.p50)
-    yield told("  as a share of 50 ms", sql.p50, SQL_IDLE_SECONDS, at_most=1)
-    yield told(f"{sizes.rate:.0f} SQL edits/s -> current, p50 / plain commit", busy.p50, plain.p50)
-    yield told("  p99 as a share of 250 ms", busy.p99, STEADY_P99_SECONDS, at_most=1)
+    yield told("SQL edit -> current, idle p50 / 50 ms", sql.p50, SQL_IDLE_SECONDS, at_most=1)
+    busily = f"{sizes.rate:.0f} SQL edits/s -> current"
+    yield told(f"{busily}, p50 / plain commit", busy.p50, plain.p50)
+    yield told(f"{busily}, p99 / plain commit", busy.p99, plain.p50)
+    yield told(f"{busily}, p99 / 250 ms", busy.p99, STEADY_P99_SECONDS, at_most=1)
 
 
 def rivals(url: str, plain: Lags, django: Lags, sql: Lags, sizes: Sizes) -> Iterator[Figure]:

@@ -1,6 +1,7 @@
 """Figures as ratios, each beside its goal; the verdict."""
 
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 LINE = "{:<58}{:>16}{:>16}{:>9}  {:<9} {}"
@@ -38,6 +39,20 @@ class Figure:
     def __str__(self) -> str:
         judgement = ("held" if self.is_held else "MISSED") if self.is_judged else ""
         return LINE.format(self.what, self.ours, self.beside, f"{self.ratio:.2f}", self.goal, judgement).rstrip()
+
+
+def of_rounds(
+    what: str,
+    ours: Sequence[float],
+    beside: Sequence[float],
+    written: Callable[[float], str],
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Figure:
+    """The median of the ratios of rounds that followed each other, which stands more noise than that of medians."""
+    ratio = statistics.median(one / other for one, other in zip(ours, beside, strict=True))
+    return Figure(what, *(written(statistics.median(side)) for side in (ours, beside)), ratio, at_least, at_most)
 
 
 def verdict(figures: Iterable[Figure]) -> str:

@@ -18,13 +18,12 @@ class Sizes:
     steady_seconds: float = 8.0
     drain_rounds: int = 3
     naive_rows: int = 600
-    naive_rounds: int = 2
 
 
 FULL = Sizes()
 QUICK = Sizes(
-    rows=1_000,
-    portfolios=(500, 1_000),
+    rows=2_000,
+    portfolios=(1_000, 2_000),
     portfolio_rounds=(1, 1),
     editors=2,
     rounds=1,
@@ -36,5 +35,4 @@ QUICK = Sizes(
     steady_seconds=0.5,
     drain_rounds=1,
     naive_rows=20,
-    naive_rounds=1,
 )

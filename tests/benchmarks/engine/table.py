@@ -1,6 +1,7 @@
 """The customer table put into a known state before each round, so that rounds differ in one thing only."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -18,6 +19,7 @@ PROMISE = """
 INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + make_interval(secs => %(seconds)s))
 ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until
 """
+OPTIONS = "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = 'customers_customer'::regclass"
 SHRINK = """
 DELETE FROM customers_customer
 WHERE customer_id NOT IN (SELECT customer_id FROM customers_customer ORDER BY customer_id LIMIT %s)
@@ -65,6 +67,16 @@ class Table:
         if self._has_marks():
             self.connection.execute(f"VACUUM (ANALYZE) {MARKS}")
         self.connection.execute("CHECKPOINT")
+
+    @contextmanager
+    def filled_to(self, percent: int) -> Iterator[None]:
+        """From the next rewrite on, pages are filled that far; afterwards as the migrations say."""
+        own = self.value(OPTIONS)
+        self.connection.execute(f"ALTER TABLE customers_customer SET (fillfactor = {percent})")
+        yield
+        self.connection.execute("ALTER TABLE customers_customer RESET (fillfactor)")
+        if own:
+            self.connection.execute(f"ALTER TABLE customers_customer SET ({own})")
 
     def promise(self, seconds: float) -> None:
         """Say that somebody is awake, as it is whenever a worker has just had something to do; 0 takes it back."""

@@ -12,11 +12,11 @@ POLL_SECONDS = 1.0
 
 def main() -> None:
     django.setup()
-    from customers import scoring
+    from customers import claims, scoring
 
     while True:
-        while scoring.rescore_batch().stored:
-            pass
+        while claims.anything_stale():
+            scoring.rescore_batch()
         sleep(POLL_SECONDS)
 
 
