@@ -164,15 +164,13 @@ def naive_drained(url: str, table: Table, rows: int) -> float:
 
 def measure_sizes(url: str, sizes: Sizes) -> Iterator[Figure]:
     """Whether a row costs the same in a large portfolio."""
-    rates = {}
+    smallest: float | None = None
     with customer_table(url) as table:
         for customers, rounds in zip(sizes.portfolios, sizes.portfolio_rounds, strict=True):
             seed(customers)
             table.shrink(customers)
-            rates[customers] = statistics.median(drained(url, table, workers=1) for _ in range(rounds))
-    smallest = rates[sizes.portfolios[0]]
-    for customers in sizes.portfolios[1:]:
-        what = f"cost of a row at {customers:,} customers / at {sizes.portfolios[0]:,}"
-        yield Figure(
-            what, per_second(rates[customers]), per_second(smallest), smallest / rates[customers], at_most=FLAT
-        )
+            rate = statistics.median(drained(url, table, workers=1) for _ in range(rounds))
+            smallest = smallest or rate
+            what = f"cost of a row at {customers:,} customers / at {sizes.portfolios[0]:,}"
+            if rate is not smallest:
+                yield Figure(what, per_second(rate), per_second(smallest), smallest / rate, at_most=FLAT)

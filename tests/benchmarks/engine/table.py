@@ -22,7 +22,7 @@ ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until
 OPTIONS = "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = 'customers_customer'::regclass"
 SHRINK = """
 DELETE FROM customers_customer
-WHERE customer_id NOT IN (SELECT customer_id FROM customers_customer ORDER BY customer_id LIMIT %s)
+WHERE customer_id > (SELECT customer_id FROM customers_customer ORDER BY customer_id OFFSET %s - 1 LIMIT 1)
 """
 EDIT_ALL = "UPDATE customers_customer SET tenure = (tenure + 1) % 10"
 
