@@ -129,10 +129,11 @@ def at_the_limit(table: Table) -> tuple[float, float]:
 
 def score_everybody() -> int:
     """Batch after batch until there is nothing stale; the number of scores stored."""
-    from customers import claims, scoring
+    from customers import scoring
+    from events import look
 
     total = 0
-    while (stored := scoring.rescore_batch().stored) or claims.anything_stale():
+    while (stored := scoring.rescore_batch().stored) or look.anything_to_do():
         total += stored
     return total
 

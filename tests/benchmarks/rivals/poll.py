@@ -12,10 +12,11 @@ POLL_SECONDS = 1.0
 
 def main() -> None:
     django.setup()
-    from customers import claims, scoring
+    from customers import scoring
+    from events import look
 
     while True:
-        while claims.anything_stale():
+        while look.anything_to_do():
             scoring.rescore_batch()
         sleep(POLL_SECONDS)
 
