@@ -2,13 +2,23 @@
 
 from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import BaseExpression, Combinable
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
-from customers.models import LARGEST_CUSTOMER_ID, Customer, CustomerQuerySet, ModelRelease, ScoreRecord
+from customers import failures, paused
+from customers.models import (
+    LARGEST_CUSTOMER_ID,
+    AuditFinding,
+    Customer,
+    CustomerQuerySet,
+    ModelRelease,
+    ScoreRecord,
+    ScoringFailure,
+)
 
 ENGINE_FIELDS = ("risk", "state", "scored_at", "scored_by", "version", "scored_version", "stale_since")
 
@@ -30,9 +40,24 @@ def unscored_last(field: Ordering) -> Ordering:
     return field
 
 
+def say_if_paused(request: HttpRequest) -> None:
+    """On top of the page that is about to be rendered."""
+    if notice := paused.notice():
+        messages.warning(request, f"{notice} Whoever is edited meanwhile waits for a score.")
+
+
 def is_current(customer: Any) -> bool:
     """As ``Customer.is_current``, for rows that brought the active release with them."""
     return customer.stale_since is None and customer.scored_by_id == customer.active_release
+
+
+def why_not_current(customer: Any) -> str:
+    """For rows that brought their failure with them, if there is one."""
+    if customer.failure_error is None:
+        return "being rescored"
+    if customer.failure_retry_at is None:
+        return f"set aside: {customer.failure_error}"
+    return f"tried again at {customer.failure_retry_at:%H:%M:%S} UTC: {customer.failure_error}"
 
 
 @admin.register(Customer)
@@ -79,10 +104,20 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
 
     @admin.display(description="Score is")
     def state(self, customer: Customer) -> str:
-        return "current" if is_current(customer) else "being rescored"
+        return "current" if is_current(customer) else why_not_current(customer)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        return cast(CustomerQuerySet, super().get_queryset(request)).with_active_release()
+        return cast(CustomerQuerySet, super().get_queryset(request)).with_active_release().with_failure()
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        if isinstance(response, TemplateResponse):  # before a redirect it would be said twice
+            say_if_paused(request)
+        return response
+
+    def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        say_if_paused(request)
+        return super().render_change_form(request, *args, **kwargs)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RiskChangeList
@@ -124,10 +159,65 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
 
 @admin.register(ScoreRecord)
 class ScoreRecordAdmin(ReadOnlyAdmin):
-    list_display = ("scored_at", "customer_id", "previous_score", "score", "version", "scored_by")
+    list_display = (
+        "scored_at",
+        "customer_id",
+        "previous_score",
+        "score",
+        "cause",
+        "edited_by",
+        "version",
+        "scored_by",
+    )
     show_full_result_count = False
 
 
 @admin.register(ModelRelease)
 class ModelReleaseAdmin(ReadOnlyAdmin):
     list_display = ("id", "released_at", "sha256", "note")
+
+
+@admin.register(AuditFinding)
+class AuditFindingAdmin(ReadOnlyAdmin):
+    list_display = ("found_at", "customer_id", "version", "stored_score", "expected_score", "release", "repaired_at")
+    list_filter = (("repaired_at", admin.EmptyFieldListFilter),)
+
+
+class FailureStateFilter(admin.SimpleListFilter):
+    """Dead letters, or those that need nobody yet."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("set_aside", "set aside"), ("retried", "being tried again")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() in ("set_aside", "retried"):
+            return queryset.filter(retry_at__isnull=self.value() == "set_aside")
+        return queryset
+
+
+@admin.register(ScoringFailure)
+class ScoringFailureAdmin(ReadOnlyAdmin):
+    list_display = ("customer_id", "error", "attempts", "first_failed_at", "last_failed_at", "next_try")
+    list_filter = (FailureStateFilter,)
+    search_fields = ("=customer_id",)
+    show_full_result_count = False
+    actions = ("try_again",)
+
+    @admin.display(description="Next try", ordering="retry_at", empty_value="set aside")
+    def next_try(self, failure: ScoringFailure) -> Any:
+        return failure.retry_at
+
+    @admin.action(description="Try again now", permissions=["requeue"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[ScoringFailure]) -> None:
+        number = failures.requeue(queryset.values_list("customer_id", flat=True))
+        self.message_user(request, f"To be tried again now: {number}.")
+
+    def has_requeue_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change failures may do this with them, and nothing else."""
+        return request.user.has_perm("customers.change_scoringfailure")
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_view_permission(request, obj) or self.has_requeue_permission(request)

@@ -2,7 +2,7 @@
 
 Not by an index on the customers, which every edit and every score would have to write, but by marks: triggers leave
 them in the edit's own transaction, a drain takes them away in the one that stores the scores. A mark is a hint; whether
-a customer is stale stands in its row. docs/decisions/0011-stale-marks.md has the designs that were measured.
+a customer is stale stands in its row. docs/decisions/0012-stale-marks.md has the designs that were measured.
 """
 
 from collections.abc import Iterable, Sequence

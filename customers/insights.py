@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from customers import paused
 from customers.ml_service.reasons import reasons_for
 from customers.ml_service.schema import FEATURES, Explanation
 from customers.models import Customer
@@ -20,6 +21,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
         "customer_id": customer.pk,
         "churn_risk_score": customer.churn_risk_score,
         "current": customer.is_current(),
+        "paused": bool(paused.notice()),
         "scored_at": customer.scored_at,
         "model_release": customer.scored_by_id,
         "explained_score": explanation.score,

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import connections, models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q
 from django.db.models.functions import Cast, Now
 from django.db.models.lookups import Exact
 
@@ -63,6 +63,18 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def with_active_release(self) -> "CustomerQuerySet":
         """With ``active_release`` on each customer: the id of the release whose scores count."""
         return self.annotate(active_release=models.Subquery(ModelRelease.objects.newest_id()))
+
+    def with_failure(self) -> "CustomerQuerySet":
+        """With ``failure_error`` and ``failure_retry_at``: of the present version and the active model, else None."""
+        failure = ScoringFailure.objects.filter(
+            customer_id=OuterRef("customer_id"),
+            version=OuterRef("version"),
+            release=models.Subquery(ModelRelease.objects.newest_id()),
+        )
+        return self.annotate(
+            failure_error=models.Subquery(failure.values("error")),
+            failure_retry_at=models.Subquery(failure.values("retry_at")),
+        )
 
     def riskiest_first(self) -> "CustomerQuerySet":
         """Highest churn probability first, the unscored last; served by an index."""
@@ -287,3 +299,54 @@ class ScoringFailure(models.Model):
 
     def __str__(self) -> str:
         return f"customer {self.customer_id}, version {self.version}: {self.error}"
+
+
+class AuditFindingQuerySet(models.QuerySet["AuditFinding"]):
+    def open(self) -> "AuditFindingQuerySet":
+        """Wrong scores that are still stored."""
+        return self.filter(_still_stored(), repaired_at__isnull=True)
+
+    def close_settled(self) -> int:
+        """Note of those whose wrong score is gone that it is: rescored, edited, or deleted with the customer."""
+        return self.filter(~_still_stored(), repaired_at__isnull=True).update(repaired_at=Now())
+
+
+def _still_stored() -> models.Exists:
+    """Whether the customer of a finding still carries that score and calls it current."""
+    return models.Exists(
+        Customer.objects.filter(
+            customer_id=models.OuterRef("customer_id"),
+            version=models.OuterRef("version"),
+            churn_risk_score=models.OuterRef("stored_score"),
+            scored_by=models.OuterRef("release"),
+            stale_since__isnull=True,
+        )
+    )
+
+
+class AuditFinding(models.Model):
+    """A stored score that called itself current and was not the model's answer. Only ``repaired_at`` ever changes."""
+
+    # Not a foreign key, as in ScoreRecord: the finding outlives the customer.
+    customer_id = models.BigIntegerField()
+    stored_score = models.FloatField()
+    expected_score = models.FloatField(help_text="What scikit-learn says of the same row.")
+    version = models.BigIntegerField(help_text="The version of the customer that was audited.")
+    release = models.ForeignKey(ModelRelease, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    found_at = models.DateTimeField(db_default=Now())
+    repaired_at = models.DateTimeField(null=True, help_text="When the wrong score was seen to be gone.")
+
+    objects = AuditFindingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer_id", "version"],
+                condition=Q(repaired_at__isnull=True),
+                name="audit_finding_open_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"wrong score of customer {self.customer_id}, version {self.version}"

@@ -6,7 +6,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 
-from customers.ml_service import Forest, ModelError, current_forest
+from customers.ml_service import Forest, ModelError, current_forest, former
+from customers.ml_service.packaging import Package
 from customers.ml_service.pickles import read_bytes, sha256_of
 from customers.models import ModelRelease
 
@@ -46,14 +47,33 @@ def activate_noticed() -> tuple[Forest, ModelRelease]:
 
 
 @transaction.atomic
-def put_into_service(note: str) -> ModelRelease:
-    """Make the file in ml_assets/ the active model because somebody said so, even if it served before."""
+def put_into_service(note: str, package: Package | None = None) -> ModelRelease:
+    """Make the file in ml_assets/ the active model because somebody said so, even if it served before.
+
+    A ``package`` is put there first. Files before the row, and both while nobody else can activate anything: a crash
+    between the two leaves the former release active, and running the same again completes it.
+    """
     take_turns()
-    forest = current_forest()
     active = ModelRelease.objects.active()
+    if package is not None:
+        keep_outgoing(active)
+        package.install(settings.ML_ASSETS_DIR)
+    forest = current_forest()
+    if package is not None and forest.fingerprint != package.forest.fingerprint:
+        raise ModelError("Somebody else has replaced the model file at this very moment. Nothing was activated.")
     if active is not None and active.fingerprint == forest.fingerprint:
         return active
     return activate(forest, note=note)
+
+
+def keep_outgoing(active: ModelRelease | None) -> None:
+    """Keep the files in place for a return to them, if they are those of the active model."""
+    try:
+        forest = current_forest()
+    except ModelError:
+        return  # nothing usable is there, as after a crash in the middle of this
+    if active is not None and active.fingerprint == forest.fingerprint:
+        former.keep(settings.ML_ASSETS_DIR, forest)
 
 
 def take_turns() -> None:

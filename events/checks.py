@@ -9,6 +9,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from events.triggers import CUSTOMERS, FUNCTIONS, RELEASES, SAFE_PATH, SCHEMA, TRIGGERS, Function, Trigger
+from events.watch import PROMISE_SECONDS
 
 INSTALLED = """
 SELECT trigger.tgname, function.prosrc, trigger.tgenabled IN ('O', 'A'), obj_description(trigger.oid, 'pg_trigger'),
@@ -41,6 +42,21 @@ def broker_listens(**kwargs: Any) -> list[CheckMessage]:
             "The broker is not events.broker.ListenBroker: edits made in plain SQL wait for the next sweep.",
             hint="Remove VIGILPAY_BROKER from the environment, unless a minute is soon enough.",
             id="events.W001",
+        )
+    ]
+
+
+@register()
+def drains_fit_between_a_promise_and_a_stall(**kwargs: Any) -> list[CheckMessage]:
+    """Each of the three must be longer than the one before it, or the worker never rests, or is killed at work."""
+    if PROMISE_SECONDS < settings.DRAIN_SECONDS < settings.STALL_SECONDS:
+        return []
+    return [
+        Error(
+            f"VIGILPAY_DRAIN_SECONDS is {settings.DRAIN_SECONDS:g}: drains never end unless it is more than "
+            f"{PROMISE_SECONDS:g}, and are killed unless it is less than VIGILPAY_STALL_SECONDS.",
+            hint="A stall of twice the drain is a good choice: a last batch may begin when the time is nearly up.",
+            id="events.E002",
         )
     ]
 

@@ -7,6 +7,7 @@ from django_q.tasks import async_task
 from events import look, watch
 
 RESCORE_JOB = "events.jobs.rescore_stale"
+PRUNE_JOB = "events.jobs.prune_history"
 
 A_JOB_WAITS = "SELECT EXISTS (SELECT FROM django_q_ormq WHERE key = %s AND lock <= clock_timestamp())"
 
@@ -49,3 +50,8 @@ def call_for_help() -> bool:
             return False
     async_task(RESCORE_JOB)
     return True
+
+
+def go_on_pruning(after_record: int) -> None:
+    """Queue a successor for a pruning of the history that ends by its own time limit."""
+    async_task(PRUNE_JOB, after_record)

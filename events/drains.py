@@ -1,19 +1,19 @@
 """What drains did, kept as facts in the database: for freshness, and for whoever asks what happened last night."""
 
-import logging
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Lock
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from customers.scoring import Batch
+from events import vital_signs
 from events.models import Drain
 
-log = logging.getLogger("vigilpay.events")
+KEPT_DAYS = 7
 
 
 @dataclass
@@ -42,7 +42,7 @@ def recorded() -> Iterator[Tally]:
     tally, started_at = Tally(), timezone.now()
     yield tally
     Drain.objects.create(
-        worker=worker_name(),
+        worker=vital_signs.worker_name(),
         started_at=started_at,
         claimed=tally.claimed,
         stored=tally.stored,
@@ -51,5 +51,12 @@ def recorded() -> Iterator[Tally]:
     )
 
 
-def worker_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
+def too_old() -> QuerySet[Drain]:
+    """What nobody asks for any more."""
+    return Drain.objects.filter(ended_at__lt=timezone.now() - timedelta(days=KEPT_DAYS))
+
+
+def prune() -> int:
+    """Forget them; how many there were."""
+    deleted, _models = too_old().delete()
+    return deleted

@@ -1,25 +1,30 @@
 """What the workers run: thin functions around the rooms below. Jobs carry no values and may run at any time."""
 
 import logging
+from datetime import timedelta
 from time import monotonic, sleep
 
 from django.conf import settings
+from django.utils import timezone
 
-from customers import claims, releases, scoring
+from customers import audit, claims, releases, retention, scoring
 from customers.ml_service import ModelError
+from customers.samples import random_ids
 from events import dispatch, drains, look, pause, watch
 from events.companion import Companion
 
 log = logging.getLogger("vigilpay.events")
 
-# A drain ends after this time and queues its successor, so that no job comes near django-q2's timeout.
-DRAIN_SECONDS = 20.0
 # The pause between two looks of a drain that found nothing: short, for it lasts only as long as the promise.
 LOOK_PAUSE_SECONDS = 0.005
 # The same when what it found can't be scored now, since somebody's open edit holds it.
 STUCK_PAUSE_SECONDS = 0.05
 # How long rows simply stay stale when the model can't be used, before somebody tries again.
 BROKEN_MODEL_SECONDS = 4.0
+# How many customers the audit looks at, each hour: a second of work.
+AUDIT_CUSTOMERS = 200
+# The history is pruned so long at a time, and then by a successor: as a drain, far from django-q2's timeout.
+PRUNE_SECONDS = 20.0
 
 NOTHING = scoring.Batch(claimed=0)
 
@@ -27,6 +32,7 @@ NOTHING = scoring.Batch(claimed=0)
 def rescore_stale() -> int:
     """Score what is stale until nothing is, stay to look for a moment, and return the number of scores stored."""
     if pause.is_paused():
+        pause.say_once(pause.notice())
         return 0
     with drains.recorded() as tally:
         try:
@@ -40,7 +46,7 @@ def rescore_stale() -> int:
 def drain(tally: drains.Tally) -> None:
     """Rescore batch after batch. Returns when nothing was found after the promise, or when the time is up."""
     vigil = watch.Vigil()
-    ends = monotonic() + DRAIN_SECONDS
+    ends = monotonic() + settings.DRAIN_SECONDS
     companion = Companion(lambda: monotonic() < ends and is_full(next_batch(tally)))
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
     batch = tally.add(scoring.rescore_batch())
@@ -88,3 +94,25 @@ def look_at_everybody() -> bool:
     """The net below the marks, run by a schedule: a stale customer without a mark would be found by nothing else."""
     claims.mark_all()
     return dispatch.wake()
+
+
+def audit_sample() -> int:
+    """Recompute some stored scores by scikit-learn itself; the number of wrong ones, which nobody repairs unasked."""
+    try:
+        return audit.audit(random_ids(AUDIT_CUSTOMERS)).wrong
+    except ModelError as error:
+        log.error("No score could be audited: %s", error)
+        return 0
+
+
+def prune_history(after_record: int = 0) -> int:
+    """Delete what is older than the settings keep, run by a schedule; the number of scores deleted.
+
+    The only job with a value: where the one before has stopped. Should it get lost, the next day begins anew.
+    """
+    drains.prune()
+    before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
+    pruned = retention.prune(before, after_record=after_record, seconds=PRUNE_SECONDS)
+    if pruned.go_on_after is not None:
+        dispatch.go_on_pruning(pruned.go_on_after)
+    return pruned.records

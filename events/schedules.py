@@ -1,13 +1,20 @@
 """The schedules that every worker needs; made by ``migrate``, so that ``qcluster`` alone is a complete worker."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
 from django_q.models import Schedule
 
 SCHEDULES = {
     "sweep stale customers": {"func": "events.jobs.sweep_stale", "schedule_type": Schedule.MINUTES, "minutes": 1},
-    "look at everybody": {"func": "events.jobs.look_at_everybody", "schedule_type": Schedule.HOURLY},
+    "look at everybody": {"func": "events.jobs.look_at_everybody", "schedule_type": Schedule.HOURLY, "minutes": None},
+    "prune the history": {"func": "events.jobs.prune_history", "schedule_type": Schedule.DAILY, "minutes": None},
+    "audit some scores": {"func": "events.jobs.audit_sample", "schedule_type": Schedule.HOURLY, "minutes": None},
 }
+# A schedule's first run, where that is not at once: the audit brings scikit-learn into a worker, which has better
+# things to do when it has just begun. Pruning comes when whoever has just installed it may still say how long to keep.
+FIRST_AFTER = {"audit some scores": timedelta(minutes=10), "prune the history": timedelta(days=1)}
 
 
 def ensure_schedules(using: str, **kwargs: Any) -> None:
@@ -15,4 +22,10 @@ def ensure_schedules(using: str, **kwargs: Any) -> None:
     for name, values in SCHEDULES.items():
         same_name = Schedule.objects.using(using).filter(name=name)
         same_name.filter(pk__in=list(same_name.order_by("pk").values_list("pk", flat=True)[1:])).delete()
-        Schedule.objects.using(using).update_or_create(name=name, defaults=values)
+        Schedule.objects.using(using).update_or_create(
+            name=name, defaults=values, create_defaults={**values, "next_run": first_run(name)}
+        )
+
+
+def first_run(name: str) -> datetime:
+    return timezone.now() + FIRST_AFTER.get(name, timedelta())

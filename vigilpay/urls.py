@@ -10,4 +10,5 @@ admin.site.index_title = "Churn risk"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("customers/", include("customers.urls")),
+    path("events/", include("events.urls")),
 ]

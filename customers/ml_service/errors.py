@@ -31,6 +31,10 @@ class ModelVersionError(ModelError):
     """Written by another scikit-learn: it cannot be loaded, or it disagrees with its golden rows."""
 
 
+class ModelImplausibleError(ModelError):
+    """The file can be used, but its scores can't be meant: the same for everybody, or worse than chance."""
+
+
 class UnreleasedModelError(ModelError):
     """The file is not the one that was released, and only released files are accepted here."""
 

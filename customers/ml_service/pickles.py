@@ -35,10 +35,12 @@ def sha256_of(data: bytes) -> str:
 def load_estimator(data: bytes) -> "RandomForestClassifier":
     """Unpickle and check the class. **Runs whatever code the pickle holds**: the caller has decided to trust it.
 
+    The scikit-learn that wrote the file is told by the model's ``__sklearn_version__``.
     Raises ModelCorruptError, ModelVersionError or ModelClassError.
     """
     # Imported here, not above: web and worker processes score from the flat arrays and never pay for scikit-learn.
     import joblib
+    import sklearn
     from sklearn.exceptions import InconsistentVersionWarning
 
     with warnings.catch_warnings(record=True) as caught:
@@ -47,11 +49,14 @@ def load_estimator(data: bytes) -> "RandomForestClassifier":
             model = joblib.load(io.BytesIO(data))
         except Exception as error:  # a broken pickle can raise anything
             _refuse(error, [w for w in caught if issubclass(w.category, InconsistentVersionWarning)])
+    checked = _checked_class(model)
+    checked.__sklearn_version__ = sklearn.__version__  # scikit-learn itself forgets it, and warns of another one only
     for warning in caught:
-        if issubclass(warning.category, InconsistentVersionWarning):
+        if isinstance(warning.message, InconsistentVersionWarning):
+            checked.__sklearn_version__ = warning.message.original_sklearn_version
             logger.warning("model.pkl: %s", str(warning.message).split(". ")[0])
             break
-    return _checked_class(model)
+    return checked
 
 
 def _refuse(error: Exception, version_warnings: list[warnings.WarningMessage]) -> NoReturn:

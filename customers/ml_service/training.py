@@ -21,7 +21,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 
 from .encoding import Encodings, encode_rows
 from .errors import InputError
-from .releases import package
+from .packaging import prepare
 from .schema import BANK_SPELLING, CATEGORIES, FEATURES, GEOGRAPHIES
 
 DEFAULT_SEED = 20
@@ -90,7 +90,7 @@ def train(
 
 def save(trained: Trained, assets_dir: str | Path) -> dict[str, Any]:
     """Write model.pkl, model.json and the flat arrays into the directory. Returns the model.json's content."""
-    return package(trained.data, Path(assets_dir), trained.encodings, trained.metadata)
+    return prepare(trained.data, trained.encodings, trained.metadata).install(assets_dir)
 
 
 def read_csv(path: Path) -> TrainingData:

@@ -31,7 +31,7 @@ END
 $body$;$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_keep_unscored(former @schema@.customers_customer) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
 AS $body$
 BEGIN
     INSERT INTO @schema@.customers_unscoredversion

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from customers.models import Customer, ModelRelease, ScoreRecord
+from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
 from events import jobs, watch
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
 
@@ -195,18 +195,30 @@ class TestEdit:
 
 class TestRecords:
     def test_history_and_releases_can_be_read(self, staff):
-        make_scored()
-        for model in ("scorerecord", "modelrelease"):
+        finding()
+        for model in ("scorerecord", "modelrelease", "auditfinding"):
             assert staff.get(f"/admin/customers/{model}/").status_code == 200
 
     def test_but_neither_added_changed_nor_deleted(self, staff):
-        make_scored()
-        for record in (ScoreRecord.objects.get(), ModelRelease.objects.get()):
+        for record in (finding(), ScoreRecord.objects.get(), ModelRelease.objects.get()):
             place = f"/admin/customers/{record._meta.model_name}"
             assert staff.get(f"{place}/add/").status_code == 403
             assert staff.post(f"{place}/{record.pk}/change/", {"note": "forged"}).status_code == 403
             assert staff.post(f"{place}/{record.pk}/delete/", {"post": "yes"}).status_code == 403
-        assert ScoreRecord.objects.count() == ModelRelease.objects.count() == 1
+        assert ScoreRecord.objects.count() == ModelRelease.objects.count() == AuditFinding.objects.count() == 1
+
+    def test_findings_that_are_not_repaired_can_be_picked_out(self, staff):
+        finding()
+        page = "/admin/customers/auditfinding/"
+        assert staff.get(page, {"repaired_at__isempty": "1"}).context["cl"].result_count == 1
+        assert staff.get(page, {"repaired_at__isempty": "0"}).context["cl"].result_count == 0
+
+
+def finding():
+    customer = make_scored()
+    return AuditFinding.objects.create(
+        customer_id=customer.pk, stored_score=0.1, expected_score=0.9, version=1, release=ModelRelease.objects.get()
+    )
 
 
 def score_of(customer_id):

@@ -1,6 +1,7 @@
 """Which model counts: one fact in the database, and the file of this process must be that model."""
 
 import json
+import re
 import shutil
 from contextlib import suppress
 from io import StringIO
@@ -10,14 +11,23 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from customers import releases, scoring
+from customers.management.commands import release_model
 from customers.ml_service import ModelError, UnreleasedModelError, current_forest, load_forest
-from customers.ml_service.releases import release as release_file
+from customers.ml_service.packaging import Package
+from customers.ml_service.packaging import release as release_file
 from customers.models import Customer, ModelRelease
 from customers.releases import ModelNotActiveError, active_model, put_into_service
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
 from tests.others import together
 
 pytestmark = pytest.mark.django_db
+
+
+def run(*arguments, **options):
+    """What a call of the command prints."""
+    out = StringIO()
+    call_command("release_model", *map(str, arguments), stdout=out, **options)
+    return out.getvalue()
 
 
 def drop_in(forest, assets):
@@ -156,6 +166,108 @@ class TestCommand:
             call_command("release_model", path)
         assert ModelRelease.objects.count() == 1
         assert active_model()[0].released
+
+    def test_it_says_what_was_verified_and_how_scores_would_move(self, assets, another_forest):
+        customer = make_scored()
+        said = run(another_forest)
+        for expected in ("sha256", "7 trees", "credit_score", "France 0", "scikit-learn", "generated customers score"):
+            assert expected in said
+        assert "1 customers drawn at random" in said
+        assert str(customer.pk) in said
+        assert customer.surname not in said
+
+    def test_a_dry_run_stops_there(self, strict_assets, another_forest):
+        make_scored()
+        before = {path.name: path.read_bytes() for path in strict_assets.iterdir()}
+        assert "Dry run: nothing was changed" in run(another_forest, dry_run=True)
+        assert {path.name: path.read_bytes() for path in strict_assets.iterdir()} == before
+        assert ModelRelease.objects.count() == 1
+        assert not Customer.objects.stale().exists()
+
+    def test_a_mean_that_moves_too_far_is_refused(self, strict_assets, another_forest):
+        make_scored(age=80)
+        with pytest.raises(CommandError, match=r"mean score would move by [+-]0\.\d+, more than 0\.001"):
+            run(another_forest, max_mean_shift=0.001)
+        assert ModelRelease.objects.count() == 1
+        run(another_forest, max_mean_shift=1.0)
+        assert ModelRelease.objects.count() == 2
+
+    def test_another_file_than_the_one_meant_is_refused(self, assets, another_forest):
+        with pytest.raises(CommandError, match="It was not opened"):
+            run(another_forest, sha256="0" * 64)
+        run(another_forest, sha256=load_forest(another_forest).sha256.upper())
+
+    def test_somebody_who_replaces_the_file_at_that_moment_is_not_activated_in_its_place(
+        self, assets, another_forest, third_forest, monkeypatch
+    ):
+        active_model()
+        install = Package.install
+        monkeypatch.setattr(Package, "install", lambda *given: (install(*given), drop_in(third_forest, assets)))
+        with pytest.raises(CommandError, match="replaced the model file"):
+            run(another_forest)
+        assert ModelRelease.objects.count() == 1
+
+    @pytest.mark.parametrize(
+        ("arguments", "options"),
+        [
+            ([], {}),
+            (["model.pkl"], {"rollback": True}),
+            (["model.pkl"], {"status": True}),
+            (["model.pkl"], {"to": 1}),
+            (["model.pkl", "--max-mean-shift", "nan"], {}),
+            (["model.pkl", "--max-mean-shift", "2"], {}),
+            (["model.pkl", "--sample", "0"], {}),
+        ],
+    )
+    def test_contradictions_are_refused(self, assets, arguments, options):
+        with pytest.raises(CommandError):
+            run(*arguments, **options)
+        assert not ModelRelease.objects.exists()
+
+
+class TestProgress:
+    def test_the_status_shows_releases_and_who_scored_how_many(self, assets, another_forest):
+        one, *_others = make_customers(3)
+        scoring.rescore_batch()
+        run(another_forest, note="spring")
+        scoring.analyze(one.pk)
+        said = run(status=True)
+        first, second = ModelRelease.objects.order_by("id")
+        assert re.search(rf"release {first.pk} +2\n", said)
+        assert re.search(rf"release {second.pk} +1\n", said)
+        assert re.search(r"left to rescore +2, scores of several models", said)
+        assert re.search(rf"release {first.pk} .* \(kept here\): first model", said)
+        assert re.search(rf"release {second.pk} .*\d: spring", said)
+
+    def test_of_an_empty_database_too(self, assets):
+        assert "Active model: none" in run(status=True)
+
+    def test_to_wait_is_to_stay_until_all_are_rescored(self, assets, another_forest, monkeypatch):
+        waiting = make_customers(3)
+        scoring.rescore_batch()
+        # One customer while it sleeps once, and while it sleeps again another.
+        monkeypatch.setattr(release_model, "sleep", lambda _seconds: scoring.analyze(waiting.pop().pk))
+        said = run(another_forest, wait=True)
+        assert "0 of 3 customers are scored by" in said
+        assert "2 of 3 customers are scored by" in said
+        assert " 1 to go" in said
+        assert "All 3 customers are scored by" in said
+        assert not Customer.objects.stale().exists()
+
+    def test_where_nobody_works_it_says_so_and_ctrl_c_only_stops_the_watching(self, assets, monkeypatch):
+        active_model()
+        make_customer()
+        looks = iter([None, None])
+
+        def interrupt_later(_seconds):
+            if next(looks, "end") == "end":
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(release_model, "sleep", interrupt_later)
+        monkeypatch.setattr(release_model, "IDLE_SECONDS", 0)
+        said = run(wait=True)
+        assert "Is a worker running" in said
+        assert "rescoring goes on" in said
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 import pickle
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone as django_timezone
@@ -157,6 +158,23 @@ def test_it_survives_the_loss_of_every_connection_it_uses(broker, impatient, set
     with outsider() as editor:
         insert(editor)
     assert len(broker.dequeue()) == 1
+
+
+def test_an_outage_is_one_line_and_its_end_another(broker, impatient, monkeypatch, caplog):
+    impatient()
+    away = [psycopg.OperationalError("away")] * 3
+
+    def claim(*args):
+        if away:
+            raise away.pop()
+        return []
+
+    monkeypatch.setattr(broker._listener, "claim", claim)
+    for _ in range(5):
+        broker.dequeue()
+    first, second = caplog.messages
+    assert first.startswith("The broker lost PostgreSQL")
+    assert second.startswith("The broker has PostgreSQL again")
 
 
 def test_it_survives_the_loss_of_its_own_connection_while_it_waits(broker):

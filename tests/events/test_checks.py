@@ -8,7 +8,7 @@ from django.core.management.base import SystemCheckError
 from django.db import connection
 
 from customers.models import Customer
-from events.checks import broker_listens, triggers_are_as_declared
+from events.checks import broker_listens, drains_fit_between_a_promise_and_a_stall, triggers_are_as_declared
 from events.triggers import CUSTOMERS, FUNCTIONS, GUARD, KEEP_UNSCORED, RELEASED, STAMP, TRIGGERS
 from tests.factories import make_customer, make_scored
 
@@ -183,6 +183,17 @@ def test_another_broker_is_a_warning_that_plain_sql_edits_have_to_wait(settings)
 
 def test_our_broker_is_none():
     assert broker_listens() == []
+
+
+@pytest.mark.parametrize(("drain", "stall"), [(20, 20), (20, 3), (1, 45)])
+def test_a_supervisor_less_patient_than_a_drain_and_a_drain_without_end_are_errors(settings, drain, stall):
+    settings.DRAIN_SECONDS, settings.STALL_SECONDS = drain, stall
+    [error] = drains_fit_between_a_promise_and_a_stall()
+    assert error.id == "events.E002"
+
+
+def test_the_times_in_the_settings_fit():
+    assert drains_fit_between_a_promise_and_a_stall() == []
 
 
 def install():

@@ -72,8 +72,8 @@ class TestDrain:
         jobs.rescore_stale()
         assert watch.is_awake()
 
-    def test_when_its_time_is_up_it_queues_a_successor_and_promises_for_it(self, monkeypatch):
-        monkeypatch.setattr(jobs, "DRAIN_SECONDS", 0.0)
+    def test_when_its_time_is_up_it_queues_a_successor_and_promises_for_it(self, settings):
+        settings.DRAIN_SECONDS = 0.0
         make_customer()
         jobs.rescore_stale()
         assert [job.func() for job in OrmQ.objects.all()] == ["events.jobs.rescore_stale"]
@@ -317,3 +317,29 @@ def test_a_drain_passes_over_what_somebody_is_editing_and_leaves_it_to_the_next(
         assert jobs.rescore_stale() == 1
         editor.commit()
     assert jobs.rescore_stale() == 1
+
+
+class TestAudit:
+    def test_some_scores_are_recomputed_and_wrong_ones_told_but_not_touched(self, caplog):
+        customer = make_scored()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('vigilpay.scorer', 'on', true)")
+            Customer.objects.filter(pk=customer.pk).update(churn_risk_score=0.999)
+            cursor.execute("SELECT set_config('vigilpay.scorer', 'off', true)")
+        assert jobs.audit_sample() == 1
+        assert f"Wrong score: customer {customer.pk}," in caplog.text
+        customer.refresh_from_db()
+        assert customer.churn_risk_score == 0.999
+
+    def test_it_looks_at_a_few_only(self, monkeypatch):
+        looked = []
+        monkeypatch.setattr(jobs, "AUDIT_CUSTOMERS", 2)
+        monkeypatch.setattr(jobs.audit, "audit", lambda ids: looked.append(ids) or jobs.audit.Report())
+        make_customers(5)
+        jobs.audit_sample()
+        assert [len(ids) for ids in looked] == [2]
+
+    def test_without_a_model_it_says_so_and_goes_on(self, assets, caplog):
+        (assets / "model.pkl").unlink()
+        assert jobs.audit_sample() == 0
+        assert "No score could be audited" in caplog.text

@@ -1,9 +1,11 @@
 """The second net is there without anybody's doing."""
 
 import pydoc
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 from django_q.models import Schedule
 
 from events.schedules import SCHEDULES, ensure_schedules
@@ -29,6 +31,13 @@ def test_what_a_schedule_calls_exists():
 def test_the_sweep_comes_every_minute_for_ever():
     sweep = Schedule.objects.get(func="events.jobs.sweep_stale")
     assert (sweep.schedule_type, sweep.minutes, sweep.repeats) == (Schedule.MINUTES, 1, -1)
+
+
+def test_the_audit_comes_every_hour_and_not_while_a_worker_begins():
+    audit = Schedule.objects.get(func="events.jobs.audit_sample")
+    assert (audit.schedule_type, audit.repeats) == (Schedule.HOURLY, -1)
+    assert audit.next_run > timezone.now() + timedelta(minutes=5)
+    assert Schedule.objects.get(func="events.jobs.sweep_stale").next_run <= timezone.now()
 
 
 def test_a_doubled_schedule_is_cleared_away_and_an_altered_one_corrected():

@@ -21,7 +21,7 @@ from customers.ml_service import (
 )
 from customers.ml_service.assets import open_forest
 from customers.ml_service.golden import generate_rows
-from customers.ml_service.releases import release
+from customers.ml_service.packaging import release
 
 from .forests import CUSTOMER, as_mapping, as_numbers, dump, fit
 

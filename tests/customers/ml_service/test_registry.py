@@ -20,7 +20,7 @@ from customers.ml_service import (
     predict_many,
     registry,
 )
-from customers.ml_service.releases import release
+from customers.ml_service.packaging import release
 
 from .forests import CUSTOMER, dump, fit
 

@@ -4,11 +4,12 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from sklearn.ensemble import RandomForestClassifier
 
-from customers.ml_service import ModelClassError, ModelVersionError, load_forest, releases
+from customers.ml_service import ModelClassError, ModelVersionError, load_forest, packaging
 from customers.ml_service.golden import generate_rows
-from customers.ml_service.releases import release
+from customers.ml_service.packaging import release, verify
 from customers.ml_service.schema import BANK_SPELLING
 
 from .forests import CUSTOMER, as_numbers, dump, fit, left
@@ -59,21 +60,21 @@ def test_a_disk_that_fails_half_way_changes_nothing(source, tmp_path, monkeypatc
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     second = tmp_path.parent / "second.pkl"
     dump(fit(seed=5), tmp_path.parent, "second.pkl")
-    original = releases._write_durably
+    original = packaging._write_durably
 
     def full(path, data):
         if "json" in path.name:
             raise OSError("no space left on device")
         original(path, data)
 
-    monkeypatch.setattr(releases, "_write_durably", full)
+    monkeypatch.setattr(packaging, "_write_durably", full)
     with pytest.raises(OSError, match="no space"):
         release(second, assets_dir=tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_compiled_forest_that_is_not_the_same_forest_is_refused(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(releases, "score_matrix", lambda flat, matrix: np.full(len(matrix), 0.5))
+    monkeypatch.setattr(packaging, "score_matrix", lambda flat, matrix: np.full(len(matrix), 0.5))
     with pytest.raises(ModelVersionError, match="differ by"):
         release(source, assets_dir=tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -94,3 +95,39 @@ def test_metadata_names_no_path(source, tmp_path):
     release(source, assets_dir=tmp_path)
     assert not re.search(r'"/|\.pkl', (tmp_path / "model.json").read_text())
     assert load_forest(tmp_path / "model.pkl").predict_one(CUSTOMER) > 0
+
+
+class TestFindings:
+    """What a person reads before a model goes into service."""
+
+    def checksum_line(self, path, **options):
+        [line] = [line for line in verify(path, **options).findings() if line.startswith("checksum")]
+        return line
+
+    def test_a_model_json_that_names_the_file_is_told(self, source, tmp_path):
+        release(source, assets_dir=tmp_path)
+        assert "names this one" in self.checksum_line(tmp_path / "model.pkl")
+
+    def test_so_is_one_that_names_another_and_what_follows_for_the_codes(self, source, tmp_path):
+        release(source, assets_dir=tmp_path)
+        other = dump(fit(seed=9), tmp_path, "other.pkl")
+        assert "is another file's; label codes are taken as alphabetical" in self.checksum_line(other)
+
+    def test_and_none_at_all(self, source):
+        metadata = verify(source).forest.metadata
+        assert "no model.json beside it" in self.checksum_line(source)
+        assert "those it served with before" in self.checksum_line(source, remembered=metadata)
+
+    def test_another_version_of_scikit_learn_is_told_and_noted_not_refused(self, tmp_path, monkeypatch):
+        with monkeypatch.context() as then:
+            then.setattr(sklearn.base, "__version__", "1.2.0")
+            path = dump(fit(), tmp_path)
+        package = verify(path)
+        [line] = [line for line in package.findings() if line.startswith("version")]
+        assert f"written by scikit-learn 1.2.0; {sklearn.__version__} is installed" in line
+        assert package.forest.metadata["sklearn_version"] == "1.2.0"
+
+    def test_the_installed_one_is_told_as_such(self, source):
+        assert (
+            f"version: written by scikit-learn {sklearn.__version__}, which is installed" in verify(source).findings()
+        )

@@ -1,0 +1,184 @@
+"""The story of one customer: every score, and the edits that lie between it and the one before."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import connection
+
+from customers.ml_service.schema import FEATURES
+
+# As much of a story as anybody reads: newest scores, and newest edits that were never scored.
+MOST_SCORES = 200
+MOST_EDITS = 1000
+
+VALUES = ", ".join(FEATURES)
+
+# Each version of a customer stands in one of three places: scored, overwritten before it was scored, or still waiting
+# in the row. A customer who was deleted and came again begins anew at version 1; the lives are told apart by the time
+# of that birth, for within a life an edit's statement may have begun before the score that it waited for.
+STORY = f"""
+WITH scored AS (
+    SELECT * FROM customers_scorerecord WHERE customer_id = %(customer)s ORDER BY id DESC LIMIT %(scores)s
+), unscored AS (
+    SELECT * FROM customers_unscoredversion
+    WHERE customer_id = %(customer)s
+      AND ((SELECT count(*) FROM scored) < %(scores)s
+           OR edited_at >= (SELECT min(LEAST(stale_since, scored_at)) FROM scored))
+    ORDER BY id DESC LIMIT %(edits)s
+), entry AS (
+    SELECT version, edited_at, edited_by, {VALUES}, scored_at, score, cause, scored_by_id, id,
+        version = 1 AND previous_score IS NULL AND stale_since IS NOT NULL AS born, stale_since, scored_at AS at
+    FROM scored
+    UNION ALL
+    SELECT version, edited_at, edited_by, {VALUES}, NULL, NULL, NULL, NULL, id,
+        version = 1, edited_at, edited_at
+    FROM unscored
+    UNION ALL
+    SELECT version, GREATEST(stale_since, edited_at), edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL,
+        version = 1, stale_since, GREATEST(stale_since, edited_at)
+    FROM customers_customer WHERE customer_id = %(customer)s AND stale_since IS NOT NULL
+), told AS (
+    SELECT *, count(*) FILTER (WHERE born) OVER (ORDER BY CASE WHEN born THEN stale_since ELSE at END) AS life
+    FROM entry
+)
+SELECT life, version, edited_at, edited_by, scored_at, score, cause, scored_by_id, {VALUES} FROM told
+ORDER BY life, version, scored_at NULLS LAST, id
+"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of an edit. A border type: numbers, words or booleans, as stored."""
+
+    field: str
+    before: int | Decimal | str | bool
+    after: int | Decimal | str | bool
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What made a version: when, by whom (see ``Behaviour.edited_by``), and which fields it changed.
+
+    Without changes: the customer came with these values, at version 1, or what was before is no longer kept.
+    """
+
+    version: int
+    edited_at: datetime | None
+    edited_by: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A stored score. Records from before causes were kept have an empty one."""
+
+    score: float
+    version: int
+    scored_at: datetime
+    cause: str
+    release: int
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A score, and the edits since the one before it, oldest first. No score: the edits still wait for theirs.
+
+    What the reasons of the score gained or lost against the chapter before belongs here, too.
+    """
+
+    edits: tuple[Edit, ...]
+    score: Score | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the statement above: a customer in one version, with a score of it or without one."""
+
+    life: int
+    version: int
+    edited_at: datetime | None
+    edited_by: str
+    values: list[Any]  # in FEATURES order; None in records from before values were kept
+    score: Score | None
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "Entry":
+        life, version, edited_at, edited_by, scored_at, score, cause, release, *values = row
+        scored = None if score is None else Score(score, version, scored_at, cause, release)
+        return cls(life, version, edited_at, edited_by, values, scored)
+
+    def is_of_same_version(self, other: "Entry | None") -> bool:
+        return other is not None and (other.life, other.version) == (self.life, self.version)
+
+
+def story(customer_id: int, scores: int = MOST_SCORES) -> list[Chapter]:
+    """The newest ``scores`` scores with what led to each, oldest first; empty for somebody unknown."""
+    # One more, so that the edits which led to the oldest one told can be compared with something.
+    with connection.cursor() as cursor:
+        cursor.execute(STORY, {"customer": customer_id, "scores": scores + 1, "edits": MOST_EDITS})
+        entries = [Entry.of(row) for row in cursor.fetchall()]
+    return newest(list(chapters_of(entries)), scores)
+
+
+def newest(chapters: list[Chapter], scores: int) -> list[Chapter]:
+    """The end of the story, from the chapter on that has the last score but so many."""
+    scored = [number for number, chapter in enumerate(chapters) if chapter.score is not None]
+    return chapters[scored[-scores - 1] + 1 :] if len(scored) > scores else chapters
+
+
+def chapters_of(entries: Iterable[Entry]) -> Iterator[Chapter]:
+    """A chapter ends with a score, or with the customer."""
+    edits: list[Edit] = []
+    before: Entry | None = None
+    for entry in entries:
+        if before is not None and before.life != entry.life:
+            if edits:
+                yield Chapter(tuple(edits), None)
+            edits, before = [], None
+        if not entry.is_of_same_version(before):
+            edits.append(Edit(entry.version, entry.edited_at, entry.edited_by, changes(before, entry)))
+        if entry.score is not None:
+            yield Chapter(tuple(edits), entry.score)
+            edits = []
+        before = entry
+    if edits:
+        yield Chapter(tuple(edits), None)
+
+
+def changes(before: Entry | None, after: Entry) -> tuple[Change, ...]:
+    """Field by field, as far as both are known."""
+    if before is None:
+        return ()
+    return tuple(
+        Change(field, old, new)
+        for field, old, new in zip(FEATURES, before.values, after.values, strict=True)
+        if old != new and known(old) and known(new)
+    )
+
+
+def known(value: Any) -> bool:
+    """Records from before the values were kept have nothing, or an empty word."""
+    return value is not None and value != ""
+
+
+def editor_names(chapters: Sequence[Chapter]) -> dict[str, str]:
+    """What to call whoever edited in these chapters, for people: Django's users by their names, in one query."""
+    editors = {edit.edited_by for chapter in chapters for edit in chapter.edits}
+    keys = {editor: editor.removeprefix("django:") for editor in editors if editor.startswith("django:")}
+    users = get_user_model()._default_manager.filter(pk__in=[key for key in keys.values() if is_key(key)])
+    names = {str(user.pk): user.get_username() for user in users}
+    return {editor: names.get(keys.get(editor, ""), editor or "unknown") for editor in editors}
+
+
+def is_key(text: str) -> bool:
+    """Whether a user could have this key: they need not be numbers."""
+    try:
+        get_user_model()._meta.pk.to_python(text)
+    except ValidationError:
+        return False
+    return True

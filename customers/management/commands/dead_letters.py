@@ -1,0 +1,54 @@
+"""Customers whom the model could not score."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.core.serializers.json import DjangoJSONEncoder
+
+from customers import failures
+from customers.management.columns import in_columns
+from customers.models import ScoringFailure
+
+FIELDS = ("customer_id", "version", "release_id", "attempts", "first_failed_at", "last_failed_at", "retry_at", "error")
+
+
+class Command(BaseCommand):
+    help = "List customers whom the model failed to score: set aside, or to be tried again; and have them tried now."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--requeue", type=int, nargs="+", metavar="ID", help="try these customers again now")
+        what.add_argument("--requeue-all", action="store_true", help="try all of them again now")
+        what.add_argument("--json", action="store_true", help="list them as JSON")
+
+    def handle(self, *args: Any, requeue: list[int] | None, requeue_all: bool, **options: Any) -> None:
+        if requeue_all:
+            self.stdout.write(f"To be tried again now: {failures.requeue()}.")
+        elif requeue:
+            self.requeue(requeue)
+        else:
+            self.stdout.write(listed(options["json"]))
+
+    def requeue(self, customer_ids: list[int]) -> None:
+        failed = set(ScoringFailure.objects.filter(pk__in=customer_ids).values_list("pk", flat=True))
+        if unknown := [customer_id for customer_id in customer_ids if customer_id not in failed]:
+            raise CommandError(f"No failure of these is known, nothing was done: {', '.join(map(str, unknown))}")
+        self.stdout.write(f"To be tried again now: {failures.requeue(customer_ids)}.")
+
+
+def listed(as_json: bool) -> str:
+    found = list(ScoringFailure.objects.values(*FIELDS))
+    if as_json:
+        return json.dumps(found, cls=DjangoJSONEncoder)
+    if not found:
+        return "No customer is set aside, and none is waiting to be tried again."
+    head = ("customer", "version", "release", "attempts", "first failed", "last failed", "next try", "reason")
+    return in_columns(head, [[told(failure[field]) for field in FIELDS] for failure in found])
+
+
+def told(value: Any) -> str:
+    if value is None:
+        return "set aside"
+    return f"{value:%Y-%m-%d %H:%M:%S}" if hasattr(value, "strftime") else str(value)

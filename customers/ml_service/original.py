@@ -1,0 +1,40 @@
+"""What scikit-learn itself says of a customer: slow, and independent of everything that the compiled forest does."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .compiled import Floats, churn_column_of, columns_of
+from .encoding import Encodings
+from .schema import FEATURES
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
+
+
+class Original:
+    """A fitted forest as it was unpickled, with the label codes it was fitted on."""
+
+    def __init__(self, model: "RandomForestClassifier", encodings: Encodings) -> None:
+        self._model = model
+        self._columns = columns_of(model)
+        self._churn_column = churn_column_of(model)
+        self._codes: Mapping[str, Mapping[str, int]] = {
+            "geography": encodings.geography,
+            "gender": encodings.gender,
+        }
+
+    def predict_tuples(self, rows: Sequence[Sequence[Any]]) -> Floats:
+        """Return the (n,) probabilities of n rows in FEATURES order, whose values are known to be possible."""
+        # Encoded here and not by `encode_rows`, whose mistakes would otherwise be made twice.
+        matrix = np.array([[self._number(*cell) for cell in zip(FEATURES, row, strict=True)] for row in rows])
+        with warnings.catch_warnings():
+            # The columns are put in the model's own order here; their names would take pandas.
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            scores: Floats = self._model.predict_proba(matrix[:, self._columns])[:, self._churn_column]
+        return scores
+
+    def _number(self, field: str, value: Any) -> float:
+        return float(self._codes[field][value] if field in self._codes else value)

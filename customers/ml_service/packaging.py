@@ -1,0 +1,191 @@
+"""Accept a model file: verify it fully, then put it and what vouches for it in place, atomically."""
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import golden, sanity
+from .assets import ARRAYS_FILE, METADATA_FILE, MODEL_FILE, encodings_from, metadata_for
+from .compiled import FlatForest, build, score_matrix
+from .encoding import Encodings, encode_rows
+from .errors import ModelCorruptError, ModelVersionError
+from .forest import Forest
+from .original import Original
+from .pickles import load_estimator, read_bytes, sha256_of
+from .schema import FEATURES
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
+
+_PARITY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Package:
+    """A verified model: ready to score with, and with the files of `ml_assets/`, which `install` writes."""
+
+    forest: Forest
+    files: Mapping[str, bytes]
+    sanity: sanity.Figures
+    vouched_by: str = "no model.json was looked for"
+
+    def install(self, assets_dir: str | Path) -> dict[str, Any]:
+        """Write model.pkl, flat arrays and model.json, each atomically. Returns the model.json's content."""
+        write_all(Path(assets_dir), self.files)
+        return dict(self.forest.metadata)
+
+    def findings(self) -> list[str]:
+        """What was verified, for a person to read; anything wrong has raised an error instead."""
+        forest = self.forest
+        codes = {**forest.encodings.geography, **forest.encodings.gender}
+        return [
+            f"checksum: sha256 {forest.sha256}; {self.vouched_by}",
+            f"class: RandomForestClassifier of {forest.n_trees:,} trees, {len(forest.flat.nodes):,} nodes",
+            f"columns: {', '.join(FEATURES)}",
+            f"label codes: {', '.join(f'{word} {code}' for word, code in codes.items())}",
+            f"version: {_versions(str(forest.metadata['sklearn_version']))}",
+            f"sanity: {self.sanity}",
+        ]
+
+
+def verify(
+    path: str | Path, *, note: str = "", remembered: Mapping[str, Any] | None = None, expected_sha256: str = ""
+) -> Package:
+    """Verify the model file in `path`; nothing is written.
+
+    Encodings, metrics and golden rows of a model.json beside `path` are kept when it names this file's SHA-256;
+    else those `remembered` of it from a former release; else the labels are taken as alphabetical. **Unpickles the
+    file**: whoever releases it vouches for its source. An `expected_sha256` is compared before that.
+    Raises one of the ModelError family.
+    """
+    source = Path(path)
+    data = read_bytes(source)
+    refuse_another_file(source, sha256_of(data), expected_sha256)
+    told = metadata_for(sha256_of(data), source.with_name(METADATA_FILE))
+    metadata = told or dict(remembered or {})
+    encodings = encodings_from(metadata, source)
+    package = prepare(data, encodings, {**metadata, "note": note or metadata.get("note", "")})
+    return replace(package, vouched_by=_vouched_by(source.with_name(METADATA_FILE), told, remembered))
+
+
+def release(
+    path: str | Path, *, assets_dir: str | Path, note: str = "", remembered: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """As `verify`, and make the file the released one in `assets_dir`. Returns the new model.json.
+
+    Raises as `verify`, and then nothing was changed; OSError when `assets_dir` cannot be written.
+    """
+    return verify(path, note=note, remembered=remembered).install(assets_dir)
+
+
+def prepare(data: bytes, encodings: Encodings, metadata: Mapping[str, Any]) -> Package:
+    """Verify the pickle `data` and make the files that a release consists of."""
+    model = load_estimator(data)
+    flat = build(model)
+    golden.check(flat, encodings, metadata)
+    _check_parity(model, flat, encodings)
+    figures = sanity.check(flat, encodings, metadata)
+    arrays = _npz(flat)
+    complete = {
+        **metadata,
+        **_description(model, flat),  # of the file itself, whatever is said of it
+        "sha256": sha256_of(data),
+        "released_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "encodings": encodings.as_metadata(),
+        "arrays": {"file": ARRAYS_FILE, "sha256": sha256_of(arrays), "source_sha256": sha256_of(data)},
+        "golden": metadata.get("golden") or golden.record(flat, encodings),
+    }
+    files = {ARRAYS_FILE: arrays, MODEL_FILE: data, METADATA_FILE: _as_json(complete)}
+    return Package(Forest(flat, sha256_of(data), encodings, released=True, metadata=complete), files, figures)
+
+
+def refuse_another_file(path: Path, sha256: str, expected: str) -> None:
+    """ModelCorruptError when the file is not the one that was meant. An abbreviated checksum will do."""
+    if not sha256.startswith(expected.lower()):
+        raise ModelCorruptError(
+            f"{path} has the SHA-256 {sha256}, expected was {expected}: damaged, or another file. It was not opened"
+        )
+
+
+def _vouched_by(path: Path, told: Mapping[str, Any], remembered: Mapping[str, Any] | None) -> str:
+    if told:
+        return "the model.json beside it names this one"
+    beside = "the model.json beside it is another file's" if path.exists() else "there is no model.json beside it"
+    return f"{beside}; label codes are {'those it served with before' if remembered else 'taken as alphabetical'}"
+
+
+def _description(model: "RandomForestClassifier", flat: FlatForest) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "features": list(FEATURES),
+        "sklearn_version": str(model.__sklearn_version__),
+        "n_trees": flat.n_trees,
+        "n_nodes": len(flat.nodes),
+    }
+
+
+def _versions(written_by: str) -> str:
+    import sklearn  # late: only a release needs it
+
+    if written_by == sklearn.__version__:
+        return f"written by scikit-learn {written_by}, which is installed"
+    return f"written by scikit-learn {written_by}; {sklearn.__version__} is installed, reads it, and gives these scores"
+
+
+def _check_parity(model: "RandomForestClassifier", flat: FlatForest, encodings: Encodings) -> None:
+    """Compare with scikit-learn itself on generated rows: the compiled forest must be the same forest."""
+    rows = golden.generate_rows(200)
+    theirs = Original(model, encodings).predict_tuples(rows)
+    furthest = float(np.abs(theirs - score_matrix(flat, encode_rows(rows, encodings))).max())
+    if not furthest <= _PARITY:
+        raise ModelVersionError(
+            f"the compiled forest and the installed scikit-learn differ by {furthest:.3g}; "
+            "dump the model again with the scikit-learn of requirements.txt"
+        )
+
+
+def _npz(flat: FlatForest) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **flat.as_arrays())
+    return buffer.getvalue()
+
+
+def _as_json(metadata: Mapping[str, Any]) -> bytes:
+    return (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write every file beside its place first, then move them there; the one that vouches for the others comes last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = {name: folder / f".{name}.{os.getpid()}.tmp" for name in files}
+    try:
+        for name, data in files.items():
+            _write_durably(temporary[name], data)
+        for name in files:
+            temporary[name].replace(folder / name)
+        _sync_folder(folder)
+    finally:
+        for path in temporary.values():
+            path.unlink(missing_ok=True)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,88 @@
+"""How long the history of the customers is kept. What explains a score that is still stored stays."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import inf
+from time import monotonic
+
+from django.db import connection, transaction
+
+# So many rows are looked at in one transaction: some 50 ms. Nobody else ever changes or locks these rows.
+SLICE_ROWS = 5000
+
+# The newest record of a customer tells of the score that he carries. Of one who was deleted nothing is kept for that.
+DISPENSABLE = """record.scored_at < %(before)s AND (
+    EXISTS (SELECT FROM customers_scorerecord AS newer
+            WHERE newer.customer_id = record.customer_id AND newer.id > record.id)
+    OR NOT EXISTS (SELECT FROM customers_customer AS customer WHERE customer.customer_id = record.customer_id))"""
+
+# One slice in the order of ids, which is nearly that of time. Returns where it ends, whether anything in it was old,
+# and how much was deleted; nothing after the last slice.
+PRUNE_RECORDS = f"""
+WITH slice AS MATERIALIZED (
+    SELECT id, scored_at FROM customers_scorerecord WHERE id > %(after)s ORDER BY id LIMIT %(rows)s
+), gone AS (
+    DELETE FROM customers_scorerecord AS record USING slice WHERE record.id = slice.id AND {DISPENSABLE}
+    RETURNING record.id
+)
+SELECT max(id), min(scored_at) < %(before)s, (SELECT count(*) FROM gone) FROM slice
+"""
+
+PRUNE_UNSCORED = """
+WITH slice AS MATERIALIZED (
+    SELECT id, edited_at FROM customers_unscoredversion WHERE id > %(after)s ORDER BY id LIMIT %(rows)s
+), gone AS (
+    DELETE FROM customers_unscoredversion AS version USING slice
+    WHERE version.id = slice.id AND slice.edited_at < %(before)s
+    RETURNING version.id
+)
+SELECT max(id), min(edited_at) < %(before)s, (SELECT count(*) FROM gone) FROM slice
+"""
+
+COUNT = f"""
+SELECT (SELECT count(*) FROM customers_scorerecord AS record WHERE {DISPENSABLE}),
+    (SELECT count(*) FROM customers_unscoredversion WHERE edited_at < %(before)s)
+"""
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was deleted, or would be."""
+
+    records: int
+    unscored_versions: int
+    go_on_after: int | None = None  # the id of the last record looked at, when the time was up
+
+
+def prune(before: datetime, *, after_record: int = 0, seconds: float = inf) -> Pruned:
+    """Delete what is older, in short transactions; stop when the time is up, and say where to go on."""
+    ends = monotonic() + seconds
+    unscored, _ = prune_slices(PRUNE_UNSCORED, before, 0, ends)
+    records, go_on_after = prune_slices(PRUNE_RECORDS, before, after_record, ends)
+    return Pruned(records, unscored, go_on_after)
+
+
+def prune_slices(statement: str, before: datetime, after: int, ends: float) -> tuple[int, int | None]:
+    """How many rows were deleted, and where to go on if the time was up first."""
+    deleted = 0
+    while True:
+        end, any_old, gone = prune_slice(statement, before, after)
+        if end is None or not any_old:
+            return deleted, None
+        deleted, after = deleted + gone, end
+        if monotonic() > ends:
+            return deleted, after
+
+
+def prune_slice(statement: str, before: datetime, after: int) -> tuple[int | None, bool, int]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, {"before": before, "after": after, "rows": SLICE_ROWS})
+        end, any_old, gone = cursor.fetchone()
+    return end, bool(any_old), gone
+
+
+def would_prune(before: datetime) -> Pruned:
+    """Count what ``prune`` would delete; reads the whole history."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, {"before": before})
+        return Pruned(*cursor.fetchone())

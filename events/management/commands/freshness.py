@@ -1,0 +1,65 @@
+"""How fresh the scores are, for people."""
+
+import json
+import shutil
+from time import sleep
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import OperationalError, close_old_connections
+
+from events.freshness import Freshness, freshness
+from events.freshness_table import table_of
+
+WATCH_SECONDS = 1.0
+CLEAR, HOME, END_OF_LINE, BELOW = "\x1b[2J", "\x1b[H", "\x1b[K", "\x1b[J"
+
+
+class Command(BaseCommand):
+    help = "Tell how fresh the scores are: stale customers, lag, queue, failures, and whether scoring is paused."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--watch", action="store_true", help="again every second, in place, until Ctrl-C")
+        parser.add_argument("--json", action="store_true", help="as the JSON view says it, in one line")
+
+    def handle(self, *args: Any, watch: bool, **options: Any) -> None:
+        try:
+            if watch:
+                self.watch(options["json"])
+            else:
+                self.stdout.write(told(freshness(), options["json"]))
+        except OperationalError as error:
+            raise CommandError(f"The database has no answer: {error}") from error
+        except KeyboardInterrupt:
+            self.stdout.write("")
+
+    def watch(self, as_json: bool) -> None:
+        in_place = self.stdout.isatty() and not as_json
+        if in_place:
+            self.stdout.write(CLEAR, ending="")
+        while True:
+            text = answer_or_trouble(as_json)
+            self.stdout.write(screen(text) if in_place else text, ending="" if in_place else "\n")
+            self.stdout.flush()
+            sleep(WATCH_SECONDS)
+
+
+def told(found: Freshness, as_json: bool) -> str:
+    return json.dumps(found.as_dict(), cls=DjangoJSONEncoder) if as_json else table_of(found)
+
+
+def answer_or_trouble(as_json: bool) -> str:
+    """Whoever watches wants to see the database come back, too."""
+    try:
+        return told(freshness(), as_json)
+    except OperationalError as error:
+        close_old_connections()
+        trouble = f"The database has no answer: {' '.join(str(error).split())}"
+        return json.dumps({"error": trouble}) if as_json else trouble
+
+
+def screen(text: str) -> str:
+    """Over what stands there, line by line, without a flicker; no more than the terminal has room for."""
+    columns, lines = shutil.get_terminal_size()
+    return HOME + "".join(f"{line[:columns]}{END_OF_LINE}\n" for line in text.splitlines()[: lines - 1]) + BELOW

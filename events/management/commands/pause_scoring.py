@@ -1,0 +1,19 @@
+"""Stop scoring for a while."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from events import pause
+from events.operator import operator_name
+
+
+class Command(BaseCommand):
+    help = "Pause scoring: edits go on and customers go stale, until `resume_scoring`. Analyze still scores."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--reason", default="", help="why; shown wherever it shows that scoring is paused")
+
+    def handle(self, *args: Any, reason: str, **options: Any) -> None:
+        pause.pause(by=operator_name(), reason=reason)
+        self.stdout.write(pause.notice())  # of whoever was first, if it was paused already

@@ -1,0 +1,30 @@
+"""Delete what is too old to be kept."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from customers import retention
+from customers.management.progress import positive
+from events import drains
+
+
+class Command(BaseCommand):
+    help = "Delete old scores and unscored versions, but never the newest score of a customer; and old drains."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        days = settings.HISTORY_DAYS
+        parser.add_argument("--days", type=positive, default=days, metavar="N", help="how many to keep (%(default)s)")
+        parser.add_argument("--dry-run", action="store_true", help="count only")
+
+    def handle(self, *args: Any, days: int, dry_run: bool, **options: Any) -> None:
+        before = timezone.now() - timedelta(days=days)
+        found = retention.would_prune(before) if dry_run else retention.prune(before)
+        old_drains = drains.too_old().count() if dry_run else drains.prune()
+        self.stdout.write(
+            f"{'Would delete' if dry_run else 'Deleted'} what is older than {days} days: {found.records:,} scores, "
+            f"{found.unscored_versions:,} unscored versions; and {old_drains:,} drains older than {drains.KEPT_DAYS}."
+        )

@@ -1,0 +1,24 @@
+"""A poll every second: our scoring, called by the clock instead of by knocks and wake-ups.
+
+``python -m tests.benchmarks.rivals.poll`` runs until it is stopped.
+"""
+
+from time import sleep
+
+import django
+
+POLL_SECONDS = 1.0
+
+
+def main() -> None:
+    django.setup()
+    from customers import claims, scoring
+
+    while True:
+        while claims.anything_stale():
+            scoring.rescore_batch()
+        sleep(POLL_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Model files that served before are found again."""
+
+import os
+
+import pytest
+
+from customers.ml_service import ModelMissingError, former, load_forest
+from customers.ml_service.packaging import release
+
+from .forests import dump, fit
+
+
+@pytest.fixture
+def assets(tmp_path):
+    release(dump(fit(), tmp_path), assets_dir=tmp_path / "assets")
+    return tmp_path / "assets"
+
+
+def test_all_three_files_are_kept_and_found(assets):
+    forest = load_forest(assets / "model.pkl")
+    former.keep(assets, forest)
+    path = former.find(assets, forest.fingerprint, forest.sha256)
+    assert sorted(found.name for found in path.parent.iterdir()) == ["model.json", "model.npz", "model.pkl"]
+    assert load_forest(path).fingerprint == forest.fingerprint
+
+
+def test_files_that_were_replaced_meanwhile_are_not_taken_for_the_former_ones(assets):
+    forest = load_forest(assets / "model.pkl")
+    (assets / "model.pkl").write_bytes(b"another")
+    former.keep(assets, forest)
+    assert not former.is_kept(assets, forest.fingerprint)
+
+
+def test_a_missing_one_is_told_with_the_place_to_put_it(assets):
+    with pytest.raises(ModelMissingError) as caught:
+        former.find(assets, "f" * 64, "a" * 64)
+    assert str(assets / "former" / "ffffffffffff") in str(caught.value)
+    assert "aaaaaaaaaaaa" in str(caught.value)
+
+
+def test_only_the_five_kept_last_stay(assets):
+    for age in range(7):
+        folder = assets / "former" / f"model{age}"
+        folder.mkdir(parents=True)
+        os.utime(folder, ns=(0, -age * 10**9))
+    former.prune(assets)
+    assert sorted(path.name for path in (assets / "former").iterdir()) == [f"model{age}" for age in range(5)]
+
+
+def test_where_nothing_was_ever_kept_there_is_nothing_to_remove(tmp_path):
+    former.prune(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]"])
+def test_a_damaged_intent_is_none(assets, content):
+    former.write_intent(assets, {"from": 2, "to": 1})
+    assert former.read_intent(assets) == {"from": 2, "to": 1}
+    (assets / "former" / former.INTENT_FILE).write_bytes(content)
+    assert former.read_intent(assets) == {}
+    former.forget_intent(assets)
+    former.forget_intent(assets)

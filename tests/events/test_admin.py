@@ -1,0 +1,123 @@
+"""Pausing and resuming by the staff, and where they see that scoring is paused."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.utils import timezone
+
+from events import pause
+from events.models import Drain, Pause
+from tests.factories import make_scored
+
+pytestmark = pytest.mark.django_db
+
+PAUSES = "/admin/events/pause/"
+CUSTOMERS = "/admin/customers/customer/"
+
+
+def logged_in(name, *permissions):
+    user = get_user_model().objects.create_user(name, is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def ann():
+    """May pause, resume, and edit customers."""
+    return logged_in("ann", "view_pause", "add_pause", "delete_pause", "view_customer", "change_customer")
+
+
+@pytest.fixture
+def bob():
+    """May see everything and do nothing."""
+    return logged_in("bob", "view_pause", "view_customer")
+
+
+def texts(response):
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+class TestPause:
+    def test_to_add_one_is_to_pause_in_ones_own_name(self, ann):
+        assert ann.get(f"{PAUSES}add/").status_code == 200
+        ann.post(f"{PAUSES}add/", {"reason": "review", "by": "somebody else"})
+        assert (pause.current().by, pause.current().reason) == ("ann", "review")
+
+    def test_there_is_one_at_most(self, ann):
+        pause.pause(by="bob")
+        assert ann.get(f"{PAUSES}add/").status_code == 403
+        assert ann.post(f"{PAUSES}add/", {"reason": "mine"}).status_code == 403
+        assert Pause.objects.get().by == "bob"
+
+    def test_to_delete_it_is_to_resume(self, ann):
+        pause.pause()
+        ann.post(f"{PAUSES}1/delete/", {"post": "yes"})
+        assert not pause.is_paused()
+
+    def test_it_can_be_resumed_from_the_list(self, ann):
+        pause.pause()
+        ann.post(PAUSES, {"action": "resume_scoring", "_selected_action": [1]})
+        assert not pause.is_paused()
+
+    def test_it_shows_since_when_by_whom_and_why(self, bob):
+        pause.pause(by="ann", reason="review")
+        page = bob.get(f"{PAUSES}1/change/").content.decode()
+        assert "ann" in page
+        assert "review" in page
+
+    def test_without_permission_nobody_pauses(self, bob):
+        assert bob.post(f"{PAUSES}add/", {"reason": "mine"}).status_code == 403
+        assert not pause.is_paused()
+
+    def test_without_permission_nobody_resumes(self, bob):
+        pause.pause()
+        assert bob.post(f"{PAUSES}1/delete/", {"post": "yes"}).status_code == 403
+        bob.post(PAUSES, {"action": "resume_scoring", "_selected_action": [1]})
+        assert pause.is_paused()
+
+    def test_nobody_alters_one(self, ann):
+        pause.pause(by="bob", reason="review")
+        assert ann.post(f"{PAUSES}1/change/", {"reason": "lunch"}).status_code == 403
+        assert pause.current().reason == "review"
+
+
+class TestNotice:
+    def test_list_and_page_of_customers_say_it_once_each(self, bob):
+        customer = make_scored()
+        pause.pause(by="ann", reason="review")
+        for address in (CUSTOMERS, f"{CUSTOMERS}{customer.pk}/change/"):
+            for _ in range(2):
+                page = bob.get(address).content.decode()
+                assert page.count("Scoring is paused since ") == 1
+                assert "by ann: review." in page
+
+    def test_a_list_that_only_redirects_leaves_nothing_behind(self, bob):
+        pause.pause()
+        response = bob.get(CUSTOMERS, {"no_such_field": "1"})
+        assert response.status_code == 302
+        assert texts(response) == []
+
+    def test_a_save_that_redirects_leaves_nothing_behind(self, ann):
+        customer = make_scored()
+        pause.pause()
+        response = ann.post(f"{CUSTOMERS}{customer.pk}/change/", {"age": "not a number"})
+        assert response.content.decode().count("Scoring is paused since ") == 1
+
+    def test_while_scoring_goes_on_nothing_is_said(self, bob):
+        assert "paused" not in bob.get(CUSTOMERS).content.decode()
+
+    def test_a_reason_is_text_whatever_it_holds(self, bob):
+        pause.pause(reason="<script>alert(1)</script>")
+        assert "<script>alert(1)" not in bob.get(CUSTOMERS).content.decode()
+
+
+def test_drains_are_listed_and_nobody_writes_them():
+    clerk = logged_in("clerk", "view_drain", "add_drain", "change_drain", "delete_drain")
+    drain = Drain.objects.create(worker="here:1", started_at=timezone.now(), claimed=3, stored=3, rejected=0, refused=0)
+    assert "here:1" in clerk.get("/admin/events/drain/").content.decode()
+    assert clerk.get("/admin/events/drain/add/").status_code == 403
+    assert clerk.post(f"/admin/events/drain/{drain.pk}/delete/", {"post": "yes"}).status_code == 403
