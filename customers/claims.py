@@ -46,7 +46,12 @@ WHERE nextval('customers_stalemark_intact') IS NOT NULL
 """
 ALL_MARKS_ARE_LOST = "SELECT pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NULL"
 
+# Nobody will ever score a customer who was deleted meanwhile: his failure would be due for ever.
 MARK_DUE_FAILURES = f"""
+WITH deleted AS (
+    DELETE FROM customers_scoringfailure AS failure WHERE retry_at <= clock_timestamp() AND NOT EXISTS (
+        SELECT FROM customers_customer AS customer WHERE customer.customer_id = failure.customer_id)
+)
 INSERT INTO customers_stalemark (id, first_id, last_id)
 SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
 FROM customers_scoringfailure WHERE retry_at <= clock_timestamp()

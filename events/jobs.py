@@ -7,7 +7,7 @@ from time import monotonic, sleep
 from django.conf import settings
 from django.utils import timezone
 
-from customers import audit, claims, releases, retention, scoring
+from customers import audit, claims, failures, releases, retention, scoring
 from customers.ml_service import ModelError
 from customers.samples import random_ids
 from events import dispatch, drains, look, pause, watch
@@ -113,6 +113,7 @@ def prune_history(after_record: int = 0) -> int:
     The only job with a value: where the one before has stopped. Should it get lost, the next day begins anew.
     """
     drains.prune()
+    failures.forget_deleted()
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     pruned = retention.prune(before, after_record=after_record, seconds=PRUNE_SECONDS)
     if pruned.go_on_after is not None:

@@ -117,9 +117,7 @@ class TestNotice:
 
 def test_drains_are_listed_and_nobody_writes_them():
     clerk = logged_in("clerk", "view_drain", "add_drain", "change_drain", "delete_drain")
-    drain = Drain.objects.create(
-        worker="here:1", started_at=timezone.now(), claimed=3, stored=3, rejected=0, refused=0
-    )
+    drain = Drain.objects.create(worker="here:1", started_at=timezone.now(), claimed=3, stored=3, rejected=0, refused=0)
     assert "here:1" in clerk.get("/admin/events/drain/").content.decode()
     assert clerk.get("/admin/events/drain/add/").status_code == 403
     assert clerk.post(f"/admin/events/drain/{drain.pk}/delete/", {"post": "yes"}).status_code == 403
