@@ -14,7 +14,7 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
-	test lint types check coverage bench-freshness lock format clean
+	test lint types check coverage chaos chaos-short bench-freshness lock format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -35,8 +35,8 @@ demo-check: setup ## The same without staying: exits 0 or 1
 run: setup ## The web server, for development
 	@$(MANAGE) runserver
 
-worker: setup ## The scoring worker
-	@$(MANAGE) qcluster
+worker: setup ## The scoring worker, watched and restarted when it dies or stalls
+	@$(MANAGE) run_worker
 
 migrate: setup ## Create or update the tables
 	@$(MANAGE) migrate
@@ -72,6 +72,12 @@ check: setup-dev ## Migrations complete, imports pointing one way
 coverage: setup-dev ## Tests with a line-by-line report in htmlcov/
 	@$(PY) -m pytest --cov --cov-report=html --cov-report=term
 
+chaos: setup ## Storms: every process killed, PostgreSQL crashed, under random editors; minutes. CHAOS_SEED=n replays one
+	@$(CHAOS)
+
+chaos-short: setup ## A few of them, chosen by the seed, in less than 50 seconds
+	@$(CHAOS) --short
+
 bench-freshness: setup ## From the commit of an edit to its current score, in milliseconds
 	@$(PY) -m tests.benchmarks.freshness $(BENCH)
 
@@ -94,6 +100,7 @@ clean: ## Remove caches and reports, never .venv or the database
 
 # As a module, for the scripts in bin/ break when a checkout moves.
 LINT_IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+CHAOS = $(PY) -m tests.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 
 setup-dev: setup

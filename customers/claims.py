@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from django.db.backends.utils import CursorWrapper
 from psycopg.errors import LockNotAvailable
 
@@ -38,20 +38,21 @@ SELECT EXISTS (SELECT FROM customers_stalemark)
     OR EXISTS (SELECT FROM customers_scoringfailure WHERE retry_at <= clock_timestamp())
 """
 
-# After a crash: set up the sequence that says "nothing lost", then look at everybody once.
+# After a crash: look at everybody once, then let the sequence say that nothing is lost. A sequence is not rolled back,
+# so that it may move only when the mark is there for good.
 MARK_ALL = f"""
 INSERT INTO customers_stalemark (id, first_id, last_id)
-SELECT nextval('customers_stalemark_id_seq') + {REGION}, 1, {LARGEST_CUSTOMER_ID}
-WHERE nextval('customers_stalemark_intact') IS NOT NULL
+VALUES (nextval('customers_stalemark_id_seq') + {REGION}, 1, {LARGEST_CUSTOMER_ID})
 """
+NOTHING_IS_LOST = "SELECT nextval('customers_stalemark_intact')"
 ALL_MARKS_ARE_LOST = "SELECT pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NULL"
 
-# Nobody will ever score a customer who was deleted meanwhile: his failure would be due for ever.
+# Of customers who were deleted since, or go by another id now: there would be something due for ever.
+FORGET_GONE = """
+DELETE FROM customers_scoringfailure AS failure WHERE retry_at <= clock_timestamp()
+    AND NOT EXISTS (SELECT FROM customers_customer AS customer WHERE customer.customer_id = failure.customer_id)
+"""
 MARK_DUE_FAILURES = f"""
-WITH deleted AS (
-    DELETE FROM customers_scoringfailure AS failure WHERE retry_at <= clock_timestamp() AND NOT EXISTS (
-        SELECT FROM customers_customer AS customer WHERE customer.customer_id = failure.customer_id)
-)
 INSERT INTO customers_stalemark (id, first_id, last_id)
 SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
 FROM customers_scoringfailure WHERE retry_at <= clock_timestamp()
@@ -63,7 +64,8 @@ SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
 FROM unnest(%s::bigint[]) AS these (customer_id)
 """
 
-# Marks of edits for so many rows, live ones first, and the last mark of all: whether there are other kinds.
+# Marks of edits for so many rows, live ones first, and the last mark of all: whether there are other kinds. If this
+# transaction has edited customers itself, its own marks are among those taken: it has to begin anew with them.
 TAKE_EDITED = f"""
 WITH live AS MATERIALIZED (
     SELECT id FROM customers_stalemark WHERE id < {SLICE} ORDER BY id LIMIT %(rows)s FOR UPDATE SKIP LOCKED
@@ -74,7 +76,9 @@ WITH live AS MATERIALIZED (
     DELETE FROM customers_stalemark WHERE id = ANY (ARRAY(SELECT id FROM live UNION ALL SELECT id FROM slices))
     RETURNING first_id, last_id
 )
-SELECT array_agg(first_id), array_agg(last_id), (SELECT max(id) FROM customers_stalemark) FROM taken
+SELECT array_agg(first_id), array_agg(last_id), (SELECT max(id) FROM customers_stalemark),
+    set_config('vigilpay.marked', '', true)
+FROM taken
 """
 
 TAKE_OUTDATED = f"""
@@ -94,7 +98,7 @@ WHERE customer_id BETWEEN %(first)s AND %(last)s ORDER BY customer_id OFFSET {CU
 """
 MARK_REST = """
 INSERT INTO customers_stalemark (id, first_id, last_id)
-SELECT nextval('customers_stalemark_id_seq') + %(kind)s, %(next)s, %(last)s WHERE %(next)s <= %(last)s
+VALUES (nextval('customers_stalemark_id_seq') + %(kind)s, %(next)s, %(last)s)
 """
 
 TAKE_WIDE = """
@@ -104,7 +108,7 @@ DELETE FROM customers_stalemark WHERE id = (
 """
 
 # What is stale by the fields of its own row. Both conditions of a customer set aside: nothing has changed since.
-STALE = "(customer.stale_since IS NOT NULL OR customer.scored_by_id < %(release)s)"
+STALE = "(customer.stale_since IS NOT NULL OR customer.scored_by_id <> %(release)s)"
 NOT_FAILED = """NOT EXISTS (
     SELECT FROM customers_scoringfailure AS failure
     WHERE failure.customer_id = customer.customer_id AND failure.version = customer.version
@@ -245,7 +249,7 @@ def take_marks(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Span
 def take_edited(cursor: CursorWrapper, limit: int) -> tuple[list[int], list[int], int]:
     """First and last ids of the marks taken, and the last mark that there was."""
     cursor.execute(TAKE_EDITED, {"rows": limit})
-    firsts, lasts, last_mark = cursor.fetchone()
+    firsts, lasts, last_mark, _own = cursor.fetchone()
     return firsts or [], lasts or [], last_mark or 0
 
 
@@ -279,7 +283,7 @@ def cut_one(cursor: CursorWrapper, release: ModelRelease, kind: int, first: int,
     """Mark the slices of a wide mark, and anew what is more than one cut; the number of slices."""
     cursor.execute(CUT_ENDS, {"first": first, "last": last})
     ends = cursor.fetchone()
-    if ends is not None:
+    if ends is not None and ends[0] < last:
         cursor.execute(MARK_REST, {"kind": kind, "next": ends[0] + 1, "last": last})
         last = ends[0]
     cursor.execute(CUT, {"first": first, "last": last, "release": release.pk})
@@ -292,11 +296,13 @@ def restore_marks() -> int:
 
     Returns the number of marks made.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(ALL_MARKS_ARE_LOST)
         if cursor.fetchone()[0]:
-            cursor.execute(MARK_ALL)
-            return int(cursor.rowcount)
+            mark_all()
+            cursor.execute(NOTHING_IS_LOST)
+            return 1
+        cursor.execute(FORGET_GONE)
         cursor.execute(MARK_DUE_FAILURES)
         return int(cursor.rowcount)
 

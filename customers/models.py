@@ -57,7 +57,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def stale(self) -> "CustomerQuerySet":
         """Customers whose stored score is not that of the active model for the fields as they are."""
         return self.filter(
-            Q(stale_since__isnull=False) | Q(scored_by__lt=models.Subquery(ModelRelease.objects.newest_id()))
+            Q(stale_since__isnull=False) | ~Q(scored_by=models.Subquery(ModelRelease.objects.newest_id()))
         )
 
     def with_active_release(self) -> "CustomerQuerySet":

@@ -4,22 +4,22 @@ Prior art: the wait-then-claim loop is that of procrastinate and of river; the c
 (``FOR UPDATE SKIP LOCKED``, documentation of SELECT, "The Locking Clause").
 """
 
-import logging
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import Error, InterfaceError, OperationalError, close_old_connections, connections
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
-from events import dispatch, look
+from events import dispatch, look, vital_signs
 from events.channels import JOBS_CHANNEL, STALE_CHANNEL
+from events.lifeline import Lifeline
 from events.listener import Jobs, Listener
 from events.model_file import ModelFileWatch
-
-log = logging.getLogger("vigilpay.events")
+from events.outage import Outage
 
 # django-q2 looks at its stop event only between two calls of dequeue.
 DEQUEUE_SECONDS = 1.0
@@ -36,7 +36,8 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
     """The stock PostgreSQL broker, except for how it waits: enqueue notifies, dequeue listens.
 
     It also is the worker's ear for everybody who edits outside Django: on a knock, and every ``LOOK_SECONDS``
-    without one, it looks for stale customers itself.
+    without one, it looks for stale customers itself. And it is what we have in each of a cluster's processes: the
+    pusher dequeues, the monitor acknowledges, the sentinel notes its state, so it leaves the signs of life of each.
     """
 
     def __init__(self, list_key: str | None = None) -> None:
@@ -52,6 +53,9 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         self._listener = Listener(Conf.ORM)
         self._model_file = ModelFileWatch(settings.ML_ASSETS_DIR)
         self._look_due = 0.0
+        self._outage = Outage("The broker")
+        self._lifeline = Lifeline()
+        self._beat = vital_signs.Beat()
 
     def enqueue(self, task: str) -> int:
         """Store the job and notify, together: a listener hears of it when it can be claimed."""
@@ -62,22 +66,50 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
 
     def dequeue(self) -> Jobs | None:
         """Claim jobs, waiting up to a second for one. Never raises for a lost connection: it is made anew."""
+        self._lifeline.check()
         try:
-            return self._wait_for_jobs(until=monotonic() + DEQUEUE_SECONDS)
-        except (psycopg.Error, DatabaseError) as error:
+            jobs = self._wait_for_jobs(until=monotonic() + DEQUEUE_SECONDS)
+        except (psycopg.Error, Error) as error:
             # Raising would cost ten seconds: django-q2 takes the whole pusher for dead.
-            log.warning("The broker lost PostgreSQL and connects anew: %s", error)
-            self._listener.close()
-            close_old_connections()  # and Django's own, which the look uses: outside requests nobody else mends it
-            sleep(RECONNECT_SECONDS)
+            self._mend(error)
             return None
+        self._outage.over()
+        return jobs
+
+    def acknowledge(self, task_id: int) -> None:
+        """The job is done. Waits for PostgreSQL if need be: raising would end the monitor, and lose the word."""
+        while True:
+            try:
+                vital_signs.acknowledge(task_id)
+            except (OperationalError, InterfaceError) as error:
+                self._mend(error)
+            else:
+                return self._outage.over()
+
+    def set_stat(self, key: str, value: str, timeout: int) -> None:
+        """Called twice a second by the sentinel. Its word is worth no more than a word: it waits for nothing."""
+        self._lifeline.check()
+        if self._lifeline.is_held and self._beat.is_due():
+            with suppress(psycopg.Error, Error):
+                vital_signs.say_guarded()
+            self._beat.done()
+        super().set_stat(key, value, timeout)
+
+    def _mend(self, error: Exception) -> None:
+        self._outage.lost(error)
+        self._listener.close()
+        close_old_connections()  # and Django's own, which the look uses: outside requests nobody else mends it
+        sleep(RECONNECT_SECONDS)
 
     def _wait_for_jobs(self, until: float) -> Jobs | None:
+        if self._beat.is_due():
+            self._listener.say_alive(vital_signs.worker_name(), vital_signs.host())
+            self._beat.done()
         heard = self._listener.wait(0)  # what the claim below answers need not wake us after it
         while True:
             if STALE_CHANNEL in heard or monotonic() >= self._look_due:
                 self._look()
-            jobs = self._listener.claim(self.list_key)
+            jobs = self._listener.claim(self.list_key, vital_signs.worker_name())
             if jobs or monotonic() >= until:
                 return jobs
             heard = self._listener.wait(max(0, min(until, self._look_due) - monotonic()))

@@ -8,7 +8,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from events.triggers import CUSTOMERS, FUNCTIONS, RELEASES, SCHEMA, TRIGGERS, Function, Trigger
+from events.triggers import CUSTOMERS, FUNCTIONS, RELEASES, SAFE_PATH, SCHEMA, TRIGGERS, Function, Trigger
+from events.watch import PROMISE_SECONDS
 
 INSTALLED = """
 SELECT trigger.tgname, function.prosrc, trigger.tgenabled IN ('O', 'A'), obj_description(trigger.oid, 'pg_trigger'),
@@ -20,7 +21,8 @@ JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
 WHERE trigger.tgrelid IN (to_regclass(%s), to_regclass(%s)) AND NOT trigger.tgisinternal
 """
 INSTALLED_FUNCTIONS = """
-SELECT proname, prosrc FROM pg_proc WHERE proname = ANY(%s) AND pronamespace = current_schema()::regnamespace
+SELECT proname, prosrc, prosecdef, proconfig FROM pg_proc
+WHERE proname = ANY(%s) AND pronamespace = current_schema()::regnamespace
 """
 
 
@@ -44,6 +46,21 @@ def broker_listens(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+@register()
+def drains_fit_between_a_promise_and_a_stall(**kwargs: Any) -> list[CheckMessage]:
+    """Each of the three must be longer than the one before it, or the worker never rests, or is killed at work."""
+    if PROMISE_SECONDS < settings.DRAIN_SECONDS < settings.STALL_SECONDS:
+        return []
+    return [
+        Error(
+            f"VIGILPAY_DRAIN_SECONDS is {settings.DRAIN_SECONDS:g}: drains never end unless it is more than "
+            f"{PROMISE_SECONDS:g}, and are killed unless it is less than VIGILPAY_STALL_SECONDS.",
+            hint="A stall of twice the drain is a good choice: a last batch may begin when the time is nearly up.",
+            id="events.E002",
+        )
+    ]
+
+
 def migrated(alias: str) -> bool:
     """Whether this database is past our migrations; before that, missing triggers are no news."""
     executor = MigrationExecutor(connections[alias])
@@ -56,14 +73,14 @@ def differences(alias: str) -> list[CheckMessage]:
         cursor.execute(INSTALLED, [CUSTOMERS, RELEASES])
         triggers = {name: found for name, *found in cursor.fetchall()}
         cursor.execute(INSTALLED_FUNCTIONS, [[function.name for function in FUNCTIONS]])
-        functions = dict(cursor.fetchall())
+        functions = {name: found for name, *found in cursor.fetchall()}
         cursor.execute("SELECT quote_ident(current_schema())")
         (schema,) = cursor.fetchone()
     faults = [
         *(
             f"Function {it.name} {fault}"
             for it in FUNCTIONS
-            if (fault := body_fault(it, functions.get(it.name), schema))
+            if (fault := fault_of_function(it, functions.get(it.name), schema))
         ),
         *(
             f"Trigger {it.name} on {it.table} {fault}"
@@ -81,11 +98,13 @@ def differences(alias: str) -> list[CheckMessage]:
     ]
 
 
-def body_fault(function: Function, body: str | None, schema: str) -> str:
+def fault_of_function(function: Function, found: Sequence[Any] | None, schema: str) -> str:
     """What is wrong with an installed function, in words; empty when nothing is."""
-    if body is None:
+    if found is None:
         return "is missing"
-    return "" if body == function.body.replace(SCHEMA, schema) else "is not the one declared in events/triggers.py"
+    rights = [True, [SAFE_PATH]] if function.with_rights_of_owner else [False, None]
+    declared = [function.body.replace(SCHEMA, schema), *rights]
+    return "" if found == declared else "is not the one declared in events/triggers.py"
 
 
 def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:

@@ -1,8 +1,5 @@
 """What drains did, kept as facts in the database: for freshness, and for whoever asks what happened last night."""
 
-import logging
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,9 +10,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from customers.scoring import Batch
+from events import vital_signs
 from events.models import Drain
-
-log = logging.getLogger("vigilpay.events")
 
 KEPT_DAYS = 7
 
@@ -46,7 +42,7 @@ def recorded() -> Iterator[Tally]:
     tally, started_at = Tally(), timezone.now()
     yield tally
     Drain.objects.create(
-        worker=worker_name(),
+        worker=vital_signs.worker_name(),
         started_at=started_at,
         claimed=tally.claimed,
         stored=tally.stored,
@@ -64,7 +60,3 @@ def prune() -> int:
     """Forget them; how many there were."""
     deleted, _models = too_old().delete()
     return deleted
-
-
-def worker_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"

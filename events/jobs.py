@@ -15,8 +15,6 @@ from events.companion import Companion
 
 log = logging.getLogger("vigilpay.events")
 
-# A drain ends after this time and queues its successor, so that no job comes near django-q2's timeout.
-DRAIN_SECONDS = 20.0
 # The pause between two looks of a drain that found nothing: short, for it lasts only as long as the promise.
 LOOK_PAUSE_SECONDS = 0.005
 # The same when what it found can't be scored now, since somebody's open edit holds it.
@@ -25,8 +23,6 @@ STUCK_PAUSE_SECONDS = 0.05
 BROKEN_MODEL_SECONDS = 4.0
 # How many customers the audit looks at, each hour: a second of work.
 AUDIT_CUSTOMERS = 200
-# The history is pruned so long at a time, and then by a successor: as a drain, far from django-q2's timeout.
-PRUNE_SECONDS = 20.0
 
 NOTHING = scoring.Batch(claimed=0)
 
@@ -48,7 +44,7 @@ def rescore_stale() -> int:
 def drain(tally: drains.Tally) -> None:
     """Rescore batch after batch. Returns when nothing was found after the promise, or when the time is up."""
     vigil = watch.Vigil()
-    ends = monotonic() + DRAIN_SECONDS
+    ends = monotonic() + settings.DRAIN_SECONDS
     companion = Companion(lambda: monotonic() < ends and is_full(next_batch(tally)))
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
     batch = tally.add(scoring.rescore_batch())
@@ -110,12 +106,13 @@ def audit_sample() -> int:
 def prune_history(after_record: int = 0) -> int:
     """Delete what is older than the settings keep, run by a schedule; the number of scores deleted.
 
+    As a drain it ends by its own time limit and queues its successor, so that no job comes near django-q2's timeout.
     The only job with a value: where the one before has stopped. Should it get lost, the next day begins anew.
     """
     drains.prune()
     failures.forget_deleted()
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
-    pruned = retention.prune(before, after_record=after_record, seconds=PRUNE_SECONDS)
+    pruned = retention.prune(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:
         dispatch.go_on_pruning(pruned.go_on_after)
     return pruned.records

@@ -8,14 +8,28 @@ from django_q.conf import Conf
 
 from events.channels import JOBS_CHANNEL, STALE_CHANNEL
 
+# The note costs no round trip of its own, and nothing when there is no job.
 CLAIM = """
-UPDATE django_q_ormq AS job SET lock = clock_timestamp() + make_interval(secs => %(retry)s)
-FROM (
-    SELECT id FROM django_q_ormq WHERE key = %(key)s AND lock <= clock_timestamp()
-    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-) AS due
-WHERE job.id = due.id
-RETURNING job.id, job.payload
+WITH claimed AS (
+    UPDATE django_q_ormq AS job SET lock = clock_timestamp() + make_interval(secs => %(retry)s)
+    FROM (
+        SELECT id FROM django_q_ormq WHERE key = %(key)s AND lock <= clock_timestamp()
+        ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ) AS due
+    WHERE job.id = due.id
+    RETURNING job.id, job.payload
+), noted AS (
+    UPDATE events_worker SET claimed_at = clock_timestamp()
+    WHERE name = %(worker)s AND claimed_at IS NULL AND EXISTS (SELECT FROM claimed)
+)
+SELECT id, payload FROM claimed
+"""
+
+# An upsert, so that a row that was lost comes back.
+LOOKED = """
+INSERT INTO events_worker (name, host, started_at, looked_at)
+VALUES (%s, %s, clock_timestamp(), clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET looked_at = excluded.looked_at
 """
 
 Jobs = list[tuple[int, str]]
@@ -28,11 +42,16 @@ class Listener:
         self._alias = alias
         self._wrapper: DatabaseWrapper | None = None
 
-    def claim(self, queue: str) -> Jobs:
+    def claim(self, queue: str, worker: str = "") -> Jobs:
         """Take the oldest due jobs for this worker; another gets them if they are not acknowledged in time."""
         with self._connected().cursor() as cursor:
-            cursor.execute(CLAIM, {"retry": Conf.RETRY, "key": queue, "limit": Conf.BULK})
+            cursor.execute(CLAIM, {"retry": Conf.RETRY, "key": queue, "limit": Conf.BULK, "worker": worker})
             return cast(Jobs, cursor.fetchall())
+
+    def say_alive(self, worker: str, host: str) -> None:
+        """Leave word for whoever watches this worker from outside."""
+        with self._connected().cursor() as cursor:
+            cursor.execute(LOOKED, [worker, host])
 
     def wait(self, seconds: float) -> set[str]:
         """Sleep until notified, or until the time is up; the channels that were notified meanwhile."""

@@ -55,3 +55,22 @@ class Drain(models.Model):
 
     def __str__(self) -> str:
         return f"drain of {self.stored} scores by {self.worker}"
+
+
+class Worker(models.Model):
+    """One running cluster, as far as it can be judged from outside: when each part of it was last heard of.
+
+    The pusher looks, the sentinel guards. Pusher, worker and monitor all take part between a claim and its
+    acknowledgement, so a claim that stays open tells of any of them.
+    """
+
+    name = models.CharField(max_length=200, primary_key=True)
+    host = models.CharField(max_length=100)
+    started_at = models.DateTimeField()
+    looked_at = models.DateTimeField(null=True)
+    guarded_at = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True)  # the first claim since a job was last acknowledged
+    acknowledged_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name

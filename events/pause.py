@@ -22,7 +22,8 @@ def pause(by: str = "", reason: str = "") -> Pause:
 def resume() -> bool:
     """Go on with scoring; False when it was not paused."""
     deleted, _models = Pause.objects.all().delete()
-    dispatch.wake()
+    if deleted:
+        dispatch.hand_over()  # whoever has promised to look may have found the pause, and gone
     return bool(deleted)
 
 

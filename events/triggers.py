@@ -39,6 +39,8 @@ SCHEMA = "@schema@"
 INSTALL = (
     "DO $install$ BEGIN EXECUTE replace($sql${sql}$sql$, '@schema@', quote_ident(current_schema())); END $install$;"
 )
+# Of a function that runs with its owner's rights: nobody can put an operator of his own in front of PostgreSQL's.
+SAFE_PATH = "search_path=pg_catalog, pg_temp"
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,16 @@ class Function:
     arguments: str
     body: str
     returns: str = "void"
-    settings: str = ""
+    with_rights_of_owner: bool = False
 
     def install_sql(self) -> str:
         return INSTALL.format(sql=self.create_sql())
 
     def create_sql(self) -> str:
+        rights = f" SECURITY DEFINER SET {SAFE_PATH}" if self.with_rights_of_owner else ""
         return f"""
 CREATE OR REPLACE FUNCTION @schema@.{self.name}({self.arguments}) RETURNS {self.returns}
-LANGUAGE plpgsql{self.settings}
+LANGUAGE plpgsql{rights}
 AS $body${self.body}$body$;"""
 
     def uninstall_sql(self) -> str:
@@ -124,11 +127,11 @@ MARK = Function(
     body=f"""
 DECLARE
     bits integer := CASE WHEN marks <= {LIVE_MARKS} THEN 0
-        ELSE LEAST({REGION_BITS} + 2 * ((marks - {LIVE_MARKS + 1}) / {REGIONS_OF_A_SIZE}), 62) END;
+        ELSE LEAST({REGION_BITS} + 2 * ((marks - {LIVE_MARKS + 1}) / {REGIONS_OF_A_SIZE}), 63) END;
 BEGIN
     INSERT INTO @schema@.customers_stalemark (id, first_id, last_id) VALUES (
         nextval('@schema@.customers_stalemark_id_seq') + CASE WHEN bits = 0 THEN {LIVE} ELSE {REGION} END,
-        (edited >> bits) << bits, ((edited >> bits) << bits) + ((1::bigint << bits) - 1));
+        (edited >> bits) << bits, ((edited >> bits) << bits) | ({2**63 - 1} >> (63 - bits)));
     PERFORM set_config('vigilpay.marked', bits || ' ' || (edited >> bits) || ' ' || marks, true);
     {KNOCK}
 END
@@ -156,7 +159,7 @@ EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 's
 KEEP_UNSCORED = Function(
     name="vigilpay_keep_unscored",
     arguments=f"former @schema@.{CUSTOMERS}",
-    settings=" SECURITY DEFINER SET search_path = pg_catalog, pg_temp",
+    with_rights_of_owner=True,
     body=f"""
 BEGIN
     INSERT INTO @schema@.customers_unscoredversion
@@ -248,9 +251,13 @@ END
 FUNCTIONS = (MARK, KEEP_UNSCORED)
 TRIGGERS = (ARRIVE, GUARD, STAMP, RELEASED)
 
-# The triggers read with the rights of whoever edits: a role that may write customers and nothing else would see its
-# edit fail. There is nothing to hide.
-LET_EDITORS_LOOK = "GRANT SELECT ON events_watch, events_awake TO PUBLIC;"
+# The triggers read and mark with the rights of whoever edits: a role that may write customers and nothing else would
+# see its edit fail. There is nothing to hide.
+LET_EDITORS_LOOK = """
+GRANT SELECT ON events_watch, events_awake TO PUBLIC;
+GRANT INSERT ON customers_stalemark TO PUBLIC;
+GRANT USAGE ON SEQUENCE customers_stalemark_id_seq TO PUBLIC;
+"""
 
 
 def install_sql() -> list[str]:

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from customers import ml_service
-from tests.factories import train_forest
+from customers.models import StaleMark
+from tests.factories import nobody_is_awake, train_forest
 from vigilpay import localdb
 
 SHIPPED = Path(__file__).resolve().parent.parent / "ml_assets"
@@ -22,6 +23,21 @@ hypothesis_settings.load_profile("patient")
 
 def pytest_configure() -> None:
     localdb.ensure_started()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    """The migrations have marked everybody once; no test is about that mark."""
+    with django_db_blocker.unblock():
+        StaleMark.objects.all().delete()
+
+
+@pytest.fixture(autouse=True)
+def asleep(request: pytest.FixtureRequest) -> None:
+    """Each test finds everybody asleep: a promise shows in a sequence, which no rollback takes back."""
+    if request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("db")
+        nobody_is_awake()
 
 
 @pytest.fixture

@@ -6,9 +6,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
 from customers import scoring
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
-from customers.models import Customer
+from customers.models import Customer, StaleMark
+from events.models import Watch
 
 _ids = count(1)
 
@@ -42,6 +45,18 @@ def make_scored(**fields: Any) -> Customer:
     scoring.analyze(customer.pk)
     customer.refresh_from_db()
     return customer
+
+
+def forget_marks() -> None:
+    """As if drains had looked at everybody who was marked so far."""
+    StaleMark.objects.all().delete()
+
+
+def nobody_is_awake() -> None:
+    """As when every promise has run out."""
+    Watch.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('events_awake', 1)")
 
 
 def random_fields(pick: random.Random) -> dict[str, Any]:

@@ -49,6 +49,11 @@ def text(name: str, default: str | None = None) -> str:
     return value
 
 
+def changed(**variables: str) -> dict[str, str]:
+    """The environment for a child, with these variables set."""
+    return {**os.environ, **variables}
+
+
 def flag(name: str, default: bool) -> bool:
     value = text(name, "")
     if value.lower() in FLAGS:

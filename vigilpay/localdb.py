@@ -247,14 +247,14 @@ class LocalServer:
             self._start()
             return True
 
-    def stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back. Nothing to stop is fine."""
+    def stop(self, mode: str = "fast") -> None:
+        """Fast: open transactions are rolled back; "immediate" is a crash on purpose. Nothing to stop is fine."""
         if not self.home.exists():
             return
         with self._lock():
             if self._postmaster_pid() is not None:
                 self._copy_programs()
-                self._pg_ctl("stop", "-m", "fast", "-t", str(STOP_SECONDS))
+                self._pg_ctl("stop", "-m", mode, "-t", str(STOP_SECONDS))
             self._remove_socket_directory()
 
     # --- the steps, all under the lock --------------------------------------------------------------------------------

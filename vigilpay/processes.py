@@ -8,16 +8,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from vigilpay import env
+
 ROOT = Path(__file__).resolve().parent.parent
-STOP_SECONDS = 15
+STOP_SECONDS = 15.0
 
 
 class Child:
     """A ``manage.py`` command that runs until it is stopped. What it prints to stdout is dropped, unless said otherwise
     by further arguments, which are those of ``subprocess.Popen``."""
 
-    def __init__(self, name: str, *command: str, **popen: Any) -> None:
+    def __init__(self, name: str, *command: str, stop_seconds: float = STOP_SECONDS, **popen: Any) -> None:
         self.name = name
+        self._stop_seconds = stop_seconds
         # A session of its own: Ctrl-C reaches us alone, and we decide who is told, and in which order.
         self._process = subprocess.Popen(  # noqa: S603  our own commands, no shell
             [sys.executable, "manage.py", *command],
@@ -32,17 +35,48 @@ class Child:
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """Of the main process; None while it runs."""
+        return self._process.poll()
+
     def has_ended(self) -> bool:
-        return self._process.poll() is not None
+        return self.exit_code() is not None
 
     def stop(self) -> None:
         """SIGTERM to the main process alone, for django-q2 hangs when its whole group gets one; then the group's end.
 
         What is killed loses nothing: a worker's claims are row locks, free at once.
         """
-        self._process.terminate()
+        self.terminate()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=STOP_SECONDS)
+            self._process.wait(timeout=self._stop_seconds)
+        self.kill()
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group, or what is left of it."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+class Cluster(Child):
+    """A ``qcluster`` with a name for the signs of life it leaves, which ends with this process, however that ends."""
+
+    def __init__(self, name: str) -> None:
+        # Nothing is ever written: that the other end is closed is all that there is to know. Only we hold it.
+        theirs, self._ours = os.pipe()
+        told = env.changed(VIGILPAY_WORKER_NAME=name, VIGILPAY_LIFELINE_FD=str(theirs))
+        super().__init__("cluster", "qcluster", env=told, pass_fds=[theirs], stdout=None)
+        os.close(theirs)
+
+    def kill(self) -> None:
+        super().kill()
+        with suppress(OSError):
+            os.close(self._ours)

@@ -111,8 +111,8 @@ Q_CLUSTER = {
     "workers": WORKERS,
     "queue_limit": WORKERS,
     "bulk": 1,
-    "timeout": 60,
-    "retry": 300,
+    "timeout": env.integer("VIGILPAY_QUEUE_TIMEOUT_SECONDS", default=60, minimum=1),
+    "retry": env.integer("VIGILPAY_QUEUE_RETRY_SECONDS", default=300, minimum=2),
     "ack_failures": True,
     "max_attempts": 1,
     "save_limit": -1,
@@ -128,6 +128,13 @@ DRAIN_BATCH_ROWS = env.integer("VIGILPAY_DRAIN_BATCH_ROWS", default=500, minimum
 # A customer whom the model can't score is tried so often, with pauses that grow fourfold, and then set aside.
 RETRY_ATTEMPTS = env.integer("VIGILPAY_RETRY_ATTEMPTS", default=5, minimum=1)
 RETRY_SECONDS = env.seconds("VIGILPAY_RETRY_SECONDS", default=1.0)
+# A drain ends after this time and queues its successor, so that no job comes near django-q2's timeout.
+DRAIN_SECONDS = env.seconds("VIGILPAY_DRAIN_SECONDS", default=20.0)
+# run_worker ends a cluster that gives no sign of life for so long; drains give none.
+STALL_SECONDS = env.seconds("VIGILPAY_STALL_SECONDS", default=45.0)
+# Said by run_worker to the cluster that it starts: its row in events_worker, and the pipe that tells of our own end.
+WORKER_NAME = env.text("VIGILPAY_WORKER_NAME", default="")
+LIFELINE_FD = env.integer("VIGILPAY_LIFELINE_FD", default=-1)
 # From which age of the oldest stale row freshness says that the workers are behind.
 BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
 # How long history is kept; the newest score of each customer stays.

@@ -15,11 +15,11 @@ LANGUAGE plpgsql
 AS $body$
 DECLARE
     bits integer := CASE WHEN marks <= 8 THEN 0
-        ELSE LEAST(10 + 2 * ((marks - 9) / 64), 62) END;
+        ELSE LEAST(10 + 2 * ((marks - 9) / 64), 63) END;
 BEGIN
     INSERT INTO @schema@.customers_stalemark (id, first_id, last_id) VALUES (
         nextval('@schema@.customers_stalemark_id_seq') + CASE WHEN bits = 0 THEN 0 ELSE 2305843009213693952 END,
-        (edited >> bits) << bits, ((edited >> bits) << bits) + ((1::bigint << bits) - 1));
+        (edited >> bits) << bits, ((edited >> bits) << bits) | (9223372036854775807 >> (63 - bits)));
     PERFORM set_config('vigilpay.marked', bits || ' ' || (edited >> bits) || ' ' || marks, true);
     IF pg_sequence_last_value('@schema@.events_awake'::regclass)
         > date_part('epoch', clock_timestamp()) * 1000 THEN
@@ -31,7 +31,7 @@ END
 $body$;$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_keep_unscored(former @schema@.customers_customer) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
 AS $body$
 BEGIN
     INSERT INTO @schema@.customers_unscoredversion

@@ -184,7 +184,7 @@ class TestRepair:
         assert audit.open_findings() == 1
 
     def test_one_that_cannot_be_scored_now_is_left_open(self, wrong, monkeypatch):
-        def busy(_customer_id):
+        def busy(_customer_id, cause):
             raise CustomerBusyError("Somebody is editing this customer.")
 
         monkeypatch.setattr(scoring, "analyze", busy)
@@ -192,7 +192,7 @@ class TestRepair:
         assert audit.open_findings() == 1
 
     def test_one_that_was_deleted_meanwhile_is_settled(self, wrong, monkeypatch):
-        def deleted(customer_id):
+        def deleted(customer_id, cause):
             Customer.objects.filter(pk=customer_id).delete()
             raise Customer.DoesNotExist
 

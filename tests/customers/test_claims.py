@@ -1,13 +1,19 @@
 """Finding stale rows and taking hold of them: in which order, how many, and who waits for whom."""
 
-import pytest
-from django.db import connection, transaction
+from itertools import chain
 
-from customers.claims import Claim, CustomerBusyError, anything_stale, claim_one, claim_stale
-from customers.models import Customer, ModelRelease
+import pytest
+from django.db import DataError, connection, transaction
+from django.db.models import F
+
+from customers import claims, scoring
+from customers.claims import Claim, CustomerBusyError, Spans, claim_one, claim_stale
+from customers.demo_customers import generate
+from customers.ml_service.schema import FEATURES
+from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord, StaleMark
 from customers.releases import active_model
-from tests.factories import make_customer, make_customers, make_scored
-from tests.others import outsider
+from tests.factories import forget_marks, make_customer, make_customers, make_scored
+from tests.others import outsider, together
 
 pytestmark = pytest.mark.django_db
 
@@ -18,32 +24,79 @@ def claim(limit=500):
         return claim_stale(cursor, release, limit)
 
 
+def anything_marked():
+    """What the look asks, without the pause that only the room above knows of."""
+    with connection.cursor() as cursor:
+        cursor.execute(claims.LOOK)
+        return cursor.fetchone()[0]
+
+
+def score_everybody():
+    while scoring.rescore_batch().claimed or StaleMark.objects.exists():
+        pass
+
+
 def test_an_empty_table_has_nothing_stale_and_nothing_to_claim():
-    assert not anything_stale()
+    assert not anything_marked()
     assert len(claim()) == 0
 
 
-def test_a_new_customer_is_stale_until_it_is_scored():
-    make_customer()
-    assert anything_stale()
-    Customer.objects.all().delete()
+def test_a_new_customer_is_claimed_until_it_is_scored():
+    customer = make_customer()
+    assert anything_marked()
+    assert claim().ids == [customer.pk]
+    scoring.analyze(customer.pk)
+    claims.mark([customer.pk])
+    assert len(claim()) == 0
+    assert not anything_marked()
+
+
+def test_a_mark_of_a_customer_who_is_current_already_costs_one_look():
     make_scored()
-    assert not anything_stale()
+    assert anything_marked()
+    assert len(claim()) == 0
+    assert not anything_marked()
+
+
+def test_a_mark_of_a_customer_who_is_gone_costs_one_look():
+    make_customer().delete()
+    assert len(claim()) == 0
+    assert not anything_marked()
 
 
 def test_the_scores_of_a_former_model_are_stale():
     customer = make_scored()
-    ModelRelease.objects.create(sha256="0" * 64)
-    assert anything_stale()
+    score_everybody()
+    release = ModelRelease.objects.create(sha256="0" * 64)
+    assert anything_marked()
     with connection.cursor() as cursor:
-        assert claim_stale(cursor, ModelRelease.objects.active(), 500).ids == [customer.pk]
+        assert claim_stale(cursor, release, 500).ids == [customer.pk]
 
 
-def test_who_has_waited_longest_comes_first():
+def test_so_are_those_of_a_model_whose_release_was_taken_back():
+    """In plain SQL; Django goes back by one more release."""
+    _forest, release = active_model()
+    newer = ModelRelease.objects.create(sha256="0" * 64)
+    customer = make_customer()
+    with connection.cursor() as cursor, scoring.scorer_rights(cursor):
+        assert scoring.store(cursor, claim_one(cursor, customer.pk), [0.5], newer).rows == 1
+        forget_marks()
+        cursor.execute("DELETE FROM customers_modelrelease WHERE id = %s", [newer.pk])
+        assert list(Customer.objects.stale()) == [customer]
+        assert claim_stale(cursor, release, 500).ids == [customer.pk]
+
+
+def test_who_was_marked_first_comes_first():
     first, second, third = make_customers(3)
-    for customer in (first, third, second):
-        Customer.objects.filter(pk=customer.pk).update(age=90)  # the stale-since stays that of the insert
-    assert claim().ids == [first.pk, second.pk, third.pk]
+    assert [claim(limit=1).ids for _ in range(3)] == [[first.pk], [second.pk], [third.pk]]
+
+
+def test_who_is_edited_again_and_again_keeps_the_place_of_the_first_edit():
+    first, second = make_customers(2)
+    for age in range(50, 60):
+        Customer.objects.filter(pk=first.pk).update(age=age)
+        Customer.objects.filter(pk=second.pk).update(age=age)
+    assert claim(limit=1).ids == [first.pk]
 
 
 def test_no_more_are_claimed_than_was_asked_for():
@@ -53,16 +106,17 @@ def test_no_more_are_claimed_than_was_asked_for():
 
 def test_what_people_have_edited_comes_before_what_only_a_new_model_made_stale():
     outdated, edited = make_scored(), make_scored()
+    score_everybody()
     release = ModelRelease.objects.create(sha256="0" * 64)
     Customer.objects.filter(pk=edited.pk).update(age=41)
     with connection.cursor() as cursor:
         assert claim_stale(cursor, release, 1).ids == [edited.pk]
-        assert outdated.pk not in claim_stale(cursor, release, 1).ids
+        assert outdated.pk in claim_stale(cursor, release, 1).ids
 
 
 def test_a_part_of_a_claim_keeps_its_columns_together():
-    whole = Claim.of([(i, i * 10, None, None, i * 100) for i in (1, 2, 3)])
-    assert whole.only([0, 2]) == Claim.of([(1, 10, None, None, 100), (3, 30, None, None, 300)])
+    whole = Claim.of([(i, i * 10, i * 100) for i in (1, 2, 3)])
+    assert whole.only([0, 2]) == Claim.of([(1, 10, 100), (3, 30, 300)])
     assert len(whole.only([])) == 0
 
 
@@ -86,11 +140,12 @@ class TestBesideAnOpenEdit:
         with outsider(autocommit=False) as editor:
             editor.execute("UPDATE customers_customer SET surname = 'Open' WHERE customer_id = %s", [locked.pk])
             with transaction.atomic():
-                assert claim().ids == [free.pk]
-            assert anything_stale()
+                found = claim()
+                assert (found.ids, found.passed_over) == ([free.pk], 1)
+            assert anything_marked()
             editor.commit()
         with transaction.atomic():
-            assert claim().ids == [locked.pk, free.pk]
+            assert locked.pk in claim().ids
 
     @pytest.mark.parametrize("patience", [0.05, 0.0])
     def test_one_customer_is_waited_for_no_longer_than_the_settings_say(self, settings, patience):
@@ -110,3 +165,217 @@ class TestBesideAnOpenEdit:
             referrer.execute("SELECT FROM customers_customer FOR KEY SHARE")
             with transaction.atomic():
                 assert claim().ids == [customer.pk]
+
+
+# --- large edits ------------------------------------------------------------------------------------------------------
+
+
+def copy_customers(ids):
+    """Made-up customers with these ids, in one statement."""
+    ids = list(ids)
+    columns = ", ".join(["customer_id", *FEATURES])
+    with connection.cursor() as cursor, cursor.copy(f"COPY customers_customer ({columns}) FROM STDIN") as copy:
+        for customer_id, values in zip(ids, generate(len(ids), seed=5), strict=True):
+            copy.write_row([customer_id, *values])
+
+
+def call_current(*ids):
+    """Everybody, or these, as if they had been scored: by the hand of the scorer, and without a model."""
+    release = ModelRelease.objects.active() or ModelRelease.objects.create(sha256="0" * 64)
+    which = Customer.objects.filter(pk__in=ids) if ids else Customer.objects.all()
+    with connection.cursor() as cursor, scoring.scorer_rights(cursor):
+        which.update(churn_risk_score=0.5, stale_since=None, scored_version=F("version"), scored_by=release)
+    return release
+
+
+def claim_all(release, limit=500):
+    """Claim until no mark is left. Nobody is scored in between, and yet nobody may come twice."""
+    claimed = []
+    with connection.cursor() as cursor:
+        while StaleMark.objects.exists():
+            claimed.append(claim_stale(cursor, release, limit).ids)
+    return claimed
+
+
+class TestLargeEdit:
+    def test_a_wide_mark_is_cut_piece_by_piece_and_everybody_is_claimed_once(self):
+        ids = range(1, 20_001)
+        copy_customers(ids)
+        release = ModelRelease.objects.create(sha256="0" * 64)
+        StaleMark.objects.all().delete()
+        claims.mark_all()
+        batches = claim_all(release)
+        assert sorted(chain.from_iterable(batches)) == list(ids)
+        assert max(map(len, batches)) <= 2 * 500 + 2 * claims.SLICE_ROWS
+
+    def test_marks_that_overlap_claim_each_row_once(self):
+        copy_customers(range(1, 2_001))
+        release = ModelRelease.objects.create(sha256="0" * 64)
+        StaleMark.objects.all().delete()
+        span_marks(claims.LIVE, (7, 7), (7, 7), (8, 8))
+        span_marks(claims.SLICE, (1, 64), (32, 96), (5, 10))
+        claimed = claim_all(release)
+        assert claimed == [list(range(1, 97))]
+
+    def test_a_few_stale_customers_among_many_are_found(self):
+        copy_customers(range(1, 50_001))
+        release = call_current()
+        stale = [1, 8192, 8193, 31_000, 50_000]
+        Customer.objects.filter(pk__in=stale).update(age=44)
+        StaleMark.objects.all().delete()
+        claims.mark_all()
+        assert sorted(chain.from_iterable(claim_all(release))) == stale
+
+    def test_no_transaction_looks_at_more_than_a_few_cuts_of_current_customers(self):
+        copy_customers(range(1, 50_001))
+        release = call_current()
+        StaleMark.objects.all().delete()
+        claims.mark_all()
+        with connection.cursor() as cursor:
+            claim_stale(cursor, release, 500)
+        rest = StaleMark.objects.get()
+        assert rest.first_id == claims.CUTS_IN_VAIN * claims.CUT_ROWS + 1
+
+    def test_a_cut_that_ends_at_the_largest_id_of_all_is_the_last(self):
+        ids = [*range(1, claims.CUT_ROWS), LARGEST_CUSTOMER_ID]
+        copy_customers(ids)
+        release = ModelRelease.objects.create(sha256="0" * 64)
+        StaleMark.objects.all().delete()
+        claims.mark_all()
+        assert sorted(chain.from_iterable(claim_all(release))) == ids
+
+
+def span_marks(kind, *spans):
+    with connection.cursor() as cursor:
+        for first, last in spans:
+            cursor.execute(
+                "INSERT INTO customers_stalemark SELECT nextval('customers_stalemark_id_seq') + %s, %s, %s",
+                [kind, first, last],
+            )
+
+
+class TestWhoComesFirst:
+    def test_a_live_edit_then_a_large_edit_then_a_former_model(self):
+        copy_customers(range(1, 3_001))
+        call_current()
+        release = ModelRelease.objects.create(sha256="1" * 64)
+        Customer.objects.filter(pk__gt=1_000, pk__lte=1_600).update(tenure=F("tenure") + 20)
+        Customer.objects.filter(pk=3_000).update(age=33)
+        StaleMark.objects.all().delete()
+        span_marks(claims.OUTDATED, (1, LARGEST_CUSTOMER_ID))
+        span_marks(claims.REGION, (1_001, 1_600))
+        span_marks(claims.LIVE, (3_000, 3_000))
+        with connection.cursor() as cursor:
+            first, second = (claim_stale(cursor, release, 64).ids for _ in range(2))
+        assert first == [*range(1_001, 1_065), 3_000]
+        assert set(range(1_065, 1_129)) <= set(second)
+        assert 1 in second  # the former model's have their turn beside a large edit
+
+    def test_live_edits_without_end_starve_neither_a_large_edit_nor_a_new_model(self):
+        copy_customers(range(1, 2_001))
+        release = call_current()
+        Customer.objects.filter(pk__lte=500).update(age=33)
+        release = ModelRelease.objects.create(sha256="1" * 64)
+        StaleMark.objects.all().delete()
+        span_marks(claims.REGION, (1, 500))
+        span_marks(claims.OUTDATED, (1, LARGEST_CUSTOMER_ID))
+        claimed = set()
+        with connection.cursor() as cursor:
+            for _ in range(100):
+                span_marks(claims.LIVE, *[(1_999, 1_999), (2_000, 2_000)] * 2)
+                ids = claim_stale(cursor, release, 64).ids
+                assert {1_999, 2_000} <= set(ids) or {1_999, 2_000} <= claimed
+                call_current(*ids)
+                claimed |= set(ids)
+        assert claimed == set(range(1, 2_001))
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTwoAtOnce:
+    def test_they_share_the_work_and_claim_nobody_twice(self):
+        copy_customers(range(1, 6_001))
+        shares = together(*[drain_alone] * 3)
+        assert sum(shares) == 6_000
+        assert ScoreRecord.objects.count() == 6_000
+        assert ScoreRecord.objects.values("customer_id").distinct().count() == 6_000
+
+    def test_the_second_takes_what_the_first_has_left(self):
+        first_two = make_customers(2)
+        others = make_customers(2)
+        with outsider(autocommit=False) as other:
+            other.execute("SELECT FROM customers_stalemark ORDER BY id LIMIT 2 FOR UPDATE")
+            with transaction.atomic():
+                assert claim().ids == [customer.pk for customer in others]
+        with transaction.atomic():
+            assert set(claim().ids) >= {customer.pk for customer in first_two}
+
+
+@pytest.mark.django_db(transaction=True)
+class TestMarks:
+    def test_they_go_in_the_transaction_that_stores_the_scores(self):
+        make_customer()
+        active_model()
+        marks = list(StaleMark.objects.values_list())
+        with transaction.atomic():
+            assert scoring.rescore_batch().stored == 1
+            assert not StaleMark.objects.filter(id__lt=claims.SLICE).exists()
+            transaction.set_rollback(True)
+        assert list(StaleMark.objects.values_list()) == marks
+        assert scoring.rescore_batch().stored == 1
+
+    def test_those_lost_in_a_crash_of_the_database_are_made_good(self):
+        customer = make_customer()
+        crash()
+        assert anything_marked()
+        assert scoring.rescore_batch().claimed == 0
+        assert claims.restore_marks() == 1
+        assert claims.restore_marks() == 0
+        assert scoring.rescore_batch().stored == 1
+        customer.refresh_from_db()
+        assert customer.is_current()
+
+    def test_they_count_as_lost_until_the_mark_of_everybody_is_there_for_good(self, monkeypatch):
+        """A drain may be killed in the middle, and a sequence is not rolled back."""
+        make_customer()
+        crash()
+        monkeypatch.setattr(claims, "NOTHING_IS_LOST", "SELECT 1 / 0")
+        with pytest.raises(DataError):
+            claims.restore_marks()
+        monkeypatch.undo()
+        assert anything_marked()
+        StaleMark.objects.all().delete()
+        assert claims.restore_marks() == 1
+
+    def test_an_edit_in_the_transaction_of_a_drain_leaves_a_mark_though_its_former_one_was_taken(self):
+        customer = make_customer()
+        with transaction.atomic():
+            Customer.objects.filter(pk=customer.pk).update(age=50)
+            assert scoring.rescore_batch().stored == 1
+            Customer.objects.filter(pk=customer.pk).update(age=51)
+        assert scoring.rescore_batch().stored == 1
+
+
+def crash():
+    """What is left of unlogged tables and sequences when PostgreSQL comes back."""
+    StaleMark.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER SEQUENCE customers_stalemark_intact RESTART")
+        cursor.execute("ALTER SEQUENCE customers_stalemark_id_seq RESTART")
+
+
+def drain_alone():
+    """Until nobody is left; how many this one has scored."""
+    stored = 0
+    while StaleMark.objects.exists() or Customer.objects.stale().exists():
+        stored += scoring.rescore_batch(200).stored
+    return stored
+
+
+class TestSpans:
+    def test_marks_that_overlap_or_touch_become_one(self):
+        spans = Spans.of([5, 1, 4, 20, 9], [8, 3, 6, 30, 9])
+        assert spans == Spans([1, 20], [9, 30])
+        assert spans.ids() == 20
+
+    def test_of_none_there_is_none(self):
+        assert Spans.of([], []).ids() == 0

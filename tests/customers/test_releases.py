@@ -227,10 +227,10 @@ class TestCommand:
 
 class TestProgress:
     def test_the_status_shows_releases_and_who_scored_how_many(self, assets, another_forest):
-        make_customers(3)
+        one, *_others = make_customers(3)
         scoring.rescore_batch()
         run(another_forest, note="spring")
-        scoring.rescore_batch(limit=1)
+        scoring.analyze(one.pk)
         said = run(status=True)
         first, second = ModelRelease.objects.order_by("id")
         assert re.search(rf"release {first.pk} +2\n", said)
@@ -243,9 +243,10 @@ class TestProgress:
         assert "Active model: none" in run(status=True)
 
     def test_to_wait_is_to_stay_until_all_are_rescored(self, assets, another_forest, monkeypatch):
-        make_customers(3)
+        waiting = make_customers(3)
         scoring.rescore_batch()
-        monkeypatch.setattr(release_model, "sleep", lambda _seconds: scoring.rescore_batch(limit=2))
+        # One customer while it sleeps once, and while it sleeps again another.
+        monkeypatch.setattr(release_model, "sleep", lambda _seconds: scoring.analyze(waiting.pop().pk))
         said = run(another_forest, wait=True)
         assert "0 of 3 customers are scored by" in said
         assert "2 of 3 customers are scored by" in said

@@ -17,13 +17,13 @@ def test_an_empty_database_has_nothing_to_do():
 
 
 def test_half_way_the_mixed_state_is_visible_and_each_row_says_who_scored_it(assets, another_forest):
-    make_customers(5)
+    customers = make_customers(5)
     scoring.rescore_batch()
-    make_customer()  # not scored yet
+    customers.append(make_customer())  # not scored yet
     first = active_model()[1]
     second = put_into_service("", verify(another_forest))
-    scoring.rescore_batch(limit=1)  # the new customer: edits go first
-    scoring.rescore_batch(limit=2)
+    for customer in customers[3:]:
+        scoring.analyze(customer.pk)
     now = rollover()
     assert now.active == second
     assert now.by_release == {first.pk: 3, second.pk: 3}

@@ -21,7 +21,7 @@ def claim_now(customer):
 
 def store(claim, score=0.5, release=None):
     with connection.cursor() as cursor, scoring.scorer_rights(cursor):
-        return scoring.store(cursor, claim, [score] * len(claim), release or active_model()[1])
+        return scoring.store(cursor, claim, [score] * len(claim), release or active_model()[1]).rows
 
 
 class TestBatch:
@@ -69,7 +69,7 @@ class TestBatch:
         impossible = an_impossible_customer()
         make_customer(customer_id=903)
         batch = scoring.rescore_batch()
-        assert (batch.claimed, batch.stored, batch.refused) == (3, 2, {f"{impossible.pk}@1"})
+        assert batch == scoring.Batch(claimed=3, stored=2, refused=1)
         assert list(Customer.objects.stale()) == [impossible]
 
     def test_a_batch_of_nothing_but_such_rows_stores_nothing_and_raises_nothing(self):
@@ -182,7 +182,7 @@ class TestAnalyze:
 
     def test_a_model_that_changes_meanwhile_is_taken_up_and_the_score_is_its(self, monkeypatch):
         customer = make_customer()
-        during_first_prediction(monkeypatch, lambda: ModelRelease.objects.create(sha256="0" * 64))
+        after_the_first_claim(monkeypatch, lambda: ModelRelease.objects.create(sha256="0" * 64))
         scoring.analyze(customer.pk)
         customer.refresh_from_db()
         assert customer.is_current()
@@ -190,13 +190,13 @@ class TestAnalyze:
 
     def test_models_that_change_again_and_again_end_in_an_answer_that_nothing_was_written(self, monkeypatch):
         customer = make_customer()
-        predict = scoring.score_all
+        claim = scoring.claim_one
 
-        def predict_while_models_change(forest, claim):
+        def claim_while_models_change(cursor, customer_id):
             ModelRelease.objects.create(sha256="0" * 64)
-            return predict(forest, claim)
+            return claim(cursor, customer_id)
 
-        monkeypatch.setattr(scoring, "score_all", predict_while_models_change)
+        monkeypatch.setattr(scoring, "claim_one", claim_while_models_change)
         with pytest.raises(CustomerBusyError, match="changed again and again"):
             scoring.analyze(customer.pk)
         assert not ScoreRecord.objects.exists()
@@ -208,7 +208,7 @@ class TestBesideAnOpenEdit:
         locked, free = make_customers(2)
         with outsider(autocommit=False) as editor:
             editor.execute("UPDATE customers_customer SET age = 88 WHERE customer_id = %s", [locked.pk])
-            assert scoring.rescore_batch() == scoring.Batch(claimed=1, stored=1)
+            assert scoring.rescore_batch() == scoring.Batch(claimed=1, stored=1, passed_over=1)
             assert list(Customer.objects.stale()) == [locked]
             editor.commit()
         assert scoring.rescore_batch().stored == 1
@@ -255,13 +255,13 @@ def an_impossible_customer():
     return make_customer(customer_id=902, num_of_products=0)
 
 
-def during_first_prediction(monkeypatch, happens):
-    predict, pending = scoring.score_all, [happens]
+def after_the_first_claim(monkeypatch, happens):
+    claim, pending = scoring.claim_one, [happens]
 
-    def predict_meanwhile(forest, claim):
-        scores = predict(forest, claim)
+    def claim_then(cursor, customer_id):
+        claimed = claim(cursor, customer_id)
         while pending:
             pending.pop()()
-        return scores
+        return claimed
 
-    monkeypatch.setattr(scoring, "score_all", predict_meanwhile)
+    monkeypatch.setattr(scoring, "claim_one", claim_then)

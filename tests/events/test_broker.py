@@ -3,6 +3,7 @@
 import pickle
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone as django_timezone
@@ -14,8 +15,7 @@ from django_q.tasks import async_task
 from events import broker as broker_module
 from events import watch
 from events.broker import ListenBroker
-from events.models import Watch
-from tests.factories import SOMEBODY, make_scored
+from tests.factories import SOMEBODY, forget_marks, make_scored, nobody_is_awake
 from tests.others import await_that, meanwhile, outsider, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +30,7 @@ def broker(settings, monkeypatch):
     broker = ListenBroker("vigilpay")
     [(job, _payload)] = broker.dequeue()
     broker.acknowledge(job)
-    Watch.objects.all().delete()
+    nobody_is_awake()
     monkeypatch.setattr(broker_module, "DEQUEUE_SECONDS", SECONDS_WITHOUT_NOTICE)
     yield broker
     broker._listener.close()
@@ -84,7 +84,7 @@ def test_a_waiting_broker_is_woken_by_an_edit_in_plain_sql_and_queues_the_job_it
     if edit != "INSERT":
         make_scored()
         OrmQ.objects.all().delete()
-        Watch.objects.all().delete()
+        nobody_is_awake()
 
     def edit_when_it_waits():
         wait_until_it_listens()
@@ -109,7 +109,7 @@ def test_an_edit_whose_knock_nobody_sent_is_found_by_its_own_look(broker, settin
     watch.promise(60)
     with outsider() as editor:
         insert(editor)  # silent, for somebody has promised
-    Watch.objects.all().delete()  # and is killed
+    nobody_is_awake()  # for whoever has promised was killed
     settings.LOOK_SECONDS = 0.05
     broker._look_due = 0.0
     assert len(broker.dequeue()) == 1
@@ -117,8 +117,9 @@ def test_an_edit_whose_knock_nobody_sent_is_found_by_its_own_look(broker, settin
 
 def test_a_look_that_finds_nothing_queues_nothing(broker, impatient, settings):
     make_scored()
+    forget_marks()
     OrmQ.objects.all().delete()
-    Watch.objects.all().delete()
+    nobody_is_awake()
     settings.LOOK_SECONDS = 0.0
     impatient()
     broker._look_due = 0.0
@@ -128,18 +129,19 @@ def test_a_look_that_finds_nothing_queues_nothing(broker, impatient, settings):
 
 def test_a_new_model_file_is_told_to_a_worker_once(settings, assets, another_forest, impatient):
     make_scored()
+    forget_marks()
     broker = ListenBroker("vigilpay")
     settings.LOOK_SECONDS = 0.0
     impatient()
     found = []
     for _ in range(2):
         OrmQ.objects.all().delete()
-        Watch.objects.all().delete()
+        nobody_is_awake()
         found.append(len(broker.dequeue() or []))
     (assets / "model.pkl").write_bytes(another_forest.read_bytes())
     for _ in range(2):
         OrmQ.objects.all().delete()
-        Watch.objects.all().delete()
+        nobody_is_awake()
         found.append(len(broker.dequeue() or []))
     broker._listener.close()
     assert found == [1, 0, 1, 0]
@@ -156,6 +158,23 @@ def test_it_survives_the_loss_of_every_connection_it_uses(broker, impatient, set
     with outsider() as editor:
         insert(editor)
     assert len(broker.dequeue()) == 1
+
+
+def test_an_outage_is_one_line_and_its_end_another(broker, impatient, monkeypatch, caplog):
+    impatient()
+    away = [psycopg.OperationalError("away")] * 3
+
+    def claim(*args):
+        if away:
+            raise away.pop()
+        return []
+
+    monkeypatch.setattr(broker._listener, "claim", claim)
+    for _ in range(5):
+        broker.dequeue()
+    first, second = caplog.messages
+    assert first.startswith("The broker lost PostgreSQL")
+    assert second.startswith("The broker has PostgreSQL again")
 
 
 def test_it_survives_the_loss_of_its_own_connection_while_it_waits(broker):

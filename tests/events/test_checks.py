@@ -8,8 +8,8 @@ from django.core.management.base import SystemCheckError
 from django.db import connection
 
 from customers.models import Customer
-from events.checks import broker_listens, triggers_are_as_declared
-from events.triggers import GUARD, KNOCK, STAMP, TABLE, TRIGGERS
+from events.checks import broker_listens, drains_fit_between_a_promise_and_a_stall, triggers_are_as_declared
+from events.triggers import CUSTOMERS, FUNCTIONS, GUARD, KEEP_UNSCORED, RELEASED, STAMP, TRIGGERS
 from tests.factories import make_customer, make_scored
 
 pytestmark = pytest.mark.django_db
@@ -32,19 +32,21 @@ def said():
 ALTERATIONS = {
     "another body": f"""CREATE OR REPLACE FUNCTION {STAMP.name}() RETURNS trigger LANGUAGE plpgsql
                         AS $$BEGIN RETURN NEW; END$$""",
-    "another condition": f"""CREATE OR REPLACE TRIGGER {STAMP.name} BEFORE UPDATE OF age ON {TABLE} FOR EACH ROW
+    "another condition": f"""CREATE OR REPLACE TRIGGER {STAMP.name} BEFORE UPDATE OF age ON {CUSTOMERS} FOR EACH ROW
                              WHEN (OLD.age IS DISTINCT FROM NEW.age AND NEW.age > 60)
                              EXECUTE FUNCTION {STAMP.name}()""",
-    "fewer columns": f"""CREATE OR REPLACE TRIGGER {KNOCK.name} AFTER INSERT OR UPDATE OF age ON {TABLE}
-                         FOR EACH STATEMENT EXECUTE FUNCTION {KNOCK.name}()""",
-    "no condition at all": f"""CREATE OR REPLACE TRIGGER {GUARD.name} BEFORE UPDATE ON {TABLE} FOR EACH ROW
+    "fewer columns": f"""CREATE OR REPLACE TRIGGER {STAMP.name} BEFORE UPDATE OF age ON {CUSTOMERS}
+                         FOR EACH ROW EXECUTE FUNCTION {STAMP.name}()""",
+    "fewer events": f"""CREATE OR REPLACE TRIGGER {RELEASED.name} AFTER INSERT ON {RELEASED.table}
+                        FOR EACH STATEMENT EXECUTE FUNCTION {RELEASED.name}()""",
+    "no condition at all": f"""CREATE OR REPLACE TRIGGER {GUARD.name} BEFORE UPDATE ON {CUSTOMERS} FOR EACH ROW
                                EXECUTE FUNCTION {GUARD.name}()""",
-    "another function": f"""CREATE FUNCTION elsewhere() RETURNS trigger LANGUAGE plpgsql AS $${STAMP.body}$$;
-                            DROP TRIGGER {STAMP.name} ON {TABLE};
-                            CREATE TRIGGER {STAMP.name} BEFORE UPDATE OF age ON {TABLE} FOR EACH ROW
+    "another function": f"""CREATE FUNCTION elsewhere() RETURNS trigger LANGUAGE plpgsql
+                            AS $${STAMP.body.replace("@schema@.", "")}$$;
+                            DROP TRIGGER {STAMP.name} ON {CUSTOMERS};
+                            CREATE TRIGGER {STAMP.name} BEFORE UPDATE OF age ON {CUSTOMERS} FOR EACH ROW
                             EXECUTE FUNCTION elsewhere();
-                            COMMENT ON TRIGGER {STAMP.name} ON {TABLE} IS '{STAMP.fingerprint()}'""",
-    "no search path of its own": f"ALTER FUNCTION {KNOCK.name}() RESET search_path",
+                            COMMENT ON TRIGGER {STAMP.name} ON {CUSTOMERS} IS '{STAMP.fingerprint()}'""",
 }
 
 
@@ -54,16 +56,16 @@ def test_the_triggers_that_migrate_installed_are_those_declared():
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.name)
 def test_a_missing_trigger_is_an_error(trigger):
-    sql(f"DROP TRIGGER {trigger.name} ON {TABLE}")
+    sql(f"DROP TRIGGER {trigger.name} ON {trigger.table}")
     [error] = errors()
-    assert (error.id, error.msg) == ("events.E001", f"Trigger {trigger.name} on {TABLE} is missing.")
+    assert (error.id, error.msg) == ("events.E001", f"Trigger {trigger.name} on {trigger.table} is missing.")
     assert "install_triggers" in error.hint
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.name)
 @pytest.mark.parametrize("how", ["DISABLE TRIGGER", "ENABLE REPLICA TRIGGER"])
 def test_a_trigger_that_does_not_fire_is_an_error(trigger, how):
-    sql(f"ALTER TABLE {TABLE} {how} {trigger.name}")
+    sql(f"ALTER TABLE {trigger.table} {how} {trigger.name}")
     [error] = errors()
     assert error.id == "events.E001"
     assert "is disabled" in error.msg
@@ -78,14 +80,14 @@ def test_an_altered_trigger_is_an_error(alteration):
 
 
 def test_every_fault_is_named():
-    sql(f"DROP TRIGGER {GUARD.name} ON {TABLE}")
-    sql(f"ALTER TABLE {TABLE} DISABLE TRIGGER {STAMP.name}")
+    sql(f"DROP TRIGGER {GUARD.name} ON {CUSTOMERS}")
+    sql(f"ALTER TABLE {CUSTOMERS} DISABLE TRIGGER {STAMP.name}")
     assert GUARD.name in said()
     assert STAMP.name in said()
 
 
 def test_manage_check_fails_on_it():
-    sql(f"DROP TRIGGER {STAMP.name} ON {TABLE}")
+    sql(f"DROP TRIGGER {STAMP.name} ON {CUSTOMERS}")
     with pytest.raises(SystemCheckError, match=r"events\.E001"):
         call_command("check", databases=["default"])
 
@@ -98,8 +100,8 @@ def test_install_triggers_repairs_what_was_altered(alteration):
 
 
 def test_install_triggers_repairs_what_is_missing_or_disabled_and_they_work():
-    sql(f"DROP TRIGGER {GUARD.name} ON {TABLE}; DROP FUNCTION {GUARD.name}()")
-    sql(f"ALTER TABLE {TABLE} DISABLE TRIGGER {STAMP.name}")
+    sql(f"DROP TRIGGER {GUARD.name} ON {CUSTOMERS}; DROP FUNCTION {GUARD.name}()")
+    sql(f"ALTER TABLE {CUSTOMERS} DISABLE TRIGGER {STAMP.name}")
     install()
     assert errors() == []
     customer = make_scored()
@@ -108,11 +110,49 @@ def test_install_triggers_repairs_what_is_missing_or_disabled_and_they_work():
     assert Customer.objects.get().churn_risk_score == customer.churn_risk_score
 
 
-def test_install_triggers_lets_every_editor_look_at_the_watch_again():
-    sql("REVOKE SELECT ON events_watch FROM PUBLIC")
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+def test_a_missing_function_is_an_error_and_install_triggers_repairs_it(function):
+    sql(f"DROP FUNCTION {function.name}")
+    [error] = errors()
+    assert (error.id, error.msg) == ("events.E001", f"Function {function.name} is missing.")
     install()
+    assert errors() == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+def test_an_altered_function_is_an_error_and_install_triggers_repairs_it(function):
+    arguments = function.arguments.replace("@schema@.", "")
+    sql(f"CREATE OR REPLACE FUNCTION {function.name}({arguments}) RETURNS void LANGUAGE plpgsql AS 'BEGIN END'")
+    [error] = errors()
+    assert error.msg == f"Function {function.name} is not the one declared in events/triggers.py."
+    install()
+    assert errors() == []
+
+
+@pytest.mark.parametrize("alteration", ["SECURITY INVOKER", "RESET search_path", "SET search_path TO public"])
+def test_other_rights_or_another_search_path_of_a_function_are_an_error_and_repaired(alteration):
+    sql(f"ALTER FUNCTION {KEEP_UNSCORED.name} {alteration}")
+    [error] = errors()
+    assert error.msg == f"Function {KEEP_UNSCORED.name} is not the one declared in events/triggers.py."
+    install()
+    assert errors() == []
+
+
+@pytest.mark.parametrize(
+    ("right", "thing"),
+    [
+        ("SELECT", "events_watch"),
+        ("SELECT", "events_awake"),
+        ("INSERT", "customers_stalemark"),
+        ("USAGE", "SEQUENCE customers_stalemark_id_seq"),
+    ],
+)
+def test_install_triggers_lets_every_editor_look_and_mark_again(right, thing):
+    sql(f"REVOKE {right} ON {thing} FROM PUBLIC")
+    install()
+    kind = "table" if right == "INSERT" or thing == "events_watch" else "sequence"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT has_table_privilege('public', 'events_watch', 'SELECT')")
+        cursor.execute(f"SELECT has_{kind}_privilege('public', %s, %s)", [thing.split()[-1], right])
         assert cursor.fetchone() == (True,)
 
 
@@ -130,7 +170,7 @@ def test_a_database_that_was_never_migrated_has_no_errors_yet():
 
 
 def test_no_database_is_asked_unless_it_is_named():
-    sql(f"DROP TRIGGER {GUARD.name} ON {TABLE}")
+    sql(f"DROP TRIGGER {GUARD.name} ON {CUSTOMERS}")
     assert triggers_are_as_declared(databases=None) == []
 
 
@@ -143,6 +183,17 @@ def test_another_broker_is_a_warning_that_plain_sql_edits_have_to_wait(settings)
 
 def test_our_broker_is_none():
     assert broker_listens() == []
+
+
+@pytest.mark.parametrize(("drain", "stall"), [(20, 20), (20, 3), (1, 45)])
+def test_a_supervisor_less_patient_than_a_drain_and_a_drain_without_end_are_errors(settings, drain, stall):
+    settings.DRAIN_SECONDS, settings.STALL_SECONDS = drain, stall
+    [error] = drains_fit_between_a_promise_and_a_stall()
+    assert error.id == "events.E002"
+
+
+def test_the_times_in_the_settings_fit():
+    assert drains_fit_between_a_promise_and_a_stall() == []
 
 
 def install():

@@ -1,11 +1,14 @@
 """Many wake-ups, one job."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from events import dispatch, watch
 from events.models import Watch
-from tests.factories import make_customer, make_scored
+from tests.factories import forget_marks, make_customer, make_scored
 from tests.others import await_that, outsider, together, waiting_for_locks
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +32,7 @@ def test_a_promise_that_nobody_kept_runs_out_and_another_job_is_queued():
 
 def test_nothing_stale_wakes_nobody():
     make_scored()
+    forget_marks()
     assert not dispatch.wake_if_stale()
     assert queued() == []
 
@@ -44,6 +48,24 @@ def test_handing_over_queues_a_successor_although_somebody_is_awake():
     dispatch.hand_over()
     assert queued() == ["events.jobs.rescore_stale"]
     assert not dispatch.wake()
+
+
+def test_help_is_called_for_though_somebody_is_awake_and_once_while_a_job_waits():
+    watch.promise(60)
+    assert [dispatch.call_for_help() for _ in range(3)] == [True, False, False]
+    assert queued() == ["events.jobs.rescore_stale"]
+
+
+def test_a_job_that_is_at_work_does_not_count_as_waiting():
+    dispatch.call_for_help()
+    OrmQ.objects.update(lock=Now() + timedelta(minutes=5))  # as the broker claims it
+    assert dispatch.call_for_help()
+    assert len(queued()) == 2
+
+
+def test_a_job_of_another_queue_helps_nobody():
+    OrmQ.objects.create(key="another", payload="", lock=Now())
+    assert dispatch.call_for_help()
 
 
 def test_a_job_carries_no_values():

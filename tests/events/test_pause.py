@@ -5,6 +5,7 @@ import pwd
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from django_q.models import OrmQ
 
 from customers import scoring
@@ -12,7 +13,7 @@ from customers.ml_service import current_forest
 from customers.models import Customer
 from events import dispatch, jobs, look, operator, pause, watch
 from events.models import Pause
-from tests.factories import SOMEBODY, make_customer, make_scored
+from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
 
 pytestmark = pytest.mark.django_db
 
@@ -133,3 +134,36 @@ def test_a_user_without_a_name_has_a_number(monkeypatch):
     assert operator.operator_name() == pwd.getpwuid(operator.os.getuid()).pw_name
     monkeypatch.setattr(operator.pwd, "getpwuid", nobody)
     assert operator.operator_name() == f"user {operator.os.getuid()}"
+
+
+def test_a_drain_at_work_stops_before_its_next_batch(monkeypatch):
+    make_customers(3)
+    rescore = scoring.rescore_batch
+
+    def rescore_one_then_somebody_pauses():
+        batch = rescore(limit=1)
+        pause.pause()
+        return batch
+
+    monkeypatch.setattr(scoring, "rescore_batch", rescore_one_then_somebody_pauses)
+    assert jobs.rescore_stale() == 1
+    assert Customer.objects.stale().count() == 2
+
+
+def test_resuming_queues_a_job_though_somebody_has_promised_to_look_for_he_may_have_found_the_pause_and_gone():
+    make_customer()
+    dispatch.wake()
+    pause.pause()
+    jobs.rescore_stale()
+    OrmQ.objects.all().delete()
+    watch.promise(60)
+    pause.resume()
+    assert OrmQ.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pause_that_is_rolled_back_never_was():
+    with transaction.atomic():
+        pause.pause()
+        transaction.set_rollback(True)
+    assert not pause.is_paused()

@@ -61,7 +61,7 @@ def test_the_job_does_the_same_by_the_settings(old_scores, drains, settings):
 
 def test_when_its_time_is_up_a_successor_goes_on_where_it_stopped(old_scores, settings, monkeypatch):
     settings.HISTORY_DAYS = 99
-    monkeypatch.setattr(jobs, "PRUNE_SECONDS", 0.0)
+    settings.DRAIN_SECONDS = 0.0
     monkeypatch.setattr(retention, "SLICE_ROWS", 1)
     first = ScoreRecord.objects.order_by("id").first()
     assert jobs.prune_history() == 1

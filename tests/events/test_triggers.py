@@ -1,21 +1,22 @@
 """What PostgreSQL itself does at every edit, whoever makes it."""
 
+import random
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.db.models import F
 from psycopg import IsolationLevel
 
-from customers import scoring
-from customers.claims import Claim, claim_one
+from customers import bulk, failures, scoring
+from customers.claims import LIVE, OUTDATED, REGION, SLICE, Claim, claim_one
 from customers.ml_service.schema import FEATURES
-from customers.models import Customer, ScoreRecord
+from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord, StaleMark, UnscoredVersion
 from customers.releases import active_model
 from events import watch
 from events.channels import STALE_CHANNEL
-from events.models import Watch
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from events.triggers import LIVE_MARKS
+from tests.factories import SOMEBODY, make_customer, make_customers, make_scored, nobody_is_awake
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +32,10 @@ OTHER_VALUES = {
     "has_cr_card": False,
     "is_active_member": True,
 }
-ENGINE = ("version", "stale_since", "churn_risk_score", "scored_version", "scored_by_id", "scored_at")
+ENGINE = (
+    *("version", "stale_since", "churn_risk_score", "scored_version", "scored_by_id", "scored_at"),
+    *("edited_at", "edited_by"),
+)
 
 
 def sql(statement, *values):
@@ -59,12 +63,13 @@ def scored_as(customer):
 class TestArrival:
     def test_a_new_row_is_stale_and_unscored_whatever_the_insert_says_of_the_engines_columns(self):
         columns = ", ".join(["customer_id", "surname", *SOMEBODY, *ENGINE])
-        values = [1, "From a backup", *SOMEBODY.values(), 99, None, 0.5, 99, 7, "2020-01-01"]
+        values = [1, "From a backup", *SOMEBODY.values(), 99, None, 0.5, 99, 7, "2020-01-01", "2020-01-01", "me"]
         places = ", ".join(["%s"] * len(values))
         sql(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", *values)
         customer = Customer.objects.get(pk=1)
         assert (customer.version, customer.churn_risk_score, customer.scored_version) == (1, None, None)
         assert (customer.scored_by_id, customer.scored_at) == (None, None)
+        assert (customer.edited_at, customer.edited_by) == (None, "django")
         assert customer.stale_since.year > 2020
 
     def test_a_bulk_create_is_stale_row_by_row(self):
@@ -177,6 +182,8 @@ class TestGuard:
             ("scored_version", 1000),
             ("scored_by_id", 1000),
             ("scored_at", "2000-01-01"),
+            ("edited_at", "2000-01-01"),
+            ("edited_by", "somebody else"),
         ],
     )
     def test_what_anybody_else_writes_into_the_engines_columns_is_kept_out(self, column, value):
@@ -209,8 +216,8 @@ class TestGuard:
         old_instance.save()
         forest, release = active_model()
         with connection.cursor() as cursor, scoring.scorer_rights(cursor):
-            stored = scoring.store(cursor, late_claim, scoring.score_all(forest, late_claim), release)
-        assert stored == 0
+            stored = scoring.store(cursor, late_claim, failures.score_all(forest, late_claim), release)
+        assert stored.rows == 0
         assert version_of(customer) == 3
         assert not ScoreRecord.objects.exists()
         assert list(Customer.objects.stale()) == [customer]
@@ -299,6 +306,36 @@ def role_that_may_only_write_customers():
 
 
 @pytest.mark.parametrize(
+    "forbidden",
+    [
+        "SELECT * FROM customers_unscoredversion",
+        "INSERT INTO customers_unscoredversion SELECT * FROM customers_unscoredversion",
+        "SELECT * FROM customers_stalemark",
+        "DELETE FROM customers_stalemark",
+        "SELECT nextval('customers_stalemark_intact')",
+        "SELECT setval('events_awake', 9223372036854775807)",
+        "UPDATE events_watch SET awake_until = 'infinity'",
+    ],
+)
+def test_that_role_gets_no_further_right(forbidden):
+    with role_that_may_only_write_customers(), pytest.raises(ProgrammingError, match="denied"), transaction.atomic():
+        sql(forbidden)
+
+
+@pytest.mark.parametrize("search_path", ["''", "pg_catalog", "pg_temp, pg_catalog", "somewhere_else"])
+def test_that_role_leaves_mark_and_history_under_any_search_path(search_path):
+    make_customer(customer_id=1)
+    StaleMark.objects.all().delete()
+    sql("SELECT set_config('vigilpay.marked', '', true)")
+    with role_that_may_only_write_customers():
+        sql(f"SET LOCAL search_path TO {search_path}")
+        sql("UPDATE public.customers_customer SET age = 77")
+        sql("SET LOCAL search_path TO public")
+    assert StaleMark.objects.get().first_id == 1
+    assert UnscoredVersion.objects.get().age == 40
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         "UPDATE customers_customer SET age = 41",
@@ -314,6 +351,174 @@ def test_whoever_may_write_customers_needs_no_right_on_the_engines_tables(statem
     assert Customer.objects.stale().count() == 1
 
 
+# --- marks ------------------------------------------------------------------------------------------------------------
+
+
+def marks():
+    """Kind, first and last id of all marks, in their order."""
+    return [
+        (max(kind for kind in (LIVE, REGION, OUTDATED) if kind < mark.id), mark.first_id, mark.last_id)
+        for mark in StaleMark.objects.order_by("id")
+    ]
+
+
+def forget_marks_and_transaction():
+    """As if a new transaction began, and drains had looked at what was marked before."""
+    StaleMark.objects.all().delete()
+    sql("SELECT set_config('vigilpay.marked', '', true)")
+
+
+def insert_customers(ids):
+    """In this order."""
+    values = ", ".join(["%s"] * len(SOMEBODY))
+    sql(
+        f"INSERT INTO customers_customer (customer_id, {', '.join(SOMEBODY)}) "
+        f"SELECT id, {values} FROM unnest(%s::bigint[]) AS these (id)",
+        *SOMEBODY.values(),
+        list(ids),
+    )
+
+
+def stale_without_a_mark():
+    """Nobody, ever."""
+    return sql(
+        "SELECT customer_id FROM customers_customer WHERE stale_since IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM customers_stalemark WHERE customer_id BETWEEN first_id AND last_id)"
+    )
+
+
+class TestMarks:
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            lambda: insert_customers([7]),
+            lambda: Customer.objects.bulk_create([Customer(customer_id=7, **SOMEBODY)]),
+            lambda: Customer.objects.create(customer_id=7, **SOMEBODY),
+            lambda: copy_in([7]),
+            lambda: load([7]),
+        ],
+        ids=["sql", "bulk_create", "create", "copy", "bulk load"],
+    )
+    def test_a_new_customer_is_marked_however_it_comes(self, edit):
+        edit()
+        assert marks() == [(LIVE, 7, 7)]
+
+    def test_a_change_is_marked_and_one_that_changes_nothing_is_not(self):
+        make_customer(customer_id=7)
+        forget_marks_and_transaction()
+        sql("UPDATE customers_customer SET surname = 'Married', age = age")
+        assert marks() == []
+        sql("UPDATE customers_customer SET age = 41")
+        assert marks() == [(LIVE, 7, 7)]
+
+    def test_several_edits_of_one_customer_in_a_transaction_are_marked_once(self):
+        for age in (40, 41, 42):
+            Customer.objects.update_or_create(customer_id=7, defaults={**SOMEBODY, "age": age})
+        assert marks() == [(LIVE, 7, 7)]
+
+    def test_a_change_of_the_id_is_an_edit_of_the_new_one(self):
+        customer = make_scored(customer_id=7)
+        forget_marks_and_transaction()
+        sql("UPDATE customers_customer SET customer_id = 8")
+        assert marks() == [(LIVE, 8, 8)]
+        customer = Customer.objects.get()
+        assert (customer.pk, customer.version) == (8, 2)
+        assert customer.stale_since is not None
+
+    def test_it_goes_with_a_savepoint_and_the_next_edit_marks_again(self):
+        customer = make_scored(customer_id=7)
+        forget_marks_and_transaction()
+        for rolled_back in (True, False):
+            with transaction.atomic():
+                Customer.objects.filter(pk=customer.pk).update(age=41)
+                transaction.set_rollback(rolled_back)
+        assert marks() == [(LIVE, 7, 7)]
+
+    def test_the_first_customers_of_a_transaction_are_marked_by_their_id_the_others_by_regions(self):
+        insert_customers(range(100_000, 100_020))
+        exact = [(LIVE, i, i) for i in range(100_000, 100_000 + LIVE_MARKS)]
+        assert marks() == [*exact, (REGION, 99_328, 100_351)]
+
+    @pytest.mark.parametrize("number", [1_000, 100_000])
+    @pytest.mark.parametrize("order", ["in order", "random"])
+    @pytest.mark.parametrize("step", [1, 100], ids=["dense", "sparse"])
+    def test_a_large_edit_leaves_few_marks_and_nobody_outside_them(self, number, order, step):
+        ids = list(range(1, number * step, step))
+        if order == "random":
+            random.Random(3).shuffle(ids)
+        insert_customers(ids)
+        assert stale_without_a_mark() == []
+        assert len(marks()) <= 700
+
+    def test_ids_up_to_the_largest_are_marked(self):
+        pick = random.Random(4)
+        insert_customers({pick.randint(1, LARGEST_CUSTOMER_ID) for _ in range(5_000)} | {LARGEST_CUSTOMER_ID})
+        assert stale_without_a_mark() == []
+        assert len(marks()) < 2_000
+
+    def test_the_largest_ids_of_all_are_found_by_a_drain(self):
+        insert_customers(range(LARGEST_CUSTOMER_ID - 20, LARGEST_CUSTOMER_ID + 1))
+        while scoring.rescore_batch().stored:
+            pass
+        assert not Customer.objects.stale().exists()
+
+    def test_a_mark_is_visible_when_its_edit_is_and_not_before(self, transactional_db):
+        with outsider(autocommit=False) as editor:
+            insert(editor, 7)
+            assert marks() == []
+            editor.commit()
+        assert marks() == [(LIVE, 7, 7)]
+        with outsider(autocommit=False) as editor:
+            editor.execute("UPDATE customers_customer SET age = 41")
+            editor.rollback()
+        assert marks() == [(LIVE, 7, 7)]
+
+    def test_a_connection_remembers_nothing_of_its_last_transaction(self, transactional_db):
+        make_scored(customer_id=7)
+        with outsider() as editor:
+            for age in (50, 51):
+                StaleMark.objects.all().delete()
+                editor.execute("UPDATE customers_customer SET age = %s", [age])
+                assert marks() == [(LIVE, 7, 7)]
+
+    def test_all_kinds_of_marks_fit_into_their_order(self):
+        assert LIVE < SLICE < REGION < OUTDATED
+
+
+class TestRelease:
+    EVERYBODY = (OUTDATED, 1, LARGEST_CUSTOMER_ID)
+
+    def test_a_new_one_marks_everybody_and_knocks(self, ear):
+        ear.falls_asleep()
+        ModelRelease.objects.create(sha256="0" * 64)
+        assert marks() == [self.EVERYBODY]
+        assert ear.heard() == 1
+
+    def test_so_does_one_in_plain_sql_and_one_that_is_taken_back(self):
+        sql(
+            "INSERT INTO customers_modelrelease (sha256, fingerprint, note, metadata) VALUES (%s, %s, '', '{}')",
+            "0" * 64,
+            "0" * 64,
+        )
+        sql("DELETE FROM customers_modelrelease")
+        assert marks() == [self.EVERYBODY] * 2
+
+
+def copy_in(ids):
+    columns = ", ".join(["customer_id", *SOMEBODY])
+    with connection.cursor() as cursor, cursor.copy(f"COPY customers_customer ({columns}) FROM STDIN") as copy:
+        for customer_id in ids:
+            copy.write_row([customer_id, *SOMEBODY.values()])
+
+
+def load(ids):
+    with bulk.staged([(i, "Loaded", *SOMEBODY.values()) for i in ids], bulk.STORED) as staging:
+        staging.store()
+
+
+# --- knocks -----------------------------------------------------------------------------------------------------------
+
+
 class Ear:
     """Listens for knocks. A notice of its own marks the end, so that silence needs no waiting."""
 
@@ -324,7 +529,7 @@ class Ear:
     def falls_asleep(self):
         """What was heard and promised so far is forgotten."""
         self.heard()
-        Watch.objects.all().delete()
+        nobody_is_awake()
 
     def heard(self):
         self.listener.execute(f"NOTIFY {STALE_CHANNEL}, 'end'")
@@ -429,7 +634,5 @@ def test_a_claim_is_what_the_row_says_column_by_column():
     assert claim == Claim(
         ids=[customer.pk],
         versions=[1],
-        since=[None],
-        previous=[customer.churn_risk_score],
         features=[tuple(getattr(customer, field) for field in FEATURES)],
     )

@@ -107,7 +107,7 @@ def test_an_editor_who_holds_one_row_and_wants_one_that_a_drain_holds_waits_for_
             return predict(forest, claim)
 
         monkeypatch.setattr(scoring, "predict", predict_while_the_editor_waits)
-        assert scoring.rescore_batch() == scoring.Batch(claimed=1, stored=1)
+        assert scoring.rescore_batch() == scoring.Batch(claimed=1, stored=1, passed_over=1)
         second_change.join(timeout=30)
         assert not second_change.is_alive()
         editor.commit()

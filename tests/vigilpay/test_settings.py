@@ -12,7 +12,7 @@ from events import jobs
 NAMES = [
     *("PRODUCTION", "DEBUG", "API_LOGIN_REQUIRED", "ACCEPT_UNRELEASED_MODEL", "ALLOWED_HOSTS", "SECRET_KEY"),
     *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "Q_CLUSTER"),
-    *("LOOK_SECONDS", "DRAIN_BATCH_ROWS", "ANALYZE_LOCK_SECONDS", "DATABASES"),
+    *("LOOK_SECONDS", "DRAIN_BATCH_ROWS", "DRAIN_SECONDS", "STALL_SECONDS", "ANALYZE_LOCK_SECONDS", "DATABASES"),
 ]
 SHOW = f"""
 import json
@@ -121,7 +121,8 @@ def test_a_failing_job_is_not_run_for_ever(development):
 
 
 def test_a_drain_ends_well_before_its_job_times_out(development):
-    assert development["Q_CLUSTER"]["timeout"] > jobs.DRAIN_SECONDS * 2
+    assert development["Q_CLUSTER"]["timeout"] > development["DRAIN_SECONDS"] * 2
+    assert development["STALL_SECONDS"] > development["DRAIN_SECONDS"] * 2
 
 
 def test_a_broken_model_is_tried_again_within_the_bound_of_staleness(development):

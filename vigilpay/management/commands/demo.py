@@ -15,6 +15,7 @@ from vigilpay import demo, localdb
 from vigilpay.processes import Child
 
 CUSTOMERS = 10_000
+STOP_SPARE_SECONDS = 10
 
 
 class Command(BaseCommand):
@@ -50,7 +51,8 @@ class Command(BaseCommand):
         base = f"http://127.0.0.1:{port}"
         children = [
             Child("web server", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"),
-            Child("worker", "qcluster"),
+            # It stops within a drain's time and a little more, and nobody else could clear its cluster away.
+            Child("worker", "run_worker", stop_seconds=settings.DRAIN_SECONDS + STOP_SPARE_SECONDS),
         ]
         for child in children:
             cleanup.callback(child.stop)

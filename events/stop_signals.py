@@ -1,0 +1,60 @@
+"""Signals as something to wait for, between two looks at what is going on."""
+
+import select
+import signal
+import socket
+from contextlib import suppress
+from time import monotonic
+from types import FrameType
+from typing import Any, Self
+
+STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# One wish may come twice: to us and to our group, or again from a `make` that passes it on.
+SAME_WISH_SECONDS = 0.5
+
+
+class StopSignals:
+    """Counts what asks this process to stop, as long as the block lasts. A child's end cuts a wait short, too."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._last = float("-inf")
+
+    def __enter__(self) -> Self:
+        # A signal wakes nobody who waits for an event: Python goes on waiting. It does write a byte, if told where to.
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._former_descriptor = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        handlers: dict[int, Any] = {number: self._ask for number in STOP if not is_ignored(number)}
+        handlers[signal.SIGCHLD] = _wake
+        self._former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._former_descriptor)
+        self._reader.close()
+        self._writer.close()
+
+    def wait(self, seconds: float) -> int:
+        """Sleep until the time is up or a signal comes; how many have asked to stop by now."""
+        select.select([self._reader], [], [], max(0.0, seconds))
+        with suppress(BlockingIOError):
+            self._reader.recv(4096)
+        return self.asked
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if monotonic() - self._last >= SAME_WISH_SECONDS:
+            self._last = monotonic()
+            self.asked += 1
+
+
+def is_ignored(number: int) -> bool:
+    """As under nohup: that is for whoever started us to say."""
+    return signal.getsignal(number) is signal.SIG_IGN
+
+
+def _wake(number: int, frame: FrameType | None) -> None:
+    """The byte that the signal has written is what matters."""

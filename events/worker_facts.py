@@ -1,0 +1,83 @@
+"""The supervisor's own connection to the database: short of patience, so that nothing holds up the one who watches."""
+
+from typing import Any, cast
+
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+
+from events.pulse import Facts
+
+CONNECT_SECONDS = 5  # to a host that does not even refuse
+STATEMENT_MILLISECONDS = 5000
+
+# A row that is lost in a crash of the database comes back with the pusher's next look.
+BE_QUICK = """
+SELECT set_config('synchronous_commit', 'off', false), set_config('statement_timeout', %s, false)
+"""
+
+APPLIED_MIGRATIONS = "SELECT app, name FROM django_migrations"
+HAS_MIGRATIONS = "SELECT to_regclass('django_migrations') IS NOT NULL"
+
+REGISTER = """
+INSERT INTO events_worker (name, host, started_at) VALUES (%s, %s, clock_timestamp())
+"""
+FORGET = "DELETE FROM events_worker WHERE name = %s"
+CLEAR_AWAY = """
+DELETE FROM events_worker WHERE COALESCE(looked_at, started_at) < clock_timestamp() - interval '1 day'
+"""
+FACTS = "SELECT looked_at, guarded_at, claimed_at, acknowledged_at FROM events_worker WHERE name = %s"
+
+
+class WorkerFacts:
+    """Connects when first used. Errors of the database are the caller's: close, then use again."""
+
+    def __init__(self, alias: str = "default") -> None:
+        self._alias = alias
+        self._wrapper: DatabaseWrapper | None = None
+
+    def pending_migrations(self) -> list[str]:
+        """The applications whose tables are older than this code."""
+        [(has_migrations,)] = self._rows(HAS_MIGRATIONS)
+        applied = set(self._rows(APPLIED_MIGRATIONS)) if has_migrations else set()
+        return sorted(app for app, _name in set(MigrationLoader(None).graph.leaf_nodes()) - applied)
+
+    def register(self, name: str, host: str) -> bool:
+        """A cluster of this name is going to be started. Rows of those that are long dead go."""
+        self._execute(CLEAR_AWAY)
+        self._execute(REGISTER, name, host)
+        return True
+
+    def of(self, name: str) -> Facts:
+        """What the cluster has left of itself."""
+        rows = self._rows(FACTS, name)
+        return Facts(*rows[0]) if rows else Facts()
+
+    def forget(self, name: str) -> None:
+        self._execute(FORGET, name)
+
+    def close(self) -> None:
+        if self._wrapper is not None:
+            self._wrapper.close()
+            self._wrapper = None
+
+    def _rows(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
+        with self._connected().cursor() as cursor:
+            cursor.execute(statement, values)
+            return cast(list[tuple[Any, ...]], cursor.fetchall())
+
+    def _execute(self, statement: str, *values: str) -> None:
+        with self._connected().cursor() as cursor:
+            cursor.execute(statement, values)
+
+    def _connected(self) -> DatabaseWrapper:
+        if self._wrapper is None:
+            wrapper = cast(DatabaseWrapper, connections.create_connection(self._alias))
+            options = {**wrapper.settings_dict["OPTIONS"], "connect_timeout": CONNECT_SECONDS}
+            # A host that vanishes without a word: the kernel gives up what it could not deliver.
+            options["tcp_user_timeout"] = STATEMENT_MILLISECONDS
+            wrapper.settings_dict = {**wrapper.settings_dict, "OPTIONS": options}
+            with wrapper.cursor() as cursor:
+                cursor.execute(BE_QUICK, [str(STATEMENT_MILLISECONDS)])
+            self._wrapper = wrapper
+        return self._wrapper

@@ -1,0 +1,178 @@
+"""After the storm, untouched: is every score right, every committed edit there, and the history consistent?"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from customers.ml_service.schema import FEATURES
+from tests.chaos.forests import ALPHABETICAL, Forests
+from tests.chaos.ledger import Ledger
+
+TOLERANCE = 1e-9
+
+COLUMNS = ", ".join(FEATURES)
+ROWS = f"""
+SELECT customer_id, version, stale_since, scored_version, scored_by_id, churn_risk_score, {COLUMNS}
+FROM customers_customer ORDER BY customer_id
+"""
+NEWEST_RELEASE = "SELECT id, sha256 FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
+STALE = """
+SELECT count(*) FROM customers_customer
+WHERE stale_since IS NOT NULL OR scored_by_id IS DISTINCT FROM (SELECT max(id) FROM customers_modelrelease)
+"""
+
+# The last record of a customer is the row's own.
+NOT_THE_NEWEST = """
+SELECT customer_id, customer.scored_version, customer.churn_risk_score, customer.scored_by_id,
+    record.version, record.score, record.scored_by_id
+FROM customers_customer AS customer LEFT JOIN LATERAL (
+    SELECT version, score, scored_by_id FROM customers_scorerecord AS record
+    WHERE record.customer_id = customer.customer_id ORDER BY id DESC LIMIT 1
+) AS record ON true
+WHERE stale_since IS NULL
+  AND (scored_version, churn_risk_score, customer.scored_by_id)
+      IS DISTINCT FROM (record.version, record.score, record.scored_by_id)
+"""
+# Each record continues the one before it.
+BROKEN_CHAINS = """
+SELECT customer_id, id, version, former_version, previous_score, former_score FROM (
+    SELECT *, lag(score) OVER chain AS former_score, lag(version) OVER chain AS former_version
+    FROM customers_scorerecord WHERE customer_id <> ALL(%s) WINDOW chain AS (PARTITION BY customer_id ORDER BY id)
+) AS record
+WHERE previous_score IS DISTINCT FROM former_score OR version < former_version
+"""
+RECORDS_HOLD_VALUES = """
+SELECT count(*) = %s FROM information_schema.columns
+WHERE table_name = 'customers_scorerecord' AND column_name = ANY(%s)
+"""
+RECORDS = f"""
+SELECT record.id, record.customer_id, record.version, record.score, release.sha256, release.metadata, {COLUMNS}
+FROM customers_scorerecord AS record JOIN customers_modelrelease AS release ON release.id = record.scored_by_id
+WHERE record.id > %s ORDER BY record.id
+"""
+# Rows that say at this moment that they are current, as one statement sees them.
+CLAIMING = f"""
+SELECT customer_id, version, churn_risk_score, release.sha256, release.metadata, {COLUMNS}
+FROM customers_customer JOIN customers_modelrelease AS release ON release.id = scored_by_id
+WHERE stale_since IS NULL AND release.id = (SELECT max(id) FROM customers_modelrelease)
+"""
+
+
+@dataclass
+class Findings:
+    """What is wrong, a line for each row."""
+
+    wrong_scores: list[str] = field(default_factory=list)
+    lost_rows: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        return [line for lines in self._kinds() for line in lines]
+
+    def without(self, known: Collection[str]) -> "Findings":
+        """What an earlier storm has not left already."""
+        return Findings(*([line for line in lines if line not in known] for lines in self._kinds()))
+
+    def _kinds(self) -> tuple[list[str], list[str], list[str]]:
+        return self.wrong_scores, self.lost_rows, self.history
+
+
+def examine(
+    connection: psycopg.Connection[Any],
+    forests: Forests,
+    in_place: str,
+    ledgers: Collection[Ledger] = (),
+    contested: Iterable[int] = (),
+    records_after: int = 0,
+) -> Findings:
+    """All checks on one state of the database. ``in_place`` is the checksum of the model file that lies there."""
+    gaps = sorted({*contested, *(customer for ledger in ledgers for customer in ledger.gaps)})
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        rows = connection.execute(ROWS).fetchall()
+        active = connection.execute(NEWEST_RELEASE).fetchone()
+        return Findings(
+            # With another model active the storm is not over, which is reported as such.
+            wrong_scores=[*wrong_rows(rows, active[0], forests, in_place)] if active and active[1] == in_place else [],
+            lost_rows=lost_rows(rows, ledgers),
+            history=[
+                *broken_history(connection, gaps),
+                *wrong_records(connection, forests, records_after),
+            ],
+        )
+
+
+def unsettled(connection: psycopg.Connection[Any], in_place: str) -> str:
+    """What is still to be done, in words; empty when the file in place is active and nothing is stale."""
+    active = connection.execute(NEWEST_RELEASE).fetchone()
+    if active is None or active[1] != in_place:
+        return f"the active model is {active}, the file in place is {in_place[:12]}"
+    stale = connection.execute(STALE).fetchone()[0]
+    return f"{stale} customers are stale" if stale else ""
+
+
+# --- the checks -------------------------------------------------------------------------------------------------------
+
+
+def wrong_rows(rows: list[tuple[Any, ...]], active: int, forests: Forests, in_place: str) -> Iterator[str]:
+    """Rows that say they are current, but whose score is not scikit-learn's, or another version's."""
+    current = [row for row in rows if row[2] is None and row[4] == active]
+    scores = forests.scores(in_place, [row[6:] for row in current])
+    for (customer, version, _, scored_version, _, score, *values), expected in zip(current, scores, strict=True):
+        if scored_version != version or differs(score, expected):
+            yield (
+                f"customer {customer}, version {version}, {values}: "
+                f"score {score} of version {scored_version}, scikit-learn says {expected}"
+            )
+
+
+def lost_rows(rows: list[tuple[Any, ...]], ledgers: Iterable[Ledger]) -> list[str]:
+    table = {row[0]: tuple(row[6:]) for row in rows}
+    return [line for ledger in ledgers for line in ledger.lost(table)]
+
+
+def broken_history(connection: psycopg.Connection[Any], gaps: list[int]) -> Iterator[str]:
+    for customer, *found in connection.execute(NOT_THE_NEWEST):
+        yield f"customer {customer}: scored version, score, release are {found[:3]}, in the newest record {found[3:]}"
+    for customer, record, version, former, previous, score in connection.execute(BROKEN_CHAINS, [gaps]):
+        yield (
+            f"customer {customer}, record {record}: version {version} after {former}, "
+            f"previous score {previous}, but the record before has {score}"
+        )
+
+
+def wrong_records(connection: psycopg.Connection[Any], forests: Forests, after: int) -> Iterator[str]:
+    """Records whose score is not what their release gives for the nine values that they hold."""
+    if not connection.execute(RECORDS_HOLD_VALUES, [len(FEATURES), list(FEATURES)]).fetchone()[0]:
+        return
+    found = [
+        (f"record {row[0]}, customer {row[1]}, version {row[2]}", *row[3:])
+        for row in connection.execute(RECORDS, [after])
+    ]
+    yield from disagreeing(found, forests)
+
+
+def false_claims(connection: psycopg.Connection[Any], forests: Forests) -> list[str]:
+    """Rows that say they are current while scikit-learn says something else: there may be none at any moment."""
+    rows = connection.execute(CLAIMING).fetchall()
+    return [*disagreeing([(f"customer {row[0]}, version {row[1]}, in the storm", *row[2:]) for row in rows], forests)]
+
+
+def disagreeing(found: Iterable[tuple[Any, ...]], forests: Forests) -> Iterator[str]:
+    """Lines for those of (who, score, checksum, metadata, nine values) where scikit-learn says something else."""
+    by_release = defaultdict(list)
+    for row in found:
+        by_release[row[2], str(row[3].get("encodings"))].append(row)
+    for rows in by_release.values():
+        checksum, codes = rows[0][2], rows[0][3].get("encodings", ALPHABETICAL)
+        scores = forests.scores(checksum, [row[4:] for row in rows], codes)
+        for (who, score, _, _, *values), expected in zip(rows, scores, strict=True):
+            if differs(score, expected):
+                yield f"{who}, {values}: score {score}, model {checksum[:12]} says {expected}"
+
+
+def differs(score: float | None, expected: float) -> bool:
+    return score is None or not abs(score - expected) <= TOLERANCE

@@ -1,0 +1,228 @@
+"""Rounds of a storm: editors at work, a fault in their midst, then a look at what it left."""
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import StringIO
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Any
+
+import psycopg
+from django.core.management import call_command
+from django.db import connections
+
+from customers.bulk import STORED, Progress, staged
+from customers.ml_service.assets import DEFAULT_ASSETS_DIR
+from tests.chaos import checks
+from tests.chaos.editors import Editor, Editors
+from tests.chaos.errors import described
+from tests.chaos.faults import Fault
+from tests.chaos.forests import Forests, checksum_of, codes_beside, forest_with_other_codes
+from tests.chaos.ledger import Ledger, as_state
+from tests.chaos.people import Portfolio, full_row
+from tests.chaos.server import StormServer
+from tests.chaos.service import Service
+from tests.chaos.settings import WORKER_SETTINGS, Size
+from tests.chaos.table import Line
+from tests.chaos.ways import WAYS
+from tests.factories import random_fields, train_forest
+
+POLL_SECONDS = 0.05
+AUDIT_PAUSE_SECONDS = 0.5
+NO_FALSE_PROMISE = """
+WITH false_promise AS (
+    DELETE FROM events_watch WHERE awake_until > clock_timestamp() + interval '1 min' RETURNING id
+)
+SELECT setval('events_awake', 1) FROM false_promise
+"""
+NEWEST_RECORD = "SELECT COALESCE(max(id), 0) FROM customers_scorerecord"
+
+
+class Storm:
+    """A server, a service and editors, and everything that faults do to them."""
+
+    def __init__(self, server: StormServer, size: Size, seed: str) -> None:
+        self.server, self.size, self.seed = server, size, seed
+        self.assets = server.folder / "ml_assets"
+        self.service = self.another_service()
+        self.forests = Forests()
+        self._portfolio = Portfolio.of(size.customers, size.editors)
+        self._ledgers: list[Ledger] = []
+        self._records_seen = 0
+        self._reported: set[str] = set()
+
+    # --- before -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Tables, customers who are scored, and a service at work."""
+        call_command("migrate", verbosity=0)
+        self.forests.learn(self.assets / "model.pkl", codes_beside(self.assets / "model.pkl"))
+        self._train_forests()
+        self._load_customers()
+        with self.service.running():
+            self._editors = Editors([self._editor(number) for number in range(self.size.editors)], WAYS)
+            if self._seconds_to_recover() is None:
+                raise RuntimeError(f"The service has not scored anybody: {self._unsettled()}")
+            yield
+
+    def _editor(self, number: int) -> Editor:
+        return Editor(number, self.server.url, self._portfolio, self._ledgers[number])
+
+    def _train_forests(self) -> None:
+        folder = self.server.folder / "forests"
+        folder.mkdir()
+        self._plain = [train_forest(folder / f"plain-{seed}.pkl", seed=seed) for seed in (1, 2)]
+        self._coded = [DEFAULT_ASSETS_DIR / "model.pkl", forest_with_other_codes(folder / "coded", seed=3)]
+        for path in self._plain:
+            self.forests.learn(path)
+        for path in self._coded:
+            self.forests.learn(path, codes_beside(path))
+
+    def _load_customers(self) -> None:
+        pick = random.Random(f"{self.seed}/customers")
+        fields = {customer: random_fields(pick) for customer in self._portfolio.everybody()}
+        with staged([full_row(customer, values) for customer, values in fields.items()], STORED, Progress()) as staging:
+            staging.store()
+        self._ledgers = [
+            Ledger({customer: as_state(fields[customer]) for customer in own}) for own in self._portfolio.own.values()
+        ]
+
+    # --- one round ----------------------------------------------------------------------------------------------------
+
+    def weather(self, fault: Fault) -> Line:
+        """Editors at work while this fault happens; then nobody touches anything until all is well, or never is."""
+        pick = random.Random(f"{self.seed}/{fault.name}")
+        trouble: list[str] = []
+        self.sql(NO_FALSE_PROMISE)  # a former round's, which is not this fault's
+        end = self._inject(fault, pick, trouble) if fault.quiet else None
+        audit = Audit(self.server, self.forests)
+        at_work = self._editors.start(f"{self.seed}/{fault.name}", expects_outages=fault.outage)
+        lead = self.size.seconds * pick.uniform(0.2, 0.5)
+        sleep(lead)
+        if not fault.quiet:
+            end = self._inject(fault, pick, trouble)
+        sleep(self.size.seconds - lead)
+        tally = at_work.finish()
+        if end is not None:
+            end()
+        seconds = self._seconds_to_recover()
+        if seconds is None:
+            trouble.append(f"never recovered: {self._unsettled()}")
+        findings = self._examine()
+        findings.wrong_scores[:0] = audit.finish()
+        return Line(fault.name, tally, findings, seconds, trouble)
+
+    def _inject(self, fault: Fault, pick: random.Random, trouble: list[str]) -> Any:
+        try:
+            if fault.quiet:
+                self.service.await_sleep()
+            return fault.inject(self, pick)
+        except Exception as error:  # a fault that failed is no calm weather: it must show
+            trouble.append(f"the fault was not injected: {described(error)}")
+        return None
+
+    def _seconds_to_recover(self) -> float | None:
+        began = monotonic()
+        while monotonic() < began + self.size.recovery_limit_seconds:
+            if not self._unsettled():
+                return monotonic() - began
+            sleep(POLL_SECONDS)
+        return None
+
+    def _unsettled(self) -> str:
+        try:
+            with self.server.connect() as connection:
+                return checks.unsettled(connection, checksum_of(self.assets / "model.pkl"))
+        except (psycopg.Error, FileNotFoundError) as error:
+            return str(error)
+
+    def _examine(self) -> checks.Findings:
+        with self.server.connect() as connection:
+            findings = checks.examine(
+                connection,
+                self.forests,
+                checksum_of(self.assets / "model.pkl"),
+                self._ledgers,
+                self._portfolio.contested,
+                self._records_seen,
+            )
+            self._records_seen = connection.execute(NEWEST_RECORD).fetchone()[0]
+        news = findings.without(self._reported)
+        self._reported.update(findings.lines())
+        return news
+
+    def start_afresh(self) -> None:
+        """After a round that never recovered: the next one is to show its own fault only."""
+        self.sql(NO_FALSE_PROMISE)
+        self.service.kill_all()
+        self._seconds_to_recover()
+
+    # --- what faults do -----------------------------------------------------------------------------------------------
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **WORKER_SETTINGS}
+
+    def another_service(self) -> Service:
+        return Service(self.server.folder / "service.log", self.environment())
+
+    def kill(self, role: str) -> None:
+        for process in self.service.complete()[role]:
+            with suppress(Exception):
+                process.kill()
+
+    def sql(self, statement: str) -> None:
+        with self.server.connect() as connection:
+            connection.execute(statement)
+
+    def another_forest(self, pick: random.Random) -> Path:
+        """A model file other than the one in place, fitted on alphabetical codes."""
+        return pick.choice(self._not_in_place(self._plain))
+
+    def a_forest_with_other_codes(self, pick: random.Random) -> Path:
+        """One whose model.json tells its label codes; without that file its scores would be other ones."""
+        return pick.choice(self._not_in_place(self._coded))
+
+    def _not_in_place(self, paths: list[Path]) -> list[Path]:
+        in_place = checksum_of(self.assets / "model.pkl")
+        return [path for path in paths if checksum_of(path) != in_place]
+
+    def put_in_place(self, path: Path) -> None:
+        """As a Data Lead does who knows of nothing but the name of the file."""
+        draft = self.assets / "draft"
+        shutil.copyfile(path, draft)
+        draft.replace(self.assets / "model.pkl")
+
+    def release(self, path: Path) -> None:
+        """As an operator does, with a connection of the day."""
+        connections.close_all()
+        call_command("release_model", path, note="in a storm", stdout=StringIO())
+
+    def roll_back(self) -> None:
+        connections.close_all()
+        call_command("release_model", rollback=True, stdout=StringIO())
+
+
+class Audit:
+    """Looks at everybody again and again while the storm lasts: what says it is current has to be right."""
+
+    def __init__(self, server: StormServer, forests: Forests) -> None:
+        self._server, self._forests = server, forests
+        self._stop = Event()
+        self._found: dict[str, None] = {}
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(AUDIT_PAUSE_SECONDS):
+            with suppress(psycopg.OperationalError), self._server.connect() as connection:
+                self._found.update(dict.fromkeys(checks.false_claims(connection, self._forests)))
+
+    def finish(self) -> list[str]:
+        self._stop.set()
+        self._thread.join()
+        return list(self._found)

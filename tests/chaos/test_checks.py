@@ -1,0 +1,220 @@
+"""The harness can fail: whatever a storm might break is planted here, and the checks have to find it."""
+
+from contextlib import closing
+from itertools import product
+
+import psycopg
+import pytest
+from django.db import connection
+
+from customers import scoring
+from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
+from customers.models import Customer
+from tests.chaos import checks
+from tests.chaos.checks import Findings
+from tests.chaos.editors import Edit, Editor, Tally
+from tests.chaos.forests import ALPHABETICAL, OTHER_CODES, Forests, checksum_of, codes_beside, forest_with_other_codes
+from tests.chaos.ledger import Ledger, as_state, change, remove
+from tests.chaos.people import Portfolio
+from tests.chaos.table import Line
+from tests.databases import url_of_test_database
+from tests.factories import make_scored
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def forests(assets):
+    known = Forests()
+    known.learn(assets / "model.pkl", codes_beside(assets / "model.pkl"))
+    return known
+
+
+@pytest.fixture
+def examine(assets, forests):
+    def run(ledger=None, contested=()):
+        with looking() as looker:
+            in_place = checksum_of(assets / "model.pkl")
+            return checks.examine(looker, forests, in_place, [ledger] if ledger else [], contested)
+
+    return run
+
+
+def looking():
+    return closing(psycopg.connect(url_of_test_database(), autocommit=True))
+
+
+def plant(statement, *values):
+    """With the scorer's rights: no trigger mends what is planted."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(statement, values)
+        cursor.execute("SET session_replication_role = DEFAULT")
+
+
+def ledger_of(*customers):
+    return Ledger(
+        {customer.pk: as_state({name: getattr(customer, name) for name in FEATURES}) for customer in customers}
+    )
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def test_after_calm_weather_there_is_nothing_to_report(examine):
+    customers = [make_scored(age=age) for age in (30, 60)]
+    Customer.objects.filter(pk=customers[0].pk).update(age=70)
+    scoring.rescore_batch()
+    ledger = ledger_of(*customers)
+    ledger.committed({customers[0].pk: change({"age": 70})})
+    assert examine(ledger).lines() == []
+
+
+def test_a_wrong_score_is_found(examine):
+    customer = make_scored()
+    plant("UPDATE customers_customer SET churn_risk_score = churn_risk_score / 2")
+    (line,) = examine().wrong_scores
+    assert f"customer {customer.pk}, version 1" in line
+
+
+def test_an_edit_that_nobody_noticed_is_found_as_a_wrong_score(examine):
+    make_scored(age=30)
+    plant("UPDATE customers_customer SET age = 70")
+    assert len(examine().wrong_scores) == 1
+
+
+def test_a_score_of_another_version_is_found_even_where_it_happens_to_be_right(examine):
+    make_scored()
+    plant("ALTER TABLE customers_customer DROP CONSTRAINT customer_current_means_scored")
+    plant("UPDATE customers_customer SET version = 2")
+    assert len(examine().wrong_scores) == 1
+
+
+def test_a_row_that_says_it_is_current_is_held_to_it_in_the_midst_of_a_storm(forests):
+    make_scored(age=30)
+    with looking() as looker:
+        assert checks.false_claims(looker, forests) == []
+        plant("UPDATE customers_customer SET age = 70")
+        assert len(checks.false_claims(looker, forests)) == 1
+        Customer.objects.update(age=71)  # it says that it is stale now
+        assert checks.false_claims(looker, forests) == []
+
+
+def test_the_truth_follows_the_label_codes_of_the_model(forests, assets, tmp_path):
+    checksum = forests.learn(forest_with_other_codes(tmp_path / "coded", seed=3), OTHER_CODES)
+    people = [(600, country, gender, 40, 3, 50000, 1, True, False) for country, gender in product(GEOGRAPHIES, GENDERS)]
+    assert forests.scores(checksum, people) != forests.scores(checksum, people, ALPHABETICAL)
+
+
+# --- whether it is over -----------------------------------------------------------------------------------------------
+
+
+def test_a_storm_is_not_over_while_somebody_is_stale_or_another_model_lies_there(assets, another_forest):
+    in_place = checksum_of(assets / "model.pkl")
+    with looking() as looker:
+        assert "active model is None" in checks.unsettled(looker, in_place)
+        make_scored()
+        assert checks.unsettled(looker, in_place) == ""
+        Customer.objects.update(age=77)
+        assert checks.unsettled(looker, in_place) == "1 customers are stale"
+        scoring.rescore_batch()
+        assert "the file in place is" in checks.unsettled(looker, checksum_of(another_forest))
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_edit_is_found(examine):
+    customer = make_scored(age=30)
+    ledger = ledger_of(customer)
+    ledger.committed({customer.pk: change({"age": 31})})
+    (line,) = examine(ledger).lost_rows
+    assert line.startswith(f"customer {customer.pk}: the table has (600, 'France'")
+
+
+def test_a_lost_customer_is_found_and_so_is_one_who_came_back(examine):
+    kept, deleted = make_scored(), make_scored()
+    ledger = ledger_of(kept, deleted)
+    ledger.committed({deleted.pk: remove})
+    assert len(examine(ledger).lost_rows) == 1
+    Customer.objects.filter(pk=deleted.pk).delete()
+    assert examine(ledger).lost_rows == []
+    Customer.objects.filter(pk=kept.pk).delete()
+    assert len(examine(ledger).lost_rows) == 1
+
+
+def test_an_edit_that_nobody_confirmed_may_be_there_or_not_but_nothing_else(examine):
+    customer = make_scored(age=30)
+    ledger = ledger_of(customer)
+    ledger.unconfirmed({customer.pk: change({"age": 31})})
+    for age, lost in [(30, 0), (31, 0), (32, 1)]:
+        Customer.objects.update(age=age)
+        assert len(examine(ledger).lost_rows) == lost
+
+
+# --- history ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_score_without_its_record_is_found(examine):
+    make_scored()
+    plant("DELETE FROM customers_scorerecord")
+    (line,) = examine().history
+    assert "in the newest record [None, None, None]" in line
+
+
+def test_a_record_that_does_not_continue_the_one_before_it_is_found(examine):
+    customer = make_scored()
+    scoring.analyze(customer.pk)
+    plant(
+        "UPDATE customers_scorerecord SET previous_score = 0.123 WHERE id = (SELECT max(id) FROM customers_scorerecord)"
+    )
+    (line,) = examine().history
+    assert "previous score 0.123" in line
+
+
+def test_a_version_that_goes_back_is_found_unless_the_customer_was_away(examine):
+    customer = make_scored(age=30)
+    Customer.objects.update(age=31)
+    scoring.rescore_batch()
+    plant("UPDATE customers_scorerecord SET version = 3 WHERE version = 1")
+    assert len(examine().history) == 1
+    assert examine(contested=[customer.pk]).history == []
+
+
+# --- editors ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_that_postgresql_refuses_has_failed_and_one_that_loses_its_connection_has_not():
+    url = url_of_test_database()
+    editor = Editor(0, url, Portfolio.of(100, 1), Ledger({}))
+    editor.attempt("a division", Edit(lambda: editor.session().execute("SELECT 1 / 0")))
+    assert "22012" in editor.tally.failed[0]
+
+    def lose_the_connection_once():
+        if not editor.tally.outages:
+            editor.session().execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    editor.attempt("unlucky", Edit(lose_the_connection_once))
+    assert len(editor.tally.failed) == 2, "nobody had announced an outage"
+    editor.expects_outages = True
+    editor.attempt("unlucky", Edit(lose_the_connection_once))
+    assert (editor.tally.outages, editor.tally.made["unlucky"], len(editor.tally.failed)) == (1, 1, 2)
+    editor.disconnect()
+
+
+@pytest.mark.parametrize(
+    ("tally", "findings", "seconds", "trouble"),
+    [
+        (Tally(failed=["a deadlock"]), Findings(), 1.0, []),
+        (Tally(), Findings(wrong_scores=["one"]), 1.0, []),
+        (Tally(), Findings(lost_rows=["one"]), 1.0, []),
+        (Tally(), Findings(history=["one"]), 1.0, []),
+        (Tally(), Findings(), None, []),
+        (Tally(), Findings(), 1.0, ["the fault was not injected"]),
+    ],
+)
+def test_each_of_these_makes_a_storm_fail_and_is_shown(tally, findings, seconds, trouble):
+    assert Line("none", Tally(), Findings(), 0.0).is_good()
+    line = Line("some fault", tally, findings, seconds, trouble)
+    assert not line.is_good()
+    assert line.evidence() or "never" in str(line)

@@ -1,0 +1,276 @@
+"""Customers whom nobody can score: isolated, tried again, set aside, requeued, healed. The others never wait."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from customers import claims, failures, scoring
+from customers.ml_service import ModelError
+from customers.ml_service.forest import Forest
+from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
+from tests.factories import make_customer, make_customers, make_scored
+
+pytestmark = pytest.mark.django_db
+
+POISON_AGE = 66
+NAME = "Unmentionable"
+
+
+@pytest.fixture(autouse=True)
+def few_attempts(settings):
+    settings.RETRY_ATTEMPTS = 3
+    settings.RETRY_SECONDS = 10.0
+
+
+def poison(**fields):
+    return make_customer(surname=NAME, age=POISON_AGE, **fields)
+
+
+def failure():
+    return ScoringFailure.objects.get()
+
+
+def time_passes():
+    """Until whatever is to be tried again is due."""
+    ScoringFailure.objects.filter(retry_at__isnull=False).update(retry_at=Now() - timedelta(seconds=1))
+
+
+def try_again():
+    claims.restore_marks()
+    return scoring.rescore_batch()
+
+
+def pause_seconds():
+    return (failure().retry_at - failure().last_failed_at).total_seconds()
+
+
+# --- what goes wrong, each for customers of one age -------------------------------------------------------------------
+
+
+@contextmanager
+def model_has_no_answer():
+    """As an older database may hold: the rule of the table was added later, the model's is strict."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE customers_customer DROP CONSTRAINT customer_age_is_possible")
+        cursor.execute("SELECT set_config('vigilpay.scorer', 'on', true)")
+        cursor.execute("ALTER TABLE customers_customer DISABLE TRIGGER vigilpay_2_stamp")
+        cursor.execute("UPDATE customers_customer SET age = 5 WHERE age = %s", [POISON_AGE])
+        cursor.execute("ALTER TABLE customers_customer ENABLE TRIGGER vigilpay_2_stamp")
+        cursor.execute("SELECT set_config('vigilpay.scorer', 'off', true)")
+    yield
+
+
+@contextmanager
+def forest_that_answers(answer):
+    """The forest says this of the poison, in whatever company."""
+    predict = Forest.predict_tuples
+
+    def predict_or(self, features):
+        scores = np.array(predict(self, features))
+        for position, values in enumerate(features):
+            if values[3] == POISON_AGE:
+                scores[position] = answer()
+        return scores
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Forest, "predict_tuples", predict_or)
+        yield
+
+
+def stumble():
+    raise ZeroDivisionError("A tree without leaves.")
+
+
+@contextmanager
+def rule_of_the_bank(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    yield
+
+
+A_CONSTRAINT = f"""ALTER TABLE customers_customer ADD CONSTRAINT nobody_of_that_age
+CHECK (age <> {POISON_AGE} OR churn_risk_score IS NULL)"""
+A_TRIGGER = f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+    IF NEW.age = {POISON_AGE} THEN RAISE 'scores of that age are under review'; END IF; RETURN NEW; END$$;
+CREATE TRIGGER the_banks BEFORE UPDATE OF churn_risk_score ON customers_customer
+FOR EACH ROW EXECUTE FUNCTION refuse()"""
+
+TROUBLES = {
+    "no answer": (model_has_no_answer, "age"),
+    "an exception": (lambda: forest_that_answers(stumble), "ZeroDivisionError: A tree without leaves."),
+    "not a number": (lambda: forest_that_answers(lambda: float("nan")), "not a probability"),
+    "more than certain": (lambda: forest_that_answers(lambda: 1.5), "not a probability"),
+    "a constraint": (lambda: rule_of_the_bank(A_CONSTRAINT), "nobody_of_that_age"),
+    "a trigger": (lambda: rule_of_the_bank(A_TRIGGER), "scores of that age are under review"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_one_customer_holds_up_no_other_and_is_recorded_with_the_reason(trouble):
+    happens, said = TROUBLES[trouble]
+    before, refused, after = make_customer(), poison(), make_customer()
+    with happens():
+        assert scoring.rescore_batch() == scoring.Batch(claimed=3, stored=2, refused=1)
+    assert list(Customer.objects.stale()) == [refused]
+    assert set(ScoreRecord.objects.values_list("customer_id", flat=True)) == {before.pk, after.pk}
+    assert (failure().customer_id, failure().version, failure().attempts) == (refused.pk, 1, 1)
+    assert failure().release == ModelRelease.objects.active()
+    assert said in failure().error
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_nobodys_name_or_values_are_in_what_is_recorded_or_logged(trouble, caplog):
+    happens, _said = TROUBLES[trouble]
+    poison(credit_score=432)
+    with happens():
+        scoring.rescore_batch()
+    assert ScoringFailure.objects.count() == 1
+    for text in (failure().error, caplog.text, str(failure())):
+        assert NAME not in text
+        assert "432" not in text
+
+
+class TestTheModelItself:
+    def test_one_that_answers_nobody_sets_nobody_aside(self, monkeypatch):
+        make_customers(2)
+        monkeypatch.setattr(Forest, "predict_tuples", lambda *args: stumble())
+        monkeypatch.setattr(Forest, "predict_one", lambda *args: stumble())
+        with pytest.raises(ModelError, match="answers nobody"):
+            scoring.rescore_batch()
+        assert not ScoringFailure.objects.exists()
+        assert Customer.objects.stale().count() == 2
+        monkeypatch.undo()
+        assert scoring.rescore_batch().stored == 2  # their marks were not lost
+
+    def test_there_is_somebody_whom_a_model_that_works_can_score(self):
+        scoring.analyze(make_customer(**failures.ANYBODY).pk)
+
+
+@pytest.fixture
+def strange_model():
+    with forest_that_answers(stumble):
+        yield
+
+
+@pytest.mark.usefixtures("strange_model")
+class TestAttempts:
+    def test_until_it_is_due_nobody_tries_again(self):
+        customer = poison()
+        scoring.rescore_batch()
+        claims.mark([customer.pk])
+        assert try_again().claimed == 0
+        assert failure().attempts == 1
+
+    def test_the_pause_grows_fourfold_and_after_the_last_it_is_set_aside(self):
+        poison()
+        scoring.rescore_batch()
+        first = failure()
+        assert pause_seconds() == pytest.approx(10, abs=0.5)
+        time_passes()
+        assert try_again().refused == 1
+        assert (failure().attempts, pause_seconds()) == (2, pytest.approx(40, abs=0.5))
+        time_passes()
+        assert try_again().refused == 1
+        assert (failure().attempts, failure().retry_at) == (3, None)
+        assert list(ScoringFailure.objects.set_aside()) == [failure()]
+        assert failure().first_failed_at == first.first_failed_at
+        assert failure().last_failed_at > first.last_failed_at
+
+    def test_who_is_set_aside_is_left_alone_whatever_is_marked(self):
+        set_aside(poison())
+        claims.mark_all()
+        assert try_again().claimed == 0
+        assert not StaleMark.objects.exists()
+
+    def test_where_one_attempt_is_enough_it_is_set_aside_at_once(self, settings):
+        settings.RETRY_ATTEMPTS = 1
+        poison()
+        scoring.rescore_batch()
+        assert (failure().attempts, failure().retry_at) == (1, None)
+
+    @pytest.mark.parametrize("named", [True, False])
+    def test_requeued_it_is_tried_at_once_and_as_often_as_at_first(self, named):
+        customer = set_aside(poison())
+        assert failures.requeue([customer.pk] if named else None) == 1
+        assert scoring.rescore_batch().refused == 1
+        assert (failure().attempts, pause_seconds()) == (1, pytest.approx(10, abs=0.5))
+
+    def test_only_those_who_are_named_are_requeued(self):
+        set_aside(poison())
+        assert failures.requeue([]) == 0
+        assert failures.requeue([999_999]) == 0
+        assert scoring.rescore_batch().claimed == 0
+
+    def test_an_edit_begins_anew(self):
+        customer = set_aside(poison())
+        Customer.objects.filter(pk=customer.pk).update(tenure=4)
+        assert scoring.rescore_batch().refused == 1
+        assert (failure().version, failure().attempts) == (2, 1)
+        assert failure().retry_at is not None
+
+    def test_an_edit_that_puts_it_right_heals_it(self):
+        customer = set_aside(poison())
+        Customer.objects.filter(pk=customer.pk).update(age=40)
+        assert scoring.rescore_batch().stored == 1
+        assert not ScoringFailure.objects.exists()
+        assert ScoreRecord.objects.get().cause == ScoreRecord.Cause.CREATED
+
+    def test_another_model_begins_anew(self):
+        set_aside(poison())
+        former = failure().release
+        ModelRelease.objects.create(sha256="0" * 64)
+        assert sum(scoring.rescore_batch().refused for _ in range(2)) == 1
+        assert failure().release.pk > former.pk
+        assert failure().attempts == 1
+        assert failure().retry_at is not None
+
+    def test_an_analysis_that_succeeds_heals_it(self):
+        customer = set_aside(poison())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Forest, "predict_tuples", lambda self, features: np.array([0.25] * len(features)))
+            assert scoring.analyze(customer.pk) == 0.25
+        assert not ScoringFailure.objects.exists()
+        assert ScoreRecord.objects.get().cause == ScoreRecord.Cause.ANALYZE
+
+    def test_one_who_failed_though_scored_before_keeps_the_former_score_and_says_that_it_is_stale(self):
+        customer = make_scored()
+        Customer.objects.filter(pk=customer.pk).update(age=POISON_AGE)
+        assert scoring.rescore_batch().refused == 1
+        score = customer.churn_risk_score
+        customer.refresh_from_db()
+        assert customer.churn_risk_score == score
+        assert not customer.is_current()
+
+
+def test_a_customer_who_can_be_scored_at_last_is_healed_and_the_record_says_that_it_was_tried_before():
+    customer = poison()
+    with forest_that_answers(stumble):
+        scoring.rescore_batch()
+    time_passes()
+    assert try_again().stored == 1
+    assert not ScoringFailure.objects.exists()
+    assert ScoreRecord.objects.get(customer_id=customer.pk).cause == ScoreRecord.Cause.RETRY
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_failure_is_committed_with_the_scores_of_the_others():
+    poison()
+    make_customer()
+    with forest_that_answers(stumble):
+        scoring.rescore_batch()
+        connection.close()
+        assert failure().attempts == 1
+    assert ScoreRecord.objects.count() == 1
+
+
+def set_aside(customer):
+    """A customer who has failed as often as it may."""
+    scoring.rescore_batch()
+    while not ScoringFailure.objects.set_aside().exists():
+        time_passes()
+        assert try_again().refused == 1
+    return customer

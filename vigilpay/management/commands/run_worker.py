@@ -1,0 +1,26 @@
+"""The worker as it should run: a cluster, and somebody who watches it."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from events.stop_signals import StopSignals
+from events.supervisor import Limits, Supervisor
+from vigilpay.processes import Cluster
+
+# A stop lets the drain at work come to its own end; this is for the rest of the way out.
+WAY_OUT_SECONDS = 5.0
+
+
+class Command(BaseCommand):
+    help = "Run the scoring worker, and start it anew whenever it dies or stalls. Stops on SIGTERM or Ctrl-C."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.Q_CLUSTER["broker_class"] != "events.broker.ListenBroker":
+            raise CommandError(
+                "Another broker leaves no signs of life: remove VIGILPAY_BROKER, or run `qcluster` itself."
+            )
+        limits = Limits(settings.STALL_SECONDS, stop_seconds=settings.DRAIN_SECONDS + WAY_OUT_SECONDS)
+        with StopSignals() as signals:
+            Supervisor(Cluster, signals, limits).run()
