@@ -24,6 +24,8 @@ LAG_STEPS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.
 LAG_CAUSES = [ScoreRecord.Cause.CREATED, ScoreRecord.Cause.EDITED]
 # Whoever asks rather hears nothing than keeps a connection busy; 1,000,000 customers take less than a tenth of it.
 PATIENCE = "5s"
+# A worker that was heard of within this time counts as running.
+HEARD_SECONDS = 10.0
 # So old may the view's answer be, or so many times as old as its making took: monitors shall not keep PostgreSQL busy
 # with counting customers.
 RECENT_SECONDS = 1.0
@@ -94,6 +96,11 @@ FROM events_drain ORDER BY id DESC LIMIT 1
 
 REJECTED = """
 SELECT COALESCE(sum(rejected), 0)::bigint FROM events_drain WHERE ended_at > statement_timestamp() - interval '1 day'
+"""
+
+# Pushers look every second.
+WORKERS = """
+SELECT count(*) FROM events_worker WHERE looked_at > statement_timestamp() - make_interval(secs => %s)
 """
 
 
@@ -179,6 +186,7 @@ class Freshness:
     paused: Paused | None
     lag: Lag
     marks_waiting: int
+    workers_running: int
     queue: Queue
     dead_letters: int
     retries_waiting: int
@@ -250,12 +258,14 @@ def measured(cursor: CursorWrapper) -> Freshness:
     dead_letters, retries = one(cursor, FAILURES, [active.id if active else None])
     waiting_jobs, claimed_jobs, marks = one(cursor, QUEUE, [Conf.CLUSTER_NAME])
     (rejected,) = one(cursor, REJECTED)
+    (workers,) = one(cursor, WORKERS, [HEARD_SECONDS])
     last_drain = first_as(LastDrain, cursor, LAST_DRAIN)
     paused = current_pause()
     status, reason = judge(
         Facts(
             pause=str(paused) if paused else "",
             has_model=active is not None,
+            workers_running=workers,
             waiting_count=portfolio.stale_count - portfolio.held_back_count,
             oldest_waiting_age_seconds=portfolio.oldest_waiting_age_seconds,
             last_drain_seconds_ago=last_drain.ended_seconds_ago if last_drain else None,
@@ -276,6 +286,7 @@ def measured(cursor: CursorWrapper) -> Freshness:
         paused=paused,
         lag=lag_of(cursor),
         marks_waiting=marks,
+        workers_running=workers,
         queue=Queue(waiting_jobs, claimed_jobs),
         dead_letters=dead_letters,
         retries_waiting=retries,

@@ -19,6 +19,7 @@ def facts(found: Freshness) -> Iterator[tuple[str, str]]:
     yield "", found.status_reason
     yield "customers", f"{found.customers:,}"
     yield "stale", f"{found.stale_count:,}{age(', the oldest for ', found.oldest_stale_age_seconds)}"
+    yield "workers running", f"{found.workers_running:,}"
     yield "marks waiting", f"{found.marks_waiting:,}"
     yield "queue", f"{found.queue.waiting_jobs:,} jobs waiting, {found.queue.claimed_jobs:,} at work"
     yield "dead letters", f"{found.dead_letters:,}, and {found.retries_waiting:,} to be tried again"

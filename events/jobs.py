@@ -7,7 +7,7 @@ from time import monotonic, sleep
 from django.conf import settings
 from django.utils import timezone
 
-from customers import audit, claims, releases, retention, scoring
+from customers import audit, claims, failures, releases, retention, scoring
 from customers.ml_service import ModelError
 from customers.samples import random_ids
 from events import dispatch, drains, look, pause, watch
@@ -23,8 +23,6 @@ STUCK_PAUSE_SECONDS = 0.05
 BROKEN_MODEL_SECONDS = 4.0
 # How many customers the audit looks at, each hour: a second of work.
 AUDIT_CUSTOMERS = 200
-# The history is pruned so long at a time, and then by a successor: as a drain, far from django-q2's timeout.
-PRUNE_SECONDS = 20.0
 
 NOTHING = scoring.Batch(claimed=0)
 
@@ -108,11 +106,13 @@ def audit_sample() -> int:
 def prune_history(after_record: int = 0) -> int:
     """Delete what is older than the settings keep, run by a schedule; the number of scores deleted.
 
+    As a drain it ends by its own time limit and queues its successor, so that no job comes near django-q2's timeout.
     The only job with a value: where the one before has stopped. Should it get lost, the next day begins anew.
     """
     drains.prune()
+    failures.forget_deleted()
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
-    pruned = retention.prune(before, after_record=after_record, seconds=PRUNE_SECONDS)
+    pruned = retention.prune(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:
         dispatch.go_on_pruning(pruned.go_on_after)
     return pruned.records

@@ -12,6 +12,7 @@ class Facts:
 
     pause: str  # in words; empty when scoring goes on
     has_model: bool
+    workers_running: int
     waiting_count: int
     oldest_waiting_age_seconds: float | None
     last_drain_seconds_ago: float | None
@@ -25,7 +26,7 @@ def judge(facts: Facts, behind_seconds: float) -> tuple[Status, str]:
     if facts.pause:
         return "paused", f"{facts.pause} {waiting(facts)}"
     if facts.waiting_count and age > behind_seconds:
-        return "behind", f"{waiting(facts)} {last_drain(facts)}"
+        return "behind", f"{waiting(facts)} {where_to_look(facts)}"
     if facts.dead_letters:
         return "failing", f"{counted(facts.dead_letters)} set aside: the model has no answer to them."
     if facts.retries_waiting:
@@ -41,12 +42,14 @@ def waiting(facts: Facts) -> str:
     return f"{counted(facts.waiting_count)} waiting, the oldest for {facts.oldest_waiting_age_seconds or 0:.1f} s."
 
 
-def last_drain(facts: Facts) -> str:
-    """Where to look when nobody drains, or drains don't help."""
+def where_to_look(facts: Facts) -> str:
+    """When nobody drains, or drains don't help."""
+    if not facts.workers_running:
+        return "No worker is running."
     if not facts.has_model:
-        return "No model has been in service yet: is a worker running, and is there a model file?"
+        return "No model has been in service yet: the worker's log says why."
     if facts.last_drain_seconds_ago is None:
-        return "No drain has ended yet: is a worker running?"
+        return "No drain has ended yet: the worker's log says more."
     return f"The last drain ended {facts.last_drain_seconds_ago:.0f} s ago: the worker's log says more."
 
 

@@ -12,7 +12,7 @@ from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
 from events import freshness as of
 from events import pause
 from events.freshness import LAG_STEPS_SECONDS, Coverage, Recent, freshness
-from events.models import Drain
+from events.models import Drain, Worker
 from tests.factories import make_customer, make_customers, make_scored
 
 pytestmark = pytest.mark.django_db
@@ -170,6 +170,13 @@ class TestEngine:
         OrmQ.objects.create(key="somebody else's", payload="", lock=now)
         queue = freshness().queue
         assert (queue.waiting_jobs, queue.claimed_jobs) == (1, 1)
+
+    def test_workers_run_as_long_as_they_are_heard_of(self):
+        now = timezone.now()
+        for name, ago in [("here", 0.5), ("there", 1.5), ("gone", 60)]:
+            Worker.objects.create(name=name, host="h", started_at=now, looked_at=now - timedelta(seconds=ago))
+        Worker.objects.create(name="starting", host="h", started_at=now)
+        assert freshness().workers_running == 2
 
     def test_marks_wait(self):
         before = freshness().marks_waiting

@@ -9,6 +9,7 @@ def facts(**changed):
     at_ease = {
         "pause": "",
         "has_model": True,
+        "workers_running": 1,
         "waiting_count": 0,
         "oldest_waiting_age_seconds": None,
         "last_drain_seconds_ago": 3.0,
@@ -51,8 +52,9 @@ def test_the_word(found, word):
         ({"dead_letters": 1}, "1 customer set aside"),
         ({"retries_waiting": 1200}, "1,200 customers failed and will be tried again."),
         (OLD, "The last drain ended 3 s ago"),
-        (OLD | {"last_drain_seconds_ago": None}, "No drain has ended yet: is a worker running?"),
-        (OLD | {"has_model": False}, "is there a model file?"),
+        (OLD | {"last_drain_seconds_ago": None}, "No drain has ended yet"),
+        (OLD | {"has_model": False}, "No model has been in service yet"),
+        (OLD | {"workers_running": 0}, "No worker is running."),
     ],
 )
 def test_the_reason_says_how_many_and_where_to_look(found, said):

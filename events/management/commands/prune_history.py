@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from customers import retention
+from customers import failures, retention
 from customers.management.progress import positive
 from events import drains
 
@@ -23,6 +23,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, days: int, dry_run: bool, **options: Any) -> None:
         before = timezone.now() - timedelta(days=days)
         found = retention.would_prune(before) if dry_run else retention.prune(before)
+        if not dry_run:
+            failures.forget_deleted()
         old_drains = drains.too_old().count() if dry_run else drains.prune()
         self.stdout.write(
             f"{'Would delete' if dry_run else 'Deleted'} what is older than {days} days: {found.records:,} scores, "

@@ -1,0 +1,131 @@
+"""How long history is kept: the old goes, what explains a stored score stays."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from customers import failures, retention, scoring
+from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, UnscoredVersion
+from customers.retention import Pruned, prune, would_prune
+from tests.factories import make_customer, make_scored
+
+pytestmark = pytest.mark.django_db
+
+LONG_AGO = timedelta(days=1000)
+
+
+def a_year_ago():
+    return timezone.now() - timedelta(days=365)
+
+
+def make_old(*records):
+    ScoreRecord.objects.filter(pk__in=[record.pk for record in records]).update(scored_at=timezone.now() - LONG_AGO)
+
+
+def scored_often(times, **fields):
+    customer = make_scored(**fields)
+    for _ in range(times - 1):
+        scoring.analyze(customer.pk)
+    return list(ScoreRecord.objects.filter(customer_id=customer.pk).order_by("id"))
+
+
+def test_what_is_young_stays():
+    scored_often(3)
+    assert prune(a_year_ago()) == Pruned(0, 0)
+    assert ScoreRecord.objects.count() == 3
+
+
+def test_what_is_old_goes_except_the_newest_of_each_customer():
+    one, other = scored_often(3), scored_often(2)
+    make_old(*one, *other)
+    assert prune(a_year_ago()) == Pruned(3, 0)
+    assert set(ScoreRecord.objects.all()) == {one[-1], other[-1]}
+
+
+def test_old_and_young_records_of_one_customer():
+    records = scored_often(4)
+    make_old(*records[:2])
+    prune(a_year_ago())
+    assert list(ScoreRecord.objects.order_by("id")) == records[2:]
+
+
+def test_of_a_customer_who_was_deleted_nothing_old_is_kept():
+    gone, there = scored_often(2), scored_often(2)
+    make_old(*gone, *there)
+    Customer.objects.filter(pk=gone[0].customer_id).delete()
+    assert prune(a_year_ago()) == Pruned(3, 0)
+    assert list(ScoreRecord.objects.all()) == there[1:]
+
+
+def test_versions_that_were_never_scored_go_by_their_own_age():
+    customer = make_scored(age=40)
+    for age in range(41, 45):
+        Customer.objects.filter(pk=customer.pk).update(age=age)
+    old = UnscoredVersion.objects.order_by("id")[:2]
+    UnscoredVersion.objects.filter(pk__in=list(old.values_list("pk", flat=True))).update(
+        edited_at=timezone.now() - LONG_AGO
+    )
+    assert prune(a_year_ago()) == Pruned(0, 2)
+    assert sorted(UnscoredVersion.objects.values_list("age", flat=True)) == [43]
+
+
+def test_it_goes_slice_by_slice_to_the_same_end(monkeypatch):
+    monkeypatch.setattr(retention, "SLICE_ROWS", 2)
+    records = [record for _ in range(3) for record in scored_often(3)]
+    make_old(*records)
+    assert prune(a_year_ago()) == Pruned(6, 0)
+    assert ScoreRecord.objects.count() == 3
+
+
+def test_each_slice_commits_by_itself(monkeypatch):
+    """So that nothing is held for long, and an interruption loses one slice at most."""
+    monkeypatch.setattr(retention, "SLICE_ROWS", 2)
+    make_old(*scored_often(5))
+    slices = []
+
+    def fail_at_the_second(*arguments):
+        if len(slices) == 1:
+            raise KeyboardInterrupt
+        slices.append(retention_slice(*arguments))
+        return slices[-1]
+
+    retention_slice = retention.prune_slice
+    monkeypatch.setattr(retention, "PRUNE_UNSCORED", "SELECT NULL, false, 0")
+    monkeypatch.setattr(retention, "prune_slices", lambda statement, *rest: (0, None))
+    fail_at_the_second(retention.PRUNE_RECORDS, a_year_ago(), 0)
+    with pytest.raises(KeyboardInterrupt):
+        fail_at_the_second(retention.PRUNE_RECORDS, a_year_ago(), slices[0][0])
+    assert ScoreRecord.objects.count() == 3
+
+
+def test_when_its_time_is_up_it_says_where_to_go_on(monkeypatch):
+    monkeypatch.setattr(retention, "SLICE_ROWS", 2)
+    records = scored_often(5)
+    make_old(*records)
+    first = prune(a_year_ago(), seconds=0)
+    assert first == Pruned(2, 0, go_on_after=records[1].pk)
+    assert prune(a_year_ago(), after_record=first.go_on_after) == Pruned(2, 0)
+    assert list(ScoreRecord.objects.all()) == [records[-1]]
+
+
+def test_to_count_first_changes_nothing_and_counts_right():
+    gone, there = scored_often(3), scored_often(3)
+    make_old(*gone, *there)
+    Customer.objects.filter(pk=gone[0].customer_id).delete()
+    before = a_year_ago()
+    counted = would_prune(before)
+    assert ScoreRecord.objects.count() == 6
+    assert counted == prune(before) == Pruned(5, 0)
+
+
+def test_failures_of_customers_who_are_gone_are_forgotten():
+    make_scored()
+    here, gone = make_customer(), make_customer()
+    for customer in (here, gone):
+        ScoringFailure.objects.create(
+            customer_id=customer.pk, version=1, release=ModelRelease.objects.active(), attempts=1, error="odd"
+        )
+    gone.delete()
+    assert failures.forget_deleted() == 1
+    assert ScoringFailure.objects.get().pk == here.pk
