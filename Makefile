@@ -14,7 +14,7 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
-	test lint types check coverage chaos chaos-short bench-freshness lock format clean
+	test lint types check coverage chaos chaos-short bench bench-freshness bench-engine lock format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -80,6 +80,13 @@ chaos-short: setup ## A few of them, chosen by the seed, in less than 50 seconds
 
 bench-freshness: setup ## From the commit of an edit to its current score, in milliseconds
 	@$(PY) -m tests.benchmarks.freshness $(BENCH)
+
+bench-engine: setup ## What triggers cost editors and how near the drain comes to the database's limit; exits 1 if missed
+	@$(PY) -m tests.benchmarks.engine $(BENCH)
+
+bench: ## All benchmarks, one after another
+	@$(MAKE) -s bench-freshness
+	@$(MAKE) -s bench-engine
 
 # --- keep house ---
 

@@ -1,14 +1,19 @@
 """A second lane for a drain with much to do: the model works on one batch while PostgreSQL writes the other."""
 
 import logging
+import os
 from collections.abc import Callable
 from threading import Thread
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 
 from customers.ml_service import ModelError
 
 log = logging.getLogger("vigilpay.events")
+
+# More lanes than cores only get into each other's way.
+A_CORE_IS_LEFT = (os.cpu_count() or 1) >= 2 * settings.WORKERS
 
 
 class Companion:
@@ -23,8 +28,8 @@ class Companion:
         self._thread: Thread | None = None
 
     def join_in(self) -> None:
-        """Start, unless it is at work already."""
-        if self._thread is None or not self._thread.is_alive():
+        """Start, unless it is at work already, or every core of this host has its worker."""
+        if A_CORE_IS_LEFT and (self._thread is None or not self._thread.is_alive()):
             self._thread = Thread(target=self._run, name="second lane", daemon=True)
             self._thread.start()
 

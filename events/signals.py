@@ -4,13 +4,17 @@ import logging
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 from events import dispatch
+from events.watch import IS_AWAKE
 
 log = logging.getLogger("vigilpay.events")
+
+# One statement and not through the ORM: every save pays for it.
+VERSION_AND_AWAKE = f"SELECT version, ({IS_AWAKE}) FROM customers_customer WHERE customer_id = %s"
 
 
 def customer_saved(
@@ -18,27 +22,27 @@ def customer_saved(
 ) -> None:
     """Wake a worker once this save commits, if it changed a behavioural field."""
     # raw: loaddata writes the version of the day the file was made, which proves nothing.
-    if created or kwargs.get("raw") or (may_have_moved(update_fields) and has_moved(instance)):
-        # robust: the row is marked stale already, so a queue that is out of order must not fail the edit.
-        transaction.on_commit(dispatch.wake, robust=True)
+    if created or kwargs.get("raw"):
+        after_commit = dispatch.wake
+    elif update_fields is None or not update_fields.isdisjoint(FEATURES):
+        after_commit = partial(wake_if_moved, instance)
+    else:
+        return
+    # robust: the row is marked stale already, so a queue that is out of order must not fail the edit.
+    transaction.on_commit(after_commit, using=instance._state.db, robust=True)
 
 
-def may_have_moved(update_fields: frozenset[str] | None) -> bool:
-    """Whether the save wrote a behavioural field at all."""
-    return update_fields is None or not update_fields.isdisjoint(FEATURES)
+def wake_if_moved(instance: Customer) -> bool:
+    """Wake a worker if the row's version differs from the one this instance knew; the database alone can tell.
 
-
-def has_moved(instance: Customer) -> bool:
-    """Whether the row's version differs from the one this instance knew; the database alone can tell.
-
-    The instance may be older than the row, so its own former values prove nothing. It learns the new version when
-    that commits: after a rollback the row is back at the version known before, and the save may be tried again.
+    The instance may be older than the row, so its own former values prove nothing. It learns the new version only now:
+    after a rollback the row is back at the version known before, and the save may be tried again.
     """
-    known = instance.__dict__.get("version")
-    current = (
-        Customer.objects.using(instance._state.db).filter(pk=instance.pk).values_list("version", flat=True).first()
-    )
-    if current is None or current == known:  # None: deleted by somebody else since the save
+    with connections[instance._state.db or "default"].cursor() as cursor:
+        cursor.execute(VERSION_AND_AWAKE, [instance.pk])
+        row = cursor.fetchone()
+    if row is None:  # deleted by somebody else since the save
         return False
-    transaction.on_commit(partial(setattr, instance, "version", current))
-    return True
+    known = instance.__dict__.get("version")
+    instance.version, is_awake = row
+    return instance.version != known and not is_awake and dispatch.wake()

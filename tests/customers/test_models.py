@@ -1,5 +1,7 @@
 """What the table itself refuses, whoever writes; and the questions a customer answers about itself."""
 
+import re
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -173,6 +175,14 @@ def test_the_order_by_risk_is_served_by_its_index():
     plan = Customer.objects.riskiest_first()[:10].explain()
     assert "customer_risk" in plan
     assert "Sort" not in plan
+
+
+def test_no_index_but_that_of_the_risk_has_to_be_written_with_an_edit_or_a_score():
+    """One more would make every edit and every score dearer: PostgreSQL then writes all indexes anew."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'customers_customer'")
+        found = sorted(re.sub(".* USING ", "", definition) for (definition,) in cursor.fetchall())
+    assert found == ["btree (churn_risk_score DESC NULLS LAST, customer_id DESC)", "btree (customer_id)"]
 
 
 def test_nothing_that_is_logged_or_shown_of_a_customer_names_a_person():

@@ -260,6 +260,13 @@ class TestFullBatches:
         assert nothing_is_stale()
         assert ScoreRecord.objects.count() == 7
 
+    def test_batches_of_customers_who_are_gone_do_not_end_it(self, settings):
+        settings.DRAIN_BATCH_ROWS = 2
+        gone = make_customers(6)
+        make_customers(2)
+        Customer.objects.filter(pk__in=[customer.pk for customer in gone]).delete()
+        assert jobs.rescore_stale() == 2
+
     def test_it_asks_for_one_more_drain(self, settings):
         settings.DRAIN_BATCH_ROWS = 2
         make_customers(5)

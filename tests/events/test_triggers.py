@@ -584,6 +584,22 @@ class TestKnock:
             insert(editor, 1)
         assert ear.heard() == 1
 
+    def test_they_begin_again_when_a_crash_has_taken_the_promise(self, ear):
+        watch.promise(60)
+        sql("ALTER SEQUENCE events_awake RESTART")  # as PostgreSQL does with what is unlogged
+        with outsider() as editor:
+            insert(editor, 1)
+        assert ear.heard() == 1
+
+    def test_a_large_edit_knocks_once(self, ear):
+        with outsider() as editor:
+            for customer_id in range(1, 40):
+                insert(editor, customer_id)
+                watch.promise(60)
+            ear.falls_asleep()
+            editor.execute("UPDATE customers_customer SET age = 50")
+        assert ear.heard() == 1
+
     def test_a_rolled_back_edit_knocks_for_nobody(self, ear):
         with outsider(autocommit=False) as editor:
             insert(editor, 1)

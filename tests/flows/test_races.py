@@ -11,7 +11,7 @@ from customers import scoring
 from customers.claims import CustomerBusyError
 from customers.ml_service import current_forest
 from customers.ml_service.schema import FEATURES
-from customers.models import Customer, ScoreRecord
+from customers.models import Customer, ModelRelease, ScoreRecord, StaleMark
 from events import jobs, watch
 from tests.factories import make_customer, make_customers, make_scored, random_fields
 from tests.others import await_that, meanwhile, outsider, together, waiting_for_locks
@@ -113,6 +113,39 @@ def test_an_editor_who_holds_one_row_and_wants_one_that_a_drain_holds_waits_for_
         editor.commit()
     monkeypatch.undo()
     assert scoring.rescore_batch().stored == 2
+    every_current_score_is_right()
+
+
+def test_open_edits_of_other_customers_never_wait_for_each_other_nor_for_a_drain_that_took_their_marks():
+    """A table with a key, written by a trigger, would make them."""
+    ids = [customer.pk for customer in make_customers(60)]
+    with outsider(autocommit=False) as first, outsider(autocommit=False) as second, transaction.atomic():
+        assert scoring.rescore_batch(limit=20).stored == 20
+        for editor, theirs in ((first, ids[20::2]), (second, ids[21::2])):
+            editor.execute("SET LOCAL statement_timeout TO '10s'")
+            for customer_id in theirs:
+                editor.execute("UPDATE customers_customer SET age = 70 WHERE customer_id = %s", [customer_id])
+        second.commit()
+        first.commit()
+    drain()
+    assert not Customer.objects.stale().exists()
+    every_current_score_is_right()
+
+
+def test_a_score_that_comes_after_another_model_is_dropped_and_its_customer_found_again(monkeypatch):
+    customer = make_customer()
+    predict = scoring.predict
+
+    def predict_while_another_model_comes(forest, claim):
+        monkeypatch.undo()
+        together(lambda: ModelRelease.objects.create(sha256="0" * 64))
+        return predict(forest, claim)
+
+    monkeypatch.setattr(scoring, "predict", predict_while_another_model_comes)
+    batch = scoring.rescore_batch()
+    assert (batch.claimed, batch.stored, batch.rejected) == (1, 0, 1)
+    assert StaleMark.objects.filter(first_id=customer.pk, last_id=customer.pk).exists()
+    assert drain() == 1
     every_current_score_is_right()
 
 

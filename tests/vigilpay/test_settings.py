@@ -120,6 +120,19 @@ def test_a_failing_job_is_not_run_for_ever(development):
     assert development["Q_CLUSTER"]["max_attempts"] == 1
 
 
+def test_the_queue_is_set_up_as_it_was_found_to_work(development):
+    """Each of these was measured: acks that fall behind, jobs that pile up, schedules that are made up for."""
+    queue = development["Q_CLUSTER"]
+    assert (queue["save_limit"], queue["bulk"], queue["catch_up"]) == (-1, 1, False)
+    assert isinstance(queue["timeout"], int)
+    assert queue["queue_limit"] == queue["workers"]
+
+
+@pytest.mark.parametrize("url", ["", BANK])
+def test_no_pool_is_shared_with_forked_children(url):
+    assert "pool" not in settings_with(DATABASE_URL=url)["DATABASES"]["default"].get("OPTIONS", {})
+
+
 def test_a_drain_ends_well_before_its_job_times_out(development):
     assert development["Q_CLUSTER"]["timeout"] > development["DRAIN_SECONDS"] * 2
     assert development["STALL_SECONDS"] > development["DRAIN_SECONDS"] * 2

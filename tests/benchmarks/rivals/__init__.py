@@ -1,0 +1,1 @@
+"""What others do: the engines that ours is measured beside."""

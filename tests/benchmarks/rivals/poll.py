@@ -1,0 +1,25 @@
+"""A poll every second: our scoring, called by the clock instead of by knocks and wake-ups.
+
+``python -m tests.benchmarks.rivals.poll`` runs until it is stopped.
+"""
+
+from time import sleep
+
+import django
+
+POLL_SECONDS = 1.0
+
+
+def main() -> None:
+    django.setup()
+    from customers import scoring
+    from events import look
+
+    while True:
+        while look.anything_to_do():
+            scoring.rescore_batch()
+        sleep(POLL_SECONDS)
+
+
+if __name__ == "__main__":
+    main()
