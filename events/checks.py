@@ -13,7 +13,8 @@ from events.watch import PROMISE_SECONDS
 
 INSTALLED = """
 SELECT trigger.tgname, function.prosrc, trigger.tgenabled IN ('O', 'A'), obj_description(trigger.oid, 'pg_trigger'),
-    pg_get_triggerdef(trigger.oid, true), quote_ident(nspname)
+    pg_get_triggerdef(trigger.oid, true), quote_ident(nspname),
+    function.prosecdef, function.proconfig, has_function_privilege('public', function.oid, 'EXECUTE')
 FROM pg_trigger AS trigger
 JOIN pg_proc AS function ON function.oid = trigger.tgfoid
 JOIN pg_class AS relation ON relation.oid = trigger.tgrelid
@@ -21,7 +22,7 @@ JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
 WHERE trigger.tgrelid IN (to_regclass(%s), to_regclass(%s)) AND NOT trigger.tgisinternal
 """
 INSTALLED_FUNCTIONS = """
-SELECT proname, prosrc, prosecdef, proconfig FROM pg_proc
+SELECT proname, prosrc FROM pg_proc
 WHERE proname = ANY(%s) AND pronamespace = current_schema()::regnamespace
 """
 
@@ -73,7 +74,7 @@ def differences(alias: str) -> list[CheckMessage]:
         cursor.execute(INSTALLED, [CUSTOMERS, RELEASES])
         triggers = {name: found for name, *found in cursor.fetchall()}
         cursor.execute(INSTALLED_FUNCTIONS, [[function.name for function in FUNCTIONS]])
-        functions = {name: found for name, *found in cursor.fetchall()}
+        functions = dict(cursor.fetchall())
         cursor.execute("SELECT quote_ident(current_schema())")
         (schema,) = cursor.fetchone()
     faults = [
@@ -98,26 +99,25 @@ def differences(alias: str) -> list[CheckMessage]:
     ]
 
 
-def fault_of_function(function: Function, found: Sequence[Any] | None, schema: str) -> str:
+def fault_of_function(function: Function, body: str | None, schema: str) -> str:
     """What is wrong with an installed function, in words; empty when nothing is."""
-    if found is None:
+    if body is None:
         return "is missing"
-    rights = [True, [SAFE_PATH]] if function.with_rights_of_owner else [False, None]
-    declared = [function.body.replace(SCHEMA, schema), *rights]
-    return "" if found == declared else "is not the one declared in events/triggers.py"
+    return "" if body == function.body.replace(SCHEMA, schema) else "is not the one declared in events/triggers.py"
 
 
 def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
     """What is wrong with an installed trigger, in words; empty when nothing is."""
     if found is None:
         return "is missing"
-    body, enabled, fingerprint, definition, schema = found
+    body, enabled, fingerprint, definition, schema, *rights = found
     if not enabled:
         return "is disabled"
     # Its comment outlives every ALTER and REPLACE, so the definition is compared as well.
     if (
         body != trigger.body.replace(SCHEMA, schema)
         or fingerprint != trigger.fingerprint()
+        or (rights != [True, [SAFE_PATH], False] if trigger.with_rights_of_owner else rights[:2] != [False, None])
         or in_one_spelling(definition, schema) != in_one_spelling(f"CREATE TRIGGER {trigger.definition()}", SCHEMA)
     ):
         return "is not the one declared in events/triggers.py"

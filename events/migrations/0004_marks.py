@@ -30,17 +30,6 @@ BEGIN
 END
 $body$;$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
-CREATE OR REPLACE FUNCTION @schema@.vigilpay_keep_unscored(former @schema@.customers_customer) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
-AS $body$
-BEGIN
-    INSERT INTO @schema@.customers_unscoredversion
-        (customer_id, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
-    VALUES (former.customer_id, former.version, GREATEST(former.stale_since, former.edited_at), former.edited_by,
-        former.credit_score, former.geography, former.gender, former.age, former.tenure, former.balance, former.num_of_products, former.has_cr_card, former.is_active_member);
-END
-$body$;$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
-    """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_0_arrive() RETURNS trigger
 LANGUAGE plpgsql
 AS $body$
@@ -124,7 +113,6 @@ BEGIN
         NEW.stale_since := statement_timestamp();
     ELSE
         NEW.edited_at := statement_timestamp();
-        PERFORM @schema@.vigilpay_keep_unscored(OLD);
     END IF;
     NEW.version := OLD.version + 1;
     NEW.edited_by := left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80);
@@ -151,7 +139,28 @@ CREATE OR REPLACE TRIGGER vigilpay_2_stamp
 BEFORE UPDATE OF customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_2_stamp();
-COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS 'e24ed4b791566945558f0b013522c04197d479a3e75ada5ac2b38ec477d802bf';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
+COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS 'bc1bb37fff7f567a7ef1cb021d8467d73f3e0d05b82cfd56076a2eefec2e53cf';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
+    """DO $install$ BEGIN EXECUTE replace($sql$
+CREATE OR REPLACE FUNCTION @schema@.vigilpay_3_keep() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
+AS $body$
+BEGIN
+    IF NEW.version <> OLD.version THEN
+        INSERT INTO @schema@.customers_unscoredversion
+            (customer_id, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
+        VALUES (OLD.customer_id, OLD.version, GREATEST(OLD.stale_since, OLD.edited_at), OLD.edited_by,
+            OLD.credit_score, OLD.geography, OLD.gender, OLD.age, OLD.tenure, OLD.balance, OLD.num_of_products, OLD.has_cr_card, OLD.is_active_member);
+    END IF;
+    RETURN NEW;
+END
+$body$;
+REVOKE EXECUTE ON FUNCTION @schema@.vigilpay_3_keep() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER vigilpay_3_keep
+BEFORE UPDATE OF customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member ON @schema@.customers_customer
+FOR EACH ROW
+WHEN (OLD.stale_since IS NOT NULL)
+EXECUTE FUNCTION @schema@.vigilpay_3_keep();
+COMMENT ON TRIGGER vigilpay_3_keep ON @schema@.customers_customer IS 'f4fc1c52eb62ce9fb7a2d9da916eb7421fe25bf0c9ab5ff89cc8aa6bc93ea515';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_released() RETURNS trigger
 LANGUAGE plpgsql
@@ -180,9 +189,10 @@ WHERE nextval('customers_stalemark_intact') IS NOT NULL
 
 UNINSTALL = [
     "DROP TRIGGER vigilpay_released ON customers_modelrelease",
+    "DROP TRIGGER vigilpay_3_keep ON customers_customer",
     *FORMER.INSTALL,
     """
-DROP FUNCTION vigilpay_released(), vigilpay_mark(bigint, integer), vigilpay_keep_unscored(customers_customer)
+DROP FUNCTION vigilpay_released(), vigilpay_3_keep(), vigilpay_mark(bigint, integer)
 """,
     "DROP SEQUENCE events_awake",
 ]

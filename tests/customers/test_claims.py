@@ -215,7 +215,7 @@ class TestLargeEdit:
         span_marks(claims.LIVE, (7, 7), (7, 7), (8, 8))
         span_marks(claims.SLICE, (1, 64), (32, 96), (5, 10))
         claimed = claim_all(release)
-        assert claimed == [list(range(1, 97))]
+        assert [sorted(ids) for ids in claimed] == [list(range(1, 97))]
 
     def test_a_few_stale_customers_among_many_are_found(self):
         copy_customers(range(1, 50_001))
@@ -267,7 +267,7 @@ class TestWhoComesFirst:
         span_marks(claims.LIVE, (3_000, 3_000))
         with connection.cursor() as cursor:
             first, second = (claim_stale(cursor, release, 64).ids for _ in range(2))
-        assert first == [*range(1_001, 1_065), 3_000]
+        assert sorted(first) == [*range(1_001, 1_065), 3_000]
         assert set(range(1_065, 1_129)) <= set(second)
         assert 1 in second  # the former model's have their turn beside a large edit
 

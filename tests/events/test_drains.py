@@ -1,12 +1,10 @@
 """What a drain did stands in the database once it has ended."""
 
-import os
-
 import pytest
 from django.utils import timezone
 
 from customers.scoring import Batch
-from events import drains, jobs, watch
+from events import drains, jobs, vital_signs, watch
 from events.models import Drain
 from tests.factories import make_customers
 from tests.others import together
@@ -40,7 +38,7 @@ def test_it_is_recorded_with_its_worker_and_its_times(monkeypatch):
     drain = Drain.objects.get()
     assert (drain.claimed, drain.stored, drain.rejected, drain.refused) == (3, 3, 0, 0)
     assert before <= drain.started_at
-    assert drain.worker.endswith(f":{os.getpid()}")
+    assert drain.worker == vital_signs.worker_name()
 
 
 def test_one_that_found_nothing_is_recorded_too_for_it_shows_that_somebody_looks(monkeypatch):

@@ -260,8 +260,9 @@ class TestFullBatches:
         assert nothing_is_stale()
         assert ScoreRecord.objects.count() == 7
 
-    def test_batches_of_customers_who_are_gone_do_not_end_it(self, settings):
+    def test_batches_of_customers_who_are_gone_do_not_end_it(self, settings, monkeypatch):
         settings.DRAIN_BATCH_ROWS = 2
+        monkeypatch.setattr(watch, "PROMISE_SECONDS", 1.0)
         gone = make_customers(6)
         make_customers(2)
         Customer.objects.filter(pk__in=[customer.pk for customer in gone]).delete()
