@@ -22,7 +22,7 @@ BEGIN
         (edited >> bits) << bits, ((edited >> bits) << bits) | (9223372036854775807 >> (63 - bits)));
     PERFORM set_config('vigilpay.marked', bits || ' ' || (edited >> bits) || ' ' || marks, true);
     IF pg_sequence_last_value('@schema@.events_awake'::regclass)
-        > date_part('epoch', clock_timestamp()) * 1000 THEN
+        - date_part('epoch', clock_timestamp()) * 1000 BETWEEN 0 AND 60000 THEN
         NULL;
     ELSE
         NOTIFY vigilpay_stale;
@@ -55,7 +55,7 @@ BEGIN
     VALUES (nextval('@schema@.customers_stalemark_id_seq'), NEW.customer_id, NEW.customer_id);
     marked := set_config('vigilpay.marked', '0 ' || NEW.customer_id || ' 1', true);
     IF pg_sequence_last_value('@schema@.events_awake'::regclass)
-        > date_part('epoch', clock_timestamp()) * 1000 THEN
+        - date_part('epoch', clock_timestamp()) * 1000 BETWEEN 0 AND 60000 THEN
         NULL;
     ELSE
         NOTIFY vigilpay_stale;
@@ -67,7 +67,7 @@ CREATE OR REPLACE TRIGGER vigilpay_0_arrive
 BEFORE INSERT ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_0_arrive();
-COMMENT ON TRIGGER vigilpay_0_arrive ON @schema@.customers_customer IS '88cfc04326db2d191f30b0e0a07516397596d05b7752930c4bfaf06338802ce5';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
+COMMENT ON TRIGGER vigilpay_0_arrive ON @schema@.customers_customer IS '8c7314481b3eff2b485d57fb1b53b0bd11e5ecfe8b4c26930d39c4d8af076785';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_1_guard() RETURNS trigger
 LANGUAGE plpgsql
@@ -127,7 +127,7 @@ BEGIN
     VALUES (nextval('@schema@.customers_stalemark_id_seq'), NEW.customer_id, NEW.customer_id);
     marked := set_config('vigilpay.marked', '0 ' || NEW.customer_id || ' 1', true);
     IF pg_sequence_last_value('@schema@.events_awake'::regclass)
-        > date_part('epoch', clock_timestamp()) * 1000 THEN
+        - date_part('epoch', clock_timestamp()) * 1000 BETWEEN 0 AND 60000 THEN
         NULL;
     ELSE
         NOTIFY vigilpay_stale;
@@ -139,7 +139,7 @@ CREATE OR REPLACE TRIGGER vigilpay_2_stamp
 BEFORE UPDATE OF customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_2_stamp();
-COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS 'bc1bb37fff7f567a7ef1cb021d8467d73f3e0d05b82cfd56076a2eefec2e53cf';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
+COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS '7947501d2082907ca705522ead8f6d62d62be7e10d8423a8de59a88d3b51f58c';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_3_keep() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp

@@ -228,7 +228,7 @@ def lose_every_knock(storm: "Storm", pick: random.Random) -> End:
     return repeat(lambda: storm.sql(PROMISE.format("1 s")), every=0.3)
 
 
-@fault("a promise of an hour that nobody keeps", quiet=True, short=False)
+@fault("a promise of an hour that nobody keeps", quiet=True)
 def false_promise(storm: "Storm", pick: random.Random) -> End:
     """As a clock that was an hour ahead would leave it."""
     storm.sql(LOSE_JOBS)

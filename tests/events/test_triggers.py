@@ -586,6 +586,12 @@ class TestKnock:
             insert(editor, 1)
         assert ear.heard() == 1
 
+    def test_a_promise_that_reaches_too_far_keeps_nobody_from_knocking(self, ear):
+        watch.promise(3600)
+        with outsider() as editor:
+            insert(editor, 1)
+        assert ear.heard() == 1
+
     def test_they_begin_again_when_a_crash_has_taken_the_promise(self, ear):
         watch.promise(60)
         sql("ALTER SEQUENCE events_awake RESTART")  # as PostgreSQL does with what is unlogged

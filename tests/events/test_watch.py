@@ -35,6 +35,13 @@ def test_a_promise_that_has_run_out_binds_nobody():
     assert watch.is_awake()
 
 
+def test_a_promise_that_reaches_too_far_is_void_for_the_clock_was_set_back_since():
+    watch.promise(3600)
+    assert not watch.is_awake()
+    assert watch.promise_unless_awake()
+    assert seconds_ahead() < 60
+
+
 def test_a_promise_never_shortens_a_longer_one():
     watch.promise(60)
     watch.promise(1)
