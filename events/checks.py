@@ -14,7 +14,7 @@ from events.watch import PROMISE_SECONDS
 INSTALLED = """
 SELECT trigger.tgname, function.prosrc, trigger.tgenabled IN ('O', 'A'), obj_description(trigger.oid, 'pg_trigger'),
     pg_get_triggerdef(trigger.oid, true), quote_ident(nspname),
-    function.prosecdef, function.proconfig, has_function_privilege('public', function.oid, 'EXECUTE')
+    function.prosecdef, function.proconfig
 FROM pg_trigger AS trigger
 JOIN pg_proc AS function ON function.oid = trigger.tgfoid
 JOIN pg_class AS relation ON relation.oid = trigger.tgrelid
@@ -22,7 +22,7 @@ JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
 WHERE trigger.tgrelid IN (to_regclass(%s), to_regclass(%s)) AND NOT trigger.tgisinternal
 """
 INSTALLED_FUNCTIONS = """
-SELECT proname, prosrc FROM pg_proc
+SELECT proname, prosrc, prosecdef, proconfig FROM pg_proc
 WHERE proname = ANY(%s) AND pronamespace = current_schema()::regnamespace
 """
 
@@ -74,7 +74,7 @@ def differences(alias: str) -> list[CheckMessage]:
         cursor.execute(INSTALLED, [CUSTOMERS, RELEASES])
         triggers = {name: found for name, *found in cursor.fetchall()}
         cursor.execute(INSTALLED_FUNCTIONS, [[function.name for function in FUNCTIONS]])
-        functions = dict(cursor.fetchall())
+        functions = {name: found for name, *found in cursor.fetchall()}
         cursor.execute("SELECT quote_ident(current_schema())")
         (schema,) = cursor.fetchone()
     faults = [
@@ -99,11 +99,13 @@ def differences(alias: str) -> list[CheckMessage]:
     ]
 
 
-def fault_of_function(function: Function, body: str | None, schema: str) -> str:
+def fault_of_function(function: Function, found: Sequence[Any] | None, schema: str) -> str:
     """What is wrong with an installed function, in words; empty when nothing is."""
-    if body is None:
+    if found is None:
         return "is missing"
-    return "" if body == function.body.replace(SCHEMA, schema) else "is not the one declared in events/triggers.py"
+    rights = [True, [SAFE_PATH]] if function.with_rights_of_owner else [False, None]
+    declared = [function.body.replace(SCHEMA, schema), *rights]
+    return "" if found == declared else "is not the one declared in events/triggers.py"
 
 
 def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
@@ -117,7 +119,7 @@ def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
     if (
         body != trigger.body.replace(SCHEMA, schema)
         or fingerprint != trigger.fingerprint()
-        or (rights != [True, [SAFE_PATH], False] if trigger.with_rights_of_owner else rights[:2] != [False, None])
+        or rights != [False, None]
         or in_one_spelling(definition, schema) != in_one_spelling(f"CREATE TRIGGER {trigger.definition()}", SCHEMA)
     ):
         return "is not the one declared in events/triggers.py"

@@ -41,8 +41,6 @@ INSTALL = (
 )
 # Of a function that runs with its owner's rights: nobody can put an operator of his own in front of PostgreSQL's.
 SAFE_PATH = "search_path=pg_catalog, pg_temp"
-# A trigger fires whoever edits; without this right nobody can call its function, or put it on a table of his own.
-NOBODY_ELSE = "\nREVOKE EXECUTE ON FUNCTION @schema@.{0.name}({0.arguments}) FROM PUBLIC;"
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Function:
         return f"""
 CREATE OR REPLACE FUNCTION @schema@.{self.name}({self.arguments}) RETURNS {self.returns}
 LANGUAGE plpgsql{rights}
-AS $body${self.body}$body$;{NOBODY_ELSE.format(self) if self.with_rights_of_owner else ""}"""
+AS $body${self.body}$body$;"""
 
     def uninstall_sql(self) -> str:
         return f"DROP FUNCTION IF EXISTS {self.name};"
@@ -79,7 +77,6 @@ class Trigger:
     table: str = CUSTOMERS
     level: str = "ROW"
     condition: str = ""
-    with_rights_of_owner: bool = False
 
     def install_sql(self) -> str:
         """Create or replace function and trigger, and note what was declared where the check can read it."""
@@ -87,7 +84,7 @@ class Trigger:
         return INSTALL.format(sql=f"{self.create_sql()}\n{comment}")
 
     def create_sql(self) -> str:
-        function = Function(self.name, "", self.body, "trigger", self.with_rights_of_owner)
+        function = Function(self.name, "", self.body, "trigger")
         return f"{function.create_sql()}\nCREATE OR REPLACE TRIGGER {self.definition()};"
 
     def definition(self) -> str:
@@ -114,10 +111,10 @@ def _keep_old(columns: tuple[str, ...]) -> str:
 
 
 # NOTIFY takes a database-wide lock at commit, so it is sent only while nobody has promised to look anyway. The promise
-# is read from a sequence, in milliseconds: a table would cost a query. One that reaches beyond a minute is void, as in
+# is read from a sequence, in milliseconds: a table would cost a query. It holds from now to a minute ahead, see
 # events/watch.py.
-KNOCK = f"""IF pg_sequence_last_value('@schema@.events_awake'::regclass)
-        - date_part('epoch', clock_timestamp()) * 1000 BETWEEN 0 AND 60000 THEN
+KNOCK = f"""IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
         NULL;
     ELSE
         NOTIFY {STALE_CHANNEL};
@@ -158,6 +155,25 @@ MARK_NEW = f"""marked := current_setting('vigilpay.marked', true);
 
 # Cut to length: nobody's edit may fail for a long name.
 EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80)"
+
+# With the rights of the owner: who may write customers need not be able to write history. Called by the stamp and not a
+# trigger of its own, whose condition every edit would pay for; by hand it can't be called.
+KEEP_UNSCORED = Function(
+    name="vigilpay_keep_unscored",
+    arguments=f"former @schema@.{CUSTOMERS}",
+    with_rights_of_owner=True,
+    body=f"""
+BEGIN
+    IF pg_trigger_depth() = 0 THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: history is written by the trigger alone';
+    END IF;
+    INSERT INTO @schema@.customers_unscoredversion
+        (customer_id, version, edited_at, edited_by, {", ".join(FEATURES)})
+    VALUES (former.customer_id, former.version, GREATEST(former.stale_since, former.edited_at), former.edited_by,
+        {", ".join(f"former.{feature}" for feature in FEATURES)});
+END
+""",
+)
 
 # A new row is stale, whatever the INSERT says of the engine's columns; an old backup's scores are recomputed.
 ARRIVE = Trigger(
@@ -211,30 +227,11 @@ BEGIN
         NEW.stale_since := statement_timestamp();
     ELSE
         NEW.edited_at := statement_timestamp();
+        PERFORM @schema@.vigilpay_keep_unscored(OLD);
     END IF;
     NEW.version := OLD.version + 1;
     NEW.edited_by := {EDITOR};
     {MARK_NEW}
-    RETURN NEW;
-END
-""",
-)
-
-# With the rights of the owner: who may write customers need not be able to write history. After the stamp, which tells
-# whether there is another version.
-KEEP = Trigger(
-    name="vigilpay_3_keep",
-    event=f"BEFORE UPDATE OF customer_id, {', '.join(FEATURES)}",
-    condition="\nWHEN (OLD.stale_since IS NOT NULL)",
-    with_rights_of_owner=True,
-    body=f"""
-BEGIN
-    IF NEW.version <> OLD.version THEN
-        INSERT INTO @schema@.customers_unscoredversion
-            (customer_id, version, edited_at, edited_by, {", ".join(FEATURES)})
-        VALUES (OLD.customer_id, OLD.version, GREATEST(OLD.stale_since, OLD.edited_at), OLD.edited_by,
-            {", ".join(f"OLD.{feature}" for feature in FEATURES)});
-    END IF;
     RETURN NEW;
 END
 """,
@@ -256,8 +253,8 @@ END
 """,
 )
 
-FUNCTIONS = (MARK,)
-TRIGGERS = (ARRIVE, GUARD, STAMP, KEEP, RELEASED)
+FUNCTIONS = (MARK, KEEP_UNSCORED)
+TRIGGERS = (ARRIVE, GUARD, STAMP, RELEASED)
 
 # The triggers read and mark with the rights of whoever edits: a role that may write customers and nothing else would
 # see its edit fail. There is nothing to hide.

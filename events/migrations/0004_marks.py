@@ -21,12 +21,26 @@ BEGIN
         nextval('@schema@.customers_stalemark_id_seq') + CASE WHEN bits = 0 THEN 0 ELSE 2305843009213693952 END,
         (edited >> bits) << bits, ((edited >> bits) << bits) | (9223372036854775807 >> (63 - bits)));
     PERFORM set_config('vigilpay.marked', bits || ' ' || (edited >> bits) || ' ' || marks, true);
-    IF pg_sequence_last_value('@schema@.events_awake'::regclass)
-        - date_part('epoch', clock_timestamp()) * 1000 BETWEEN 0 AND 60000 THEN
+    IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
         NULL;
     ELSE
         NOTIFY vigilpay_stale;
     END IF;
+END
+$body$;$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
+    """DO $install$ BEGIN EXECUTE replace($sql$
+CREATE OR REPLACE FUNCTION @schema@.vigilpay_keep_unscored(former @schema@.customers_customer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
+AS $body$
+BEGIN
+    IF pg_trigger_depth() = 0 THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: history is written by the trigger alone';
+    END IF;
+    INSERT INTO @schema@.customers_unscoredversion
+        (customer_id, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
+    VALUES (former.customer_id, former.version, GREATEST(former.stale_since, former.edited_at), former.edited_by,
+        former.credit_score, former.geography, former.gender, former.age, former.tenure, former.balance, former.num_of_products, former.has_cr_card, former.is_active_member);
 END
 $body$;$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
@@ -54,8 +68,8 @@ BEGIN
     INSERT INTO @schema@.customers_stalemark (id, first_id, last_id)
     VALUES (nextval('@schema@.customers_stalemark_id_seq'), NEW.customer_id, NEW.customer_id);
     marked := set_config('vigilpay.marked', '0 ' || NEW.customer_id || ' 1', true);
-    IF pg_sequence_last_value('@schema@.events_awake'::regclass)
-        - date_part('epoch', clock_timestamp()) * 1000 BETWEEN 0 AND 60000 THEN
+    IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
         NULL;
     ELSE
         NOTIFY vigilpay_stale;
@@ -67,7 +81,7 @@ CREATE OR REPLACE TRIGGER vigilpay_0_arrive
 BEFORE INSERT ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_0_arrive();
-COMMENT ON TRIGGER vigilpay_0_arrive ON @schema@.customers_customer IS '8c7314481b3eff2b485d57fb1b53b0bd11e5ecfe8b4c26930d39c4d8af076785';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
+COMMENT ON TRIGGER vigilpay_0_arrive ON @schema@.customers_customer IS '63e524cc2e28e02e4dbc8053219716787f607981f46397c84b72c53e40918336';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_1_guard() RETURNS trigger
 LANGUAGE plpgsql
@@ -113,6 +127,7 @@ BEGIN
         NEW.stale_since := statement_timestamp();
     ELSE
         NEW.edited_at := statement_timestamp();
+        PERFORM @schema@.vigilpay_keep_unscored(OLD);
     END IF;
     NEW.version := OLD.version + 1;
     NEW.edited_by := left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80);
@@ -126,8 +141,8 @@ BEGIN
     INSERT INTO @schema@.customers_stalemark (id, first_id, last_id)
     VALUES (nextval('@schema@.customers_stalemark_id_seq'), NEW.customer_id, NEW.customer_id);
     marked := set_config('vigilpay.marked', '0 ' || NEW.customer_id || ' 1', true);
-    IF pg_sequence_last_value('@schema@.events_awake'::regclass)
-        - date_part('epoch', clock_timestamp()) * 1000 BETWEEN 0 AND 60000 THEN
+    IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
         NULL;
     ELSE
         NOTIFY vigilpay_stale;
@@ -139,28 +154,7 @@ CREATE OR REPLACE TRIGGER vigilpay_2_stamp
 BEFORE UPDATE OF customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_2_stamp();
-COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS '7947501d2082907ca705522ead8f6d62d62be7e10d8423a8de59a88d3b51f58c';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
-    """DO $install$ BEGIN EXECUTE replace($sql$
-CREATE OR REPLACE FUNCTION @schema@.vigilpay_3_keep() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
-AS $body$
-BEGIN
-    IF NEW.version <> OLD.version THEN
-        INSERT INTO @schema@.customers_unscoredversion
-            (customer_id, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
-        VALUES (OLD.customer_id, OLD.version, GREATEST(OLD.stale_since, OLD.edited_at), OLD.edited_by,
-            OLD.credit_score, OLD.geography, OLD.gender, OLD.age, OLD.tenure, OLD.balance, OLD.num_of_products, OLD.has_cr_card, OLD.is_active_member);
-    END IF;
-    RETURN NEW;
-END
-$body$;
-REVOKE EXECUTE ON FUNCTION @schema@.vigilpay_3_keep() FROM PUBLIC;
-CREATE OR REPLACE TRIGGER vigilpay_3_keep
-BEFORE UPDATE OF customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member ON @schema@.customers_customer
-FOR EACH ROW
-WHEN (OLD.stale_since IS NOT NULL)
-EXECUTE FUNCTION @schema@.vigilpay_3_keep();
-COMMENT ON TRIGGER vigilpay_3_keep ON @schema@.customers_customer IS 'f4fc1c52eb62ce9fb7a2d9da916eb7421fe25bf0c9ab5ff89cc8aa6bc93ea515';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
+COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS '6a7f3438953d02f19287209a3a00865d6133b76f9dfac70b506a120843746376';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_released() RETURNS trigger
 LANGUAGE plpgsql
@@ -189,10 +183,9 @@ WHERE nextval('customers_stalemark_intact') IS NOT NULL
 
 UNINSTALL = [
     "DROP TRIGGER vigilpay_released ON customers_modelrelease",
-    "DROP TRIGGER vigilpay_3_keep ON customers_customer",
     *FORMER.INSTALL,
     """
-DROP FUNCTION vigilpay_released(), vigilpay_3_keep(), vigilpay_mark(bigint, integer)
+DROP FUNCTION vigilpay_released(), vigilpay_mark(bigint, integer), vigilpay_keep_unscored(customers_customer)
 """,
     "DROP SEQUENCE events_awake",
 ]

@@ -9,7 +9,7 @@ from django.db import connection
 
 from customers.models import Customer
 from events.checks import broker_listens, drains_fit_between_a_promise_and_a_stall, triggers_are_as_declared
-from events.triggers import CUSTOMERS, FUNCTIONS, GUARD, KEEP, RELEASED, STAMP, TRIGGERS
+from events.triggers import CUSTOMERS, FUNCTIONS, GUARD, KEEP_UNSCORED, RELEASED, STAMP, TRIGGERS
 from tests.factories import make_customer, make_scored
 
 pytestmark = pytest.mark.django_db
@@ -129,17 +129,11 @@ def test_an_altered_function_is_an_error_and_install_triggers_repairs_it(functio
     assert errors() == []
 
 
-@pytest.mark.parametrize(
-    "alteration",
-    [
-        *("SECURITY INVOKER", "RESET search_path", "SET search_path TO public"),
-        f"OWNER TO CURRENT_USER; GRANT EXECUTE ON FUNCTION {KEEP.name} TO PUBLIC",
-    ],
-)
-def test_other_rights_or_another_search_path_of_the_history_trigger_are_an_error_and_repaired(alteration):
-    sql(f"ALTER FUNCTION {KEEP.name} {alteration}")
+@pytest.mark.parametrize("alteration", ["SECURITY INVOKER", "RESET search_path", "SET search_path TO public"])
+def test_other_rights_or_another_search_path_of_the_history_function_are_an_error_and_repaired(alteration):
+    sql(f"ALTER FUNCTION {KEEP_UNSCORED.name} {alteration}")
     [error] = errors()
-    assert error.msg == f"Trigger {KEEP.name} on {CUSTOMERS} is not the one declared in events/triggers.py."
+    assert error.msg == f"Function {KEEP_UNSCORED.name} is not the one declared in events/triggers.py."
     install()
     assert errors() == []
 

@@ -312,8 +312,7 @@ def role_that_may_only_write_customers():
         "INSERT INTO customers_unscoredversion SELECT * FROM customers_unscoredversion",
         "SELECT * FROM customers_stalemark",
         "DELETE FROM customers_stalemark",
-        "CREATE TEMPORARY TABLE forged (LIKE public.customers_customer); CREATE TRIGGER forger BEFORE UPDATE ON forged "
-        "FOR EACH ROW EXECUTE FUNCTION vigilpay_3_keep()",
+        "SELECT vigilpay_keep_unscored(customer) FROM customers_customer AS customer",
         "SELECT nextval('customers_stalemark_intact')",
         "SELECT setval('events_awake', 9223372036854775807)",
         "UPDATE events_watch SET awake_until = 'infinity'",

@@ -16,8 +16,11 @@ WHERE stale_since IS NOT NULL OR scored_by_id IS DISTINCT FROM (SELECT max(id) F
 # Hints of how stale rows are found, where they are kept in a table of their own.
 MARKS = "customers_stalemark"
 PROMISE = """
-INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + make_interval(secs => %(seconds)s))
-ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until
+WITH promised AS (
+    INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + make_interval(secs => %(seconds)s))
+    ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until RETURNING awake_until
+)
+SELECT setval('events_awake', (date_part('epoch', awake_until) * 1000)::bigint) FROM promised
 """
 OPTIONS = "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = 'customers_customer'::regclass"
 SHRINK = """
