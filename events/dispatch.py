@@ -18,8 +18,11 @@ def wake() -> bool:
     Call it after the change has committed: whoever has promised to look then will see it. Promise and job become
     visible together, and neither waits long for a lock: mostly this runs in an editor's request.
     """
-    if watch.is_awake():
-        return False
+    return not watch.is_awake() and wake_sleeping()
+
+
+def wake_sleeping() -> bool:
+    """As ``wake``, for a caller who has seen just now that nobody is awake."""
     with transaction.atomic():
         if not watch.promise_unless_awake():
             return False  # somebody else was a moment faster

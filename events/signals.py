@@ -45,4 +45,4 @@ def wake_if_moved(instance: Customer) -> bool:
         return False
     known = instance.__dict__.get("version")
     instance.version, is_awake = row
-    return instance.version != known and not is_awake and dispatch.wake()
+    return instance.version != known and not is_awake and dispatch.wake_sleeping()

@@ -141,8 +141,8 @@ END
 
 # The first mark of a transaction is written out here, once more: for a single edit, a call would be a tenth of the
 # price of all triggers.
-MARK_NEW = f"""marked := current_setting('vigilpay.marked', true);
-    IF marked <> '' THEN
+MARK_NEW = f"""IF current_setting('vigilpay.marked', true) <> '' THEN
+        marked := current_setting('vigilpay.marked', true);
         IF NEW.customer_id >> split_part(marked, ' ', 1)::int <> split_part(marked, ' ', 2)::bigint THEN
             PERFORM @schema@.vigilpay_mark(NEW.customer_id, split_part(marked, ' ', 3)::int + 1);
         END IF;

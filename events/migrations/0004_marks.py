@@ -58,8 +58,8 @@ BEGIN
     NEW.scored_version := NULL;
     NEW.scored_by_id := NULL;
     NEW.scored_at := NULL;
-    marked := current_setting('vigilpay.marked', true);
-    IF marked <> '' THEN
+    IF current_setting('vigilpay.marked', true) <> '' THEN
+        marked := current_setting('vigilpay.marked', true);
         IF NEW.customer_id >> split_part(marked, ' ', 1)::int <> split_part(marked, ' ', 2)::bigint THEN
             PERFORM @schema@.vigilpay_mark(NEW.customer_id, split_part(marked, ' ', 3)::int + 1);
         END IF;
@@ -81,7 +81,7 @@ CREATE OR REPLACE TRIGGER vigilpay_0_arrive
 BEFORE INSERT ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_0_arrive();
-COMMENT ON TRIGGER vigilpay_0_arrive ON @schema@.customers_customer IS '63e524cc2e28e02e4dbc8053219716787f607981f46397c84b72c53e40918336';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
+COMMENT ON TRIGGER vigilpay_0_arrive ON @schema@.customers_customer IS '35b0b67b14c826f068cefa9033f77850d82359e808a271be49201e3ee066851c';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_1_guard() RETURNS trigger
 LANGUAGE plpgsql
@@ -131,8 +131,8 @@ BEGIN
     END IF;
     NEW.version := OLD.version + 1;
     NEW.edited_by := left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80);
-    marked := current_setting('vigilpay.marked', true);
-    IF marked <> '' THEN
+    IF current_setting('vigilpay.marked', true) <> '' THEN
+        marked := current_setting('vigilpay.marked', true);
         IF NEW.customer_id >> split_part(marked, ' ', 1)::int <> split_part(marked, ' ', 2)::bigint THEN
             PERFORM @schema@.vigilpay_mark(NEW.customer_id, split_part(marked, ' ', 3)::int + 1);
         END IF;
@@ -154,7 +154,7 @@ CREATE OR REPLACE TRIGGER vigilpay_2_stamp
 BEFORE UPDATE OF customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_2_stamp();
-COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS '6a7f3438953d02f19287209a3a00865d6133b76f9dfac70b506a120843746376';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
+COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS '0a171adc0854daa839f1152ad8e47b76f0838dcbed98359b3b269ad46ce15dcf';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_released() RETURNS trigger
 LANGUAGE plpgsql

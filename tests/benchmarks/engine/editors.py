@@ -102,8 +102,8 @@ def django_editors(url: str, sizes: Sizes) -> Iterator[Figure]:
     """Whole edits as Django projects make them, SELECT and save; and the save alone, of instances at hand."""
     saves = f"{sizes.editors} Django editors"
     rates = django_rates(url, sizes, sizes.rounds, reading=True)
-    yield compared(f"{saves}, get and save, signals + triggers / none", rates, "all", "none of ours", GOAL)
     yield compared(f"{saves}, get and save, signals / no signals", rates, "all", "triggers", GOAL)
+    yield compared(f"  {saves}, get and save, signals + triggers / none", rates, "all", "none of ours")
     rates = django_rates(url, sizes, sizes.side_rounds, reading=False)
     yield compared(f"  {saves}, save alone, signals + triggers / none", rates, "all", "none of ours")
     yield compared(f"  {saves}, save alone, signals / no signals", rates, "all", "triggers")
