@@ -1,7 +1,6 @@
 """Django's own edits: the fast way from a save to its new score."""
 
 import logging
-from functools import partial
 from typing import Any
 
 from django.db import connections, transaction
@@ -25,7 +24,9 @@ def customer_saved(
     if created or kwargs.get("raw"):
         after_commit = dispatch.wake
     elif update_fields is None or not update_fields.isdisjoint(FEATURES):
-        after_commit = partial(wake_if_moved, instance)
+        # No functools.partial: Django, when it reports what a robust function raised, asks for its name.
+        def after_commit() -> bool:
+            return wake_if_moved(instance)
     else:
         return
     # robust: the row is marked stale already, so a queue that is out of order must not fail the edit.

@@ -163,6 +163,19 @@ class TestBrokenQueue:
         assert list(Customer.objects.stale()) == [customer]
         assert "queue on fire" in caplog.text
 
+    def test_nor_the_save_of_a_customer_who_was_there_already(self, monkeypatch, caplog):
+        customer = make_customer()
+        forget_promises()
+
+        def out_of_order():
+            raise RuntimeError("the queue is out of order")
+
+        monkeypatch.setattr(dispatch, "wake_sleeping", out_of_order)
+        customer.age = 77
+        customer.save()
+        assert Customer.objects.get(pk=customer.pk).age == 77
+        assert "the queue is out of order" in caplog.text
+
     def test_nor_inside_a_transaction_with_further_callbacks(self, monkeypatch, caplog):
         monkeypatch.setattr(dispatch, "async_task", lambda *args: 1 / 0)
         happened = []

@@ -312,7 +312,7 @@ def role_that_may_only_write_customers():
         "INSERT INTO customers_unscoredversion SELECT * FROM customers_unscoredversion",
         "SELECT * FROM customers_stalemark",
         "DELETE FROM customers_stalemark",
-        "SELECT vigilpay_keep_unscored(customer) FROM customers_customer AS customer",
+        "SELECT vigilpay_keep_unscored(NULL)",
         "SELECT nextval('customers_stalemark_intact')",
         "SELECT setval('events_awake', 9223372036854775807)",
         "UPDATE events_watch SET awake_until = 'infinity'",
