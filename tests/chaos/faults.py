@@ -202,9 +202,10 @@ def release_a_model(storm: "Storm", pick: random.Random) -> End:
 
 @fault("release a model and take it back")
 def release_and_roll_back(storm: "Storm", pick: random.Random) -> End:
+    before = storm.active_release()
     storm.release(storm.a_forest_with_other_codes(pick))
     sleep(pick.uniform(0, 1))
-    storm.roll_back()
+    storm.roll_back(to=before)
 
 
 @fault("replace the model file, again and again", short=False)

@@ -202,9 +202,16 @@ class Storm:
         connections.close_all()
         call_command("release_model", path, note="in a storm", stdout=StringIO())
 
-    def roll_back(self) -> None:
+    def active_release(self) -> int:
+        from customers.models import ModelRelease
+
         connections.close_all()
-        call_command("release_model", rollback=True, stdout=StringIO())
+        return ModelRelease.objects.active().pk
+
+    def roll_back(self, to: int) -> None:
+        """To that release by name: a model that was the first to serve has none before it."""
+        connections.close_all()
+        call_command("release_model", rollback=True, to=to, stdout=StringIO())
 
 
 class Audit:
