@@ -25,7 +25,9 @@ ANALYZE_ATTEMPTS = 3
 
 # Compiling a statement would take longer than running it: the planner takes each mark for a share of the table.
 TAKE_RIGHTS = "SELECT set_config('vigilpay.scorer', 'on', true), set_config('jit', 'off', true)"
-TAKE_RIGHTS_IN_A_HURRY = f"{TAKE_RIGHTS}, set_config('synchronous_commit', 'off', true)"
+# A worker that is frozen in the middle of a batch would hold its rows for ever: PostgreSQL ends its session instead.
+TAKE_RIGHTS_IN_A_HURRY = f"""{TAKE_RIGHTS}, set_config('synchronous_commit', 'off', true),
+    set_config('idle_in_transaction_session_timeout', '15s', true)"""
 GIVE_RIGHTS_BACK = "SELECT set_config('vigilpay.scorer', 'off', true)"
 
 # Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
