@@ -14,7 +14,7 @@ from django.db import connection
 
 from customers import scoring
 from customers.bulk import Progress
-from customers.claims import CustomerBusyError
+from customers.claims import CustomerBusyError, count_unmarked
 from customers.ml_service import Forest, ScoringError
 from customers.ml_service.assets import MODEL_FILE
 from customers.ml_service.original import Original
@@ -40,22 +40,6 @@ WHERE stale_since IS NULL AND scored_by_id = %s
 """
 NEXT_PAGE = f"{_CURRENT} AND customer_id > %s ORDER BY customer_id LIMIT %s"
 THESE = f"{_CURRENT} AND customer_id = ANY(%s)"
-
-# Nobody where all marks were lost in a crash, for the next drain will notice that; nor those whom the model failed to
-# score. A range that ends with the largest bigint has no end: one past it would be no bigint.
-UNMARKED = """
-SELECT count(*)
-FROM customers_customer, (
-    SELECT COALESCE(range_agg(int8range(first_id, NULLIF(last_id, 9223372036854775807), '[]')), '{}') AS ids
-    FROM customers_stalemark
-) AS marked
-WHERE (stale_since IS NOT NULL OR scored_by_id < (SELECT max(id) FROM customers_modelrelease))
-  AND NOT customer_id <@ marked.ids
-  AND pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NOT NULL
-  AND NOT EXISTS (SELECT FROM customers_scoringfailure AS failure
-                  WHERE failure.customer_id = customers_customer.customer_id
-                    AND failure.version = customers_customer.version)
-"""
 
 
 class Row(NamedTuple):
@@ -117,7 +101,7 @@ class Auditor:
             unrecorded += len(verdict.unrecorded)
             left += len((self.mended(verdict) if mend else verdict).broken)
             progress("audited", audited)
-        return Report(audited, wrong, unrecorded, left, unmarked())
+        return Report(audited, wrong, unrecorded, left, count_unmarked(self.release))
 
     def pages(self, ids: Sequence[int] | None) -> Iterator[list[Row]]:
         """Current rows, some at a time: each page a statement of its own, so that no long one holds up a vacuum."""
@@ -199,13 +183,6 @@ def repair(customer_id: int) -> None:
         pass  # deleted since, and its score with it
     except (CustomerBusyError, ScoringError) as error:
         log.warning("Customer %s could not be repaired: %s", customer_id, error)
-
-
-def unmarked() -> int:
-    """How many stale customers no mark covers, so that no drain will find them for an hour."""
-    with connection.cursor() as cursor:
-        cursor.execute(UNMARKED)
-        return int(cursor.fetchone()[0])
 
 
 def open_findings() -> int:

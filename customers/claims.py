@@ -47,11 +47,12 @@ VALUES (nextval('customers_stalemark_id_seq') + {REGION}, 1, {LARGEST_CUSTOMER_I
 NOTHING_IS_LOST = "SELECT nextval('customers_stalemark_intact')"
 ALL_MARKS_ARE_LOST = "SELECT pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NULL"
 
-# Of customers who were deleted since, or go by another id now: there would be something due for ever.
+# Of customers who were deleted since, or go by another id now. When they are due they must not be so for ever.
 FORGET_GONE = """
-DELETE FROM customers_scoringfailure AS failure WHERE retry_at <= clock_timestamp()
-    AND NOT EXISTS (SELECT FROM customers_customer AS customer WHERE customer.customer_id = failure.customer_id)
+DELETE FROM customers_scoringfailure AS failure
+WHERE NOT EXISTS (SELECT FROM customers_customer AS customer WHERE customer.customer_id = failure.customer_id)
 """
+FORGET_GONE_WHEN_DUE = f"{FORGET_GONE} AND retry_at <= clock_timestamp()"
 MARK_DUE_FAILURES = f"""
 INSERT INTO customers_stalemark (id, first_id, last_id)
 SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
@@ -107,7 +108,8 @@ DELETE FROM customers_stalemark WHERE id = (
 ) RETURNING first_id, last_id
 """
 
-# What is stale by the fields of its own row. Both conditions of a customer set aside: nothing has changed since.
+# What is stale by the fields of its own row: edited since, or scored by another model than the active one, whichever
+# came first. And who is set aside, or not due yet: nothing has changed since.
 STALE = "(customer.stale_since IS NOT NULL OR customer.scored_by_id <> %(release)s)"
 NOT_FAILED = """NOT EXISTS (
     SELECT FROM customers_scoringfailure AS failure
@@ -141,6 +143,20 @@ SELECT claimed.* FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS mark 
 """
 
 CLAIM_ONE = f"SELECT {CLAIMED} FROM customers_customer WHERE customer_id = %s FOR NO KEY UPDATE"
+
+# Nobody where all marks were lost in a crash, for the next drain will notice that; nor those whom the model failed to
+# score. A range that ends with the largest bigint has no end: one past it would be no bigint.
+COUNT_UNMARKED = f"""
+SELECT count(*)
+FROM customers_customer AS customer, (
+    SELECT COALESCE(range_agg(int8range(first_id, NULLIF(last_id, {LARGEST_CUSTOMER_ID}), '[]')), '{{}}') AS ids
+    FROM customers_stalemark
+) AS marked
+WHERE {STALE} AND NOT customer_id <@ marked.ids
+  AND pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NOT NULL
+  AND NOT EXISTS (SELECT FROM customers_scoringfailure AS failure
+                  WHERE failure.customer_id = customer.customer_id AND failure.version = customer.version)
+"""
 
 # What a claim passed over since somebody else holds it, or what it could not store, is marked again.
 MARK_PASSED_OVER = f"""
@@ -302,7 +318,7 @@ def restore_marks() -> int:
             mark_all()
             cursor.execute(NOTHING_IS_LOST)
             return 1
-        cursor.execute(FORGET_GONE)
+        cursor.execute(FORGET_GONE_WHEN_DUE)
         cursor.execute(MARK_DUE_FAILURES)
         return int(cursor.rowcount)
 
@@ -311,6 +327,13 @@ def mark(customer_ids: Sequence[int]) -> None:
     """Have these customers looked at."""
     with connection.cursor() as cursor:
         cursor.execute(MARK_THESE, [list(customer_ids)])
+
+
+def count_unmarked(release: ModelRelease) -> int:
+    """How many stale customers no mark covers, so that no drain will find them for an hour."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_UNMARKED, {"release": release.pk})
+        return int(cursor.fetchone()[0])
 
 
 def mark_all() -> None:

@@ -47,11 +47,6 @@ UPDATE customers_scoringfailure SET attempts = 0, retry_at = clock_timestamp()
 WHERE %(everybody)s OR customer_id = ANY (%(ids)s) RETURNING customer_id
 """
 
-FORGET_DELETED = """
-DELETE FROM customers_scoringfailure AS failure WHERE NOT EXISTS (
-    SELECT FROM customers_customer AS customer WHERE customer.customer_id = failure.customer_id)
-"""
-
 # Somebody whom every model that works at all can score: tells a broken model from a strange customer.
 ANYBODY: dict[str, Any] = {
     **{field: (bounds.low + bounds.high) // 2 for field, bounds in BOUNDS.items()},
@@ -163,5 +158,5 @@ def requeue(customer_ids: Iterable[int] | None = None) -> int:
 def forget_deleted() -> int:
     """Forget the failures of customers who are gone; how many there were."""
     with connection.cursor() as cursor:
-        cursor.execute(FORGET_DELETED)
+        cursor.execute(claims.FORGET_GONE)
         return int(cursor.rowcount)

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django_q.conf import Conf
 
+from customers.claims import STALE
 from customers.models import ScoreRecord
 from events import pause
 from events.pause import in_words
@@ -40,17 +41,17 @@ ACTIVE = "SELECT id, sha256, released_at FROM customers_modelrelease ORDER BY id
 # One pass over all customers. Whom a former model has scored is stale since the next release. Who failed in the
 # version he has waits for a retry or for a person, not for a worker; that sub-query is hashed, and stale rows alone
 # are looked up in it.
-COVERAGE = """
+COVERAGE = f"""
 WITH portfolio AS MATERIALIZED (
-    SELECT scored_by_id, edited OR COALESCE(scored_by_id < %(active)s, false) AS stale, failing,
-        count(*) AS customers, min(stale_since) AS edited_since
+    SELECT scored_by_id, stale, failing, count(*) AS customers, min(stale_since) AS edited_since
     FROM (
-        SELECT scored_by_id, stale_since, stale_since IS NOT NULL AS edited,
-            (stale_since IS NOT NULL OR scored_by_id < %(active)s) AND (customer_id, version) IN (
-                SELECT customer_id, version FROM customers_scoringfailure WHERE release_id = %(active)s) AS failing
-        FROM customers_customer
+        SELECT scored_by_id, stale_since, COALESCE({STALE}, false) AS stale,
+            {STALE} AND (customer_id, version) IN (
+                SELECT customer_id, version FROM customers_scoringfailure WHERE release_id = %(release)s) AS failing,
+            stale_since IS NOT NULL AS edited
+        FROM customers_customer AS customer
     ) AS customer
-    GROUP BY scored_by_id, edited, failing
+    GROUP BY scored_by_id, stale, edited, failing
 ), aged AS (
     SELECT *, date_part('epoch', clock_timestamp() - COALESCE(
         edited_since, (SELECT min(released_at) FROM customers_modelrelease WHERE id > scored_by_id))) AS age
@@ -296,7 +297,7 @@ def measured(cursor: CursorWrapper) -> Freshness:
 
 
 def portfolio_of(cursor: CursorWrapper, active: Release | None) -> Portfolio:
-    cursor.execute(COVERAGE, {"active": active.id if active else 0})
+    cursor.execute(COVERAGE, {"release": active.id if active else 0})
     groups = cursor.fetchall()
     return Portfolio(
         coverage=[Coverage(*group[:3]) for group in groups],

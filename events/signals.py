@@ -1,6 +1,5 @@
 """Django's own edits: the fast way from a save to its new score."""
 
-import logging
 from typing import Any
 
 from django.db import connections, transaction
@@ -9,8 +8,6 @@ from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 from events import dispatch
 from events.watch import IS_AWAKE
-
-log = logging.getLogger("vigilpay.events")
 
 # One statement and not through the ORM: every save pays for it.
 VERSION_AND_AWAKE = f"SELECT version, ({IS_AWAKE}) FROM customers_customer WHERE customer_id = %s"

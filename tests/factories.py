@@ -10,7 +10,7 @@ from django.db import connection
 
 from customers import scoring
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
-from customers.models import Customer, StaleMark
+from customers.models import Customer, ModelRelease, StaleMark
 from events.models import Watch
 
 _ids = count(1)
@@ -45,6 +45,20 @@ def make_scored(**fields: Any) -> Customer:
     scoring.analyze(customer.pk)
     customer.refresh_from_db()
     return customer
+
+
+def write_as_scorer(customer: Customer, **fields: Any) -> None:
+    """Write the engine's own columns, which the guard keeps from everybody else."""
+    with connection.cursor() as cursor, scoring.scorer_rights(cursor):
+        Customer.objects.filter(pk=customer.pk).update(**fields)
+
+
+def score_by_a_model_taken_back(customer: Customer) -> None:
+    """As after a release that scored this customer and was deleted since: its id is newer than the active one's."""
+    taken_back = ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
+    write_as_scorer(customer, scored_by=taken_back)
+    with connection.cursor() as cursor:  # Django itself would refuse
+        cursor.execute("DELETE FROM customers_modelrelease WHERE id = %s", [taken_back.pk])
 
 
 def forget_marks() -> None:

@@ -5,26 +5,28 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
-from customers import audit, scoring
+from customers import audit, claims, scoring
 from customers.claims import CustomerBusyError
 from customers.ml_service import ModelError
 from customers.ml_service.original import Original
 from customers.ml_service.packaging import verify
-from customers.models import AuditFinding, Customer, ScoreRecord
+from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord, StaleMark
 from customers.releases import active_model, put_into_service
-from tests.factories import make_customer, make_customers, make_scored
+from tests.factories import (
+    make_customer,
+    make_customers,
+    make_scored,
+    score_by_a_model_taken_back,
+    write_as_scorer,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 def plant(customer, score=0.123456):
     """Store a wrong score as only the scorer may."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('vigilpay.scorer', 'on', true)")
-        Customer.objects.filter(pk=customer.pk).update(churn_risk_score=score)
-        cursor.execute("SELECT set_config('vigilpay.scorer', 'off', true)")
+    write_as_scorer(customer, churn_risk_score=score)
 
 
 def run(*arguments):
@@ -224,39 +226,45 @@ class TestSettledByOthers:
 
 
 class TestUnmarked:
-    """Stale customers that no mark covers. Where there are no marks, staleness is found by the row itself."""
-
-    MARKS = "CREATE TABLE IF NOT EXISTS customers_stalemark (id bigint, first_id bigint, last_id bigint)"
+    """Stale customers that no mark covers."""
 
     def mark(self, *ranges):
-        with connection.cursor() as cursor:
-            cursor.execute(self.MARKS)
-            cursor.execute("DELETE FROM customers_stalemark")
-            for number, (first, last) in enumerate(ranges):
-                cursor.execute("INSERT INTO customers_stalemark VALUES (%s, %s, %s)", [number, first, last])
+        StaleMark.objects.all().delete()
+        for number, (first, last) in enumerate(ranges):
+            StaleMark.objects.create(id=number, first_id=first, last_id=last)
+
+    def unmarked(self):
+        return claims.count_unmarked(ModelRelease.objects.active())
 
     def test_a_stale_customer_outside_all_marks_is_counted(self):
+        active_model()
         for customer_id in (900_001, 900_002, 900_003):
             make_customer(customer_id=customer_id)
         self.mark((900_001, 900_001), (900_001, 900_002))
-        assert audit.unmarked() == 1
+        assert self.unmarked() == 1
 
     def test_one_mark_may_cover_them_all(self):
+        active_model()
         make_customers(3)
         self.mark((1, 2**63 - 1), (1, 5))
-        assert audit.unmarked() == 0
+        assert self.unmarked() == 0
 
     def test_customers_of_a_former_model_need_a_mark_as_well(self, assets, another_forest):
         make_customers(2)
         scoring.rescore_batch()
         put_into_service("", verify(another_forest))
         self.mark()
-        assert audit.unmarked() == 2
+        assert self.unmarked() == 2
+
+    def test_so_do_those_of_a_model_that_was_taken_back(self):
+        score_by_a_model_taken_back(make_scored())
+        self.mark()
+        assert self.unmarked() == 1
 
     def test_current_ones_need_none(self):
         make_scored()
         self.mark()
-        assert audit.unmarked() == 0
+        assert self.unmarked() == 0
 
     def test_it_is_told_and_makes_the_command_fail(self, caplog):
         make_customer()

@@ -13,7 +13,13 @@ from events import freshness as of
 from events import pause
 from events.freshness import LAG_STEPS_SECONDS, Coverage, Recent, freshness
 from events.models import Drain, Worker
-from tests.factories import make_customer, make_customers, make_scored
+from tests.factories import (
+    make_customer,
+    make_customers,
+    make_scored,
+    score_by_a_model_taken_back,
+    write_as_scorer,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -31,8 +37,7 @@ def fail(customer, *, release=None, **fields):
 
 def went_stale(customer, seconds):
     """Have the row say that it went stale so long ago."""
-    with connection.cursor() as cursor, scoring.scorer_rights(cursor):
-        Customer.objects.filter(pk=customer.pk).update(stale_since=timezone.now() - timedelta(seconds=seconds))
+    write_as_scorer(customer, stale_since=timezone.now() - timedelta(seconds=seconds))
 
 
 def scored_after(seconds, *, ago=1.0, cause="edited"):
@@ -86,6 +91,11 @@ class TestPortfolio:
         assert freshness().stale_count == Customer.objects.stale().count() == 4
         another_release()
         assert freshness().stale_count == Customer.objects.stale().count() == 6
+
+    def test_so_it_does_once_the_newest_model_is_taken_back(self):
+        make_scored()
+        score_by_a_model_taken_back(make_scored())
+        assert freshness().stale_count == Customer.objects.stale().count() == 1
 
     def test_stale_for_long_is_behind(self, settings):
         make_scored()

@@ -13,7 +13,7 @@ from customers.ml_service import current_forest, load_forest
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
 from events import jobs, look, watch
 from events.models import Watch
-from tests.factories import SOMEBODY, forget_marks, make_customer, make_customers, make_scored
+from tests.factories import SOMEBODY, forget_marks, make_customer, make_customers, make_scored, write_as_scorer
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -330,10 +330,7 @@ def test_a_drain_passes_over_what_somebody_is_editing_and_leaves_it_to_the_next(
 class TestAudit:
     def test_some_scores_are_recomputed_and_wrong_ones_told_but_not_touched(self, caplog):
         customer = make_scored()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('vigilpay.scorer', 'on', true)")
-            Customer.objects.filter(pk=customer.pk).update(churn_risk_score=0.999)
-            cursor.execute("SELECT set_config('vigilpay.scorer', 'off', true)")
+        write_as_scorer(customer, churn_risk_score=0.999)
         assert jobs.audit_sample() == 1
         assert f"Wrong score: customer {customer.pk}," in caplog.text
         customer.refresh_from_db()
