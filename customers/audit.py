@@ -14,7 +14,8 @@ from django.db import connection
 
 from customers import scoring
 from customers.bulk import Progress
-from customers.claims import CustomerBusyError, count_unmarked
+from customers.claims import CustomerBusyError
+from customers.marks import count_unmarked
 from customers.ml_service import Forest, ScoringError
 from customers.ml_service.assets import MODEL_FILE
 from customers.ml_service.original import Original

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from customers import claims
+from customers import marks
 from customers.claims import Claim
 from customers.ml_service import Forest, InputError, ModelError
 from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
@@ -151,12 +151,12 @@ def requeue(customer_ids: Iterable[int] | None = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(REQUEUE, {"everybody": customer_ids is None, "ids": ids})
         requeued = [row[0] for row in cursor.fetchall()]
-    claims.mark(requeued)
+    marks.mark(requeued)
     return len(requeued)
 
 
 def forget_deleted() -> int:
     """Forget the failures of customers who are gone; how many there were."""
     with connection.cursor() as cursor:
-        cursor.execute(claims.FORGET_GONE)
+        cursor.execute(marks.FORGET_GONE)
         return int(cursor.rowcount)

@@ -262,7 +262,7 @@ class StaleMark(models.Model):
     """A hint where stale customers are: some of the ids from ``first_id`` to ``last_id`` may be. No mark is a promise
     of staleness; the customer's own row decides.
 
-    Triggers insert marks in the transaction of the edit, ``customers/claims.py`` takes them. Their ids put them in
+    Triggers insert marks in the transaction of the edit, ``customers/marks.py`` takes them. Their ids put them in
     order. The table is unlogged: after a crash of the database it is empty, and all customers are looked at once.
     """
 

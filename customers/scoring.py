@@ -11,7 +11,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InternalError, c
 from django.db.backends.utils import CursorWrapper
 from psycopg.errors import RaiseException
 
-from customers import claims, failures
+from customers import failures, marks
 from customers.claims import Claim, CustomerBusyError, claim_one, claim_stale
 from customers.failures import Refusal, in_words, predict
 from customers.ml_service.schema import FEATURES
@@ -73,6 +73,8 @@ class Batch:
     stored: int = 0  # scored
     refused: int = 0  # the model has no answer to them
     passed_over: int = 0  # somebody else holds them
+    # Whether it got on with wide marks: there may be more to do, even if nobody was found. How, not what.
+    has_cut: bool = field(default=False, compare=False)
 
     @property
     def rejected(self) -> int:
@@ -117,9 +119,9 @@ def batch_of(rows: int, storing: Store) -> Batch:
         stored = storing(cursor, scorable, scores, release) if len(scorable) else Stored(0)
         refusals += stored.refusals
         if stored.rows + len(refusals) < len(claim):
-            claims.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
+            marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
         failures.record(cursor, refusals, release)
-    return Batch(len(claim), stored.rows, len(refusals), claim.passed_over)
+    return Batch(len(claim), stored.rows, len(refusals), claim.passed_over, claim.has_cut)
 
 
 def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE) -> float:

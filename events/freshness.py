@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django_q.conf import Conf
 
-from customers.claims import STALE
 from customers.models import ScoreRecord
+from customers.staleness import STALE
 from events import pause
 from events.pause import in_words
 from events.verdict import Facts, Status, judge

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 from django.conf import settings
 from django.utils import timezone
 
-from customers import audit, claims, failures, releases, retention, scoring
+from customers import audit, failures, marks, releases, retention, scoring
 from customers.ml_service import ModelError
 from customers.samples import random_ids
 from events import dispatch, drains, look, pause, watch
@@ -54,7 +54,7 @@ def drain(tally: drains.Tally) -> None:
             dispatch.call_for_help()
         stale = look.anything_to_do()
         batch = next_batch(tally) if stale else NOTHING
-        if batch.stored:
+        if batch.stored or batch.has_cut:
             vigil.extend()
         elif vigil.is_over(look_began):
             return companion.wait()
@@ -68,7 +68,7 @@ def next_batch(tally: drains.Tally) -> scoring.Batch:
     """Rescore one batch. One that finds nobody looks for what nobody has marked."""
     batch = tally.add(scoring.rescore_batch())
     if not batch.claimed:
-        claims.restore_marks()
+        marks.restore_marks()
     return batch
 
 
@@ -84,13 +84,13 @@ def sweep_stale() -> bool:
     except ModelError as error:
         log.error("No customer can be scored, edits go on: %s", error)
         return False
-    claims.restore_marks()
+    marks.restore_marks()
     return dispatch.wake_if_stale()
 
 
 def look_at_everybody() -> bool:
     """The net below the marks, run by a schedule: a stale customer without a mark would be found by nothing else."""
-    claims.mark_all()
+    marks.mark_all()
     return dispatch.wake()
 
 

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from customers.claims import LOOK
+from customers.marks import LOOK
 
 ANYTHING_TO_DO = f"SELECT NOT EXISTS (SELECT FROM events_pause) AND ({LOOK})"
 

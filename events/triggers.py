@@ -8,7 +8,7 @@ docs/decisions/0007-triggers.md and 0012-stale-marks.md.
 from dataclasses import dataclass
 from hashlib import sha256
 
-from customers.claims import LIVE, OUTDATED, REGION
+from customers.marks import LIVE, OUTDATED, REGION
 from customers.ml_service.schema import FEATURES
 from events.channels import STALE_CHANNEL
 

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from customers import audit, claims, scoring
+from customers import audit, marks, scoring
 from customers.claims import CustomerBusyError
 from customers.ml_service import ModelError
 from customers.ml_service.original import Original
@@ -234,7 +234,7 @@ class TestUnmarked:
             StaleMark.objects.create(id=number, first_id=first, last_id=last)
 
     def unmarked(self):
-        return claims.count_unmarked(ModelRelease.objects.active())
+        return marks.count_unmarked(ModelRelease.objects.active())
 
     def test_a_stale_customer_outside_all_marks_is_counted(self):
         active_model()

@@ -6,9 +6,10 @@ import pytest
 from django.db import DataError, connection, transaction
 from django.db.models import F
 
-from customers import claims, scoring
-from customers.claims import Claim, CustomerBusyError, Spans, claim_one, claim_stale
+from customers import marks, scoring
+from customers.claims import Claim, CustomerBusyError, claim_one, claim_stale
 from customers.demo_customers import generate
+from customers.marks import Spans
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord, StaleMark
 from customers.releases import active_model
@@ -27,7 +28,7 @@ def claim(limit=500):
 def anything_marked():
     """What the look asks, without the pause that only the room above knows of."""
     with connection.cursor() as cursor:
-        cursor.execute(claims.LOOK)
+        cursor.execute(marks.LOOK)
         return cursor.fetchone()[0]
 
 
@@ -46,7 +47,7 @@ def test_a_new_customer_is_claimed_until_it_is_scored():
     assert anything_marked()
     assert claim().ids == [customer.pk]
     scoring.analyze(customer.pk)
-    claims.mark([customer.pk])
+    marks.mark([customer.pk])
     assert len(claim()) == 0
     assert not anything_marked()
 
@@ -203,17 +204,17 @@ class TestLargeEdit:
         copy_customers(ids)
         release = ModelRelease.objects.create(sha256="0" * 64)
         StaleMark.objects.all().delete()
-        claims.mark_all()
+        marks.mark_all()
         batches = claim_all(release)
         assert sorted(chain.from_iterable(batches)) == list(ids)
-        assert max(map(len, batches)) <= 2 * 500 + 2 * claims.SLICE_ROWS
+        assert max(map(len, batches)) <= 2 * 500 + 2 * marks.SLICE_ROWS
 
     def test_marks_that_overlap_claim_each_row_once(self):
         copy_customers(range(1, 2_001))
         release = ModelRelease.objects.create(sha256="0" * 64)
         StaleMark.objects.all().delete()
-        span_marks(claims.LIVE, (7, 7), (7, 7), (8, 8))
-        span_marks(claims.SLICE, (1, 64), (32, 96), (5, 10))
+        span_marks(marks.LIVE, (7, 7), (7, 7), (8, 8))
+        span_marks(marks.SLICE, (1, 64), (32, 96), (5, 10))
         claimed = claim_all(release)
         assert [sorted(ids) for ids in claimed] == [list(range(1, 97))]
 
@@ -223,25 +224,47 @@ class TestLargeEdit:
         stale = [1, 8192, 8193, 31_000, 50_000]
         Customer.objects.filter(pk__in=stale).update(age=44)
         StaleMark.objects.all().delete()
-        claims.mark_all()
+        marks.mark_all()
         assert sorted(chain.from_iterable(claim_all(release))) == stale
 
     def test_no_transaction_looks_at_more_than_a_few_cuts_of_current_customers(self):
         copy_customers(range(1, 50_001))
         release = call_current()
         StaleMark.objects.all().delete()
-        claims.mark_all()
+        marks.mark_all()
         with connection.cursor() as cursor:
             claim_stale(cursor, release, 500)
         rest = StaleMark.objects.get()
-        assert rest.first_id == claims.CUTS_IN_VAIN * claims.CUT_ROWS + 1
+        assert rest.first_id == marks.CUTS_IN_VAIN * marks.CUT_ROWS + 1
+
+    def test_wide_marks_that_overlap_are_looked_through_once(self):
+        """As a large edit in no order leaves them, by the hundred: each alone would look at everybody again."""
+        copy_customers(range(1, 2 * marks.CUT_ROWS + 1))
+        release = call_current()
+        StaleMark.objects.all().delete()
+        span_marks(marks.REGION, *[(1 + i, 2 * marks.CUT_ROWS - i) for i in range(50)])
+        with connection.cursor() as cursor:
+            claim = claim_stale(cursor, release, 500)
+        assert (len(claim), claim.has_cut) == (0, True)
+        assert not StaleMark.objects.exists()
+
+    def test_narrow_ones_far_apart_are_cut_together(self):
+        copy_customers(range(1, 20_001))
+        release = ModelRelease.objects.create(sha256="0" * 64)
+        StaleMark.objects.all().delete()
+        span_marks(marks.REGION, *[(i * 1_000 + 1, i * 1_000 + 5) for i in range(20)])
+        with connection.cursor() as cursor:
+            claimed = claim_stale(cursor, release, 500).ids
+        assert not StaleMark.objects.filter(id__gte=marks.REGION).exists()
+        claimed += chain.from_iterable(claim_all(release))
+        assert sorted(claimed) == sorted(i * 1_000 + j for i in range(20) for j in range(1, 6))
 
     def test_a_cut_that_ends_at_the_largest_id_of_all_is_the_last(self):
-        ids = [*range(1, claims.CUT_ROWS), LARGEST_CUSTOMER_ID]
+        ids = [*range(1, marks.CUT_ROWS), LARGEST_CUSTOMER_ID]
         copy_customers(ids)
         release = ModelRelease.objects.create(sha256="0" * 64)
         StaleMark.objects.all().delete()
-        claims.mark_all()
+        marks.mark_all()
         assert sorted(chain.from_iterable(claim_all(release))) == ids
 
 
@@ -262,9 +285,9 @@ class TestWhoComesFirst:
         Customer.objects.filter(pk__gt=1_000, pk__lte=1_600).update(tenure=F("tenure") + 20)
         Customer.objects.filter(pk=3_000).update(age=33)
         StaleMark.objects.all().delete()
-        span_marks(claims.OUTDATED, (1, LARGEST_CUSTOMER_ID))
-        span_marks(claims.REGION, (1_001, 1_600))
-        span_marks(claims.LIVE, (3_000, 3_000))
+        span_marks(marks.OUTDATED, (1, LARGEST_CUSTOMER_ID))
+        span_marks(marks.REGION, (1_001, 1_600))
+        span_marks(marks.LIVE, (3_000, 3_000))
         with connection.cursor() as cursor:
             first, second = (claim_stale(cursor, release, 64).ids for _ in range(2))
         assert sorted(first) == [*range(1_001, 1_065), 3_000]
@@ -277,12 +300,12 @@ class TestWhoComesFirst:
         Customer.objects.filter(pk__lte=500).update(age=33)
         release = ModelRelease.objects.create(sha256="1" * 64)
         StaleMark.objects.all().delete()
-        span_marks(claims.REGION, (1, 500))
-        span_marks(claims.OUTDATED, (1, LARGEST_CUSTOMER_ID))
+        span_marks(marks.REGION, (1, 500))
+        span_marks(marks.OUTDATED, (1, LARGEST_CUSTOMER_ID))
         claimed = set()
         with connection.cursor() as cursor:
             for _ in range(100):
-                span_marks(claims.LIVE, *[(1_999, 1_999), (2_000, 2_000)] * 2)
+                span_marks(marks.LIVE, *[(1_999, 1_999), (2_000, 2_000)] * 2)
                 ids = claim_stale(cursor, release, 64).ids
                 assert {1_999, 2_000} <= set(ids) or {1_999, 2_000} <= claimed
                 call_current(*ids)
@@ -315,12 +338,12 @@ class TestMarks:
     def test_they_go_in_the_transaction_that_stores_the_scores(self):
         make_customer()
         active_model()
-        marks = list(StaleMark.objects.values_list())
+        before = list(StaleMark.objects.values_list())
         with transaction.atomic():
             assert scoring.rescore_batch().stored == 1
-            assert not StaleMark.objects.filter(id__lt=claims.SLICE).exists()
+            assert not StaleMark.objects.filter(id__lt=marks.SLICE).exists()
             transaction.set_rollback(True)
-        assert list(StaleMark.objects.values_list()) == marks
+        assert list(StaleMark.objects.values_list()) == before
         assert scoring.rescore_batch().stored == 1
 
     def test_those_lost_in_a_crash_of_the_database_are_made_good(self):
@@ -328,8 +351,8 @@ class TestMarks:
         crash()
         assert anything_marked()
         assert scoring.rescore_batch().claimed == 0
-        assert claims.restore_marks() == 1
-        assert claims.restore_marks() == 0
+        assert marks.restore_marks() == 1
+        assert marks.restore_marks() == 0
         assert scoring.rescore_batch().stored == 1
         customer.refresh_from_db()
         assert customer.is_current()
@@ -338,13 +361,13 @@ class TestMarks:
         """A drain may be killed in the middle, and a sequence is not rolled back."""
         make_customer()
         crash()
-        monkeypatch.setattr(claims, "NOTHING_IS_LOST", "SELECT 1 / 0")
+        monkeypatch.setattr(marks, "NOTHING_IS_LOST", "SELECT 1 / 0")
         with pytest.raises(DataError):
-            claims.restore_marks()
+            marks.restore_marks()
         monkeypatch.undo()
         assert anything_marked()
         StaleMark.objects.all().delete()
-        assert claims.restore_marks() == 1
+        assert marks.restore_marks() == 1
 
     def test_an_edit_in_the_transaction_of_a_drain_leaves_a_mark_though_its_former_one_was_taken(self):
         customer = make_customer()
@@ -373,9 +396,9 @@ def drain_alone():
 
 class TestSpans:
     def test_marks_that_overlap_or_touch_become_one(self):
-        spans = Spans.of([5, 1, 4, 20, 9], [8, 3, 6, 30, 9])
+        spans = Spans.of([(5, 8), (1, 3), (4, 6), (20, 30), (9, 9)])
         assert spans == Spans([1, 20], [9, 30])
         assert spans.ids() == 20
 
     def test_of_none_there_is_none(self):
-        assert Spans.of([], []).ids() == 0
+        assert Spans.of([]).ids() == 0

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from customers import claims
+from customers import marks
 from customers.models import ModelRelease, ScoringFailure, StaleMark
 from tests.factories import make_customer, make_scored
 
@@ -83,7 +83,7 @@ def test_a_name_that_is_not_in_the_list_is_an_error_and_nobody_is_tried(failed):
 def test_a_due_failure_of_a_customer_who_is_gone_does_not_stay_due_for_ever(failed):
     ScoringFailure.objects.update(retry_at=timezone.now())
     make_customer_gone(failed[0])
-    claims.restore_marks()
+    marks.restore_marks()
     assert list(ScoringFailure.objects.values_list("pk", flat=True)) == [failed[1]]
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from customers import claims, failures, scoring
+from customers import failures, marks, scoring
 from customers.ml_service import ModelError
 from customers.ml_service.forest import Forest
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
@@ -40,7 +40,7 @@ def time_passes():
 
 
 def try_again():
-    claims.restore_marks()
+    marks.restore_marks()
     return scoring.rescore_batch()
 
 
@@ -161,7 +161,7 @@ class TestAttempts:
     def test_until_it_is_due_nobody_tries_again(self):
         customer = poison()
         scoring.rescore_batch()
-        claims.mark([customer.pk])
+        marks.mark([customer.pk])
         assert try_again().claimed == 0
         assert failure().attempts == 1
 
@@ -182,7 +182,7 @@ class TestAttempts:
 
     def test_who_is_set_aside_is_left_alone_whatever_is_marked(self):
         set_aside(poison())
-        claims.mark_all()
+        marks.mark_all()
         assert try_again().claimed == 0
         assert not StaleMark.objects.exists()
 

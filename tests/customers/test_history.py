@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from customers import claims, scoring
+from customers import marks, scoring
 from customers.history import Change, editor_names, is_key, story
 from customers.models import Customer, ModelRelease, ScoreRecord, UnscoredVersion
 from tests.factories import make_customer, make_scored
@@ -23,7 +23,7 @@ def edit(customer, **fields):
 
 def rescore(customer):
     """As a drain would; marked again, for the transaction of a test remembers that it has marked him before."""
-    claims.mark([customer.pk])
+    marks.mark([customer.pk])
     assert scoring.rescore_batch().stored == 1
 
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TransactionTestCase
 
-from customers import claims, scoring
+from customers import marks, scoring
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, UnscoredVersion
 from tests.factories import make_customer, make_scored
@@ -68,7 +68,7 @@ class TestCause:
         fail(customer)
         if edited:
             edit(customer, age=51)
-        claims.restore_marks()
+        marks.restore_marks()
         scoring.rescore_batch()
         assert causes(customer)[-1] == cause
         assert not ScoringFailure.objects.exists()

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django_q.models import OrmQ
 
-from customers import scoring
+from customers import marks, scoring
 from customers.ml_service import current_forest, load_forest
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
 from events import jobs, look, watch
@@ -71,6 +71,18 @@ class TestDrain:
         assert not watch.is_awake()
         jobs.rescore_stale()
         assert watch.is_awake()
+
+    def test_it_does_not_end_while_it_still_looks_through_wide_marks(self, monkeypatch):
+        monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.0)
+        monkeypatch.setattr(marks, "CUTS_IN_VAIN", 1)
+        monkeypatch.setattr(marks, "CUT_ROWS", 1)  # one mark for a transaction
+        for customer_id in range(2, 20, 2):
+            make_scored(customer_id=customer_id)
+        make_customer(customer_id=20)
+        forget_marks()
+        for customer_id in range(2, 22, 2):
+            StaleMark.objects.create(id=marks.REGION + customer_id, first_id=customer_id, last_id=customer_id)
+        assert jobs.rescore_stale() == 1
 
     def test_when_its_time_is_up_it_queues_a_successor_and_promises_for_it(self, settings):
         settings.DRAIN_SECONDS = 0.0

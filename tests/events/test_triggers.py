@@ -9,7 +9,8 @@ from django.db.models import F
 from psycopg import IsolationLevel
 
 from customers import bulk, failures, scoring
-from customers.claims import LIVE, OUTDATED, REGION, SLICE, Claim, claim_one
+from customers.claims import Claim, claim_one
+from customers.marks import LIVE, OUTDATED, REGION, SLICE
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord, StaleMark, UnscoredVersion
 from customers.releases import active_model

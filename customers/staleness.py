@@ -1,0 +1,9 @@
+"""Who is stale, in SQL: the one place that says so of a row of ``customers_customer AS customer``."""
+
+# What is stale by the fields of its own row: edited since, or scored by another model than the active one, whichever
+# came first. And who is set aside, or not due yet: nothing has changed since.
+STALE = "(customer.stale_since IS NOT NULL OR customer.scored_by_id <> %(release)s)"
+NOT_FAILED = """NOT EXISTS (
+    SELECT FROM customers_scoringfailure AS failure
+    WHERE failure.customer_id = customer.customer_id AND failure.version = customer.version
+      AND failure.release_id = %(release)s AND (failure.retry_at IS NULL OR failure.retry_at > clock_timestamp()))"""
