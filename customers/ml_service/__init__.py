@@ -21,6 +21,7 @@ from .errors import (
     ScoringError,
     UnreleasedModelError,
 )
+from .explain import Explained
 from .forest import Forest
 from .reasons import Reason, reasons_for
 from .registry import configure, current_forest
@@ -31,6 +32,7 @@ __all__ = [
     "FEATURES",
     "GENDERS",
     "GEOGRAPHIES",
+    "Explained",
     "Explanation",
     "Forest",
     "InputError",

@@ -35,6 +35,17 @@ Matrix = NDArray[np.float32]
 Reals = NDArray[Any]  # float32 or float64
 
 
+class Explained(NamedTuple):
+    """Scores of n customers with their exact reasons, as arrays: `base_value + contributions.sum(axis=1)` is `scores`.
+
+    What many customers are stored with; `Explanation` is the same of one, for people.
+    """
+
+    scores: Floats  # (n,): probabilities
+    contributions: Floats  # (n, 9): Shapley values in the same unit, in FEATURES order
+    matrix: Matrix  # (n, 9): the values as the forest saw them, words as their label codes
+
+
 class _LeafBlocks(NamedTuple):
     """The leaf boxes as the single-row kernel reads them."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from . import engine
 from .compiled import FlatForest, Floats
 from .encoding import Encodings, Row, encode_row, encode_rows, pick, pick_all
-from .explain import Explainer
+from .explain import Explained, Explainer
 from .schema import FEATURES, Explanation
 
 
@@ -54,6 +54,11 @@ class Forest:
     def _explainer(self) -> Explainer:
         return Explainer(self.flat)
 
+    @property
+    def base_value(self) -> float:
+        """The score when nothing is known of a customer, from which contributions are counted."""
+        return self._explainer.base_value
+
     def explain_one(self, customer_data: Mapping[str, Any]) -> Explanation:
         """Return the score of one customer with the exact contribution of each field."""
         return self.explain_many([customer_data])[0]
@@ -64,13 +69,19 @@ class Forest:
 
     def explain_tuples(self, rows: Sequence[Row]) -> list[Explanation]:
         """Return the explanations of n rows, each a tuple in FEATURES order as psycopg returns it."""
-        matrix = encode_rows(rows, self.encodings)
-        scores = engine.score_rows(self.flat, matrix).tolist()
-        contributions = self._explainer.contributions(matrix).tolist()
-        base_value = self._explainer.base_value
+        explained = self.explain_matrix(rows)
+        scores, contributions = explained.scores.tolist(), explained.contributions.tolist()
         return [
             Explanation(
-                score, base_value, dict(zip(FEATURES, parts, strict=True)), dict(zip(FEATURES, row, strict=True))
+                score, self.base_value, dict(zip(FEATURES, parts, strict=True)), dict(zip(FEATURES, row, strict=True))
             )
             for score, parts, row in zip(scores, contributions, rows, strict=True)
         ]
+
+    def explain_matrix(self, rows: Sequence[Row]) -> Explained:
+        """Return scores and contributions of n rows as arrays, without an object for each: the form to store.
+
+        The rows are tuples in FEATURES order as psycopg returns them. An InputError carries the row's index.
+        """
+        matrix = encode_rows(rows, self.encodings)
+        return Explained(engine.score_rows(self.flat, matrix), self._explainer.contributions(matrix), matrix)

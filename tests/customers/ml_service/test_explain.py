@@ -16,7 +16,11 @@ from .forests import CUSTOMER, as_numbers, fit
 
 
 def matrix_of(n_rows, seed=9):
-    return as_numbers(generate_rows(n_rows, seed)).astype(np.float32).reshape(-1, len(FEATURES))
+    return matrix_of_rows(generate_rows(n_rows, seed))
+
+
+def matrix_of_rows(rows):
+    return as_numbers(rows).astype(np.float32).reshape(-1, len(FEATURES))
 
 
 def by_shap(model, matrix):
@@ -159,6 +163,20 @@ def test_explanations_of_many_equal_those_one_by_one():
         assert many.score == alone.score
         assert many.contributions == pytest.approx(alone.contributions, abs=1e-7)
     assert forest.explain_many([]) == []
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 40])
+def test_the_arrays_to_store_hold_what_the_explanations_say(n_rows):
+    forest, rows = forest_object(), generate_rows(n_rows)
+    explained = forest.explain_matrix(rows)
+    assert explained.scores.shape == (n_rows,)
+    assert explained.contributions.shape == explained.matrix.shape == (n_rows, len(FEATURES))
+    assert (explained.scores.dtype, explained.contributions.dtype, explained.matrix.dtype) == (float, float, np.float32)
+    np.testing.assert_array_equal(explained.matrix, matrix_of_rows(rows))
+    for index, explanation in enumerate(forest.explain_tuples(rows)):
+        assert explained.scores[index] == explanation.score
+        assert explained.contributions[index].tolist() == list(explanation.contributions.values())
+        assert forest.base_value == explanation.base_value
 
 
 def test_a_bad_row_of_many_is_named():
