@@ -19,8 +19,9 @@ from customers.models import (
     ScoreRecord,
     ScoringFailure,
 )
+from customers.stored_reasons import choices, reasons_of
 
-ENGINE_FIELDS = ("risk", "state", "scored_at", "scored_by", "version", "scored_version", "stale_since")
+ENGINE_FIELDS = ("risk", "reasons", "state", "scored_at", "scored_by", "version", "scored_version", "stale_since")
 
 Ordering = str | BaseExpression | Combinable
 
@@ -60,12 +61,27 @@ def why_not_current(customer: Any) -> str:
     return f"tried again at {customer.failure_retry_at:%H:%M:%S} UTC: {customer.failure_error}"
 
 
+class MainReasonFilter(admin.SimpleListFilter):
+    """By what raises the risk most."""
+
+    title = "main reason"
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return choices()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        number = self.value()
+        return queryset.filter(reason_codes__0=int(number)) if number in dict(self.lookup_choices) else queryset
+
+
 @admin.register(Customer)
 class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
     list_display = (
         "customer_id",
         "surname",
         "risk",
+        "main_reason",
         "state",
         "geography",
         "age",
@@ -74,7 +90,7 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         "is_active_member",
         "scored_at",
     )
-    list_filter = ("geography", "is_active_member", "num_of_products")
+    list_filter = (MainReasonFilter, "geography", "is_active_member", "num_of_products")
     ordering = ("-churn_risk_score",)
     search_fields = ("customer_id",)
     search_help_text = "A customer id, or the beginning of a surname."
@@ -101,6 +117,14 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
     def risk(self, customer: Customer) -> str | None:
         score = customer.churn_risk_score
         return None if score is None else f"{score:.1%}"
+
+    @admin.display(description="Main reason", empty_value="")
+    def main_reason(self, customer: Customer) -> str | None:
+        return next((f"{reason.label} ({reason.points:+.0f})" for reason in reasons_of(customer)), None)
+
+    @admin.display(description="Why", empty_value="no part of the score stands out")
+    def reasons(self, customer: Customer) -> str | None:
+        return ". ".join(reason.text for reason in reasons_of(customer)) or None
 
     @admin.display(description="Score is")
     def state(self, customer: Customer) -> str:

@@ -7,9 +7,9 @@ Channel"); the letter itself stays where it was, for the customer's row is the t
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
+import numpy as np
 import psycopg
 from django.conf import settings
 from django.db import connection
@@ -17,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from customers import marks
 from customers.claims import Claim
-from customers.ml_service import Forest, InputError, ModelError
+from customers.ml_service import Explained, Forest, InputError, ModelError
 from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
 from customers.models import ModelRelease
 
@@ -66,40 +66,43 @@ class Refusal:
     error: str
 
 
-def predict(forest: Forest, claim: Claim) -> tuple[Claim, list[float], list[Refusal]]:
-    """Scores of the claimed rows that the model can score, and what became of the others.
+def explain(forest: Forest, claim: Claim) -> tuple[Claim, Explained, list[Refusal]]:
+    """The claimed rows that the model can score, with scores and reasons, and what became of the others.
 
     Raises ``ModelError`` when it is the model that fails, not the customers.
     """
     try:
-        scores = score_all(forest, claim)
+        answers = explain_all(forest, claim)
     except ModelError:
         raise
     except Exception:  # whatever a model or a customer may do: one of them must not hold up the others
         log.debug("A batch of %s could not be scored as a whole", len(claim), exc_info=True)
         return isolate(forest, claim)
-    return claim, scores, []
+    return claim, answers, []
 
 
-def isolate(forest: Forest, claim: Claim) -> tuple[Claim, list[float], list[Refusal]]:
-    """As ``predict``, one customer at a time."""
-    scores: dict[int, float] = {}
+def isolate(forest: Forest, claim: Claim) -> tuple[Claim, Explained, list[Refusal]]:
+    """As ``explain``, one customer at a time."""
+    answers = {}
     refusals = []
     for position, customer_id in enumerate(claim.ids):
         try:
-            scores[position] = score_all(forest, claim.only([position]))[0]
+            answers[position] = explain_all(forest, claim.only([position]))
         except Exception as error:
             blame_the_model_if_it_fails(forest, error)
             refusals.append(Refusal(customer_id, claim.versions[position], in_words(error)))
-    return claim.only(list(scores)), list(scores.values()), refusals
+    nobody = forest.explain_matrix([])
+    return claim.only(list(answers)), Explained.joined([nobody, *answers.values()]), refusals
 
 
-def score_all(forest: Forest, claim: Claim) -> list[float]:
+def explain_all(forest: Forest, claim: Claim) -> Explained:
     """The forest's answers. Raises ``ArithmeticError`` where one is no probability: the table would refuse it."""
-    scores: list[float] = forest.predict_tuples(claim.features).tolist() if len(claim) else []
-    if not all(isfinite(score) and 0 <= score <= 1 for score in scores):
+    answers = forest.explain_matrix(claim.features)
+    if not ((answers.scores >= 0) & (answers.scores <= 1)).all():  # NaN is in no interval
         raise ArithmeticError("The model's answer is not a probability.")
-    return scores
+    if not np.isfinite(answers.contributions).all():
+        raise ArithmeticError("A contribution to the model's answer is not a number.")
+    return answers
 
 
 def blame_the_model_if_it_fails(forest: Forest, error: Exception) -> None:

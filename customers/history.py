@@ -6,10 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import connection
 
+from customers.ml_service.moves import Move, moves
 from customers.ml_service.schema import FEATURES
 
 # As much of a story as anybody reads: newest scores, and newest edits that were never scored.
@@ -32,21 +34,22 @@ WITH scored AS (
     ORDER BY id DESC LIMIT %(edits)s
 ), entry AS (
     SELECT version, edited_at, edited_by, {VALUES}, scored_at, score, cause, scored_by_id, id,
+        contributions,
         version = 1 AND previous_score IS NULL AND stale_since IS NOT NULL AS born, stale_since, scored_at AS at
     FROM scored
     UNION ALL
-    SELECT version, edited_at, edited_by, {VALUES}, NULL, NULL, NULL, NULL, id,
+    SELECT version, edited_at, edited_by, {VALUES}, NULL, NULL, NULL, NULL, id, NULL,
         version = 1, edited_at, edited_at
     FROM unscored
     UNION ALL
-    SELECT version, GREATEST(stale_since, edited_at), edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL,
+    SELECT version, GREATEST(stale_since, edited_at), edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL, NULL,
         version = 1, stale_since, GREATEST(stale_since, edited_at)
     FROM customers_customer WHERE customer_id = %(customer)s AND stale_since IS NOT NULL
 ), told AS (
     SELECT *, count(*) FILTER (WHERE born) OVER (ORDER BY CASE WHEN born THEN stale_since ELSE at END) AS life
     FROM entry
 )
-SELECT life, version, edited_at, edited_by, scored_at, score, cause, scored_by_id, {VALUES} FROM told
+SELECT life, version, edited_at, edited_by, scored_at, score, cause, scored_by_id, contributions, {VALUES} FROM told
 ORDER BY life, version, scored_at NULLS LAST, id
 """
 
@@ -75,24 +78,38 @@ class Edit:
 
 @dataclass(frozen=True)
 class Score:
-    """A stored score. Records from before causes were kept have an empty one."""
+    """A stored score. Records from before causes were kept have an empty one, and none have contributions then."""
 
     score: float
     version: int
     scored_at: datetime
     cause: str
     release: int
+    contributions: list[float] | None = None  # of the nine fields, in FEATURES order
+
+    def moves_since(self, former: "Score | None") -> tuple[Move, ...]:
+        """Which reasons have gained or lost against the score before, as far as both were kept with theirs."""
+        if former is None or former.contributions is None or self.contributions is None:
+            return ()
+        return moves(
+            former.contributions,
+            former.score,
+            self.contributions,
+            self.score,
+            name_protected=settings.REASONS_NAME_PROTECTED,
+        )
 
 
 @dataclass(frozen=True)
 class Chapter:
     """A score, and the edits since the one before it, oldest first. No score: the edits still wait for theirs.
 
-    What the reasons of the score gained or lost against the chapter before belongs here, too.
+    ``moves`` are what its reasons gained or lost against the score before.
     """
 
     edits: tuple[Edit, ...]
     score: Score | None
+    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,8 +125,8 @@ class Entry:
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> "Entry":
-        life, version, edited_at, edited_by, scored_at, score, cause, release, *values = row
-        scored = None if score is None else Score(score, version, scored_at, cause, release)
+        life, version, edited_at, edited_by, scored_at, score, cause, release, contributions, *values = row
+        scored = None if score is None else Score(score, version, scored_at, cause, release, contributions)
         return cls(life, version, edited_at, edited_by, values, scored)
 
     def is_of_same_version(self, other: "Entry | None") -> bool:
@@ -135,16 +152,17 @@ def chapters_of(entries: Iterable[Entry]) -> Iterator[Chapter]:
     """A chapter ends with a score, or with the customer."""
     edits: list[Edit] = []
     before: Entry | None = None
+    former: Score | None = None
     for entry in entries:
         if before is not None and before.life != entry.life:
             if edits:
                 yield Chapter(tuple(edits), None)
-            edits, before = [], None
+            edits, before, former = [], None, None
         if not entry.is_of_same_version(before):
             edits.append(Edit(entry.version, entry.edited_at, entry.edited_by, changes(before, entry)))
         if entry.score is not None:
-            yield Chapter(tuple(edits), entry.score)
-            edits = []
+            yield Chapter(tuple(edits), entry.score, entry.score.moves_since(former))
+            edits, former = [], entry.score
         before = entry
     if edits:
         yield Chapter(tuple(edits), None)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import connections, models
 from django.db.models import F, OuterRef, Q
 from django.db.models.functions import Cast, Now
 from django.db.models.lookups import Exact
 
+from customers.fields import contributions
 from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
 
 # The two columns that every batch needs; the others are read when somebody asks for them.
@@ -151,6 +153,13 @@ class Customer(Behaviour):
         db_index=False,
     )
     scored_at = models.DateTimeField(null=True, editable=False)
+    contributions = contributions(editable=False)
+    reason_codes = ArrayField(
+        models.SmallIntegerField(),
+        null=True,
+        editable=False,
+        help_text="The top reasons for the score, first things first: numbers of ml_service/reason_codes.py.",
+    )
 
     objects = CustomerQuerySet.as_manager()
 
@@ -220,6 +229,7 @@ class ScoreRecord(models.Model):
 
     score = models.FloatField()
     previous_score = models.FloatField(null=True)
+    contributions = contributions()
     version = models.BigIntegerField(help_text="The version of the customer that was scored.")
     scored_by = models.ForeignKey(
         ModelRelease, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False

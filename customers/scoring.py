@@ -13,7 +13,9 @@ from psycopg.errors import RaiseException
 
 from customers import failures, marks
 from customers.claims import Claim, CustomerBusyError, claim_one, claim_stale
-from customers.failures import Refusal, in_words, predict
+from customers.failures import Refusal, explain, in_words
+from customers.ml_service import Explained
+from customers.ml_service.reasons import TOP, top_codes
 from customers.ml_service.schema import FEATURES
 from customers.models import ModelRelease, ScoreRecord
 from customers.releases import active_model
@@ -23,6 +25,9 @@ log = logging.getLogger("vigilpay.scoring")
 # A model release that lands between claim and write is rare; several in a row are somebody at work on the releases.
 ANALYZE_ATTEMPTS = 3
 
+# A real holds seven digits; what is beyond them would only be sent and thrown away.
+CONTRIBUTION_DIGITS = 8
+
 # Compiling a statement would take longer than running it: the planner takes each mark for a share of the table.
 TAKE_RIGHTS = "SELECT set_config('vigilpay.scorer', 'on', true), set_config('jit', 'off', true)"
 # A worker that is frozen in the middle of a batch would hold its rows for ever: PostgreSQL ends its session instead.
@@ -30,18 +35,28 @@ TAKE_RIGHTS_IN_A_HURRY = f"""{TAKE_RIGHTS}, set_config('synchronous_commit', 'of
     set_config('idle_in_transaction_session_timeout', '15s', true)"""
 GIVE_RIGHTS_BACK = "SELECT set_config('vigilpay.scorer', 'off', true)"
 
+# The exact contributions, a column each, and the numbers of the top reasons, 0 where there are no more.
+CONTRIBUTIONS = [f"contribution_{field}" for field in FEATURES]
+REASONS = [f"reason_{place}" for place in range(TOP)]
+_ARRAYS = ", ".join(
+    [*(f"%({name})s::smallint[]" for name in REASONS), *(f"%({name})s::real[]" for name in CONTRIBUTIONS)]
+)
+
 # Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
 # said before is read here once more, which is cheaper than sending it to and fro.
 WRITE = f"""
 WITH scored AS (
     SELECT score.*, customer.churn_risk_score AS previous_score, customer.stale_since
-    FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[]) AS score (customer_id, version, score)
+    FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[], {_ARRAYS})
+        AS score (customer_id, version, score, {", ".join([*REASONS, *CONTRIBUTIONS])})
     JOIN customers_customer AS customer USING (customer_id, version)
     WHERE %(release)s = (SELECT max(id) FROM customers_modelrelease)
 ), stored AS (
     UPDATE customers_customer AS customer
     SET churn_risk_score = scored.score, scored_version = scored.version, scored_by_id = %(release)s,
-        scored_at = clock_timestamp(), stale_since = NULL
+        scored_at = clock_timestamp(), stale_since = NULL,
+        contributions = ARRAY[{", ".join(CONTRIBUTIONS)}],
+        reason_codes = array_remove(ARRAY[{", ".join(REASONS)}], 0::smallint)
     FROM scored
     WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
     RETURNING customer.*, scored.previous_score, scored.stale_since AS was_stale_since
@@ -51,7 +66,7 @@ WITH scored AS (
 )
 INSERT INTO customers_scorerecord
     (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, scored_at, scored_by_id,
-     {", ".join(FEATURES)})
+     contributions, {", ".join(FEATURES)})
 SELECT customer_id, churn_risk_score, previous_score, version,
     CASE WHEN %(cause)s <> '' THEN %(cause)s
         WHEN EXISTS (SELECT FROM healed WHERE healed.customer_id = stored.customer_id
@@ -60,7 +75,7 @@ SELECT customer_id, churn_risk_score, previous_score, version,
         WHEN was_stale_since IS NOT NULL THEN '{ScoreRecord.Cause.EDITED}'
         ELSE '{ScoreRecord.Cause.RELEASE}' END,
     was_stale_since, GREATEST(edited_at, was_stale_since), edited_by, scored_at, %(release)s,
-    {", ".join(FEATURES)}
+    contributions, {", ".join(FEATURES)}
 FROM stored
 """
 
@@ -90,7 +105,7 @@ class Stored:
     refusals: list[Refusal] = field(default_factory=list)
 
 
-Store = Callable[[CursorWrapper, Claim, Sequence[float], ModelRelease], Stored]
+Store = Callable[[CursorWrapper, Claim, Explained, ModelRelease], Stored]
 
 
 def rescore_batch(limit: int | None = None) -> Batch:
@@ -115,8 +130,8 @@ def batch_of(rows: int, storing: Store) -> Batch:
     forest, release = active_model()
     with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
         claim = claim_stale(cursor, release, rows)
-        scorable, scores, refusals = predict(forest, claim)
-        stored = storing(cursor, scorable, scores, release) if len(scorable) else Stored(0)
+        scorable, answers, refusals = explain(forest, claim)
+        stored = storing(cursor, scorable, answers, release) if len(scorable) else Stored(0)
         refusals += stored.refusals
         if stored.rows + len(refusals) < len(claim):
             marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
@@ -142,36 +157,45 @@ def analyze_once(customer_id: int, cause: str) -> float | None:
     forest, release = active_model()
     with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor):
         claim = claim_one(cursor, customer_id)
-        scores = forest.predict_tuples(claim.features).tolist()
-        return scores[0] if store(cursor, claim, scores, release, cause).rows else None
+        answers = forest.explain_matrix(claim.features)
+        return float(answers.scores[0]) if store(cursor, claim, answers, release, cause).rows else None
 
 
-def store(
-    cursor: CursorWrapper, claim: Claim, scores: Sequence[float], release: ModelRelease, cause: str = ""
-) -> Stored:
-    """Write scores and history where nothing has changed since the claim.
+def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease, cause: str = "") -> Stored:
+    """Write scores, reasons and history, in one statement, where nothing has changed since the claim.
 
     Without a ``cause`` each record says what the row itself shows: created, edited, retried, or another model.
     """
     values: dict[str, Any] = {
         "ids": array(claim.ids),
         "versions": array(claim.versions),
-        "scores": array(scores),
+        "scores": array(answers.scores.tolist()),
         "release": release.pk,
         "cause": cause,
+        **reasons_in_columns(answers),
     }
     cursor.execute(WRITE, values)
     return Stored(cursor.rowcount)
 
 
-def store_one_by_one(cursor: CursorWrapper, claim: Claim, scores: Sequence[float], release: ModelRelease) -> Stored:
+def reasons_in_columns(answers: Explained) -> dict[str, str]:
+    """The nine contributions and the top reasons, an array for each column."""
+    codes = top_codes(answers.matrix, answers.contributions, name_protected=settings.REASONS_NAME_PROTECTED)
+    rounded = answers.contributions.round(CONTRIBUTION_DIGITS)
+    return {
+        **{name: array(column) for name, column in zip(REASONS, codes.T.tolist(), strict=True)},
+        **{name: array(column) for name, column in zip(CONTRIBUTIONS, rounded.T.tolist(), strict=True)},
+    }
+
+
+def store_one_by_one(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease) -> Stored:
     """As ``store``, but a customer whom the database refuses is named and holds up no other."""
     rows, refusals = 0, []
-    for position, score in enumerate(scores):
+    for position in range(len(claim)):
         one = claim.only([position])
         try:
             with transaction.atomic():
-                rows += store(cursor, one, [score], release).rows
+                rows += store(cursor, one, answers.only([position]), release).rows
         except DatabaseError as error:
             if not refuses_a_row(error):
                 raise

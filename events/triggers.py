@@ -25,6 +25,8 @@ ENGINE_COLUMNS = (
     "scored_version",
     "scored_by_id",
     "scored_at",
+    "contributions",
+    "reason_codes",
 )
 
 # So many customers of a transaction are marked by their id: people are waiting for them. Then come regions, first of
@@ -191,6 +193,8 @@ BEGIN
     NEW.scored_version := NULL;
     NEW.scored_by_id := NULL;
     NEW.scored_at := NULL;
+    NEW.contributions := NULL;
+    NEW.reason_codes := NULL;
     {MARK_NEW}
     RETURN NEW;
 END

@@ -6,9 +6,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from django.db import connection
 
 from customers import scoring
+from customers.ml_service import Explained
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
 from customers.models import Customer, ModelRelease, StaleMark
 from events.models import Watch
@@ -45,6 +47,12 @@ def make_scored(**fields: Any) -> Customer:
     scoring.analyze(customer.pk)
     customer.refresh_from_db()
     return customer
+
+
+def answers(*scores: float) -> Explained:
+    """What a forest might say of so many customers, without a reason for any of them."""
+    shape = (len(scores), len(FEATURES))
+    return Explained(np.array(scores), np.zeros(shape), np.zeros(shape, dtype=np.float32))
 
 
 def write_as_scorer(customer: Customer, **fields: Any) -> None:
@@ -91,7 +99,6 @@ def random_fields(pick: random.Random) -> dict[str, Any]:
 def train_forest(path: Path, *, seed: int = 1) -> Path:
     """A small forest as the Data Lead would drop it in: fitted on alphabetical label codes, dumped with joblib."""
     import joblib  # late, as scikit-learn: a second that only few tests need to pay
-    import numpy as np
     from sklearn.ensemble import RandomForestClassifier
 
     pick = random.Random(seed)

@@ -147,8 +147,12 @@ ML_ASSETS_DIR = Path(env.text("VIGILPAY_ML_ASSETS", default=str(BASE_DIR / "ml_a
 # A pickle is code: outside development only the file that model.json names by its checksum is loaded.
 ACCEPT_UNRELEASED_MODEL = not PRODUCTION
 
+# Whether staff are told gender and country by name as reasons; else they count among "Other factors".
+REASONS_NAME_PROTECTED = env.flag("VIGILPAY_REASONS_NAME_PROTECTED", default=False)
+
 # --- words, time, static files ---------------------------------------------------------------------------------------
-LANGUAGE_CODE = "en-us"
+LANGUAGE_CODE = env.text("VIGILPAY_LANGUAGE", default="en-us")
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"

@@ -11,6 +11,7 @@ Gauss-Legendre points, exact to degree 9, give the integral without error. The c
 numpy: slow, obvious, and what is used before or without the compiled `explain_kernels`.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -44,6 +45,16 @@ class Explained(NamedTuple):
     scores: Floats  # (n,): probabilities
     contributions: Floats  # (n, 9): Shapley values in the same unit, in FEATURES order
     matrix: Matrix  # (n, 9): the values as the forest saw them, words as their label codes
+
+    def only(self, positions: Sequence[int]) -> "Explained":
+        """The customers at these positions."""
+        return Explained(self.scores[positions], self.contributions[positions], self.matrix[positions])
+
+    @classmethod
+    def joined(cls, parts: Sequence["Explained"]) -> "Explained":
+        """All customers of some, at least one, as one."""
+        scores, contributions, matrices = zip(*parts, strict=True)
+        return cls(np.concatenate(scores), np.concatenate(contributions), np.concatenate(matrices))
 
 
 class _LeafBlocks(NamedTuple):

@@ -1,126 +1,126 @@
-"""From exact contributions to plain English. What a reason says is decided by this customer's own contribution.
+"""From exact contributions to reasons: which parts of a score are worth telling, by which code, in which words.
 
 Gender and country move the score, but a bank must not tell (or act on) "because she is a woman": by default the two are
 summed as "Other factors".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
-from .schema import Explanation
+import numpy as np
+from numpy.typing import NDArray
+
+from .reason_codes import BY_NUMBER, LOWERS, OTHER_FACTORS, RAISES, TABLE, ReasonCode
+from .schema import FEATURES, Explanation
 
 PROTECTED = ("geography", "gender")
-OTHER_FACTORS = "other_factors"
-_NOTABLE_POINTS = 0.5
+TOP = 3  # as many reasons as anybody reads, and as are stored
+NOTABLE = 0.005  # half a percentage point
+NONE = 0  # where there are fewer reasons than places
 
-Direction = Literal["raises", "lowers"]
+Translate = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason for a score. `code` is stable, `text` may be reworded; `points` are signed percentage points."""
+    """One reason for a score. `code` is stable, `label` and `text` are words; `points` are signed percentage points."""
 
     code: str
+    label: str
     text: str
     points: float
-    direction: Direction
+    direction: str
 
 
-def reasons_for(explanation: Explanation, *, limit: int = 3, name_protected: bool = False) -> tuple[Reason, ...]:
+class Parts(NamedTuple):
+    """The parts of scores that reasons are about: `names` of p parts, and their (n, p) `contributions`."""
+
+    names: tuple[str, ...]
+    contributions: NDArray[np.float64]
+
+
+def reasons_for(
+    explanation: Explanation, *, limit: int = TOP, name_protected: bool = False, translate: Translate = str
+) -> tuple[Reason, ...]:
     """Return at most `limit` reasons: those that raise the risk first, the weightiest first in each direction.
 
     Contributions under half a percentage point are left out. `name_protected` words gender and country as well.
+    `translate` gives a message of `reason_codes` in another language.
     """
-    reasons = [_reason(field, part, explanation.inputs) for field, part in _parts(explanation, name_protected).items()]
-    notable = [reason for reason in reasons if abs(reason.points) >= _NOTABLE_POINTS]
-    return tuple(sorted(notable, key=lambda reason: (reason.points < 0, -abs(reason.points)))[:limit])
+    values = explanation.inputs
+    matrix = np.array([[_number(values[field]) for field in FEATURES]])
+    contributions = np.array([[explanation.contributions[field] for field in FEATURES]])
+    [numbers] = top_codes(matrix, contributions, limit=limit, name_protected=name_protected).tolist()
+    return in_words(numbers, contributions[0].tolist(), values, translate)
 
 
-def _parts(explanation: Explanation, name_protected: bool) -> dict[str, float]:
-    parts = dict(explanation.contributions)
-    if not name_protected:
-        parts[OTHER_FACTORS] = sum(parts.pop(field) for field in PROTECTED)
-    return parts
+def top_codes(
+    matrix: NDArray[Any], contributions: NDArray[np.float64], *, limit: int = TOP, name_protected: bool = False
+) -> NDArray[np.int16]:
+    """Return the (n, limit) code numbers of the top reasons of n customers, in order, and 0 where there are no more.
+
+    `matrix` holds the nine features of each as numbers, (n, 9) in FEATURES order; the words among them are not looked
+    at. `contributions` are (n, 9) Shapley values.
+    """
+    parts = _parts(contributions, name_protected)
+    codes = np.stack([_codes_of(part, matrix, column) for part, column in _columns(parts)], axis=1)
+    weights = np.where(np.abs(parts.contributions) >= NOTABLE, parts.contributions, 0.0)
+    rank = np.select([weights > 0, weights < 0], [0, 1], 2)
+    order = np.lexsort((-np.abs(weights), rank))[:, :limit]
+    return np.take_along_axis(np.where(weights == 0, NONE, codes), order, axis=1).astype(np.int16)
 
 
-def _reason(field: str, contribution: float, inputs: Mapping[str, Any]) -> Reason:
-    raises = contribution > 0
-    code, text = _WORDING[field](raises, inputs)
-    return Reason(code, text, 100 * contribution, "raises" if raises else "lowers")
+def in_words(
+    numbers: Sequence[int], contributions: Sequence[float], values: Mapping[str, Any], translate: Translate = str
+) -> tuple[Reason, ...]:
+    """Return the reasons of one customer by the code numbers, the nine contributions and the nine values stored."""
+    parts = {**by_part(contributions, name_protected=True), **by_part(contributions, name_protected=False)}
+    return tuple(_reason(BY_NUMBER[number], parts, values, translate) for number in numbers if number in BY_NUMBER)
 
 
-Words = tuple[str, str]
-_Wording = Callable[[bool, Mapping[str, Any]], Words]
+def by_part(contributions: Sequence[float], *, name_protected: bool) -> dict[str, float]:
+    """Return the contribution of each part that reasons are about; `contributions` are nine, in FEATURES order."""
+    names, sums = _parts(np.array([contributions]), name_protected)
+    return dict(zip(names, sums[0].tolist(), strict=True))
 
 
-def _credit_score(raises: bool, inputs: Mapping[str, Any]) -> Words:
-    score = int(inputs["credit_score"])
-    if raises and score < _LOW_CREDIT_SCORE:
-        return "low_credit_score", "Credit score too low"
-    return ("credit_score_raises" if raises else "credit_score_lowers"), f"Credit score {score}"
+def _reason(code: ReasonCode, parts: Mapping[str, float], values: Mapping[str, Any], translate: Translate) -> Reason:
+    points = 100 * parts[code.part]
+    said = {"value": _spoken(values.get(code.part)), "points": _rounded(abs(points))}
+    return Reason(code.code, translate(code.label) % said, translate(code.sentence) % said, points, code.direction)
 
 
-def _age(raises: bool, inputs: Mapping[str, Any]) -> Words:
-    return ("age_raises" if raises else "age_lowers"), f"Age {int(inputs['age'])}"
+def _parts(contributions: NDArray[np.float64], name_protected: bool) -> Parts:
+    if name_protected:
+        return Parts(FEATURES, contributions)
+    named = [field for field in FEATURES if field not in PROTECTED]
+    others = contributions[:, [FEATURES.index(field) for field in PROTECTED]].sum(axis=1)
+    kept = contributions[:, [FEATURES.index(field) for field in named]]
+    return Parts((*named, OTHER_FACTORS), np.column_stack([kept, others]))
 
 
-def _tenure(raises: bool, inputs: Mapping[str, Any]) -> Words:
-    years = int(inputs["tenure"])
-    spoken = "year" if years == 1 else "years"
-    return ("tenure_raises" if raises else "tenure_lowers", f"{years} {spoken} with the bank")
+def _columns(parts: Parts) -> list[tuple[str, NDArray[np.float64]]]:
+    return list(zip(parts.names, parts.contributions.T, strict=True))
 
 
-def _balance(raises: bool, inputs: Mapping[str, Any]) -> Words:
-    """A low balance raises the risk of some customers and lowers that of others: only the contribution knows."""
-    if float(inputs["balance"]) < _LOW_BALANCE:
-        return ("low_balance", "Balance too low") if raises else ("low_balance_lowers", "Low balance")
-    return ("high_balance", "High balance to lose") if raises else ("high_balance_lowers", "High balance")
+def _codes_of(part: str, matrix: NDArray[Any], contributions: NDArray[np.float64]) -> NDArray[np.int_]:
+    """The (n,) code numbers of one part: the first of the table whose direction and condition fit."""
+    values = matrix[:, FEATURES.index(part)] if part in FEATURES else contributions
+    directions = {RAISES: contributions > 0, LOWERS: contributions <= 0}
+    codes = [code for code in TABLE if code.part == part]
+    fits = [directions[code.direction] & code.applies(values) for code in codes]
+    return np.select(fits, [code.number for code in codes], NONE)
 
 
-def _products(raises: bool, inputs: Mapping[str, Any]) -> Words:
-    number = int(inputs["num_of_products"])
-    if not raises:
-        return "products_lower", f"{number} product{'s' if number != 1 else ''}"
-    return ("single_product", "Only one product") if number == 1 else ("many_products", f"Too many products ({number})")
+def _number(value: Any) -> float:
+    """As a number; the words of country and gender, whose codes have no conditions, as any."""
+    return 0.0 if isinstance(value, str) else float(value)
 
 
-def _card(raises: bool, inputs: Mapping[str, Any]) -> Words:
-    has_card = bool(inputs["has_cr_card"])
-    code = ("card" if has_card else "no_card") + ("_raises" if raises else "_lowers")
-    return code, "Has a credit card" if has_card else "No credit card"
+def _spoken(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else f"{float(value):,.0f}"
 
 
-def _activity(raises: bool, inputs: Mapping[str, Any]) -> Words:
-    active = bool(inputs["is_active_member"])
-    code = ("active" if active else "inactive") + ("_raises" if raises else "_lowers")
-    return _ACTIVITY_CODES.get(code, code), "Active member" if active else "Inactive member"
-
-
-def _country(raises: bool, inputs: Mapping[str, Any]) -> Words:
-    return f"country_{'raises' if raises else 'lowers'}", f"Customer in {inputs['geography']}"
-
-
-def _gender(raises: bool, inputs: Mapping[str, Any]) -> Words:
-    return f"gender_{'raises' if raises else 'lowers'}", f"{inputs['gender']} customer"
-
-
-def _other(raises: bool, inputs: Mapping[str, Any]) -> Words:
-    return OTHER_FACTORS, "Other factors"
-
-
-_LOW_BALANCE = 10_000
-_LOW_CREDIT_SCORE = 500
-_ACTIVITY_CODES = {"inactive_raises": "inactive_member", "active_lowers": "active_member"}
-_WORDING: Mapping[str, _Wording] = {
-    "credit_score": _credit_score,
-    "geography": _country,
-    "gender": _gender,
-    "age": _age,
-    "tenure": _tenure,
-    "balance": _balance,
-    "num_of_products": _products,
-    "has_cr_card": _card,
-    "is_active_member": _activity,
-    OTHER_FACTORS: _other,
-}
+def _rounded(points: float) -> str:
+    return f"{points:.0f}" if points >= 10 else f"{points:.1f}"

@@ -4,8 +4,11 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.utils.html import escape
+from django.utils.translation import override
 
 from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
+from customers.stored_reasons import choices, reasons_of
 from events import jobs, watch
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
 
@@ -107,6 +110,36 @@ class TestOrder:
         make_customers(60)
         with django_assert_max_num_queries(12):
             assert len(listed(staff.get(LIST))) == 50
+
+
+class TestReasons:
+    def test_the_main_reason_stands_in_the_row_and_all_on_the_page(self, staff):
+        customer = make_scored(age=58, num_of_products=1, is_active_member=False)
+        first, *_rest = told = reasons_of(customer)
+        assert f"{first.label} ({first.points:+.0f})" in staff.get(LIST).content.decode()
+        page = staff.get(change_page(customer)).content.decode()
+        assert all(escape(reason.text) in page for reason in told)
+
+    def test_the_list_can_be_filtered_by_it(self, staff):
+        products, activity = (
+            make_scored(age=35, num_of_products=4, is_active_member=True),
+            make_scored(age=35, num_of_products=2, is_active_member=False),
+        )
+        [many] = [number for number, label in choices() if label == "Too many products (…)"]
+        assert products.reason_codes[0] == int(many) != activity.reason_codes[0]
+        assert listed(staff.get(LIST, {"reason": many})) == [products.pk]
+        assert len(listed(staff.get(LIST, {"reason": "no number"}))) == 2
+
+    def test_of_a_score_that_is_not_current_none_are_told(self, staff):
+        customer = make_scored(num_of_products=4)
+        Customer.objects.filter(pk=customer.pk).update(num_of_products=1)
+        customer.refresh_from_db()
+        assert reasons_of(customer) == ()
+        assert "Too many products (4)" not in staff.get(change_page(customer)).content.decode()
+
+    def test_they_are_in_the_language_of_whoever_asks(self):
+        with override("de"):
+            assert "Risiko" in reasons_of(make_scored(age=58))[0].text
 
 
 class TestEdit:

@@ -14,7 +14,7 @@ from events.channels import STALE_CHANNEL
 from tests.factories import make_customer
 from tests.others import await_that, outsider, together, waiting_for_locks
 
-ENGINE = ("version", "stale_since", "churn_risk_score", "scored_version", "scored_by_id", "scored_at")
+ENGINE = ("version", "stale_since", "churn_risk_score", "scored_version", "scored_by_id", "scored_at", "reason_codes")
 
 
 def staged_row(customer_id, surname="Maronard", age=42):

@@ -13,7 +13,7 @@ from customers.marks import Spans
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord, StaleMark
 from customers.releases import active_model
-from tests.factories import forget_marks, make_customer, make_customers, make_scored
+from tests.factories import answers, forget_marks, make_customer, make_customers, make_scored
 from tests.others import outsider, together
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +80,7 @@ def test_so_are_those_of_a_model_whose_release_was_taken_back():
     newer = ModelRelease.objects.create(sha256="0" * 64)
     customer = make_customer()
     with connection.cursor() as cursor, scoring.scorer_rights(cursor):
-        assert scoring.store(cursor, claim_one(cursor, customer.pk), [0.5], newer).rows == 1
+        assert scoring.store(cursor, claim_one(cursor, customer.pk), answers(0.5), newer).rows == 1
         forget_marks()
         cursor.execute("DELETE FROM customers_modelrelease WHERE id = %s", [newer.pk])
         assert list(Customer.objects.stale()) == [customer]

@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 from datetime import timedelta
 
-import numpy as np
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
@@ -12,7 +11,7 @@ from customers import failures, marks, scoring
 from customers.ml_service import ModelError
 from customers.ml_service.forest import Forest
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
-from tests.factories import make_customer, make_customers, make_scored
+from tests.factories import answers, make_customer, make_customers, make_scored
 
 pytestmark = pytest.mark.django_db
 
@@ -67,17 +66,17 @@ def model_has_no_answer():
 @contextmanager
 def forest_that_answers(answer):
     """The forest says this of the poison, in whatever company."""
-    predict = Forest.predict_tuples
+    explain = Forest.explain_matrix
 
-    def predict_or(self, features):
-        scores = np.array(predict(self, features))
+    def explain_or(self, features):
+        explained = explain(self, features)
         for position, values in enumerate(features):
             if values[3] == POISON_AGE:
-                scores[position] = answer()
-        return scores
+                explained.scores[position] = answer()
+        return explained
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Forest, "predict_tuples", predict_or)
+        patch.setattr(Forest, "explain_matrix", explain_or)
         yield
 
 
@@ -137,7 +136,7 @@ def test_nobodys_name_or_values_are_in_what_is_recorded_or_logged(trouble, caplo
 class TestTheModelItself:
     def test_one_that_answers_nobody_sets_nobody_aside(self, monkeypatch):
         make_customers(2)
-        monkeypatch.setattr(Forest, "predict_tuples", lambda *args: stumble())
+        monkeypatch.setattr(Forest, "explain_matrix", lambda *args: stumble())
         monkeypatch.setattr(Forest, "predict_one", lambda *args: stumble())
         with pytest.raises(ModelError, match="answers nobody"):
             scoring.rescore_batch()
@@ -231,7 +230,7 @@ class TestAttempts:
     def test_an_analysis_that_succeeds_heals_it(self):
         customer = set_aside(poison())
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Forest, "predict_tuples", lambda self, features: np.array([0.25] * len(features)))
+            patch.setattr(Forest, "explain_matrix", lambda self, features: answers(*[0.25] * len(features)))
             assert scoring.analyze(customer.pk) == 0.25
         assert not ScoringFailure.objects.exists()
         assert ScoreRecord.objects.get().cause == ScoreRecord.Cause.ANALYZE

@@ -57,6 +57,24 @@ class TestOneLife:
         }
         assert (chapter.score.cause, chapter.score.version) == ("edited", 2)
 
+    def test_a_score_tells_what_its_reasons_gained_and_lost(self):
+        customer = make_scored(age=30)
+        edit(customer, age=58)
+        rescore(customer)
+        first, second = story(customer.pk)
+        assert first.moves == ()
+        assert "age" in {move.part for move in second.moves}
+        assert not {"geography", "gender"} & {move.part for move in second.moves}
+        gained = 100 * (second.score.score - first.score.score)
+        assert sum(move.points for move in second.moves) == pytest.approx(gained, abs=0.5)  # small ones are left out
+
+    def test_where_one_of_two_scores_has_no_reasons_nothing_is_said_of_their_moves(self):
+        customer = make_scored()
+        ScoreRecord.objects.update(contributions=None)
+        edit(customer, age=58)
+        rescore(customer)
+        assert [chapter.moves for chapter in story(customer.pk)] == [(), ()]
+
     def test_edits_that_came_faster_than_the_scorer_are_told_one_by_one(self):
         customer = make_scored(age=40)
         for age in (41, 42, 43):

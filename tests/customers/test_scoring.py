@@ -5,10 +5,11 @@ from django.db import connection, transaction
 
 from customers import scoring
 from customers.claims import CustomerBusyError, claim_one, claim_stale
-from customers.ml_service import InputError, ModelError, predict_churn
+from customers.ml_service import Forest, InputError, ModelError, predict_churn, reasons_for
+from customers.ml_service.reasons import in_words
 from customers.models import Customer, ModelRelease, ScoreRecord
 from customers.releases import active_model
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.factories import SOMEBODY, answers, make_customer, make_customers, make_scored
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +22,7 @@ def claim_now(customer):
 
 def store(claim, score=0.5, release=None):
     with connection.cursor() as cursor, scoring.scorer_rights(cursor):
-        return scoring.store(cursor, claim, [score] * len(claim), release or active_model()[1]).rows
+        return scoring.store(cursor, claim, answers(*[score] * len(claim)), release or active_model()[1]).rows
 
 
 class TestBatch:
@@ -41,6 +42,31 @@ class TestBatch:
         assert (customer.version, customer.scored_version, customer.stale_since) == (2, 2, None)
         assert customer.scored_by == ModelRelease.objects.active()
         assert customer.scored_at is not None
+
+    def test_the_reasons_are_written_with_the_score_and_add_up_to_it(self):
+        customer = make_customer(age=58)
+        scoring.rescore_batch()
+        customer.refresh_from_db()
+        forest, _release = active_model()
+        record = ScoreRecord.objects.get()
+        for stored in (customer.contributions, record.contributions):
+            assert forest.base_value + sum(stored) == pytest.approx(customer.churn_risk_score, abs=1e-6)
+        explanation = forest.explain_one({**SOMEBODY, "age": 58})
+        assert customer.contributions == pytest.approx(list(explanation.contributions.values()), abs=1e-6)
+        told = in_words(customer.reason_codes, customer.contributions, explanation.inputs)
+        assert [reason.code for reason in told] == [reason.code for reason in reasons_for(explanation)]
+
+    def test_there_are_no_more_codes_than_reasons(self, monkeypatch):
+        make_customer()
+        monkeypatch.setattr(Forest, "explain_matrix", lambda self, rows: answers(*[0.5] * len(rows)))
+        scoring.rescore_batch()
+        assert Customer.objects.get().reason_codes == []
+
+    def test_whether_country_and_gender_are_named_is_a_setting(self, settings):
+        settings.REASONS_NAME_PROTECTED = True
+        customer = make_scored(geography="Germany", age=41)
+        assert {24, 25, 26, 27} & set(customer.reason_codes)
+        assert not {28, 29} & set(customer.reason_codes)
 
     def test_nothing_stale_is_the_commonest_case_and_no_error(self):
         make_scored()

@@ -313,8 +313,8 @@ def scoring_finds_one_at_a_time(monkeypatch):
 
 
 def count_tries(monkeypatch):
-    predict, tries = scoring.predict, []
-    monkeypatch.setattr(scoring, "predict", lambda forest, claim: (tries.append(claim), predict(forest, claim))[1])
+    explain, tries = scoring.explain, []
+    monkeypatch.setattr(scoring, "explain", lambda forest, claim: (tries.append(claim), explain(forest, claim))[1])
     return tries
 
 

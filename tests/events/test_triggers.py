@@ -35,6 +35,7 @@ OTHER_VALUES = {
 }
 ENGINE = (
     *("version", "stale_since", "churn_risk_score", "scored_version", "scored_by_id", "scored_at"),
+    *("contributions", "reason_codes"),
     *("edited_at", "edited_by"),
 )
 
@@ -183,6 +184,8 @@ class TestGuard:
             ("scored_version", 1000),
             ("scored_by_id", 1000),
             ("scored_at", "2000-01-01"),
+            ("contributions", [0.5] * len(FEATURES)),
+            ("reason_codes", [1, 2, 3]),
             ("edited_at", "2000-01-01"),
             ("edited_by", "somebody else"),
         ],
@@ -217,7 +220,7 @@ class TestGuard:
         old_instance.save()
         forest, release = active_model()
         with connection.cursor() as cursor, scoring.scorer_rights(cursor):
-            stored = scoring.store(cursor, late_claim, failures.score_all(forest, late_claim), release)
+            stored = scoring.store(cursor, late_claim, failures.explain_all(forest, late_claim), release)
         assert stored.rows == 0
         assert version_of(customer) == 3
         assert not ScoreRecord.objects.exists()

@@ -94,19 +94,19 @@ def test_drains_at_work_together_score_every_row_once():
 def test_an_editor_who_holds_one_row_and_wants_one_that_a_drain_holds_waits_for_the_batch_only(monkeypatch):
     """The classic deadlock: editor and drain each hold what the other wants. The drain never wants a held row."""
     in_drain, in_editor = make_customers(2)
-    predict = scoring.predict
+    explain = scoring.explain
 
     with outsider(autocommit=False) as editor:
         change(editor, in_editor)
         second_change = threading.Thread(target=change, args=(editor, in_drain))
 
-        def predict_while_the_editor_waits(forest, claim):
+        def explain_while_the_editor_waits(forest, claim):
             assert claim.ids == [in_drain.pk]
             second_change.start()
             await_that(waiting_for_locks, "the editor waits for the drain's row")
-            return predict(forest, claim)
+            return explain(forest, claim)
 
-        monkeypatch.setattr(scoring, "predict", predict_while_the_editor_waits)
+        monkeypatch.setattr(scoring, "explain", explain_while_the_editor_waits)
         assert scoring.rescore_batch() == scoring.Batch(claimed=1, stored=1, passed_over=1)
         second_change.join(timeout=30)
         assert not second_change.is_alive()
@@ -134,14 +134,14 @@ def test_open_edits_of_other_customers_never_wait_for_each_other_nor_for_a_drain
 
 def test_a_score_that_comes_after_another_model_is_dropped_and_its_customer_found_again(monkeypatch):
     customer = make_customer()
-    predict = scoring.predict
+    explain = scoring.explain
 
-    def predict_while_another_model_comes(forest, claim):
+    def explain_while_another_model_comes(forest, claim):
         monkeypatch.undo()
         together(lambda: ModelRelease.objects.create(sha256="0" * 64))
-        return predict(forest, claim)
+        return explain(forest, claim)
 
-    monkeypatch.setattr(scoring, "predict", predict_while_another_model_comes)
+    monkeypatch.setattr(scoring, "explain", explain_while_another_model_comes)
     batch = scoring.rescore_batch()
     assert (batch.claimed, batch.stored, batch.rejected) == (1, 0, 1)
     assert StaleMark.objects.filter(first_id=customer.pk, last_id=customer.pk).exists()
@@ -151,19 +151,19 @@ def test_a_score_that_comes_after_another_model_is_dropped_and_its_customer_foun
 
 def test_an_edit_that_waits_for_a_score_to_be_written_makes_it_stale_again(monkeypatch):
     customer = make_customer()
-    predict = scoring.predict
+    explain = scoring.explain
 
     def edit():
         Customer.objects.filter(pk=customer.pk).update(age=81)
 
     editing = threading.Thread(target=lambda: together(edit))
 
-    def predict_while_somebody_edits(forest, claim):
+    def explain_while_somebody_edits(forest, claim):
         editing.start()
         await_that(waiting_for_locks, "the edit waits for the row")
-        return predict(forest, claim)
+        return explain(forest, claim)
 
-    monkeypatch.setattr(scoring, "predict", predict_while_somebody_edits)
+    monkeypatch.setattr(scoring, "explain", explain_while_somebody_edits)
     assert scoring.rescore_batch().stored == 1
     editing.join(timeout=30)
     assert list(Customer.objects.stale()) == [customer]
@@ -172,15 +172,15 @@ def test_an_edit_that_waits_for_a_score_to_be_written_makes_it_stale_again(monke
 
 def test_a_customer_deleted_while_being_scored_is_gone_and_nobody_minds(monkeypatch):
     customer = make_customer()
-    predict = scoring.predict
+    explain = scoring.explain
     deleting = threading.Thread(target=lambda: together(Customer.objects.all().delete))
 
-    def predict_while_somebody_deletes(forest, claim):
+    def explain_while_somebody_deletes(forest, claim):
         deleting.start()
         await_that(waiting_for_locks, "the deletion waits for the row")
-        return predict(forest, claim)
+        return explain(forest, claim)
 
-    monkeypatch.setattr(scoring, "predict", predict_while_somebody_deletes)
+    monkeypatch.setattr(scoring, "explain", explain_while_somebody_deletes)
     assert scoring.rescore_batch().stored == 1
     deleting.join(timeout=30)
     assert not Customer.objects.exists()

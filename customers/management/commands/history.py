@@ -13,6 +13,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from customers.history import Change, Chapter, Edit, Score, editor_names, story
 from customers.management.columns import in_columns
 from customers.management.progress import positive
+from customers.ml_service.moves import Move
+from customers.ml_service.reason_codes import PART_NAMES
 
 
 class Command(BaseCommand):
@@ -51,6 +53,8 @@ def told(before: Chapter | None, chapter: Chapter, names: dict[str, str]) -> Ite
     else:
         former = before.score if before else None
         yield moment(chapter.score.scored_at), str(chapter.score.version), "", score_in_words(former, chapter.score)
+        if chapter.moves:
+            yield "", "", "", moves_in_words(chapter.moves)
 
 
 def edit_in_words(edit: Edit) -> str:
@@ -66,6 +70,10 @@ def change_in_words(change: Change) -> str:
 def score_in_words(former: Score | None, score: Score) -> str:
     moved = f" ({score.score - former.score:+.2%})" if former else ""
     return f"score {score.score:.2%}{moved}, {score.cause or 'scored'}, release {score.release}"
+
+
+def moves_in_words(moves: tuple[Move, ...]) -> str:
+    return "  " + ", ".join(f"{PART_NAMES[move.part]} {move.points:+.1f}" for move in moves) + " points"
 
 
 def moment(when: datetime | None) -> str:

@@ -1,0 +1,24 @@
+"""Column types that Django has no name for."""
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class RealField(models.FloatField):  # type: ignore[type-arg]  # generic for the type checker only
+    """Single precision: four bytes where seven digits are enough."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "real"
+
+
+def contributions(**options: Any) -> Any:
+    """The nine exact contributions to a score: with the base value they add up to it, within 1e-6."""
+    return ArrayField(
+        RealField(),
+        null=True,
+        help_text="Of the nine fields in FEATURES order, as probabilities. Empty where none were stored yet.",
+        **options,
+    )
