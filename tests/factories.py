@@ -11,6 +11,7 @@ from django.db import connection
 from customers import scoring
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
 from customers.models import Customer, ModelRelease, StaleMark
+from events import watch
 from events.models import Watch
 
 _ids = count(1)
@@ -68,6 +69,7 @@ def forget_marks() -> None:
 
 def nobody_is_awake() -> None:
     """As when every promise has run out."""
+    watch.seen.forget()
     Watch.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('events_awake', 1)")
