@@ -1,16 +1,16 @@
 """Django's own edits: the fast way from a save to its new score."""
 
+from time import monotonic
 from typing import Any
 
 from django.db import connections, transaction
 
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
-from events import dispatch
-from events.watch import IS_AWAKE
+from events import dispatch, watch
 
 # One statement and not through the ORM: every save pays for it.
-VERSION_AND_AWAKE = f"SELECT version, ({IS_AWAKE}) FROM customers_customer WHERE customer_id = %s"
+VERSION_AND_AWAKE = f"SELECT version, ({watch.AWAKE_SECONDS}) FROM customers_customer WHERE customer_id = %s"
 
 
 def customer_saved(
@@ -33,14 +33,20 @@ def customer_saved(
 def wake_if_moved(instance: Customer) -> bool:
     """Wake a worker if the row's version differs from the one this instance knew; the database alone can tell.
 
+    While somebody has promised to look there is nothing to ask: the edit has committed, so that look will find it.
+
     The instance may be older than the row, so its own former values prove nothing. It learns the new version only now:
     after a rollback the row is back at the version known before, and the save may be tried again.
     """
+    if watch.seen.says_awake():
+        return False
+    asked = monotonic()
     with connections[instance._state.db or "default"].cursor() as cursor:
         cursor.execute(VERSION_AND_AWAKE, [instance.pk])
         row = cursor.fetchone()
     if row is None:  # deleted by somebody else since the save
         return False
     known = instance.__dict__.get("version")
-    instance.version, is_awake = row
+    instance.version, awake_seconds = row
+    is_awake = watch.seen.keep(asked, awake_seconds)
     return instance.version != known and not is_awake and dispatch.wake_sleeping()

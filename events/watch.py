@@ -16,9 +16,11 @@ FOR_EVER = "0"
 # No honest promise reaches so far: the database's clock was set back since, and nobody is going to look.
 LONGEST_PROMISE = "interval '1 minute'"
 
-IS_AWAKE = f"""
-SELECT EXISTS (SELECT FROM events_watch
-    WHERE awake_until > clock_timestamp() AND awake_until < clock_timestamp() + {LONGEST_PROMISE})
+# For how many seconds more somebody is awake.
+AWAKE_SECONDS = f"""
+SELECT COALESCE(date_part('epoch', (SELECT awake_until FROM events_watch
+    WHERE awake_until > clock_timestamp() AND awake_until < clock_timestamp() + {LONGEST_PROMISE}
+) - clock_timestamp()), 0)
 """
 
 # A promise lost in a crash of the database costs one look; waiting for the disk would cost every knock. The settings
@@ -40,11 +42,37 @@ PROMISE = _PROMISE.format("excluded.awake_until", LONGEST_PROMISE)
 PROMISE_UNLESS_AWAKE = _PROMISE.format("clock_timestamp()", LONGEST_PROMISE)
 
 
+class Memory:
+    """What this process has seen of the promise, so that not every save has to ask again while it lasts."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def keep(self, asked: float, seconds: float) -> bool:
+        """Whether somebody is awake, by an answer to a question that was ``asked`` at this ``monotonic()`` time."""
+        self._until = asked + seconds
+        return seconds > 0
+
+    def says_awake(self) -> bool:
+        """Whether the promise seen last still lasts. If not, there may be another."""
+        return monotonic() < self._until
+
+    def forget(self) -> None:
+        """As a new process, which has seen nothing yet."""
+        self._until = 0.0
+
+
+seen = Memory()
+
+
 def is_awake() -> bool:
-    """Whether somebody has promised to look after this moment. Takes no lock."""
+    """Whether somebody has promised to look after this moment. Takes no lock, and mostly asks nobody."""
+    if seen.says_awake():
+        return True
+    asked = monotonic()
     with connection.cursor() as cursor:
-        cursor.execute(IS_AWAKE)
-        return bool(cursor.fetchone()[0])
+        cursor.execute(AWAKE_SECONDS)
+        return seen.keep(asked, cursor.fetchone()[0])
 
 
 def promise_unless_awake() -> bool:

@@ -13,6 +13,7 @@ from customers import scoring
 from customers.ml_service import Explained
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
 from customers.models import Customer, ModelRelease, StaleMark
+from events import watch
 from events.models import Watch
 
 _ids = count(1)
@@ -76,6 +77,7 @@ def forget_marks() -> None:
 
 def nobody_is_awake() -> None:
     """As when every promise has run out."""
+    watch.seen.forget()
     Watch.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('events_awake', 1)")

@@ -10,7 +10,7 @@ from django_q.models import OrmQ
 
 from customers.models import Customer
 from events import dispatch, signals
-from tests.factories import SOMEBODY, make_customer, make_scored
+from tests.factories import SOMEBODY, make_customer, make_scored, nobody_is_awake
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -86,9 +86,20 @@ def test_an_instance_can_be_saved_again_and_again(jobs_after):
     assert jobs_after(customer.save) == 1
     assert jobs_after(customer.save) == 1  # nothing new
     OrmQ.objects.all().delete()
-    forget_promises()
+    nobody_is_awake()
     customer.age = 42
     assert jobs_after(customer.save) == 1
+
+
+def test_while_somebody_is_known_to_be_awake_a_save_asks_nothing(jobs_after, django_assert_num_queries):
+    customer = make_scored()
+    customer.age = 41
+    assert jobs_after(customer.save) == 1
+    customer.age = 42
+    assert jobs_after(customer.save) == 1  # still the same job: the promise has been seen now
+    customer.age = 43
+    with django_assert_num_queries(2):  # the save, and the count of the jobs
+        assert jobs_after(customer.save) == 1
 
 
 def test_nothing_is_queued_before_the_edit_has_committed(django_capture_on_commit_callbacks):
@@ -165,7 +176,7 @@ class TestBrokenQueue:
 
     def test_nor_the_save_of_a_customer_who_was_there_already(self, monkeypatch, caplog):
         customer = make_customer()
-        forget_promises()
+        nobody_is_awake()
 
         def out_of_order():
             raise RuntimeError("the queue is out of order")
@@ -222,8 +233,3 @@ def without_table(name):
     yield
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE elsewhere RENAME TO {name}")
-
-
-def forget_promises():
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM events_watch")

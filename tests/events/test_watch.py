@@ -42,6 +42,23 @@ def test_a_promise_that_reaches_too_far_is_void_for_the_clock_was_set_back_since
     assert seconds_ahead() < 60
 
 
+def test_a_promise_once_seen_is_not_asked_for_again_while_it_lasts(django_assert_num_queries):
+    watch.promise(0.2)
+    assert watch.is_awake()
+    with django_assert_num_queries(0):
+        assert watch.is_awake()
+    await_that(lambda: not watch.seen.says_awake(), "the promise is over")
+    with django_assert_num_queries(1):
+        assert not watch.is_awake()
+
+
+def test_that_nobody_is_awake_is_never_taken_from_memory(django_assert_num_queries):
+    assert not watch.is_awake()
+    watch.promise()
+    with django_assert_num_queries(1):
+        assert watch.is_awake()
+
+
 def test_a_promise_never_shortens_a_longer_one():
     watch.promise(60)
     watch.promise(1)

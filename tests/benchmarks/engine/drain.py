@@ -16,7 +16,7 @@ import numpy as np
 from tests.benchmarks.engine.report import Figure, of_rounds, per_second
 from tests.benchmarks.engine.sizes import Sizes
 from tests.benchmarks.engine.table import Table, customer_table
-from tests.benchmarks.setting import STALE, STOCK_BROKER, seed
+from tests.benchmarks.setting import STALE, STOCK_BROKER, scoring_cluster, seed
 from tests.workers import running_cluster
 
 LIMIT_GOAL = 0.6
@@ -66,11 +66,16 @@ def one_round(url: str, table: Table, sizes: Sizes) -> tuple[float, ...]:
 
 
 def drained(url: str, table: Table, workers: int) -> float:
-    """Rows per second from the first batch stored to the last, everybody being stale, by workers just started."""
-    rows = table.make_stale()
-    table.settle()
-    newest = table.value(NEWEST)
-    with running_cluster(url, Path(os.devnull), VIGILPAY_WORKERS=str(workers)):
+    """Rows per second from the first batch stored to the last, everybody being stale, by workers who have nothing
+    else to do: they have started, and scoring is paused until the table is ready."""
+    from events import pause
+
+    with scoring_cluster(url, VIGILPAY_WORKERS=str(workers)):
+        pause.pause()
+        rows = table.make_stale()
+        table.settle()
+        newest = table.value(NEWEST)
+        pause.resume()
         wait_until_scored(table, rows, newest)
     stored, seconds = table.connection.execute(SPAN, [newest]).fetchone()
     return stored / seconds if seconds else math.nan  # a single batch, which only a quick run has
