@@ -255,7 +255,9 @@ class TestCommand:
         assert told[2].endswith("age 40 -> 41")
         assert ", edited, release" in told[3]
         assert "%)" in told[3]
-        assert told[4].endswith("tenure 3 -> 9")
+        assert "age" in told[4]
+        assert told[4].endswith("points")
+        assert told[5].endswith("tenure 3 -> 9")
 
     def test_what_waits_is_said_to_wait(self, capsys):
         call_command("history", make_customer().pk)
