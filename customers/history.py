@@ -17,6 +17,7 @@ from customers.ml_service.schema import FEATURES
 # As much of a story as anybody reads: newest scores, and newest edits that were never scored.
 MOST_SCORES = 200
 MOST_EDITS = 1000
+LARGEST_RECORD = 2**63 - 1  # no record of a score has this id
 
 VALUES = ", ".join(FEATURES)
 
@@ -25,31 +26,35 @@ VALUES = ", ".join(FEATURES)
 # of that birth, for within a life an edit's statement may have begun before the score that it waited for.
 STORY = f"""
 WITH scored AS (
-    SELECT * FROM customers_scorerecord WHERE customer_id = %(customer)s ORDER BY id DESC LIMIT %(scores)s
+    SELECT * FROM customers_scorerecord WHERE customer_id = %(customer)s AND id < %(before)s
+    ORDER BY id DESC LIMIT %(scores)s
 ), unscored AS (
     SELECT * FROM customers_unscoredversion
     WHERE customer_id = %(customer)s
       AND ((SELECT count(*) FROM scored) < %(scores)s
            OR edited_at >= (SELECT min(LEAST(stale_since, scored_at)) FROM scored))
+      AND (%(to_the_end)s OR edited_at <= (SELECT max(scored_at) FROM scored))
     ORDER BY id DESC LIMIT %(edits)s
 ), entry AS (
-    SELECT version, edited_at, edited_by, {VALUES}, scored_at, score, cause, scored_by_id, id,
+    SELECT version, edited_at, edited_by, {VALUES}, scored_at, score, previous_score, cause, scored_by_id, id,
         contributions,
         version = 1 AND previous_score IS NULL AND stale_since IS NOT NULL AS born, stale_since, scored_at AS at
     FROM scored
     UNION ALL
-    SELECT version, edited_at, edited_by, {VALUES}, NULL, NULL, NULL, NULL, id, NULL,
+    SELECT version, edited_at, edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL, id, NULL,
         version = 1, edited_at, edited_at
     FROM unscored
     UNION ALL
-    SELECT version, GREATEST(stale_since, edited_at), edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT version, GREATEST(stale_since, edited_at), edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
         version = 1, stale_since, GREATEST(stale_since, edited_at)
-    FROM customers_customer WHERE customer_id = %(customer)s AND stale_since IS NOT NULL
+    FROM customers_customer WHERE customer_id = %(customer)s AND stale_since IS NOT NULL AND %(to_the_end)s
 ), told AS (
     SELECT *, count(*) FILTER (WHERE born) OVER (ORDER BY CASE WHEN born THEN stale_since ELSE at END) AS life
     FROM entry
 )
-SELECT life, version, edited_at, edited_by, scored_at, score, cause, scored_by_id, contributions, {VALUES} FROM told
+SELECT life, version, edited_at, edited_by, id, scored_at, score, previous_score, cause, scored_by_id, contributions,
+    {VALUES}
+FROM told
 ORDER BY life, version, scored_at NULLS LAST, id
 """
 
@@ -78,9 +83,11 @@ class Edit:
 
 @dataclass(frozen=True)
 class Score:
-    """A stored score. Records from before causes were kept have an empty one, and none have contributions then."""
+    """A stored score, by the id of its record. Older records have an empty cause, and no contributions."""
 
+    record: int
     score: float
+    previous_score: float | None
     version: int
     scored_at: datetime
     cause: str
@@ -125,27 +132,38 @@ class Entry:
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> "Entry":
-        life, version, edited_at, edited_by, scored_at, score, cause, release, contributions, *values = row
-        scored = None if score is None else Score(score, version, scored_at, cause, release, contributions)
+        life, version, edited_at, edited_by, record, scored_at, score, previous, cause, release, reasons, *values = row
+        scored = None if score is None else Score(record, score, previous, version, scored_at, cause, release, reasons)
         return cls(life, version, edited_at, edited_by, values, scored)
 
     def is_of_same_version(self, other: "Entry | None") -> bool:
         return other is not None and (other.life, other.version) == (self.life, self.version)
 
 
-def story(customer_id: int, scores: int = MOST_SCORES) -> list[Chapter]:
-    """The newest ``scores`` scores with what led to each, oldest first; empty for somebody unknown."""
+def story(customer_id: int, scores: int = MOST_SCORES, before: int | None = None) -> list[Chapter]:
+    """The newest ``scores`` scores with what led to each, oldest first; empty for somebody unknown.
+
+    With ``before``, the id of a record, the newest of those that are older than it; what came after them is left out.
+    """
     # One more, so that the edits which led to the oldest one told can be compared with something.
+    asked = {"customer": customer_id, "scores": scores + 1, "edits": MOST_EDITS, "to_the_end": before is None}
     with connection.cursor() as cursor:
-        cursor.execute(STORY, {"customer": customer_id, "scores": scores + 1, "edits": MOST_EDITS})
+        cursor.execute(STORY, {**asked, "before": before or LARGEST_RECORD})
         entries = [Entry.of(row) for row in cursor.fetchall()]
-    return newest(list(chapters_of(entries)), scores)
+    chapters = newest(list(chapters_of(entries)), scores)
+    return chapters if before is None else up_to_the_last_score(chapters)
 
 
 def newest(chapters: list[Chapter], scores: int) -> list[Chapter]:
     """The end of the story, from the chapter on that has the last score but so many."""
     scored = [number for number, chapter in enumerate(chapters) if chapter.score is not None]
     return chapters[scored[-scores - 1] + 1 :] if len(scored) > scores else chapters
+
+
+def up_to_the_last_score(chapters: list[Chapter]) -> list[Chapter]:
+    """Without the edits after it, which belong to a score that is not among these."""
+    scored = [number for number, chapter in enumerate(chapters, start=1) if chapter.score is not None]
+    return chapters[: scored[-1]] if scored else []
 
 
 def chapters_of(entries: Iterable[Entry]) -> Iterator[Chapter]:

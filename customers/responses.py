@@ -1,6 +1,6 @@
 """The one shape of JSON answers: what went wrong stands under ``error``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
@@ -16,13 +16,30 @@ def error(status: int, reason: str, **headers: str) -> JsonResponse:
     return JsonResponse({"error": reason}, status=status, headers=headers)
 
 
+def wrong_fields(expected: Mapping[str, str]) -> JsonResponse:
+    """A JSON answer that names every field that is wrong, with what is expected of it."""
+    reason = f"Wrong: {', '.join(expected)}. See fields for what is expected."
+    return JsonResponse({"error": reason, "fields": expected}, status=422)
+
+
 def reads_only(view: View[P]) -> View[P]:
-    """Answer GET and HEAD alone; Django's own decorator would say 405 in HTML."""
+    """Answer GET and HEAD alone."""
+    return answering(("GET", "HEAD"), view)
+
+
+def posts_only(view: View[P]) -> View[P]:
+    """Answer POST alone: for questions that are too long for an address. Nothing may be stored by the view."""
+    return answering(("POST",), view)
+
+
+def answering(methods: tuple[str, ...], view: View[P]) -> View[P]:
+    """Answer these methods alone; Django's own decorator would say 405 in HTML."""
 
     def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
-        if request.method in ("GET", "HEAD"):
+        if request.method in methods:
             return view(request, *args, **kwargs)
-        return error(405, f"{request.method} is not allowed here; use GET.", Allow="GET, HEAD")
+        return error(405, f"{request.method} is not allowed here; use {methods[0]}.", Allow=", ".join(methods))
 
-    # Nothing here can be forged: without the exemption a POST would be told 403 instead.
+    # Nothing here changes anything that a forged request could be after: without the exemption a program's POST would
+    # be told 403, and 403 instead of 405 where no POST is answered.
     return cast("View[P]", csrf_exempt(wraps(view)(answer)))

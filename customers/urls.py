@@ -23,4 +23,6 @@ app_name = "customers"
 urlpatterns = [
     path("analyze/<customer_id:customer_id>/", views.analyze_customer, name="analyze"),
     path("insights/<customer_id:customer_id>/", views.customer_insights, name="insights"),
+    path("history/<customer_id:customer_id>/", views.customer_history, name="history"),
+    path("what-if/", views.what_if, name="what_if"),
 ]

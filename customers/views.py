@@ -1,38 +1,64 @@
 """JSON views: parse, ask, answer."""
 
+from functools import wraps
+from typing import cast
+
 from django.http import HttpRequest, JsonResponse
 
-from customers import insights, scoring
+from customers import insights, scoring, story_pages
+from customers.bodies import BodyError, json_object
 from customers.claims import CustomerBusyError
 from customers.ml_service import InputError, ModelError
 from customers.models import Customer
-from customers.responses import error, reads_only
+from customers.questions import WhatIfQuestion, WrongFieldsError, page_asked
+from customers.responses import P, View, error, posts_only, reads_only, wrong_fields
+
+
+def says_why_not(view: View[P]) -> View[P]:
+    """Turn what our own rooms raise into the status that says so, with their words."""
+
+    def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except BodyError as unread:
+            return error(unread.status, str(unread))
+        except WrongFieldsError as wrong:
+            return wrong_fields(wrong.expected)
+        except Customer.DoesNotExist as missing:
+            return error(404, str(missing))
+        except CustomerBusyError as busy:
+            return error(503, str(busy), **{"Retry-After": "1"})
+        except ModelError as broken:
+            return error(503, str(broken))
+        except InputError as unknown:
+            return error(422, unknown.message)
+
+    return cast("View[P]", wraps(view)(answer))
 
 
 @reads_only
+@says_why_not
 def analyze_customer(request: HttpRequest, customer_id: int) -> JsonResponse:
     """Score this customer now, store the score and answer with it."""
-    try:
-        score = scoring.analyze(customer_id)
-    except Customer.DoesNotExist as missing:
-        return error(404, str(missing))
-    except CustomerBusyError as busy:
-        return error(503, str(busy), **{"Retry-After": "1"})
-    except ModelError as broken:
-        return error(503, str(broken))
-    except InputError as unknown:
-        return error(422, unknown.message)
-    return JsonResponse({"customer_id": customer_id, "churn_risk_score": score})
+    return JsonResponse({"customer_id": customer_id, "churn_risk_score": scoring.analyze(customer_id)})
 
 
 @reads_only
+@says_why_not
 def customer_insights(request: HttpRequest, customer_id: int) -> JsonResponse:
-    """The stored score, whether it is current, and what moves it."""
-    try:
-        return JsonResponse(insights.of_customer(customer_id))
-    except Customer.DoesNotExist:
-        return error(404, f"There is no customer {customer_id}.")
-    except ModelError as broken:
-        return error(503, str(broken))
-    except InputError as unknown:
-        return error(422, unknown.message)
+    """The stored score, whether it is current, what moves it, and what would lower it."""
+    return JsonResponse(insights.of_customer(customer_id))
+
+
+@reads_only
+@says_why_not
+def customer_history(request: HttpRequest, customer_id: int) -> JsonResponse:
+    """The scores of this customer and what led to each, newest first, page by page."""
+    return JsonResponse(story_pages.page(customer_id, **page_asked(request.GET)))
+
+
+@posts_only
+@says_why_not
+def what_if(request: HttpRequest) -> JsonResponse:
+    """The score of these values, and with some of them changed. Nothing is stored."""
+    return JsonResponse(insights.what_if(WhatIfQuestion.of(json_object(request))))

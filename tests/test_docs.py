@@ -23,7 +23,7 @@ def our_commands() -> set[str]:
 
 
 def variables_read() -> set[str]:
-    reader = re.compile(r'env\.(?:text|flag|integer|seconds|choice|words)\(\s*"([A-Z_]+)"')
+    reader = re.compile(r'env\.(?:text|flag|integer|seconds|choice|words|thresholds)\(\s*"([A-Z_]+)"')
     return {name for path in (ROOT / "vigilpay").glob("*.py") for name in reader.findall(path.read_text())}
 
 
@@ -58,7 +58,8 @@ def test_every_json_address_is_in_the_api_document():
     patterns = [f"{room}/{it.pattern}" for room in rooms for it in get_resolver(f"{room}.urls").url_patterns]
     assert len(patterns) > len(rooms)
     for pattern in patterns:
-        assert f"GET /{re.sub(r'<[a-z_]+:', '<', pattern)}" in api
+        address = re.escape(re.sub(r"<[a-z_]+:", "<", pattern))
+        assert re.search(f"(GET|POST) /{address}`", api), pattern
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -79,6 +80,19 @@ def seconds(name: str, default: float) -> float:
     except ValueError:
         number = math.nan
     return number if 0 <= number < math.inf else _refuse(name, value, "a number of seconds, 0 or more, such as 0.5")
+
+
+def thresholds(name: str, default: Sequence[float]) -> list[float]:
+    """As many numbers as the default has, separated by commas: rising, above 0 and below 1."""
+    value = text(name, ",".join(map(str, default)))
+    expected = f"{len(default)} rising numbers between 0 and 1, such as {','.join(map(str, default))}"
+    try:
+        numbers = [float(part) for part in value.split(",")]
+    except ValueError:
+        _refuse(name, value, expected)
+    # NaN is no larger than anything, so it fails as well.
+    is_rising = all(lower < higher for lower, higher in pairwise([0.0, *numbers, 1.0]))
+    return numbers if is_rising and len(numbers) == len(default) else _refuse(name, value, expected)
 
 
 def choice(name: str, options: Iterable[str], default: str) -> str:

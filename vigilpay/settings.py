@@ -146,6 +146,8 @@ ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 ML_ASSETS_DIR = Path(env.text("VIGILPAY_ML_ASSETS", default=str(BASE_DIR / "ml_assets")))
 # A pickle is code: outside development only the file that model.json names by its checksum is loaded.
 ACCEPT_UNRELEASED_MODEL = not PRODUCTION
+# From which score on a customer's risk is called medium, high, critical; below the first it is low.
+RISK_BANDS = env.thresholds("VIGILPAY_RISK_BANDS", default=(0.25, 0.5, 0.75))
 
 # Whether staff are told gender and country by name as reasons; else they count among "Other factors".
 REASONS_NAME_PROTECTED = env.flag("VIGILPAY_REASONS_NAME_PROTECTED", default=False)

@@ -1,4 +1,4 @@
-"""Churn scores and the reasons for them. Plain Python: works without Django, configured or not.
+"""Churn scores, the reasons for them, and what would change them. Plain Python: works without Django, set up or not.
 
 The functions here use the configured forest (`configure`, `current_forest`); `load_forest` gives one of any file.
 """
@@ -26,12 +26,15 @@ from .forest import Forest
 from .reasons import Reason, reasons_for
 from .registry import configure, current_forest
 from .schema import BOUNDS, FEATURES, GENDERS, GEOGRAPHIES, Explanation
+from .suggestions import Suggestion, best_changes
+from .what_if import NOTE, WhatIf, compare
 
 __all__ = [
     "BOUNDS",
     "FEATURES",
     "GENDERS",
     "GEOGRAPHIES",
+    "NOTE",
     "Explained",
     "Explanation",
     "Forest",
@@ -45,7 +48,11 @@ __all__ = [
     "ModelVersionError",
     "Reason",
     "ScoringError",
+    "Suggestion",
     "UnreleasedModelError",
+    "WhatIf",
+    "best_changes",
+    "compare",
     "configure",
     "current_forest",
     "explain",
@@ -54,7 +61,9 @@ __all__ = [
     "predict_churn",
     "predict_many",
     "reasons_for",
+    "suggest",
     "warm_kernels",
+    "what_if",
 ]
 
 
@@ -80,3 +89,16 @@ def explain(customer_data: Mapping[str, Any]) -> Explanation:
 def explain_many(rows: Iterable[Mapping[str, Any]]) -> list[Explanation]:
     """Return the explanations of n customers; far faster than one by one from 16 customers on."""
     return current_forest().explain_many(rows)
+
+
+def what_if(customer_data: Mapping[str, Any], changes: Mapping[str, Any]) -> WhatIf:
+    """Return the customer's score as given and with these changes, a mapping of fields to values. Nothing is stored.
+
+    Raises InputError naming a field that cannot be scored, or a change of something that is none of the nine.
+    """
+    return compare(current_forest(), customer_data, changes)
+
+
+def suggest(customer_data: Mapping[str, Any], *, limit: int = 5) -> tuple[Suggestion, ...]:
+    """Return what would lower this customer's score most, of what a bank can influence: the lowest score first."""
+    return best_changes(current_forest(), customer_data, limit=limit)

@@ -60,7 +60,7 @@ def pick(customer_data: Mapping[str, Any]) -> tuple[Any, ...]:
         return _pick(customer_data)
     except KeyError as missing:
         name = str(missing.args[0])
-        raise InputError(f"{name} is missing; {_expected(name)}", field=name) from None
+        raise InputError(f"{name} is missing; {expected_of(name)}", field=name) from None
     except TypeError:
         kind = type(customer_data).__name__
         raise InputError(f"customer data must be a mapping of the nine fields, not {kind}") from None
@@ -105,14 +105,35 @@ def _code(value: Any, name: str, codes: Mapping[str, int]) -> float:
 def _refuse(name: str, value: object) -> NoReturn:
     shown = repr(value)
     shown = shown if len(shown) <= 40 else shown[:37] + "..."
-    raise InputError(f"{name} is {shown}; {_expected(name)}", field=name)
+    raise InputError(f"{name} is {shown}; {expected_of(name)}", field=name)
 
 
-def _expected(name: str) -> str:
+def expected_of(name: str) -> str:
+    """Return in words what a value of this field must be, or that there is no such field."""
+    if name not in FEATURES:
+        return f"no such field; expected one of {', '.join(FEATURES)}"
     if name in CATEGORIES:
         return f"expected one of {', '.join(CATEGORIES[name])}"
     low, high, integral = BOUNDS[name]
     return f"expected a {'whole ' if integral else ''}number from {low} to {high}"
+
+
+def find_faults(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is expected of every one of these values that cannot be scored, by its name; empty when all can.
+
+    Other than encoding, this does not end at the first. A name that is none of the nine fields is a fault, too.
+    """
+    return {name: expected_of(name) for name, value in values.items() if not _is_possible(name, value)}
+
+
+def _is_possible(name: str, value: Any) -> bool:
+    if name in CATEGORIES:
+        return isinstance(value, str) and value in CATEGORIES[name]
+    try:
+        _number(value, name, float(BOUNDS[name].high))
+    except (KeyError, InputError):
+        return False
+    return True
 
 
 def encode_rows(rows: Sequence[Row], encodings: Encodings) -> Matrix:

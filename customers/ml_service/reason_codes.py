@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .messages import gettext_noop
+
 Numbers = NDArray[Any]
 Condition = Callable[[Numbers], NDArray[np.bool_]]
 
@@ -22,11 +24,6 @@ MODEL = "model"
 LOW_CREDIT_SCORE = 500  # the model knows churn to rise below some 405 only
 LOW_BALANCE = 10_000
 MANY_PRODUCTS = 3
-
-
-def gettext_noop(message: str) -> str:
-    """Mark a message for translation; it is translated where it is shown."""
-    return message
 
 
 class ReasonCode(NamedTuple):

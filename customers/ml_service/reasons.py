@@ -4,13 +4,14 @@ Gender and country move the score, but a bank must not tell (or act on) "because
 summed as "Other factors".
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .messages import Translate
 from .reason_codes import BY_NUMBER, LOWERS, OTHER_FACTORS, RAISES, TABLE, ReasonCode
 from .schema import FEATURES, Explanation
 
@@ -18,8 +19,6 @@ PROTECTED = ("geography", "gender")
 TOP = 3  # as many reasons as anybody reads, and as are stored
 NOTABLE = 0.005  # half a percentage point
 NONE = 0  # where there are fewer reasons than places
-
-Translate = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)

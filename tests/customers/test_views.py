@@ -15,7 +15,8 @@ from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
 
-ADDRESSES = ["/customers/analyze/{}/", "/customers/insights/{}/"]
+ADDRESSES = ["/customers/analyze/{}/", "/customers/insights/{}/", "/customers/history/{}/"]
+VIEWS = dict(zip(ADDRESSES, [views.analyze_customer, views.customer_insights, views.customer_history], strict=True))
 NOBODYS_IDS = [0, 999_999, 2**63 - 1, 2**63, 10**40, "9" * 5000]
 
 
@@ -107,6 +108,155 @@ class TestInsights:
         assert "model.pkl" in response.json()["error"]
 
 
+class TestHistory:
+    def test_it_tells_page_by_page(self, client):
+        customer = make_scored()
+        Customer.objects.filter(pk=customer.pk).update(age=71)
+        client.get(analyze_address(customer))
+        address = f"/customers/history/{customer.pk}/"
+        answer = client.get(address, {"limit": 1}).json()
+        (entry,) = answer["entries"]
+        assert answer["customer_id"] == customer.pk
+        assert (entry["cause"], entry["changed"], entry["previous_score"]) == (
+            "analyze",
+            ["age"],
+            customer.churn_risk_score,
+        )
+        assert entry["edits"][0]["changes"] == {"age": {"before": 40, "after": 71}}
+        rest = client.get(address, {"limit": 1, "before": answer["next_before"]}).json()
+        assert [entry["score"] for entry in rest["entries"]] == [customer.churn_risk_score]
+        assert rest["next_before"] is None
+
+    def test_twenty_scores_are_a_page(self, client):
+        customer = make_scored()
+        ScoreRecord.objects.bulk_create(
+            ScoreRecord(customer_id=customer.pk, score=0.5, version=1, scored_by_id=customer.scored_by_id)
+            for _ in range(20)
+        )
+        assert len(client.get(f"/customers/history/{customer.pk}/").json()["entries"]) == 20
+
+    def test_a_page_that_cannot_be_is_refused_with_what_is_expected(self, client):
+        response = client.get(f"/customers/history/{make_customer().pk}/", {"limit": "all", "before": "0"})
+        assert response.status_code == 422
+        assert response.json()["fields"].keys() == {"limit", "before"}
+        assert "limit, before" in response.json()["error"]
+
+    def test_it_needs_no_model(self, client, assets):
+        customer = make_scored()
+        (assets / "model.pkl").unlink()
+        assert client.get(f"/customers/history/{customer.pk}/").status_code == 200
+
+
+def ask(client, asked, **options):
+    return client.post("/customers/what-if/", asked, **{"content_type": "application/json", **options})
+
+
+class TestWhatIf:
+    def test_it_answers_with_both_scores_and_stores_nothing(self, client):
+        customer = make_customer()
+        response = ask(client, {"customer_id": customer.pk, "changes": {"is_active_member": True}})
+        answer = response.json()
+        assert response.status_code == 200
+        assert answer["score_before"] == pytest.approx(predict_churn(SOMEBODY), abs=1e-12)
+        assert answer["score_after"] == pytest.approx(predict_churn({**SOMEBODY, "is_active_member": 1}), abs=1e-12)
+        assert "not what causes it" in answer["caveat"]
+        assert list(Customer.objects.stale()) == [customer]
+        assert not ScoreRecord.objects.exists()
+
+    def test_anybodys_values_are_taken_as_json_has_them(self, client):
+        somebody = {**SOMEBODY, "balance": 50000.0, "has_cr_card": 1}
+        answer = ask(client, {"customer": somebody, "changes": {"geography": "Spain", "age": 41}}).json()
+        assert answer["score_after"] == pytest.approx(predict_churn({**SOMEBODY, "geography": "Spain", "age": 41}))
+        assert answer["changes"] == {"geography": "Spain", "age": 41}
+
+    def test_all_wrong_fields_are_named_at_once(self, client):
+        response = ask(client, {"customer": {"age": 12, "salary": 1}, "changes": {"balance": "much"}, "why": True})
+        assert response.status_code == 422
+        fields = response.json()["fields"]
+        assert fields.keys() == {*SOMEBODY, "salary", "why"}
+        assert fields["balance"] == "expected a number from 0 to 9999999999999.99"
+        assert all(name in response.json()["error"] for name in fields)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b" ",
+            b"{",
+            b"age=40",
+            b"\xff\xfe\x00",
+            b'{"customer_id": ' + b"9" * 5000 + b"}",
+            b"[" * 9000,
+            b"[]",
+            b"7",
+            b"null",
+        ],
+        ids=lambda body: repr(body[:9]),
+    )
+    def test_what_is_no_json_object_is_refused(self, client, body):
+        response = ask(client, body)
+        assert response.status_code == 400
+        assert response.json().keys() == {"error"}
+
+    @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "true", "1" + "0" * 400])
+    def test_numbers_that_are_none_are_refused_by_name(self, client, number):
+        response = ask(client, f'{{"customer_id": 1, "changes": {{"age": {number}}}}}')
+        assert (response.status_code, response.json()["fields"].keys()) == (422, {"age"})
+
+    @pytest.mark.parametrize("size", [16_385, 3_000_000])
+    def test_a_body_too_large_is_refused(self, client, size):
+        response = ask(client, b'"' + b"x" * (size - 2) + b'"')
+        assert response.status_code == 413
+        assert "16384" in response.json()["error"]
+
+    @pytest.mark.parametrize(
+        "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+    )
+    def test_another_content_type_is_refused(self, client, content_type):
+        """Among them all that a form on another site could send with the user's session."""
+        response = ask(client, b'{"customer_id": 1}', content_type=content_type)
+        assert response.status_code == 415
+        assert "application/json" in response.json()["error"]
+
+    def test_a_charset_beside_the_content_type_is_no_other_type(self, client):
+        answer = ask(client, {"customer_id": make_customer().pk}, content_type="application/json; charset=utf-8")
+        assert answer.status_code == 200
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+    def test_it_is_for_post_only(self, method):
+        response = Client(enforce_csrf_checks=True).generic(method, "/customers/what-if/")
+        assert (response.status_code, response["Allow"]) == (405, "POST")
+
+    def test_it_needs_a_session_where_the_others_do_and_no_csrf_token(self, settings, django_user_model):
+        settings.API_LOGIN_REQUIRED = True
+        strict, asked = Client(enforce_csrf_checks=True), {"customer": {**SOMEBODY, "balance": 1}}
+        assert ask(strict, asked).status_code == 401
+        strict.force_login(django_user_model.objects.create_user("teller"))
+        assert ask(strict, asked).status_code == 200
+
+    def test_it_works_on_a_bare_request_that_has_no_user(self):
+        request = RequestFactory().post("/", {"customer_id": make_customer().pk}, content_type="application/json")
+        assert views.what_if(request).status_code == 200
+
+    @pytest.mark.parametrize("customer_id", [999_999, 2**63 - 1])
+    def test_nobody_is_there(self, client, customer_id):
+        response = ask(client, {"customer_id": customer_id})
+        assert response.status_code == 404
+        assert str(customer_id) in response.json()["error"]
+
+    def test_without_a_model_it_is_unavailable_and_says_why(self, client, assets):
+        (assets / "model.pkl").unlink()
+        response = ask(client, {"customer": {**SOMEBODY, "balance": 1}})
+        assert response.status_code == 503
+        assert "model.pkl" in response.json()["error"]
+
+    def test_stored_values_that_the_model_does_not_know_are_named(self, client):
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE customers_customer DROP CONSTRAINT customer_num_of_products_is_possible")
+        response = ask(client, {"customer_id": make_customer(num_of_products=0).pk})
+        assert response.status_code == 422
+        assert "num_of_products" in response.json()["error"]
+
+
 @pytest.mark.parametrize("address", ADDRESSES)
 class TestEveryView:
     @pytest.mark.parametrize("nobody", NOBODYS_IDS, ids=lambda nobody: str(nobody)[:20])
@@ -136,5 +286,4 @@ class TestEveryView:
 
     @pytest.mark.parametrize("customer_id", [0, -1, 2**63, 2**100])
     def test_called_directly_with_an_impossible_id_it_says_that_nobody_is_there(self, address, customer_id):
-        view = views.analyze_customer if "analyze" in address else views.customer_insights
-        assert view(RequestFactory().get("/"), customer_id=customer_id).status_code == 404
+        assert VIEWS[address](RequestFactory().get("/"), customer_id=customer_id).status_code == 404

@@ -21,6 +21,7 @@ def test_defaults_hold_while_the_variable_is_unset_or_empty(setting):
         assert env.seconds("NAME", 0.5) == 0.5
         assert env.choice("NAME", ["a", "b"], "b") == "b"
         assert env.words("NAME", ["a", "b"]) == ["a", "b"]
+        assert env.thresholds("NAME", [0.1, 0.5]) == [0.1, 0.5]
         assert env.words("NAME") == []
 
 
@@ -46,6 +47,22 @@ def test_numbers(setting):
     assert env.integer("NAME", 0) == -3
     setting("0.25")
     assert env.seconds("NAME", 1) == 0.25
+
+
+def test_thresholds_rise(setting):
+    setting(" 0.1, .5,0.99 ")
+    assert env.thresholds("NAME", (0.25, 0.5, 0.75)) == [0.1, 0.5, 0.99]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["0.5", "0.1,0.2", "0.1,0.2,0.3,0.4", "0.3,0.2,0.1", "0.2,0.2,0.3", "0,0.2,0.3", "0.1,0.2,1", "-1,0.2,0.3",
+     "0.1,nan,0.3", "0.1,0.2,inf", "low,high,higher", "0.1,,0.3", "0.1;0.2;0.3", "25%,50%,75%"],
+)  # fmt: skip
+def test_thresholds_that_do_not_are_refused(setting, value):
+    setting(value)
+    with pytest.raises(SettingError, match=r"NAME is .*: expected 3 rising numbers between 0 and 1, such as 0.2,0.5"):
+        env.thresholds("NAME", (0.2, 0.5, 0.8))
 
 
 def test_words_drop_blanks_and_empty_words(setting):

@@ -13,6 +13,7 @@ NAMES = [
     *("PRODUCTION", "DEBUG", "API_LOGIN_REQUIRED", "ACCEPT_UNRELEASED_MODEL", "ALLOWED_HOSTS", "SECRET_KEY"),
     *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "Q_CLUSTER"),
     *("LOOK_SECONDS", "DRAIN_BATCH_ROWS", "DRAIN_SECONDS", "STALL_SECONDS", "ANALYZE_LOCK_SECONDS", "DATABASES"),
+    "RISK_BANDS",
 ]
 SHOW = f"""
 import json
@@ -136,6 +137,17 @@ def test_no_pool_is_shared_with_forked_children(url):
 def test_a_drain_ends_well_before_its_job_times_out(development):
     assert development["Q_CLUSTER"]["timeout"] > development["DRAIN_SECONDS"] * 2
     assert development["STALL_SECONDS"] > development["DRAIN_SECONDS"] * 2
+
+
+def test_the_bands_are_four_quarters_unless_the_bank_says_otherwise(development):
+    assert development["RISK_BANDS"] == [0.25, 0.5, 0.75]
+    assert settings_with(VIGILPAY_RISK_BANDS="0.1, 0.3, 0.6")["RISK_BANDS"] == [0.1, 0.3, 0.6]
+
+
+def test_bands_that_do_not_rise_stop_the_start_with_a_clear_message():
+    refused = run(VIGILPAY_RISK_BANDS="0.5,0.25,0.75")
+    assert refused.returncode != 0
+    assert "VIGILPAY_RISK_BANDS is '0.5,0.25,0.75': expected 3 rising numbers between 0 and 1" in refused.stderr
 
 
 def test_a_broken_model_is_tried_again_within_the_bound_of_staleness(development):

@@ -6,8 +6,12 @@ from typing import Any
 
 import joblib
 import numpy as np
+from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
+from customers.ml_service import Forest
+from customers.ml_service.compiled import build
+from customers.ml_service.encoding import Encodings
 from customers.ml_service.golden import generate_rows
 from customers.ml_service.schema import BANK_SPELLING, FEATURES
 
@@ -45,6 +49,22 @@ def fit(n_rows: int = 400, *, seed: int = 1, n_estimators: int = 10, **settings:
     rows = generate_rows(n_rows, seed)
     model = RandomForestClassifier(n_estimators=n_estimators, random_state=seed, **settings)
     return model.fit(as_numbers(rows), left(rows))
+
+
+# What random forests of a property test are made with.
+shapes = st.fixed_dictionaries(
+    {
+        "n_estimators": st.integers(1, 8),
+        "max_depth": st.sampled_from([1, 3, None]),
+        "max_features": st.sampled_from([1, 4, None]),
+        "class_weight": st.sampled_from([None, "balanced", {0: 1, 1: 7.3}]),
+        "seed": st.integers(0, 99),
+    }
+)
+
+
+def forest_of(model: RandomForestClassifier) -> Forest:
+    return Forest(build(model), "0" * 64, Encodings(), released=False, metadata={})
 
 
 def dump(model: object, folder: Path, name: str = "model.pkl") -> Path:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from customers.ml_service import BOUNDS, FEATURES, InputError
-from customers.ml_service.encoding import Encodings, encode_row, encode_rows, pick, pick_all
+from customers.ml_service.encoding import Encodings, encode_row, encode_rows, expected_of, find_faults, pick, pick_all
 from customers.ml_service.golden import generate_rows
 
 from .forests import CUSTOMER, as_mapping
@@ -143,3 +143,28 @@ def test_codes_survive_their_metadata():
     codes = Encodings(geography={"France": 0, "Spain": 1, "Germany": 2})
     assert Encodings.from_metadata(codes.as_metadata()) == codes
     assert encode_row(pick({**CUSTOMER, "geography": "Germany"}), codes)[1] == 2.0
+
+
+def test_nothing_is_wrong_with_values_that_can_be_scored():
+    assert find_faults(CUSTOMER) == find_faults({}) == find_faults({"age": 18, "gender": "Male"}) == {}
+
+
+def test_all_faults_are_found_at_once_and_each_says_what_is_expected():
+    assert find_faults({**CUSTOMER, "age": 12, "gender": "male", "balance": None, "salary": 1}) == {
+        "age": "expected a whole number from 18 to 110",
+        "gender": "expected one of Female, Male",
+        "balance": "expected a number from 0 to 9999999999999.99",
+        "salary": f"no such field; expected one of {', '.join(FEATURES)}",
+    }
+
+
+@pytest.mark.parametrize("value", [*NONSENSE, "France", ["France"], 40, 0.5, True], ids=repr)
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_value_is_a_fault_exactly_where_it_is_not_encoded(name, value):
+    faults = find_faults({name: value})
+    if not faults:
+        assert len(encode(**{name: value})) == len(FEATURES)
+    else:
+        assert faults == {name: expected_of(name)}
+        with pytest.raises(InputError, match=expected_of(name)):
+            encode(**{name: value})

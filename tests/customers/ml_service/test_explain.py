@@ -3,16 +3,14 @@ import warnings
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from customers.ml_service import FEATURES, Forest, InputError, engine
+from customers.ml_service import FEATURES, InputError, engine
 from customers.ml_service.compiled import build, score_matrix
-from customers.ml_service.encoding import Encodings
 from customers.ml_service.explain import Explainer, sum_leaves
 from customers.ml_service.golden import generate_rows
 from customers.ml_service.paths import build_boxes
 
-from .forests import CUSTOMER, as_numbers, fit
+from .forests import CUSTOMER, as_numbers, fit, forest_of, shapes
 
 
 def matrix_of(n_rows, seed=9):
@@ -44,17 +42,6 @@ def test_float32_is_near_enough_from_the_number_of_trees_that_uses_it():
     expected = by_shap(model, matrix_of(300))
     for contributions in all_ways(build(model), matrix_of(300)):
         np.testing.assert_allclose(contributions, expected, rtol=0, atol=1e-7)
-
-
-shapes = st.fixed_dictionaries(
-    {
-        "n_estimators": st.integers(1, 8),
-        "max_depth": st.sampled_from([1, 3, None]),
-        "max_features": st.sampled_from([1, 4, None]),
-        "class_weight": st.sampled_from([None, "balanced", {0: 1, 1: 7.3}]),
-        "seed": st.integers(0, 99),
-    }
-)
 
 
 @settings(max_examples=12)
@@ -141,7 +128,7 @@ def test_any_number_of_rows(n_rows):
 
 
 def forest_object():
-    return Forest(build(fit()), "0" * 64, Encodings(), released=False, metadata={})
+    return forest_of(fit())
 
 
 def test_an_explanation_tells_score_base_contributions_and_inputs():
