@@ -47,7 +47,7 @@ COLUMN_OF = {(1 << len(COLUMNS)) - 1 - (1 << place): name for place, name in enu
 WITHOUT_COMPILING = "SET LOCAL jit TO off"
 
 
-class NoReferenceError(Exception):
+class NothingToCompareError(Exception):
     """There is nothing to compare, or nothing to compare it with. The message is for a person."""
 
 
@@ -118,31 +118,31 @@ class Drift:
 
 
 def measure() -> Drift:
-    """Compare all customers with the active release's reference. Raises NoReferenceError; changes nothing."""
+    """Compare all customers with the active release's reference. Raises NothingToCompareError; changes nothing."""
     release = ModelRelease.objects.active()
     if release is None:
-        raise NoReferenceError("No model has been in service yet.")
+        raise NothingToCompareError("No model has been in service yet.")
     reference = reference_of(release)
     counts = count(reference, release)
     customers = counts["age"].total()
     if not customers:
-        raise NoReferenceError("There are no customers.")
+        raise NothingToCompareError("There are no customers.")
     shifts = [shift_of(name, reference.columns[name], counts[name], reference.rows) for name in COLUMNS if counts[name]]
     return Drift(release.pk, reference.rows, customers, counts[SCORE].total(), shifts)
 
 
 def reference_of(release: ModelRelease) -> Reference:
-    """What the release says of its training customers. NoReferenceError when it says nothing that can be used."""
+    """What the release says of its training customers. NothingToCompareError when it says nothing that can be used."""
     stored = release.metadata.get("reference")
     if stored is None:
-        raise NoReferenceError(
+        raise NothingToCompareError(
             f"{str(release).capitalize()} keeps no reference of its training customers: its model.json had none. "
             "A model of manage.py train_model has one."
         )
     try:
         return Reference.from_metadata(stored)
     except ValueError as error:
-        raise NoReferenceError(f"The reference of {release} can't be used: {error}.") from None
+        raise NothingToCompareError(f"The reference of {release} can't be used: {error}.") from None
 
 
 def count(reference: Reference, release: ModelRelease) -> dict[str, Counter[Hashable]]:
@@ -169,8 +169,8 @@ def shift_of(name: str, reference: Intervals | Values, counts: Mapping[Hashable,
 
 def moves_of(reference: Intervals | Values, counts: Mapping[Hashable, int], rows: int) -> Iterator[Move]:
     """Bin by bin; values that no training customer had come last, together, if there are any."""
-    for found, share in zip(reference.bins, reference.shares, strict=True):
-        yield Move(reference.name_of(found), share, counts.get(found, 0) / rows)  # type: ignore[arg-type]
+    for found, name, share in zip(reference.bins, reference.names, reference.shares, strict=True):
+        yield Move(name, share, counts.get(found, 0) / rows)
     unknown = rows - sum(counts.get(found, 0) for found in reference.bins)
     if unknown:
         yield Move(OTHER, 0.0, unknown / rows)
@@ -185,7 +185,7 @@ def contribution(move: Move) -> float:
 
 
 def check() -> Drift:
-    """Measure, keep the result, and say in the log when something has shifted. Raises NoReferenceError."""
+    """Measure, keep the result, and say in the log when something has shifted. Raises NothingToCompareError."""
     found = measure()
     DriftCheck.objects.create(
         release_id=found.release,

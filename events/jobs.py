@@ -107,7 +107,7 @@ def check_drift() -> str:
     """Hold the customers against those of the training; what a person should know, or nothing."""
     try:
         return drift.check().warning
-    except drift.NoReferenceError as error:
+    except drift.NothingToCompareError as error:
         log.info("Drift was not looked for: %s", error)
         return ""
 

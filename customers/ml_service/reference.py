@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context
 from itertools import pairwise
-from math import isclose, isfinite
+from math import isclose
+from sys import float_info
 from typing import Any
 
 import numpy as np
@@ -39,14 +40,13 @@ class Intervals:
     def bins(self) -> tuple[int, ...]:
         return tuple(range(len(self.edges) + 1))
 
-    def name_of(self, position: int) -> str:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """For people, bin by bin."""
         if not self.edges:
-            return "any"
-        if position == 0:
-            return f"below {self.edges[0]:,g}"
-        if position == len(self.edges):
-            return f"{self.edges[-1]:,g} or more"
-        return f"{self.edges[position - 1]:,g} to below {self.edges[position]:,g}"
+            return ("any",)
+        inner = [f"{low:,g} to below {high:,g}" for low, high in pairwise(self.edges)]
+        return (f"below {self.edges[0]:,g}", *inner, f"{self.edges[-1]:,g} or more")
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,10 @@ class Values:
     def bins(self) -> tuple[str | int, ...]:
         return self.values
 
-    def name_of(self, value: str | int) -> str:
-        return str(value)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """For people, bin by bin."""
+        return tuple(map(str, self.values))
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,14 @@ def describe(rows: Sequence[Sequence[Any]], scores: Sequence[float] | NDArray[np
 def _by_tenths(column: Sequence[Any]) -> dict[str, list[float]]:
     """Count bins of some tenth each.
 
-    A bin ends with the value at its decile, so that one that many share, as a balance of zero, is cut in no two.
+    A bin ends with the value at its decile: where that is one that many share, as a balance of zero, none above it is
+    in the same bin.
     """
     numbers = np.array([float(value) for value in column])
     distinct = np.unique(numbers)
     ends = np.searchsorted(distinct, np.quantile(numbers, DECILES, method="inverted_cdf"), side="right")
-    edges = sorted({_readable(edge) for edge in distinct[ends[ends < len(distinct)]].tolist()} - {distinct[0]})
+    readable = {_readable(edge) for edge in distinct[ends[ends < len(distinct)]].tolist()}
+    edges = sorted(edge for edge in readable if edge > distinct[0])
     counts = np.bincount(np.digitize(numbers, edges), minlength=len(edges) + 1)
     return {"edges": edges, "shares": (counts / len(numbers)).tolist()}
 
@@ -142,9 +146,14 @@ def _edges(name: str, stored: Mapping[str, Any]) -> tuple[float, ...]:
 
 def _numbers(name: str, key: str, stored: Mapping[str, Any]) -> tuple[float, ...]:
     numbers = stored.get(key)
-    if not isinstance(numbers, list) or not all(type(it) in (int, float) and isfinite(it) for it in numbers):
+    if not isinstance(numbers, list) or not all(map(_is_number, numbers)):
         raise ValueError(f"the {key} of {name} must be a list of numbers")
     return tuple(map(float, numbers))
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is one that a float can hold; NaN and infinities are none."""
+    return isinstance(value, int | float) and type(value) is not bool and abs(value) <= float_info.max
 
 
 def _values(name: str, stored: Mapping[str, Any]) -> tuple[str | int, ...]:

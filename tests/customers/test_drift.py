@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from customers import drift, scoring
-from customers.drift import Move, NoReferenceError, Shift, measure
+from customers.drift import Move, NothingToCompareError, Shift, measure
 from customers.ml_service.reference import COLUMNS, CONTINUOUS, describe
 from customers.ml_service.schema import FEATURES
 from customers.ml_service.stability import stability_index
@@ -150,23 +150,23 @@ class TestNoReference:
     def test_a_release_without_one_says_so(self):
         _, release = active_model()
         ModelRelease.objects.filter(pk=release.pk).update(metadata={"n_trees": 7})
-        with pytest.raises(NoReferenceError, match=rf"^Release {release.pk} .* keeps no reference"):
+        with pytest.raises(NothingToCompareError, match=rf"^Release {release.pk} .* keeps no reference"):
             measure()
 
     def test_a_broken_one_is_named(self):
         release = refer_to(random_rows(5, seed=1))
         release.metadata["reference"]["columns"]["age"] = {}
         release.save()
-        with pytest.raises(NoReferenceError, match="can't be used: the shares of age must be a list"):
+        with pytest.raises(NothingToCompareError, match="can't be used: the shares of age must be a list"):
             measure()
 
     def test_before_the_first_model(self):
-        with pytest.raises(NoReferenceError, match="No model has been in service"):
+        with pytest.raises(NothingToCompareError, match="No model has been in service"):
             measure()
 
     def test_without_customers(self):
         refer_to(random_rows(5, seed=1))
-        with pytest.raises(NoReferenceError, match="no customers"):
+        with pytest.raises(NothingToCompareError, match="no customers"):
             measure()
 
     def test_a_release_keeps_what_its_model_json_says(self, assets):

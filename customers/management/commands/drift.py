@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from customers.drift import Drift, Move, NoReferenceError, measure
+from customers.drift import Drift, Move, NothingToCompareError, measure
 from customers.management.columns import in_columns
 
 NOTHING_TO_COMPARE = 2
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             found = measure()
-        except NoReferenceError as error:
+        except NothingToCompareError as error:
             raise CommandError(f"Nothing was compared. {error}", returncode=NOTHING_TO_COMPARE) from None
         self.stdout.write(json.dumps(found.as_dict()) if options["json"] else table_of(found))
         if found.alarms:
