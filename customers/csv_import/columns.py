@@ -132,7 +132,8 @@ def refuse_missing(found: set[str], columns: Columns) -> None:
 def refuse_foreign_line(cells: Sequence[str], line: int, columns: Columns) -> None:
     """Refuse what shows that the file was put together wrongly: a merge conflict, or one more header."""
     refuse_conflict_marker(cells[0], line)
-    if count_known(cells, columns) >= len(columns.required) / 2:
+    # One alone may be a word of an ignored column.
+    if count_known(cells, columns) >= max(2, len(columns.required) / 2):
         raise RefusedError(f"Row {line} is a second header; were several files joined into one?")
 
 

@@ -84,6 +84,11 @@ class TestFile:
             import_outcomes(file(tmp_path, ["7", "2026-03-31"], HEADER))
         assert stored() == []
 
+    def test_a_word_of_an_ignored_column_is_no_second_header(self, tmp_path):
+        rows = [["?", "2026-03-31", "left"], ["8", "2026-03-31", "left"]]
+        report = import_outcomes(file(tmp_path, *rows, header=[*HEADER, "status"]))
+        assert (report.tally, report.rejects.rows) == (Tally(new=1), 1)
+
 
 class TestAgain:
     def test_the_same_file_changes_nothing(self, tmp_path):
