@@ -1,7 +1,7 @@
-"""Many customers at once into the database: COPY to a staging table, then a checked upsert in short transactions.
+"""Many rows at once into the database: COPY to a staging table, then a checked upsert in short transactions.
 
-Why by COPY, and what a slice promises to editors: docs/decisions/0008-csv-by-copy.md. The engine's columns are never
-named here: triggers move them.
+Into the customers, or another table whose key is a customer_id. Why by COPY, and what a slice promises to editors:
+docs/decisions/0008-csv-by-copy.md. The engine's columns are never named here: triggers move them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,6 +17,7 @@ from psycopg import errors
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID
 
+CUSTOMERS = "customers_customer"
 # What a bank tells us of a customer; the engine's own columns are never loaded.
 STORED = ("customer_id", "surname", *FEATURES)
 Row = tuple[Any, ...]  # values of some of these columns
@@ -31,9 +32,9 @@ PROGRESS_ROWS = 10_000
 # What two loads agree on to take turns; any number that nobody else uses.
 TURN = 0x5669_6769_6C50
 
-# --- the statements; {columns}, {differs}, {assignments} are filled in for the columns at hand ------------------------
+# --- the statements; {table}, {columns}, {differs}, {assignments} are filled in for what is at hand -------------------
 
-CREATE = "CREATE TEMPORARY TABLE customers_staging AS SELECT {columns} FROM customers_customer WITH NO DATA"
+CREATE = "CREATE TEMPORARY TABLE customers_staging AS SELECT {columns} FROM {table} WITH NO DATA"
 COPY = "COPY customers_staging ({columns}) FROM STDIN"
 INDEX = "ALTER TABLE customers_staging ADD PRIMARY KEY (customer_id); ANALYZE customers_staging"
 DROP = "DROP TABLE IF EXISTS pg_temp.customers_staging"
@@ -46,16 +47,16 @@ FROM (SELECT customer_id FROM customers_staging WHERE customer_id > %s ORDER BY 
 # A slice is the ids above low up to high. Saying so of both tables lets each be read by its primary key.
 COMPARE = """
 SELECT count(*) FILTER (WHERE c.customer_id IS NULL), count(*) FILTER (WHERE c.customer_id IS NOT NULL AND {differs})
-FROM customers_staging AS s LEFT JOIN customers_customer AS c
+FROM customers_staging AS s LEFT JOIN {table} AS c
   ON c.customer_id = s.customer_id AND c.customer_id > %(low)s AND c.customer_id <= %(high)s
 WHERE s.customer_id > %(low)s AND s.customer_id <= %(high)s
 """
 
 INSERT = """
-INSERT INTO customers_customer ({columns})
+INSERT INTO {table} ({columns})
 SELECT {columns} FROM customers_staging AS s
 WHERE s.customer_id > %(low)s AND s.customer_id <= %(high)s AND NOT EXISTS
-  (SELECT FROM customers_customer AS c
+  (SELECT FROM {table} AS c
    WHERE c.customer_id = s.customer_id AND c.customer_id > %(low)s AND c.customer_id <= %(high)s)
 ORDER BY s.customer_id
 ON CONFLICT (customer_id) DO NOTHING
@@ -63,14 +64,14 @@ ON CONFLICT (customer_id) DO NOTHING
 
 # An UPDATE alone would lock its rows in any order.
 LOCK_CHANGED = """
-SELECT FROM customers_staging AS s JOIN customers_customer AS c USING (customer_id)
+SELECT FROM customers_staging AS s JOIN {table} AS c USING (customer_id)
 WHERE {differs}
   AND s.customer_id > %(low)s AND s.customer_id <= %(high)s AND c.customer_id > %(low)s AND c.customer_id <= %(high)s
 ORDER BY c.customer_id FOR NO KEY UPDATE OF c
 """
 
 UPDATE = """
-UPDATE customers_customer AS c SET {assignments}
+UPDATE {table} AS c SET {assignments}
 FROM customers_staging AS s
 WHERE c.customer_id = s.customer_id AND {differs}
   AND s.customer_id > %(low)s AND s.customer_id <= %(high)s AND c.customer_id > %(low)s AND c.customer_id <= %(high)s
@@ -114,10 +115,11 @@ class LoadError(Exception):
 class Staging:
     """Checked rows in a temporary table of this connection, ready to be compared and stored."""
 
-    def __init__(self, cursor: CursorWrapper, fields: tuple[str, ...], progress: Progress) -> None:
+    def __init__(self, cursor: CursorWrapper, table: str, fields: tuple[str, ...], progress: Progress) -> None:
         self._cursor = cursor
         self._progress = progress
         self._words = {
+            "table": table,
             "columns": ", ".join(fields),
             "differs": " OR ".join(f"c.{field} IS DISTINCT FROM s.{field}" for field in fields[1:]).join("()"),
             "assignments": ", ".join(f"{field} = s.{field}" for field in fields[1:]),
@@ -161,7 +163,7 @@ class Staging:
         return Tally(new, changed, piece.rows - new - changed)
 
     def store(self, slice_rows: int = SLICE_ROWS) -> Tally:
-        """Bring the customers to the staged values, each slice in a transaction of its own."""
+        """Bring the table to the staged values, each slice in a transaction of its own."""
         tally = Tally()
         with own_turn(self._cursor, self._progress):
             for piece in self._slices(slice_rows):
@@ -207,10 +209,12 @@ class Staging:
 
 
 @contextmanager
-def staged(rows: Iterable[Row], fields: tuple[str, ...], progress: Progress | None = None) -> Iterator[Staging]:
+def staged(
+    rows: Iterable[Row], fields: tuple[str, ...], progress: Progress | None = None, *, table: str = CUSTOMERS
+) -> Iterator[Staging]:
     """Stage the rows, whose values come in the order of ``fields``, customer_id first; forget them at the end."""
     with connection.cursor() as cursor:
-        staging = Staging(cursor, fields, progress or Progress())
+        staging = Staging(cursor, table, fields, progress or Progress())
         try:
             staging.fill(rows)
             yield staging

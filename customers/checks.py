@@ -1,8 +1,9 @@
-"""Is there a model that may be used?"""
+"""Is there a model that may be used, and do the settings make sense together?"""
 
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning, register  # noqa: A004  Django's own name
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's own name
 
 from customers.ml_service import ModelError, current_forest
 
@@ -15,3 +16,18 @@ def model_is_usable(**kwargs: Any) -> list[CheckMessage]:
     except ModelError as error:
         return [Warning(str(error), hint="Until this is mended no customer is scored.", id="customers.W001")]
     return []
+
+
+@register()
+def drift_warns_before_it_alarms(**kwargs: Any) -> list[CheckMessage]:
+    """Or every shift would be a major one, and none below it would be told."""
+    if settings.DRIFT_WARNING <= settings.DRIFT_ALARM:
+        return []
+    return [
+        Error(
+            f"VIGILPAY_DRIFT_WARNING ({settings.DRIFT_WARNING:g}) is above VIGILPAY_DRIFT_ALARM "
+            f"({settings.DRIFT_ALARM:g}).",
+            hint="0.1 and 0.25 are usual.",
+            id="customers.E001",
+        )
+    ]

@@ -360,3 +360,55 @@ class AuditFinding(models.Model):
 
     def __str__(self) -> str:
         return f"wrong score of customer {self.customer_id}, version {self.version}"
+
+
+class DriftCheck(models.Model):
+    """How far the portfolio had moved from what a release was trained on; see ``customers.drift``."""
+
+    release = models.ForeignKey(ModelRelease, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    checked_at = models.DateTimeField(db_default=Now())
+    reference_rows = models.PositiveIntegerField(help_text="Training customers.")
+    customers = models.PositiveBigIntegerField()
+    scores = models.PositiveBigIntegerField(help_text="Of customers who were not stale.")
+    shifts = models.JSONField(help_text="Of each column: its population stability index, and the bin that moved most.")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"drift at {self.checked_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Outcome(models.Model):
+    """What the bank says became of a customer: the day he left, or a day on which he had not left yet."""
+
+    # Not a foreign key, as in ScoreRecord: who has left may be deleted.
+    customer_id = models.BigIntegerField(primary_key=True)
+    left_on = models.DateField(null=True)
+    stayed_until = models.DateField(null=True, help_text="The last day on which he is known to have been a customer.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(left_on__isnull=False, stayed_until__isnull=True)
+                | Q(left_on__isnull=True, stayed_until__isnull=False),
+                name="outcome_left_or_stayed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"customer {self.customer_id} " + (f"left {self.left_on}" if self.left_on else "stayed")
+
+
+class OutcomesComplete(models.Model):
+    """The bank's word that everybody who left up to a day has been imported: whoever is missing stayed. The newest
+    word counts, so that a wrong one can be corrected."""
+
+    until = models.DateField()
+    said_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"outcomes are complete until {self.until}"

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django_q.conf import Conf
 
+from customers import drift
 from customers.models import ScoreRecord
 from customers.staleness import STALE
 from events import pause
@@ -173,11 +174,22 @@ class Paused:
 
 
 @dataclass(frozen=True)
+class LastDriftCheck:
+    """What the last look for drift found of the active release: the column that had moved most."""
+
+    checked_at: datetime
+    column: str
+    psi: float
+    verdict: drift.Verdict
+
+
+@dataclass(frozen=True)
 class Freshness:
     """What there is to know of the age of the scores, at one moment."""
 
     status: Status
     status_reason: str
+    warnings: list[str]  # what a person should look into though the scores are as fresh as the status says
     customers: int
     stale_count: int
     oldest_stale_age_seconds: float | None
@@ -193,6 +205,7 @@ class Freshness:
     retries_waiting: int
     last_drain: LastDrain | None
     results_rejected_last_day: int
+    last_drift_check: LastDriftCheck | None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -262,6 +275,7 @@ def measured(cursor: CursorWrapper) -> Freshness:
     (workers,) = one(cursor, WORKERS, [HEARD_SECONDS])
     last_drain = first_as(LastDrain, cursor, LAST_DRAIN)
     paused = current_pause()
+    checked, drift_warning = last_drift_check(active)
     status, reason = judge(
         Facts(
             pause=str(paused) if paused else "",
@@ -278,6 +292,7 @@ def measured(cursor: CursorWrapper) -> Freshness:
     return Freshness(
         status=status,
         status_reason=reason,
+        warnings=[drift_warning] if drift_warning else [],
         customers=portfolio.customers,
         stale_count=portfolio.stale_count,
         held_back_count=portfolio.held_back_count,
@@ -293,6 +308,7 @@ def measured(cursor: CursorWrapper) -> Freshness:
         retries_waiting=retries,
         last_drain=last_drain,
         results_rejected_last_day=rejected,
+        last_drift_check=checked,
     )
 
 
@@ -317,6 +333,17 @@ def lag_of(cursor: CursorWrapper) -> Lag:
 def current_pause() -> Paused | None:
     found = pause.current()
     return Paused(found.since, found.by, found.reason) if found else None
+
+
+def last_drift_check(active: Release | None) -> tuple[LastDriftCheck | None, str]:
+    """The last check of the active release, and what it warns of by the thresholds as they are now."""
+    kept = drift.last_check(active.id) if active else None
+    if kept is None:
+        return None, ""
+    found = drift.drift_of(kept)
+    largest_shift = found.largest
+    shown = LastDriftCheck(kept.checked_at, largest_shift.column, largest_shift.psi, largest_shift.verdict)
+    return shown, found.warning
 
 
 def one(cursor: CursorWrapper, sql: str, values: Any = None) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ def table_of(found: Freshness) -> str:
 def facts(found: Freshness) -> Iterator[tuple[str, str]]:
     yield "status", found.status
     yield "", found.status_reason
+    yield from (("warning", warning) for warning in found.warnings)
     yield "customers", f"{found.customers:,}"
     yield "stale", f"{found.stale_count:,}{age(', the oldest for ', found.oldest_stale_age_seconds)}"
     yield "workers running", f"{found.workers_running:,}"
@@ -25,6 +26,7 @@ def facts(found: Freshness) -> Iterator[tuple[str, str]]:
     yield "dead letters", f"{found.dead_letters:,}, and {found.retries_waiting:,} to be tried again"
     yield "last drain", last_drain(found)
     yield "rejected results", f"{found.results_rejected_last_day:,} in 24 hours"
+    yield "drift", drift(found)
 
 
 def last_drain(found: Freshness) -> str:
@@ -34,6 +36,13 @@ def last_drain(found: Freshness) -> str:
     return (
         f"{drain.ended_seconds_ago:,.0f} s ago, {drain.stored:,} scores in {drain.took_seconds:.1f} s by {drain.worker}"
     )
+
+
+def drift(found: Freshness) -> str:
+    check = found.last_drift_check
+    if check is None:
+        return "not looked for yet"
+    return f"most in {check.column}: PSI {check.psi:.3f}, {check.verdict}; {check.checked_at:%Y-%m-%d %H:%M}"
 
 
 def coverage(found: Freshness) -> Iterator[tuple[str, str]]:

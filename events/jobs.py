@@ -7,7 +7,7 @@ from time import monotonic, sleep
 from django.conf import settings
 from django.utils import timezone
 
-from customers import audit, failures, marks, releases, retention, scoring
+from customers import audit, drift, failures, marks, releases, retention, scoring
 from customers.ml_service import ModelError
 from customers.samples import random_ids
 from events import dispatch, drains, look, pause, watch
@@ -101,6 +101,15 @@ def audit_sample() -> int:
     except ModelError as error:
         log.error("No score could be audited: %s", error)
         return 0
+
+
+def check_drift() -> str:
+    """Hold the customers against those of the training; what a person should know, or nothing."""
+    try:
+        return drift.check().warning
+    except drift.NothingToCompareError as error:
+        log.info("Drift was not looked for: %s", error)
+        return ""
 
 
 def prune_history(after_record: int = 0) -> int:

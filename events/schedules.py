@@ -11,10 +11,16 @@ SCHEDULES = {
     "look at everybody": {"func": "events.jobs.look_at_everybody", "schedule_type": Schedule.HOURLY, "minutes": None},
     "prune the history": {"func": "events.jobs.prune_history", "schedule_type": Schedule.DAILY, "minutes": None},
     "audit some scores": {"func": "events.jobs.audit_sample", "schedule_type": Schedule.HOURLY, "minutes": None},
+    "check for drift": {"func": "events.jobs.check_drift", "schedule_type": Schedule.DAILY, "minutes": None},
 }
 # A schedule's first run, where that is not at once: the audit brings scikit-learn into a worker, which has better
-# things to do when it has just begun. Pruning comes when whoever has just installed it may still say how long to keep.
-FIRST_AFTER = {"audit some scores": timedelta(minutes=10), "prune the history": timedelta(days=1)}
+# things to do when it has just begun, and drift is looked for when a first load is scored. Pruning comes when whoever
+# has just installed it may still say how long to keep.
+FIRST_AFTER = {
+    "audit some scores": timedelta(minutes=10),
+    "check for drift": timedelta(hours=1),
+    "prune the history": timedelta(days=1),
+}
 
 
 def ensure_schedules(using: str, **kwargs: Any) -> None:

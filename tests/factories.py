@@ -1,6 +1,8 @@
 """Plain factories: say what matters in a test, get the rest."""
 
+import json
 import random
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -11,8 +13,10 @@ from django.db import connection
 
 from customers import scoring
 from customers.ml_service import Explained
+from customers.ml_service.reference import describe
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
 from customers.models import Customer, ModelRelease, StaleMark
+from customers.releases import active_model
 from events import watch
 from events.models import Watch
 
@@ -96,6 +100,22 @@ def random_fields(pick: random.Random) -> dict[str, Any]:
         "has_cr_card": pick.random() < 0.7,
         "is_active_member": pick.random() < 0.5,
     }
+
+
+def random_rows(number: int, seed: int) -> list[tuple[Any, ...]]:
+    """The behavioural fields of somebody possible, in FEATURES order, so many times."""
+    pick = random.Random(seed)
+    people = [random_fields(pick) for _ in range(number)]
+    return [tuple(person[name] for name in FEATURES) for person in people]
+
+
+def refer_to(rows: Sequence[Sequence[Any]], scores: Sequence[float] | None = None) -> ModelRelease:
+    """Have the active release say that it was trained on these rows, with scores all over the place unless given."""
+    _, release = active_model()
+    spread = [i / len(rows) for i in range(len(rows))]
+    release.metadata = {"reference": json.loads(json.dumps(describe(rows, spread if scores is None else scores)))}
+    release.save()
+    return release
 
 
 def train_forest(path: Path, *, seed: int = 1) -> Path:

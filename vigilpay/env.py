@@ -72,14 +72,23 @@ def integer(name: str, default: int, *, minimum: int | None = None, maximum: int
     return number
 
 
+def number(name: str, default: float) -> float:
+    """A plain number, fractions allowed, never negative."""
+    return _not_negative(name, default, "a number, 0 or more, such as 0.5")
+
+
 def seconds(name: str, default: float) -> float:
     """A duration: a plain number of seconds, fractions allowed, never negative."""
+    return _not_negative(name, default, "a number of seconds, 0 or more, such as 0.5")
+
+
+def _not_negative(name: str, default: float, expected: str) -> float:
     value = text(name, str(default))
     try:
-        number = float(value)
+        found = float(value)
     except ValueError:
-        number = math.nan
-    return number if 0 <= number < math.inf else _refuse(name, value, "a number of seconds, 0 or more, such as 0.5")
+        found = math.nan
+    return found if 0 <= found < math.inf else _refuse(name, value, expected)
 
 
 def thresholds(name: str, default: Sequence[float]) -> list[float]:

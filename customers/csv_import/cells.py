@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
+
+from django.utils import timezone
 
 from customers.ml_service.schema import BOUNDS, CATEGORIES
 from customers.models import LARGEST_CUSTOMER_ID, Customer
@@ -13,6 +16,8 @@ SURNAME_LENGTH = Customer._meta.get_field("surname").max_length or 0
 
 DIGITS = re.compile(r"\d{1,30}(\.0*)?", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+# As databases and spreadsheets write a day, midnight behind it or not.
+DAY = re.compile(r"(\d{4}-\d{2}-\d{2})([ T]00:00(:00(\.0+)?)?)?", re.ASCII)
 NO_VALUE = frozenset({"", "?", "-", "na", "n/a", "#n/a", "none", "null"})
 NOT_A_NUMBER = frozenset({"nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 CENT = Decimal("0.01")
@@ -76,18 +81,27 @@ def check_whole(field: str) -> Callable[[str], int]:
     return check
 
 
-def check_flag(field: str) -> Callable[[str], bool]:
-    check_number = check_whole(field)
+def check_flag(cell: str) -> bool:
+    refuse_no_value(cell)
+    word = YES_NO.get(cell.casefold())
+    if word is not None:
+        return word
+    if not NUMBER.fullmatch(cell) or number(cell) not in (0, 1):
+        raise CellError("must be yes or no, 1 or 0")
+    return number(cell) == 1
 
-    def check(cell: str) -> bool:
-        refuse_no_value(cell)
-        word = YES_NO.get(cell.casefold())
-        try:
-            return bool(check_number(cell)) if word is None else word
-        except CellError:
-            raise CellError("must be yes or no, 1 or 0") from None
 
-    return check
+def check_past_day(cell: str) -> date:
+    """A day up to today."""
+    refuse_no_value(cell)
+    found = DAY.fullmatch(cell)
+    try:
+        day = date.fromisoformat(found[1] if found else "")
+    except ValueError:
+        raise CellError("must be a day such as 2026-03-31") from None
+    if day > timezone.localdate():
+        raise CellError("lies in the future")
+    return day
 
 
 def check_money(field: str) -> Callable[[str], Decimal]:
@@ -130,8 +144,8 @@ CHECKS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "tenure": check_whole("tenure"),
         "balance": check_money("balance"),
         "num_of_products": check_whole("num_of_products"),
-        "has_cr_card": check_flag("has_cr_card"),
-        "is_active_member": check_flag("is_active_member"),
+        "has_cr_card": check_flag,
+        "is_active_member": check_flag,
     }
 )
 

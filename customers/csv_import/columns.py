@@ -2,15 +2,17 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from customers.bulk import STORED
+from customers.csv_import.cells import CHECKS
 from customers.csv_import.file import RefusedError
 from customers.ml_service.schema import BANK_SPELLING, FEATURES
 
 DELIMITERS = (",", ";", "\t", "|")
-REQUIRED = ("customer_id", *FEATURES)
 
 BANKS_NAMES = {"customer_id": "CustomerId", "surname": "Surname"} | {ours: bank for bank, ours in BANK_SPELLING.items()}
 
@@ -33,17 +35,39 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
-FIELD_OF = {
-    plain(name): field
-    for field in STORED
-    for name in (field, BANKS_NAMES[field], *ALIASES.get(field, ()))
-}  # fmt: skip
+@dataclass(frozen=True)
+class Columns:
+    """What one kind of file holds: its fields in their order, the customer's id first, and what checks their cells.
+
+    Of the names of a field the first is the one that messages use.
+    """
+
+    names: Mapping[str, tuple[str, ...]]
+    required: tuple[str, ...]
+    checks: Mapping[str, Callable[[str], Any]]
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(self.names)
+
+    @cached_property
+    def field_of(self) -> Mapping[str, str]:
+        """Which field a plain name means."""
+        return {plain(name): field for field, names in self.names.items() for name in names}
+
+
+CUSTOMERS = Columns(
+    names={field: (BANKS_NAMES[field], field, *ALIASES.get(field, ())) for field in STORED},
+    required=("customer_id", *FEATURES),
+    checks=CHECKS,
+)
 
 
 @dataclass(frozen=True)
 class Layout:
     """The columns of one file: how it spells them, and at which position each stored field stands."""
 
+    columns: Columns
     delimiter: str
     names: tuple[str, ...]
     positions: dict[str, int]
@@ -62,21 +86,21 @@ class Layout:
         return self.names[self.positions[field]]
 
 
-def read_layout(header: str) -> Layout:
+def read_layout(header: str, columns: Columns = CUSTOMERS) -> Layout:
     """Find delimiter and columns in the header line. RefusedError names what is missing or there twice."""
     refuse_conflict_marker(header, line=1)
-    delimiter, names = split_header(header)
-    found = [(FIELD_OF[plain(name)], i) for i, name in enumerate(names) if plain(name) in FIELD_OF]
-    refuse_duplicates([field for field, _ in found], names)
-    refuse_missing({field for field, _ in found})
-    order = sorted(found, key=lambda pair: STORED.index(pair[0]))
-    return Layout(delimiter=delimiter, names=tuple(names), positions=dict(order))
+    delimiter, names = split_header(header, columns)
+    found = [(columns.field_of[plain(name)], i) for i, name in enumerate(names) if plain(name) in columns.field_of]
+    refuse_duplicates([field for field, _ in found], names, columns)
+    refuse_missing({field for field, _ in found}, columns)
+    order = sorted(found, key=lambda pair: columns.fields.index(pair[0]))
+    return Layout(columns, delimiter, tuple(names), dict(order))
 
 
-def split_header(header: str) -> tuple[str, list[str]]:
+def split_header(header: str, columns: Columns) -> tuple[str, list[str]]:
     """The delimiter that makes the most known columns of the header, and the header's names by it."""
     candidates = [(delimiter, cells_of(header, delimiter)) for delimiter in DELIMITERS]
-    return max(candidates, key=lambda candidate: (count_known(candidate[1]), len(candidate[1])))
+    return max(candidates, key=lambda candidate: (count_known(candidate[1], columns), len(candidate[1])))
 
 
 def cells_of(line: str, delimiter: str) -> list[str]:
@@ -87,28 +111,29 @@ def cells_of(line: str, delimiter: str) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def count_known(cells: Sequence[str]) -> int:
-    return sum(plain(cell) in FIELD_OF for cell in cells)
+def count_known(cells: Sequence[str], columns: Columns) -> int:
+    return sum(plain(cell) in columns.field_of for cell in cells)
 
 
-def refuse_duplicates(fields: Sequence[str], names: Sequence[str]) -> None:
-    for field in STORED:
+def refuse_duplicates(fields: Sequence[str], names: Sequence[str], columns: Columns) -> None:
+    for field in columns.fields:
         if fields.count(field) > 1:
-            spellings = " and ".join(name for name in names if FIELD_OF.get(plain(name)) == field)
+            spellings = " and ".join(name for name in names if columns.field_of.get(plain(name)) == field)
             raise RefusedError(f"Several columns hold the same: {spellings}. Keep one.")
 
 
-def refuse_missing(found: set[str]) -> None:
-    missing = [BANKS_NAMES[field] for field in REQUIRED if field not in found]
+def refuse_missing(found: set[str], columns: Columns) -> None:
+    missing = [columns.names[field][0] for field in columns.required if field not in found]
     if missing:
-        columns = "column" if len(missing) == 1 else "columns"
-        raise RefusedError(f"The header (the first line) lacks the {columns} {', '.join(missing)}.")
+        noun = "column" if len(missing) == 1 else "columns"
+        raise RefusedError(f"The header (the first line) lacks the {noun} {', '.join(missing)}.")
 
 
-def refuse_foreign_line(cells: Sequence[str], line: int) -> None:
+def refuse_foreign_line(cells: Sequence[str], line: int, columns: Columns) -> None:
     """Refuse what shows that the file was put together wrongly: a merge conflict, or one more header."""
     refuse_conflict_marker(cells[0], line)
-    if count_known(cells) >= len(REQUIRED) / 2:
+    # One alone may be a word of an ignored column.
+    if count_known(cells, columns) >= max(2, len(columns.required) / 2):
         raise RefusedError(f"Row {line} is a second header; were several files joined into one?")
 
 

@@ -1,15 +1,13 @@
 """A CSV file into the customer table: read, check, stage, store, report."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 from customers.bulk import SLICE_ROWS, Progress, Tally, staged
-from customers.csv_import.columns import Layout, read_layout
-from customers.csv_import.file import Lines, Record, RefusedError, header_line, open_csv, records
-from customers.csv_import.rejects import Rejects, default_path, remove_former
-from customers.csv_import.rows import good_rows
+from customers.csv_import.columns import CUSTOMERS
+from customers.csv_import.rejects import Rejects
+from customers.csv_import.source import opened
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,11 @@ class Report:
     @property
     def rows(self) -> int:
         return self.tally.rows + self.rejects.rows
+
+    @property
+    def notes(self) -> list[str]:
+        """What else a person should know of it."""
+        return []
 
 
 def import_file(
@@ -40,32 +43,10 @@ def import_file(
     stores nothing, and writes rejected rows only where ``rejects_path`` says.
     """
     began = monotonic()
-    if rejects_path is None and not dry_run:
-        rejects_path = default_path(path)
-    if rejects_path is not None:
-        remove_former(rejects_path, path)
-    with open_csv(path) as text:
-        lines = Lines(text)
-        layout = read_layout(header_line(lines))
-        rejects = Rejects(rejects_path, layout.names)
-        tally = load(lines, layout, rejects, progress, None if dry_run else slice_rows)
-    return Report(tally, rejects, layout.ignored, monotonic() - began)
-
-
-def load(lines: Lines, layout: Layout, rejects: Rejects, progress: Progress | None, slice_rows: int | None) -> Tally:
-    """Read and check all lines, then store the good ones; without ``slice_rows`` only tell what storing would do."""
-    rows = good_rows(at_least_one(records(lines, layout.delimiter)), layout, rejects.add)
-    try:
-        with staged(rows, layout.fields, progress) as staging:
-            rejects.publish()
-            return staging.store(slice_rows) if slice_rows else staging.compare()
-    finally:
-        rejects.discard()
-
-
-def at_least_one(found: Iterator[Record]) -> Iterator[Record]:
-    first = next(found, None)
-    if first is None:
-        raise RefusedError("The file has a header and no rows.")
-    yield first
-    yield from found
+    with (
+        opened(path, CUSTOMERS, rejects_path=rejects_path, dry_run=dry_run) as source,
+        staged(source.rows, source.layout.fields, progress) as staging,
+    ):
+        source.rejects.publish()
+        tally = staging.compare() if dry_run else staging.store(slice_rows)
+    return Report(tally, source.rejects, source.layout.ignored, monotonic() - began)

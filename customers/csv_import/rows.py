@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from customers.bulk import STORED, Row
-from customers.csv_import.cells import CHECKS, CellError
+from customers.bulk import Row
+from customers.csv_import.cells import CellError
 from customers.csv_import.columns import Layout, refuse_foreign_line
 from customers.csv_import.file import Record
 
@@ -56,7 +56,7 @@ class RowChecker:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._pick = itemgetter(*layout.positions.values())
-        self._checks = [Remembering(CHECKS[field]) for field in layout.fields]
+        self._checks = [Remembering(layout.columns.checks[field]) for field in layout.fields]
         self._row_of: dict[int, int] = {}
 
     def check(self, record: Record) -> Row | Rejected:
@@ -77,7 +77,7 @@ class RowChecker:
         return cells[:width]
 
     def _reject(self, row_number: int, cells: list[str]) -> Rejected:
-        refuse_foreign_line(cells, row_number)
+        refuse_foreign_line(cells, row_number, self._layout.columns)
         width = len(self._layout.names)
         if len(cells) != width:
             fault = Fault("", f"does not have {width} cells as the header has", f"it has {len(cells)}")
@@ -87,12 +87,12 @@ class RowChecker:
     def _faults(self, cells: list[str]) -> Iterator[Fault]:
         for field, position in self._layout.positions.items():
             try:
-                CHECKS[field](cells[position].strip())
+                self._layout.columns.checks[field](cells[position].strip())
             except CellError as error:
                 yield Fault(self._layout.names[position], str(error))
 
     def _repeated(self, row_number: int, first: int, cells: list[str]) -> Rejected:
-        column = self._layout.spelled(STORED[0])
+        column = self._layout.spelled(self._layout.fields[0])
         fault = Fault(column, "repeats the customer of an earlier row, which was taken", f"row {first}")
         return Rejected(row_number, [fault], cells)
 

@@ -3,7 +3,7 @@
 import pytest
 from django.core.checks import WARNING
 
-from customers.checks import model_is_usable
+from customers.checks import drift_warns_before_it_alarms, model_is_usable
 
 
 def test_a_usable_model_is_no_news(assets):
@@ -30,3 +30,9 @@ def test_a_file_that_nobody_released_is_one_in_production_only(assets, another_f
     request.getfixturevalue("strict_assets")
     [warning] = model_is_usable()
     assert "release_model" in warning.msg
+
+
+@pytest.mark.parametrize(("warning", "alarm", "errors"), [(0.1, 0.25, 0), (0.2, 0.2, 0), (0.3, 0.25, 1)])
+def test_drift_warns_before_it_alarms(settings, warning, alarm, errors):
+    settings.DRIFT_WARNING, settings.DRIFT_ALARM = warning, alarm
+    assert [error.id for error in drift_warns_before_it_alarms()] == ["customers.E001"] * errors

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from customers import scoring
-from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
+from customers.models import Customer, DriftCheck, ModelRelease, ScoreRecord, ScoringFailure
 from events import freshness as of
 from events import pause
 from events.freshness import LAG_STEPS_SECONDS, Coverage, Recent, freshness
@@ -224,6 +224,53 @@ class TestEngine:
         told = freshness().as_dict()
         assert told["coverage"][0] == {"release": ModelRelease.objects.active().pk, "customers": 1, "stale_count": 0}
         assert told["lag"]["histogram"][-1] == {"within_seconds": None, "scores": told["lag"]["scores"]}
+
+
+def checked_for_drift(psi, *, by_chance=0.01, release=None):
+    shift = {"psi": psi, "by_chance": by_chance, "moved_most": {"bin": "any", "reference_share": 1.0, "share": 1.0}}
+    return DriftCheck.objects.create(
+        release=release or ModelRelease.objects.active(),
+        reference_rows=8000,
+        customers=1000,
+        scores=1000,
+        shifts=[{"column": "tenure", **shift, "psi": psi / 2}, {"column": "age", **shift}],
+    )
+
+
+class TestDrift:
+    def test_before_the_first_check_nothing_is_known(self):
+        make_scored()
+        assert (freshness().last_drift_check, freshness().warnings) == (None, [])
+
+    def test_the_column_that_moved_most_is_told(self):
+        make_scored()
+        checked_for_drift(0.02)
+        check = checked_for_drift(0.05)
+        told = freshness().last_drift_check
+        assert (told.checked_at, told.column, told.psi, told.verdict) == (check.checked_at, "age", 0.05, "stable")
+        assert freshness().warnings == []
+
+    def test_a_shift_is_a_warning_and_scores_are_as_fresh_as_before(self, settings):
+        make_scored()
+        checked_for_drift(0.3)
+        found = freshness()
+        assert found.status == "current"
+        assert found.warnings == [
+            "Customers are not as they were in training, by PSI: age 0.30 (major shift), tenure 0.15 (moderate shift)."
+        ]
+        settings.DRIFT_WARNING = settings.DRIFT_ALARM = 0.4
+        assert freshness().warnings == []
+
+    def test_what_chance_could_do_is_none(self):
+        make_scored()
+        checked_for_drift(0.3, by_chance=0.5)
+        assert (freshness().last_drift_check.verdict, freshness().warnings) == ("too few to tell", [])
+
+    def test_nor_is_what_was_found_of_a_former_release(self):
+        make_scored()
+        checked_for_drift(0.3)
+        another_release()
+        assert (freshness().last_drift_check, freshness().warnings) == (None, [])
 
 
 class TestPatience:

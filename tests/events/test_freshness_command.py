@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
+from customers.models import DriftCheck, ModelRelease
 from events import pause
 from events.management.commands import freshness as command
 from tests.databases import url_of_test_database
@@ -42,6 +43,23 @@ class TestOnce:
     def test_a_pause_stands_on_top(self, capsys):
         pause.pause(by="ann", reason="review")
         assert re.match(r"status +paused\n +Scoring is paused since .* by ann: review\.", said(capsys))
+
+    def test_drift_is_a_warning_below_the_status(self, capsys):
+        make_scored()
+        moved = {"bin": "75 or more", "reference_share": 0.1, "share": 0.4}
+        DriftCheck.objects.create(
+            release=ModelRelease.objects.active(),
+            reference_rows=8000,
+            customers=1000,
+            scores=1000,
+            shifts=[{"column": "age", "psi": 0.42, "by_chance": 0.02, "moved_most": moved}],
+        )
+        table = said(capsys)
+        assert re.search(r"^status +current\n +Every score .*\nwarning +Customers are not as they were", table)
+        assert re.search(r"^drift +most in age: PSI 0\.420, major shift; \d{4}-", table, re.MULTILINE)
+
+    def test_before_a_look_for_drift_it_says_so(self, capsys):
+        assert re.search(r"^drift +not looked for yet$", said(capsys), re.MULTILINE)
 
     def test_as_json_it_is_what_the_view_says(self, capsys):
         make_customer()

@@ -10,10 +10,19 @@ from django_q.models import OrmQ
 
 from customers import marks, scoring
 from customers.ml_service import current_forest, load_forest
-from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
+from customers.models import Customer, DriftCheck, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
 from events import jobs, look, watch
 from events.models import Watch
-from tests.factories import SOMEBODY, forget_marks, make_customer, make_customers, make_scored, write_as_scorer
+from tests.factories import (
+    SOMEBODY,
+    forget_marks,
+    make_customer,
+    make_customers,
+    make_scored,
+    random_rows,
+    refer_to,
+    write_as_scorer,
+)
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -360,3 +369,18 @@ class TestAudit:
         (assets / "model.pkl").unlink()
         assert jobs.audit_sample() == 0
         assert "No score could be audited" in caplog.text
+
+
+class TestDrift:
+    def test_what_has_shifted_is_kept_and_told(self, caplog):
+        refer_to(random_rows(100, seed=1))
+        make_customers(50, tenure=40)
+        assert "tenure" in jobs.check_drift()
+        assert DriftCheck.objects.get().customers == 50
+        assert "by PSI: " in caplog.text
+
+    def test_without_a_reference_it_goes_on(self, caplog):
+        caplog.set_level("INFO", logger="vigilpay.events")
+        assert jobs.check_drift() == ""
+        assert not DriftCheck.objects.exists()
+        assert "Drift was not looked for: No model has been in service yet." in caplog.text

@@ -40,6 +40,11 @@ def test_the_audit_comes_every_hour_and_not_while_a_worker_begins():
     assert Schedule.objects.get(func="events.jobs.sweep_stale").next_run <= timezone.now()
 
 
+def test_drift_is_looked_for_once_a_day():
+    check = Schedule.objects.get(func="events.jobs.check_drift")
+    assert (check.schedule_type, check.repeats) == (Schedule.DAILY, -1)
+
+
 def test_a_doubled_schedule_is_cleared_away_and_an_altered_one_corrected():
     name = next(iter(SCHEDULES))
     Schedule.objects.filter(name=name).update(func="os.abort")

@@ -18,6 +18,7 @@ def test_defaults_hold_while_the_variable_is_unset_or_empty(setting):
         assert env.text("NAME", "x") == "x"
         assert env.flag("NAME", True) is True
         assert env.integer("NAME", 7) == 7
+        assert env.number("NAME", 0.25) == 0.25
         assert env.seconds("NAME", 0.5) == 0.5
         assert env.choice("NAME", ["a", "b"], "b") == "b"
         assert env.words("NAME", ["a", "b"]) == ["a", "b"]
@@ -47,6 +48,7 @@ def test_numbers(setting):
     assert env.integer("NAME", 0) == -3
     setting("0.25")
     assert env.seconds("NAME", 1) == 0.25
+    assert env.number("NAME", 1) == 0.25
 
 
 def test_thresholds_rise(setting):
@@ -78,6 +80,8 @@ def test_words_drop_blanks_and_empty_words(setting):
         (lambda: env.integer("NAME", 0), "1.5", "a whole number"),
         (lambda: env.integer("NAME", 1, minimum=1), "0", "a whole number, at least 1"),
         (lambda: env.integer("NAME", 1, minimum=1, maximum=9), "10", "at least 1, at most 9"),
+        (lambda: env.number("NAME", 1), "much", "a number, 0 or more"),
+        (lambda: env.number("NAME", 1), "-0.1", "a number, 0 or more"),
         (lambda: env.seconds("NAME", 1), "soon", "a number of seconds"),
         (lambda: env.seconds("NAME", 1), "-1", "a number of seconds"),
         (lambda: env.seconds("NAME", 1), "nan", "a number of seconds"),

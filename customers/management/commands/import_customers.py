@@ -1,71 +1,14 @@
 """Load customers from a CSV file."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-
-from customers.bulk import SLICE_ROWS, LoadError
-from customers.csv_import.file import RefusedError
 from customers.csv_import.importer import Report, import_file
-from customers.management.progress import TerminalProgress, positive
-
-SOME_REJECTED = 2
-INTERRUPTED = 130
-KINDS_SHOWN = 10
+from customers.management.csv_command import EXIT_CODES, CsvCommand
 
 
-class Command(BaseCommand):
-    help = (
-        "Load customers from a CSV file in the public bank-churn layout or a variant of it (docs/import.md). "
-        "Exits with 0 when all rows were loaded, 2 when some were rejected, 1 when the file was refused."
-    )
+class Command(CsvCommand):
+    help = f"Load customers from a CSV file in the public bank-churn layout or a variant (docs/import.md). {EXIT_CODES}"
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="CSV in UTF-8, with a header")
-        parser.add_argument("--dry-run", action="store_true", help="check and compare, store nothing")
-        parser.add_argument("--rejects", type=Path, metavar="PATH", help="where rejected rows go (FILE.rejects.csv)")
-        parser.add_argument(
-            "--batch-rows", type=positive, default=SLICE_ROWS, metavar="N", help="rows per transaction (%(default)s)"
-        )
-
-    def handle(
-        self, *args: Any, file: Path, dry_run: bool, rejects: Path | None, batch_rows: int, **options: Any
-    ) -> None:
-        with TerminalProgress(sys.stderr) as progress:
-            report = self.run_import(
-                file, dry_run=dry_run, rejects_path=rejects, slice_rows=batch_rows, progress=progress
-            )
-        self.tell(report, dry_run=dry_run)
-        if report.rejects.rows:
-            raise CommandError(f"Rejected rows: {report.rejects.rows}.", returncode=SOME_REJECTED)
-
-    def run_import(self, file: Path, **how: Any) -> Report:
-        try:
-            return import_file(file, **how)
-        except RefusedError as error:
-            raise CommandError(f"{error} Nothing was stored.") from None
-        except LoadError as error:
-            raise CommandError(str(error)) from None
-        except KeyboardInterrupt:
-            raise CommandError("Interrupted. Run the same again to finish.", returncode=INTERRUPTED) from None
-
-    def tell(self, report: Report, *, dry_run: bool) -> None:
-        if report.ignored:
-            self.stdout.write(f"Ignored columns: {', '.join(report.ignored)}")
-        counts = f"{report.tally.new} new, {report.tally.changed} changed, {report.tally.unchanged} unchanged"
-        self.stdout.write(f"{'Dry run, nothing stored: ' if dry_run else ''}{counts}, {report.rejects.rows} rejected")
-        self.stdout.write(f"{report.rows} rows in {report.seconds:.1f} s, {report.rows / report.seconds:.0f} rows/s")
-        self.tell_rejected(report)
-
-    def tell_rejected(self, report: Report) -> None:
-        kinds = report.rejects.kinds.most_common()
-        for kind, times in kinds[:KINDS_SHOWN]:
-            first = report.rejects.first_rows[kind]
-            what = f"{kind.column or 'the row'} {kind.reason}"
-            self.stdout.write(f"Rejected {times}, first in row {first}: {what}")
-        if len(kinds) > KINDS_SHOWN:
-            self.stdout.write(f"Rejected for {len(kinds) - KINDS_SHOWN} more reasons")
-        if kinds and report.rejects.path:
-            self.stdout.write(f"Rejected rows are in {report.rejects.path}")
+    def load(self, file: Path, **how: Any) -> Report:
+        return import_file(file, **how)

@@ -1,0 +1,44 @@
+"""Compare the customers with those that the model was trained on."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from customers.drift import Drift, Move, NothingToCompareError, measure
+from customers.management.columns import in_columns
+
+NOTHING_TO_COMPARE = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare the customers with those that the active model was trained on, by the population stability index. "
+        "Exits with 1 when something has shifted beyond VIGILPAY_DRIFT_ALARM, with 2 when there is nothing to compare."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            found = measure()
+        except NothingToCompareError as error:
+            raise CommandError(f"Nothing was compared. {error}", returncode=NOTHING_TO_COMPARE) from None
+        self.stdout.write(json.dumps(found.as_dict()) if options["json"] else table_of(found))
+        if found.alarms:
+            raise CommandError(found.warning)
+
+
+def table_of(found: Drift) -> str:
+    head = (
+        f"{found.customers:,} customers, {found.scores:,} of them with a current score, against the "
+        f"{found.reference_rows:,} that release {found.release} was trained on"
+    )
+    ranked = sorted(found.shifts, key=lambda shift: -shift.psi)
+    rows = [(shift.column, f"{shift.psi:.3f}", shift.verdict, move_in_words(shift.moved_most)) for shift in ranked]
+    return f"{head}\n\n{in_columns(('what', 'PSI', 'verdict', 'moved most'), rows)}"
+
+
+def move_in_words(move: Move) -> str:
+    return f"{move.bin}: {move.reference_share:.1%} -> {move.share:.1%}"

@@ -1,0 +1,33 @@
+"""Load who really left from a CSV file."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from customers.csv_import.importer import Report
+from customers.management.csv_command import EXIT_CODES, CsvCommand
+from customers.management.days import past_day
+from customers.outcomes import import_outcomes
+
+
+class Command(CsvCommand):
+    help = (
+        "Load who left, and when, from a CSV file with the columns customer_id and date, and perhaps left "
+        f"(docs/drift-and-outcomes.md). {EXIT_CODES}"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--observed-until",
+            type=past_day,
+            metavar="DATE",
+            help="everybody who left up to this day is in this file or in former ones: all others stayed",
+        )
+
+    def how(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**super().how(options), "observed_until": options["observed_until"]}
+
+    def load(self, file: Path, **how: Any) -> Report:
+        return import_outcomes(file, **how)

@@ -1,0 +1,78 @@
+"""What all commands that load a CSV file have in common: options, report, exit codes."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from customers.bulk import SLICE_ROWS, LoadError
+from customers.csv_import.file import RefusedError
+from customers.csv_import.importer import Report
+from customers.management.progress import TerminalProgress, positive
+
+EXIT_CODES = "Exits with 0 when all rows were loaded, 2 when some were rejected, 1 when the file was refused."
+SOME_REJECTED = 2
+INTERRUPTED = 130
+KINDS_SHOWN = 10
+
+
+class CsvCommand(BaseCommand):
+    """Subclasses say how a file is loaded, and may add to the options, which ``load`` gets by name, and the report."""
+
+    def load(self, file: Path, **how: Any) -> Report:
+        raise NotImplementedError
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, help="CSV in UTF-8, with a header")
+        parser.add_argument("--dry-run", action="store_true", help="check and compare, store nothing")
+        parser.add_argument("--rejects", type=Path, metavar="PATH", help="where rejected rows go (FILE.rejects.csv)")
+        parser.add_argument(
+            "--batch-rows", type=positive, default=SLICE_ROWS, metavar="N", help="rows per transaction (%(default)s)"
+        )
+
+    def handle(self, *args: Any, file: Path, **options: Any) -> None:
+        with TerminalProgress(sys.stderr) as progress:
+            report = self.load_or_say_why_not(file, progress=progress, **self.how(options))
+        self.tell(report, dry_run=options["dry_run"])
+        if report.rejects.rows:
+            raise CommandError(f"Rejected rows: {report.rejects.rows}.", returncode=SOME_REJECTED)
+
+    def how(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The options as ``load`` takes them."""
+        return {
+            "dry_run": options["dry_run"],
+            "rejects_path": options["rejects"],
+            "slice_rows": options["batch_rows"],
+        }
+
+    def load_or_say_why_not(self, file: Path, **how: Any) -> Report:
+        try:
+            return self.load(file, **how)
+        except RefusedError as error:
+            raise CommandError(f"{error} Nothing was stored.") from None
+        except LoadError as error:
+            raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. Run the same again to finish.", returncode=INTERRUPTED) from None
+
+    def tell(self, report: Report, *, dry_run: bool) -> None:
+        if report.ignored:
+            self.stdout.write(f"Ignored columns: {', '.join(report.ignored)}")
+        counts = f"{report.tally.new} new, {report.tally.changed} changed, {report.tally.unchanged} unchanged"
+        self.stdout.write(f"{'Dry run, nothing stored: ' if dry_run else ''}{counts}, {report.rejects.rows} rejected")
+        self.stdout.write(f"{report.rows} rows in {report.seconds:.1f} s, {report.rows / report.seconds:.0f} rows/s")
+        for note in report.notes:
+            self.stdout.write(note)
+        self.tell_rejected(report)
+
+    def tell_rejected(self, report: Report) -> None:
+        kinds = report.rejects.kinds.most_common()
+        for kind, times in kinds[:KINDS_SHOWN]:
+            first = report.rejects.first_rows[kind]
+            what = f"{kind.column or 'the row'} {kind.reason}"
+            self.stdout.write(f"Rejected {times}, first in row {first}: {what}")
+        if len(kinds) > KINDS_SHOWN:
+            self.stdout.write(f"Rejected for {len(kinds) - KINDS_SHOWN} more reasons")
+        if kinds and report.rejects.path:
+            self.stdout.write(f"Rejected rows are in {report.rejects.path}")

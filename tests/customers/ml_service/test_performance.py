@@ -1,0 +1,75 @@
+"""Figures of scores against what happened."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+from customers.ml_service.performance import FEWEST, calibration, lift, performance, roc_auc_error
+
+
+def made_up(number=4000, seed=5):
+    """Honest scores: each customer left with the very probability that is his score."""
+    rng = np.random.default_rng(seed)
+    scores = rng.beta(1, 4, number)
+    return rng.random(number) < scores, scores
+
+
+def test_the_figures_are_scikit_learns():
+    left, scores = made_up()
+    found = performance(left.tolist(), scores.tolist())
+    assert found.roc_auc == pytest.approx(roc_auc_score(left, scores))
+    assert found.pr_auc == pytest.approx(average_precision_score(left, scores))
+    assert found.brier == pytest.approx(brier_score_loss(left, scores))
+
+
+def test_the_error_of_the_auc_is_about_its_spread_over_draws():
+    drawn = [performance(*map(list, made_up(600, seed))) for seed in range(60)]
+    spread = np.std([found.roc_auc for found in drawn])
+    assert np.mean([found.roc_auc_error for found in drawn]) == pytest.approx(spread, rel=0.35)
+
+
+def test_a_perfect_order_has_no_error():
+    assert roc_auc_error(1.0, 50, 50) == 0.0
+
+
+def test_honest_scores_are_calibrated_and_others_are_not():
+    left, scores = made_up(20_000)
+    assert performance(left, scores).calibration_error < 0.015
+    assert performance(left, scores / 2).calibration_error > 0.08
+
+
+def test_with_too_few_of_either_there_are_no_figures():
+    enough = [True] * FEWEST + [False] * FEWEST
+    scores = np.linspace(0, 1, 2 * FEWEST)
+    assert performance(enough, scores) is not None
+    assert performance([*enough[1:], False], scores) is None
+    assert performance([True, *enough[:-1]], scores) is None
+    assert performance([], []) is None
+
+
+class TestLift:
+    def test_where_the_riskiest_tenth_are_those_who_left(self):
+        assert lift(np.arange(100) >= 90, np.arange(100.0)) == pytest.approx(10)
+
+    def test_where_half_of_the_riskiest_tenth_left_and_a_quarter_of_all(self):
+        left = np.zeros(100, dtype=bool)
+        left[[*range(95, 100), *range(20)]] = True
+        assert lift(left, np.arange(100.0)) == pytest.approx(0.5 / 0.25)
+
+    @given(st.permutations(range(40)))
+    def test_the_order_of_those_with_the_same_score_does_not_matter(self, order):
+        left, scores = np.arange(40) % 4 == 0, np.array([0.9] * 2 + [0.5] * 30 + [0.1] * 8)
+        assert lift(left[order], scores[order]) == pytest.approx(lift(left, scores))
+
+    def test_the_same_score_for_all_lifts_nothing(self):
+        assert lift(np.arange(50) % 5 == 0, np.full(50, 0.2)) == pytest.approx(1)
+
+
+def test_the_bins_of_the_calibration_go_from_low_to_high_and_hold_everybody():
+    left, scores = made_up(1003)
+    bins = calibration(left, scores)
+    assert [it.customers for it in bins] == [101] * 3 + [100] * 7
+    assert [it.mean_score for it in bins] == sorted(it.mean_score for it in bins)
+    assert sum(it.share_left * it.customers for it in bins) == pytest.approx(left.sum())
