@@ -102,9 +102,9 @@ def activate(forest: Forest, *, note: str) -> ModelRelease:
 
 
 def summary(forest: Forest) -> dict[str, object]:
-    """What is worth keeping of model.json: where the file came from and how good it is."""
+    """What is worth keeping of model.json: where the file came from and how good it is, as the model card tells it."""
     # The codes of metadata alone: those of a file without any are a guess, not worth remembering.
-    kept = ("training", "sklearn_version", "metrics", "encodings")
+    kept = ("training", "sklearn_version", "metrics", "baselines", "diagnostics", "encodings")
     return {"n_trees": forest.n_trees, **{key: forest.metadata[key] for key in kept if key in forest.metadata}}
 
 
