@@ -8,8 +8,10 @@ from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import BaseExpression, Combinable
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
 
 from customers import failures, paused
+from customers.card_html import card_html
 from customers.models import (
     LARGEST_CUSTOMER_ID,
     AuditFinding,
@@ -199,6 +201,12 @@ class ScoreRecordAdmin(ReadOnlyAdmin):
 @admin.register(ModelRelease)
 class ModelReleaseAdmin(ReadOnlyAdmin):
     list_display = ("id", "released_at", "sha256", "note")
+    fields = ("released_at", "note", "fingerprint", "card")
+    readonly_fields = ("card",)
+
+    @admin.display(description="Model card")
+    def card(self, release: ModelRelease) -> SafeString:
+        return card_html({**release.metadata, "sha256": release.sha256})
 
 
 @admin.register(AuditFinding)

@@ -102,9 +102,9 @@ def activate(forest: Forest, *, note: str) -> ModelRelease:
 
 
 def summary(forest: Forest) -> dict[str, object]:
-    """What is worth keeping of model.json: where the file came from, how good it is, and whom it was trained on."""
+    """What is worth keeping of model.json: what the model card tells of the file, and whom it was trained on."""
     # The codes of metadata alone: those of a file without any are a guess, not worth remembering.
-    kept = ("training", "sklearn_version", "metrics", "encodings", "reference")
+    kept = ("training", "sklearn_version", "metrics", "baselines", "diagnostics", "encodings", "reference")
     return {"n_trees": forest.n_trees, **{key: forest.metadata[key] for key in kept if key in forest.metadata}}
 
 

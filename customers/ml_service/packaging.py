@@ -13,6 +13,7 @@ import numpy as np
 
 from . import golden, sanity
 from .assets import ARRAYS_FILE, METADATA_FILE, MODEL_FILE, encodings_from, metadata_for
+from .card import card_files, remove_other_pictures
 from .compiled import FlatForest, build, score_matrix
 from .encoding import Encodings, encode_rows
 from .errors import ModelCorruptError, ModelVersionError
@@ -37,8 +38,9 @@ class Package:
     vouched_by: str = "no model.json was looked for"
 
     def install(self, assets_dir: str | Path) -> dict[str, Any]:
-        """Write model.pkl, flat arrays and model.json, each atomically. Returns the model.json's content."""
+        """Write card, flat arrays, model.pkl and model.json, each atomically. Returns the model.json's content."""
         write_all(Path(assets_dir), self.files)
+        remove_other_pictures(Path(assets_dir), self.files)
         return dict(self.forest.metadata)
 
     def findings(self) -> list[str]:
@@ -102,7 +104,7 @@ def prepare(data: bytes, encodings: Encodings, metadata: Mapping[str, Any]) -> P
         "arrays": {"file": ARRAYS_FILE, "sha256": sha256_of(arrays), "source_sha256": sha256_of(data)},
         "golden": metadata.get("golden") or golden.record(flat, encodings),
     }
-    files = {ARRAYS_FILE: arrays, MODEL_FILE: data, METADATA_FILE: _as_json(complete)}
+    files = {**card_files(complete), ARRAYS_FILE: arrays, MODEL_FILE: data, METADATA_FILE: _as_json(complete)}
     return Package(Forest(flat, sha256_of(data), encodings, released=True, metadata=complete), files, figures)
 
 
@@ -163,8 +165,9 @@ def _as_json(metadata: Mapping[str, Any]) -> bytes:
 
 def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write every file beside its place first, then move them there; the one that vouches for the others comes last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = {name: folder / f".{name}.{os.getpid()}.tmp" for name in files}
+    temporary = {name: _beside(folder / name) for name in files}
+    for path in temporary.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         for name, data in files.items():
             _write_durably(temporary[name], data)
@@ -174,6 +177,10 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def _write_durably(path: Path, data: bytes) -> None:

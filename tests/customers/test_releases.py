@@ -30,6 +30,10 @@ def run(*arguments, **options):
     return out.getvalue()
 
 
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def drop_in(forest, assets):
     """As the Data Lead does it: the file alone, and nobody is told."""
     shutil.copy(forest, assets / "model.pkl")
@@ -178,9 +182,9 @@ class TestCommand:
 
     def test_a_dry_run_stops_there(self, strict_assets, another_forest):
         make_scored()
-        before = {path.name: path.read_bytes() for path in strict_assets.iterdir()}
+        before = contents(strict_assets)
         assert "Dry run: nothing was changed" in run(another_forest, dry_run=True)
-        assert {path.name: path.read_bytes() for path in strict_assets.iterdir()} == before
+        assert contents(strict_assets) == before
         assert ModelRelease.objects.count() == 1
         assert not Customer.objects.stale().exists()
 

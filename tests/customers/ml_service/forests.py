@@ -7,13 +7,17 @@ from typing import Any
 import joblib
 import numpy as np
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import cross_val_predict
 
 from customers.ml_service import Forest
 from customers.ml_service.compiled import build
+from customers.ml_service.diagnostics import diagnose
 from customers.ml_service.encoding import Encodings
 from customers.ml_service.golden import generate_rows
 from customers.ml_service.schema import BANK_SPELLING, FEATURES
+from customers.ml_service.training import TrainingData
 
 CUSTOMER = {
     "credit_score": 600,
@@ -65,6 +69,15 @@ shapes = st.fixed_dictionaries(
 
 def forest_of(model: RandomForestClassifier) -> Forest:
     return Forest(build(model), "0" * 64, Encodings(), released=False, metadata={})
+
+
+def diagnosis(n_rows: int = 600, seed: int = 1) -> dict[str, Any]:
+    """What a training would tell of a small forest."""
+    rows = generate_rows(n_rows, seed)
+    labels = left(rows)
+    model = fit(n_rows, seed=seed, min_samples_leaf=5)
+    out_of_fold = cross_val_predict(clone(model), as_numbers(rows), labels, cv=5, method="predict_proba")[:, 1]
+    return diagnose(model, Encodings(), TrainingData(rows, labels), out_of_fold, seed=seed)
 
 
 def dump(model: object, folder: Path, name: str = "model.pkl") -> Path:

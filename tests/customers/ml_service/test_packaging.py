@@ -20,10 +20,11 @@ def source(tmp_path_factory):
     return dump(fit(), tmp_path_factory.mktemp("source"), "from_the_data_lead.pkl")
 
 
-def test_a_release_puts_three_files_in_place(source, tmp_path):
+def test_a_release_puts_the_files_and_their_card_in_place(source, tmp_path):
     metadata = release(source, assets_dir=tmp_path / "new" / "assets", note="spring model")
     folder = tmp_path / "new" / "assets"
-    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.npz", "model.pkl"]
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "model.json", "model.npz", "model.pkl"]
+    assert metadata["sha256"] in (folder / "README.md").read_text()
     assert (folder / "model.pkl").read_bytes() == source.read_bytes()
     assert json.loads((folder / "model.json").read_text()) == metadata
     assert metadata["note"] == "spring model"
@@ -71,6 +72,14 @@ def test_a_disk_that_fails_half_way_changes_nothing(source, tmp_path, monkeypatc
     with pytest.raises(OSError, match="no space"):
         release(second, assets_dir=tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_pictures_of_a_former_model_do_not_stay_beside_the_new_one(source, tmp_path):
+    picture = tmp_path / "card" / "calibration.svg"
+    picture.parent.mkdir()
+    picture.touch()
+    release(source, assets_dir=tmp_path)
+    assert not picture.exists()
 
 
 def test_a_compiled_forest_that_is_not_the_same_forest_is_refused(source, tmp_path, monkeypatch):

@@ -1,0 +1,33 @@
+"""`manage.py model_card [PATH] [--output DIR]`: write the model card of a model file beside it."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from customers.ml_service import ModelError
+from customers.ml_service.assets import MODEL_FILE
+from customers.ml_service.card import CARD_FILE, card_files, remove_other_pictures, told_of
+from customers.ml_service.packaging import write_all
+
+
+class Command(BaseCommand):
+    requires_system_checks = ()  # they look at the model in service, which need not be this one
+    help = "Write the model card, README.md and card/*.svg, from what the model.json beside a model file tells of it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", metavar="PATH", type=Path, nargs="?", help="default: the model in service")
+        parser.add_argument("--output", metavar="DIR", type=Path, help="default: beside the model")
+
+    def handle(self, *, path: Path | None, output: Path | None, **options: Any) -> None:
+        path = path or settings.ML_ASSETS_DIR / MODEL_FILE
+        output = output or path.parent
+        try:
+            files = card_files(told_of(path))
+            write_all(output, files)
+            remove_other_pictures(output, files)
+        except (ModelError, OSError) as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"Written: {output / CARD_FILE}")

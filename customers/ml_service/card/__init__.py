@@ -1,0 +1,22 @@
+"""The model card: what a release's metadata tells of a forest, and honestly what they do not tell.
+
+`sections` is the card itself, plain text, tables and charts; `card` and `card_files` write it as Markdown.
+"""
+
+from .blocks import Block, Gallery, Picture, Section, Table
+from .markdown import CARD_FILE, card, card_files, remove_other_pictures, told_of
+from .sections import sections
+
+__all__ = [
+    "CARD_FILE",
+    "Block",
+    "Gallery",
+    "Picture",
+    "Section",
+    "Table",
+    "card",
+    "card_files",
+    "remove_other_pictures",
+    "sections",
+    "told_of",
+]

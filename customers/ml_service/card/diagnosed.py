@@ -1,0 +1,146 @@
+"""The sections of the card that tell of what training has diagnosed: see diagnostics.py for how it was measured."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from customers.ml_service.charts import Axis, Bar, bar_chart, line_chart
+from customers.ml_service.schema import CATEGORIES, FEATURES
+
+from .blocks import Block, Gallery, Picture, Table
+from .told import mapping, number, numbers, sequence, text
+from .words import FIELDS, FLAGS, by_group, count, decimal, percent, value_of
+
+
+class Bin(NamedTuple):
+    """Customers of similar scores."""
+
+    mean_score: float
+    observed: float
+    customers: float
+
+
+def calibration(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
+    bins = _bins(diagnostics.get("calibration"))
+    if not bins:
+        yield "Whether a score of 30 % means that 30 % leave was not measured."
+        return
+    yield (
+        "Customers whom the forest had not seen, in groups of equal size from low to high scores: their mean score "
+        "beside the share of them that left. On the dashed line the two are the same."
+    )
+    top = _ceiling([max(told.mean_score, told.observed) for told in bins])
+    chart = line_chart(
+        "Share that left",
+        [(told.mean_score, told.observed) for told in bins],
+        x=Axis("mean score", 0.0, top, _whole_percent),
+        y=Axis("share that left", 0.0, top, _whole_percent),
+        diagonal=True,
+    )
+    yield Gallery([Picture("calibration", "Share of customers that left, by mean score", chart)])
+    yield Table(
+        ("mean score", "left", "customers"),
+        [(percent(told.mean_score), percent(told.observed), count(told.customers)) for told in bins],
+    )
+
+
+def _bins(curve: object) -> list[Bin]:
+    told = [numbers([mapping(entry).get(name) for name in Bin._fields]) for entry in sequence(curve)]
+    return [Bin(*figures) for figures in told if figures]
+
+
+def importances(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
+    told = mapping(diagnostics.get("importances"))
+    bars = [bar for bar in (_importance(name, mapping(told.get("features"))) for name in FEATURES) if bar]
+    if not bars:
+        yield "How much each field matters was not measured."
+        return
+    yield (
+        f"{text(told.get('method')) or 'ROC AUC lost without a field'} (permutation importance, Breiman 2001). "
+        "Fields that tell the same share their importance; near zero means that the forest could do without."
+    )
+    bars.sort(key=lambda bar: -bar.value)
+    axis = Axis("ROC AUC lost", 0.0, max(0.0, *(bar.value + bar.spread for bar in bars)), decimal)
+    chart = bar_chart("ROC AUC lost", bars, axis=axis)
+    yield Gallery([Picture("importances", "ROC AUC lost when a field is shuffled", chart)])
+
+
+def _importance(name: str, features: Mapping[str, Any]) -> Bar | None:
+    figure = mapping(features.get(name))
+    mean, spread = number(figure.get("mean")), number(figure.get("std"))
+    return None if mean is None else Bar(FIELDS[name], mean, spread or 0.0)
+
+
+Shape = list[tuple[Any, float]]
+
+
+def effects(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
+    told = mapping(diagnostics.get("effects"))
+    shapes = {name: shape for name in FEATURES if (shape := _shape(mapping(told.get(name))))}
+    if not shapes:
+        yield "How the score moves with each field was not measured."
+        return
+    yield (
+        "The mean score if every customer had this value and kept all others (partial dependence, Friedman 2001), on "
+        "one scale for all fields. It shows what the forest has learned, not what a change would cause."
+    )
+    axis = Axis("mean score", 0.0, _ceiling([score for shape in shapes.values() for _, score in shape]), _whole_percent)
+    yield Gallery(
+        [
+            Picture(f"effect-{name}", f"Mean score by {FIELDS[name]}", _effect_chart(name, shape, axis))
+            for name, shape in shapes.items()
+        ]
+    )
+
+
+def _shape(told: Mapping[str, Any]) -> Shape:
+    """Values with their mean scores; nothing when the two lists do not fit together."""
+    values, scores = sequence(told.get("values")), numbers(told.get("scores"))
+    return list(zip(values, scores, strict=True)) if len(values) == len(scores) else []
+
+
+def _effect_chart(name: str, shape: Shape, axis: Axis) -> str:
+    title = FIELDS[name].capitalize()
+    places = numbers([value for value, _ in shape])
+    if name in CATEGORIES or name in FLAGS or not places:
+        return bar_chart(title, [Bar(value_of(name, text(value)), score) for value, score in shape], axis=axis)
+    points = list(zip(places, (score for _, score in shape), strict=True))
+    return line_chart(title, points, x=Axis(FIELDS[name], min(places), max(places), _short), y=axis)
+
+
+def subgroups(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
+    groups = [(group, mapping(figures)) for group, figures in by_group(diagnostics.get("subgroups"))]
+    if not groups:
+        yield "Whether it serves countries, genders and ages equally well was not measured."
+        return
+    yield (
+        "Each customer by the score of a forest that had not seen him or her. Where the mean score of a group is near "
+        "the share of it that left, its scores can be taken at their word. Not known: too few customers, or too few "
+        "who left or stayed, to tell."
+    )
+    yield Table(
+        ("group", "customers", "left", "mean score", "ROC AUC", "Brier score"),
+        [
+            (
+                group,
+                count(figures.get("customers")),
+                *(percent(figures.get(name)) for name in ("churn_rate", "mean_score")),
+                *(decimal(figures.get(name)) for name in ("roc_auc", "brier")),
+            )
+            for group, figures in groups
+        ],
+    )
+
+
+def _ceiling(shares: Sequence[float]) -> float:
+    """The next tenth that is not below any of them."""
+    return max(math.ceil(10 * max(shares)) / 10, 0.1)
+
+
+def _whole_percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _short(value: float) -> str:
+    """A number for an axis: 150k for 150,000."""
+    return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"

@@ -1,0 +1,101 @@
+"""The model card as Markdown with pictures: `README.md` and `card/*.svg` in the model's directory."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from customers.ml_service.assets import METADATA_FILE, metadata_for
+from customers.ml_service.pickles import read_bytes, sha256_of
+
+from .blocks import Block, Gallery, Picture, Section, Table
+from .sections import sections
+from .told import number
+
+CARD_FILE = "README.md"
+_PICTURES = "card"
+
+# A picture in a file has no text around it: this grey can be read on white and on black.
+_STANDALONE_COLOR = "#777"
+
+_FILES = Table(
+    ("file", "what it is"),
+    [
+        (
+            "model.pkl",
+            "the fitted scikit-learn RandomForestClassifier, dumped with joblib: the source of truth. "
+            "A pickle is code: load only files you trust",
+        ),
+        ("model.json", "its SHA-256, label codes, figures, and golden rows (generated customers with their scores)"),
+        ("model.npz", "the same forest as flat arrays, read without pickle and without scikit-learn"),
+    ],
+)
+_ORIGIN = (
+    "This card is made of model.json at every release, and by manage.py model_card: what is changed in it by hand will "
+    "be lost. How to replace the model: docs/model.md."
+)
+
+
+def told_of(path: Path) -> dict[str, Any]:
+    """Return what is told of a model file, which is not unpickled: its SHA-256, and the model.json that names it.
+
+    Raises ModelMissingError.
+    """
+    sha256 = sha256_of(read_bytes(path))
+    return {"sha256": sha256, **metadata_for(sha256, path.with_name(METADATA_FILE))}
+
+
+def card(metadata: Mapping[str, Any]) -> str:
+    """Return the Markdown of a release from the content of its model.json; empty metadata will do."""
+    trees = number(metadata.get("n_trees"))
+    of_trees = "" if trees is None else f" of {trees:,.0f} trees"
+    lead = f"A random forest{of_trees} that gives the probability, from 0 to 1, that a bank customer leaves."
+    opening: tuple[Block, ...] = (lead, _FILES, _ORIGIN)
+    return "\n".join(["# The model card\n", *map(_block, opening), *map(_section, sections(metadata))])
+
+
+def card_files(metadata: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the card and its pictures by their places in the model's directory."""
+    galleries = [block for section in sections(metadata) for block in section.blocks if isinstance(block, Gallery)]
+    pictures = [picture for gallery in galleries for picture in gallery.pictures]
+    return {
+        **{_place(picture): _standalone(picture.svg).encode() for picture in pictures},
+        CARD_FILE: card(metadata).encode(errors="replace"),
+    }
+
+
+def remove_other_pictures(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Remove a former card's pictures from the model's directory: those that are not among these files."""
+    for path in (folder / _PICTURES).glob("*.svg"):
+        if f"{_PICTURES}/{path.name}" not in files:
+            path.unlink()
+
+
+def _place(picture: Picture) -> str:
+    return f"{_PICTURES}/{picture.name}.svg"
+
+
+def _standalone(svg: str) -> str:
+    return svg.replace("<svg ", f'<svg color="{_STANDALONE_COLOR}" ', 1)
+
+
+def _section(section: Section) -> str:
+    return "\n".join([f"## {section.title}\n", *map(_block, section.blocks)])
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, Table):
+        lines = [block.header, ["---"] * len(block.header), *block.rows]
+        return "".join(f"| {' | '.join(map(_escaped, line))} |\n" for line in lines)
+    if isinstance(block, Gallery):
+        return "".join(f"![{_escaped(picture.title)}]({_place(picture)})\n" for picture in block.pictures)
+    return f"{_escaped(block)}\n"
+
+
+def _escaped(words: str) -> str:
+    """Words as Markdown that shows them and nothing else: no mark-up, no HTML, no new line or column."""
+    return re.sub(r"[\\`*_\[\]|~<>&]", _escape, " ".join(words.split()))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(match[0], f"\\{match[0]}")

@@ -1,0 +1,124 @@
+"""What the model card says, read from a release's metadata; how it looks is the renderers' business.
+
+Every section copes with a foreign model.pkl that came without metadata, and says then that it is not known.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from customers.ml_service.schema import CATEGORIES
+
+from .blocks import Block, Section, Table
+from .diagnosed import calibration, effects, importances, subgroups
+from .told import mapping, number, numbers, text
+from .words import FIELDS, FLAGS, UNKNOWN, by_group, count, decimal, percent, spaced
+
+_USE = (
+    "To order the customers of a retail bank by the risk that they leave, so that somebody talks to them. Not for "
+    "decisions on credit, prices or the closing of accounts."
+)
+
+
+def sections(metadata: Mapping[str, Any]) -> list[Section]:
+    """Return the card of a release from the content of its model.json, or from what a ModelRelease keeps of it."""
+    diagnostics = mapping(metadata.get("diagnostics"))
+    return [
+        Section("Data", [*_data(metadata)]),
+        Section("Quality", [*_quality(metadata)]),
+        Section("Calibration", [*calibration(diagnostics)]),
+        Section("What the scores rest on", [*importances(diagnostics)]),
+        Section("How each field moves the score", [*effects(diagnostics)]),
+        Section("Groups of customers", [*subgroups(diagnostics)]),
+        Section("Intended use", [_USE]),
+        Section("Limits", [*_limits(mapping(diagnostics.get("limits")))]),
+    ]
+
+
+def _data(metadata: Mapping[str, Any]) -> Iterator[Block]:
+    training = mapping(metadata.get("training"))
+    if not training:
+        yield "Nobody has told what this forest was trained on."
+    facts = [
+        ("customers", count(training.get("rows"))),
+        ("of whom had left", percent(training.get("churn_rate"))),
+        ("trained at", text(training.get("trained_at"))),
+        ("settings", _settings(training)),
+        ("scikit-learn", text(metadata.get("sklearn_version"))),
+        ("trees", count(metadata.get("n_trees"))),
+        ("label codes", _codes(mapping(metadata.get("encodings"))) or f"{UNKNOWN}, taken as alphabetical"),
+        ("SHA-256 of model.pkl", text(metadata.get("sha256"))),
+    ]
+    yield Table(("fact", "value"), [(fact, told or UNKNOWN) for fact, told in facts])
+    yield f"It looks at {', '.join(FIELDS.values())}; not at salary, name or number."
+    yield "train_model keeps no row of its data."
+
+
+def _settings(training: Mapping[str, Any]) -> str:
+    told = {**mapping(training.get("settings")), "seed": training.get("seed")}
+    return ", ".join(f"{name} {text(told[name])}" for name in sorted(told) if text(told[name]))
+
+
+def _codes(encodings: Mapping[str, Any]) -> str:
+    fields = [mapping(encodings.get(name)) for name in CATEGORIES]
+    return "; ".join(", ".join(f"{word} {text(codes[word])}" for word in sorted(codes)) for codes in fields if codes)
+
+
+_METRICS: Mapping[str, str] = {
+    "roc_auc": "ROC AUC",
+    "pr_auc": "PR AUC",
+    "brier": "Brier score (lower is better)",
+    "log_loss": "log loss (lower is better)",
+    "calibration_error": "calibration error (lower is better)",
+    "recall_at_10_percent": "leavers found among the riskiest 10 %",
+    "lift_at_10_percent": "lift among the riskiest 10 %",
+}
+
+
+def _quality(metadata: Mapping[str, Any]) -> Iterator[Block]:
+    metrics, baselines = mapping(metadata.get("metrics")), mapping(metadata.get("baselines"))
+    measured = [name for name in _known_first(metrics) if _figure(metrics[name]) != UNKNOWN]
+    if not measured:
+        yield "Nobody has told how good this forest is: judge it on customers of your own before you rely on it."
+        return
+    yield f"{text(metrics.get('method')) or 'How this was measured is not known'}; mean ± standard deviation."
+    models = {"this forest": metrics, **{spaced(name): mapping(baselines[name]) for name in sorted(baselines)}}
+    yield Table(
+        ("figure", *models),
+        [
+            (_METRICS.get(name, spaced(name)), *(_figure(told.get(name)) for told in models.values()))
+            for name in measured
+        ],
+    )
+    if not baselines:
+        yield "It was not compared with simpler models."
+
+
+def _known_first(metrics: Mapping[str, Any]) -> list[str]:
+    return [*(name for name in _METRICS if name in metrics), *sorted(metrics.keys() - _METRICS.keys())]
+
+
+def _figure(told: object) -> str:
+    """A figure with its spread, where both are told."""
+    figure = {"mean": told, **mapping(told)}
+    spread = "" if number(figure.get("std")) is None else f" ± {decimal(figure['std'])}"
+    return f"{decimal(figure['mean'])}{spread}"
+
+
+def _limits(limits: Mapping[str, Any]) -> Iterator[Block]:
+    yield (
+        "A forest knows the customers it was trained on, at one time: elsewhere and later the probabilities will be "
+        "off, the order less so. It shows what goes with leaving, not what causes it."
+    )
+    yield (
+        'It uses gender and country, which differ in such data; reasons shown to staff sum the two as "Other factors".'
+    )
+    yield _ranges(limits) or "Which values it has seen is not known; a score beyond them is a guess."
+    if small := [f"{group} ({count(customers)})" for group, customers in by_group(limits.get("small_groups"))]:
+        yield f"Scores rest on few examples (fewer than {count(limits.get('few'))}) for: {', '.join(small)}."
+
+
+def _ranges(limits: Mapping[str, Any]) -> str:
+    ranges = mapping(limits.get("ranges"))
+    told = {words: numbers(ranges.get(name)) for name, words in FIELDS.items() if name not in FLAGS}
+    spoken = [f"{words} {count(ends[0])} to {count(ends[1])}" for words, ends in told.items() if len(ends) == 2]
+    return f"It has seen {', '.join(spoken)}; a score beyond these is a guess." if spoken else ""

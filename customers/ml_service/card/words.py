@@ -1,0 +1,65 @@
+"""How a card names fields and groups, and how it writes figures; what is no figure is not known."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from customers.ml_service.schema import CATEGORIES, FEATURES
+
+from .told import mapping, number, text
+
+UNKNOWN = "not known"
+
+FIELDS: Mapping[str, str] = {
+    "credit_score": "credit score",
+    "geography": "country",
+    "gender": "gender",
+    "age": "age",
+    "tenure": "years with the bank",
+    "balance": "balance",
+    "num_of_products": "number of products",
+    "has_cr_card": "credit card",
+    "is_active_member": "active membership",
+}
+FLAGS = ("has_cr_card", "is_active_member")
+_YES_NO: Mapping[str, str] = {"0": "no", "1": "yes"}
+
+
+def count(told: object) -> str:
+    known = number(told)
+    return UNKNOWN if known is None else f"{known:,.0f}"
+
+
+def percent(told: object) -> str:
+    known = number(told)
+    return UNKNOWN if known is None else f"{100 * known:.1f} %"
+
+
+def decimal(told: object) -> str:
+    known = number(told)
+    return UNKNOWN if known is None else f"{known:z.3f}"
+
+
+def spaced(name: str) -> str:
+    """The key of a figure as words."""
+    return text(name).replace("_", " ")
+
+
+def value_of(name: str, value: str) -> str:
+    """A value in words: "yes" for the 1 of a flag."""
+    return _YES_NO.get(value, value) if name in FLAGS else value
+
+
+def group_of(name: str, value: str) -> str:
+    """The customers with that value: "Spain", "age 18-29", "credit card no"."""
+    return value if name in CATEGORIES else f"{FIELDS[name]} {value_of(name, value)}"
+
+
+def by_group(told: object) -> Iterator[tuple[str, Any]]:
+    """Groups of customers, in words, with what is told of each.
+
+    In the card's own order of fields and groups: the database keeps none in its JSON.
+    """
+    for name in FEATURES:
+        groups = mapping(mapping(told).get(name))
+        for value in sorted(groups):
+            yield group_of(name, value), groups[value]
