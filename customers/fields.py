@@ -19,6 +19,7 @@ def contributions(**options: Any) -> Any:
     return ArrayField(
         RealField(),
         null=True,
+        blank=True,  # a form's check would look at each number of none
         help_text="Of the nine fields in FEATURES order, as probabilities. Empty where none were stored yet.",
         **options,
     )

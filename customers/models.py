@@ -157,6 +157,7 @@ class Customer(Behaviour):
     reason_codes = ArrayField(
         models.SmallIntegerField(),
         null=True,
+        blank=True,
         editable=False,
         help_text="The top reasons for the score, first things first: numbers of ml_service/reason_codes.py.",
     )

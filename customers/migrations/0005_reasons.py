@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 base_field=customers.fields.RealField(),
                 editable=False,
                 help_text="Of the nine fields in FEATURES order, as probabilities. Empty where none were stored yet.",
+                blank=True,
                 null=True,
                 size=None,
             ),
@@ -29,6 +30,7 @@ class Migration(migrations.Migration):
                 base_field=models.SmallIntegerField(),
                 editable=False,
                 help_text="The top reasons for the score, first things first: numbers of ml_service/reason_codes.py.",
+                blank=True,
                 null=True,
                 size=None,
             ),
@@ -39,6 +41,7 @@ class Migration(migrations.Migration):
             field=django.contrib.postgres.fields.ArrayField(
                 base_field=customers.fields.RealField(),
                 help_text="Of the nine fields in FEATURES order, as probabilities. Empty where none were stored yet.",
+                blank=True,
                 null=True,
                 size=None,
             ),
