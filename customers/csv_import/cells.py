@@ -6,7 +6,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from customers.ml_service.schema import BOUNDS, CATEGORIES
+from customers.ml_service.schema import BOUNDS, CATEGORIES, LABEL
 from customers.models import LARGEST_CUSTOMER_ID, Customer
 
 SURNAME_LENGTH = Customer._meta.get_field("surname").max_length or 0
@@ -76,18 +76,14 @@ def check_whole(field: str) -> Callable[[str], int]:
     return check
 
 
-def check_flag(field: str) -> Callable[[str], bool]:
-    check_number = check_whole(field)
-
-    def check(cell: str) -> bool:
-        refuse_no_value(cell)
-        word = YES_NO.get(cell.casefold())
-        try:
-            return bool(check_number(cell)) if word is None else word
-        except CellError:
-            raise CellError("must be yes or no, 1 or 0") from None
-
-    return check
+def check_flag(cell: str) -> bool:
+    refuse_no_value(cell)
+    word = YES_NO.get(cell.casefold())
+    if word is not None:
+        return word
+    if not NUMBER.fullmatch(cell) or Decimal(cell) not in (0, 1):
+        raise CellError("must be yes or no, 1 or 0")
+    return Decimal(cell) == 1
 
 
 def check_money(field: str) -> Callable[[str], Decimal]:
@@ -130,8 +126,9 @@ CHECKS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "tenure": check_whole("tenure"),
         "balance": check_money("balance"),
         "num_of_products": check_whole("num_of_products"),
-        "has_cr_card": check_flag("has_cr_card"),
-        "is_active_member": check_flag("is_active_member"),
+        "has_cr_card": check_flag,
+        "is_active_member": check_flag,
+        LABEL: check_flag,
     }
 )
 

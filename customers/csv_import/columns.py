@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from customers.bulk import STORED
 from customers.csv_import.file import RefusedError
-from customers.ml_service.schema import BANK_SPELLING, FEATURES
+from customers.ml_service.schema import BANK_SPELLING, FEATURES, LABEL
 
 DELIMITERS = (",", ";", "\t", "|")
 REQUIRED = ("customer_id", *FEATURES)
 
-BANKS_NAMES = {"customer_id": "CustomerId", "surname": "Surname"} | {ours: bank for bank, ours in BANK_SPELLING.items()}
+BANKS_NAMES = {"customer_id": "CustomerId", "surname": "Surname", LABEL: "Exited"}
+BANKS_NAMES |= {ours: bank for bank, ours in BANK_SPELLING.items()}
 
 # Other names seen in the wild; the bank's spelling and ours are recognised anyway. Capitals, spaces and _ don't count.
 ALIASES = {
@@ -24,6 +25,7 @@ ALIASES = {
     "num_of_products": ("products number", "number of products", "num products", "products"),
     "has_cr_card": ("credit card", "has credit card"),
     "is_active_member": ("active member", "is active", "active"),
+    LABEL: ("churn", "churned"),
 }
 CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 
@@ -35,14 +37,14 @@ def plain(name: str) -> str:
 
 FIELD_OF = {
     plain(name): field
-    for field in STORED
+    for field in (*STORED, LABEL)
     for name in (field, BANKS_NAMES[field], *ALIASES.get(field, ()))
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of one file: how it spells them, and at which position each stored field stands."""
+    """The columns of one file: how it spells them, and at which position each field stands that is read from it."""
 
     delimiter: str
     names: tuple[str, ...]
@@ -54,22 +56,29 @@ class Layout:
 
     @property
     def ignored(self) -> list[str]:
-        """Columns that are not stored, as a person would name them."""
-        used = set(self.positions.values())
-        return [name or f"column {i + 1} (no name)" for i, name in enumerate(self.names) if i not in used]
+        """Columns that are not read, as a person would name them."""
+        return [name for name, _ in self.beside(self.fields)]
+
+    def beside(self, fields: Sequence[str]) -> list[tuple[str, int]]:
+        """The columns that hold none of these fields, as a person would name them, and their positions."""
+        used = {self.positions[field] for field in fields}
+        return [(name or f"column {i + 1} (no name)", i) for i, name in enumerate(self.names) if i not in used]
 
     def spelled(self, field: str) -> str:
         return self.names[self.positions[field]]
 
 
-def read_layout(header: str) -> Layout:
-    """Find delimiter and columns in the header line. RefusedError names what is missing or there twice."""
+def read_layout(header: str, wanted: Sequence[str] = STORED, required: Sequence[str] = REQUIRED) -> Layout:
+    """Find delimiter and columns in the header line; the wanted fields come in that order.
+
+    RefusedError names what is missing or there twice.
+    """
     refuse_conflict_marker(header, line=1)
     delimiter, names = split_header(header)
-    found = [(FIELD_OF[plain(name)], i) for i, name in enumerate(names) if plain(name) in FIELD_OF]
+    found = [(FIELD_OF[plain(name)], i) for i, name in enumerate(names) if FIELD_OF.get(plain(name)) in wanted]
     refuse_duplicates([field for field, _ in found], names)
-    refuse_missing({field for field, _ in found})
-    order = sorted(found, key=lambda pair: STORED.index(pair[0]))
+    refuse_missing({field for field, _ in found}, required)
+    order = sorted(found, key=lambda pair: wanted.index(pair[0]))
     return Layout(delimiter=delimiter, names=tuple(names), positions=dict(order))
 
 
@@ -92,14 +101,14 @@ def count_known(cells: Sequence[str]) -> int:
 
 
 def refuse_duplicates(fields: Sequence[str], names: Sequence[str]) -> None:
-    for field in STORED:
+    for field in fields:
         if fields.count(field) > 1:
             spellings = " and ".join(name for name in names if FIELD_OF.get(plain(name)) == field)
             raise RefusedError(f"Several columns hold the same: {spellings}. Keep one.")
 
 
-def refuse_missing(found: set[str]) -> None:
-    missing = [BANKS_NAMES[field] for field in REQUIRED if field not in found]
+def refuse_missing(found: set[str], required: Sequence[str]) -> None:
+    missing = [BANKS_NAMES[field] for field in required if field not in found]
     if missing:
         columns = "column" if len(missing) == 1 else "columns"
         raise RefusedError(f"The header (the first line) lacks the {columns} {', '.join(missing)}.")

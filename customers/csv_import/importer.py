@@ -1,13 +1,12 @@
 """A CSV file into the customer table: read, check, stage, store, report."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 from customers.bulk import SLICE_ROWS, Progress, Tally, staged
 from customers.csv_import.columns import Layout, read_layout
-from customers.csv_import.file import Lines, Record, RefusedError, header_line, open_csv, records
+from customers.csv_import.file import Lines, at_least_one, header_line, open_csv, records
 from customers.csv_import.rejects import Rejects, default_path, remove_former
 from customers.csv_import.rows import good_rows
 
@@ -61,11 +60,3 @@ def load(lines: Lines, layout: Layout, rejects: Rejects, progress: Progress | No
             return staging.store(slice_rows) if slice_rows else staging.compare()
     finally:
         rejects.discard()
-
-
-def at_least_one(found: Iterator[Record]) -> Iterator[Record]:
-    first = next(found, None)
-    if first is None:
-        raise RefusedError("The file has a header and no rows.")
-    yield first
-    yield from found

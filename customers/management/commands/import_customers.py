@@ -13,7 +13,6 @@ from customers.management.progress import TerminalProgress, positive
 
 SOME_REJECTED = 2
 INTERRUPTED = 130
-KINDS_SHOWN = 10
 
 
 class Command(BaseCommand):
@@ -57,15 +56,7 @@ class Command(BaseCommand):
         counts = f"{report.tally.new} new, {report.tally.changed} changed, {report.tally.unchanged} unchanged"
         self.stdout.write(f"{'Dry run, nothing stored: ' if dry_run else ''}{counts}, {report.rejects.rows} rejected")
         self.stdout.write(f"{report.rows} rows in {report.seconds:.1f} s, {report.rows / report.seconds:.0f} rows/s")
-        self.tell_rejected(report)
-
-    def tell_rejected(self, report: Report) -> None:
-        kinds = report.rejects.kinds.most_common()
-        for kind, times in kinds[:KINDS_SHOWN]:
-            first = report.rejects.first_rows[kind]
-            what = f"{kind.column or 'the row'} {kind.reason}"
-            self.stdout.write(f"Rejected {times}, first in row {first}: {what}")
-        if len(kinds) > KINDS_SHOWN:
-            self.stdout.write(f"Rejected for {len(kinds) - KINDS_SHOWN} more reasons")
-        if kinds and report.rejects.path:
+        for line in report.rejects.summary():
+            self.stdout.write(line)
+        if report.rejects.rows and report.rejects.path:
             self.stdout.write(f"Rejected rows are in {report.rejects.path}")
