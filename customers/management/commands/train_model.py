@@ -17,6 +17,8 @@ from customers.ml_service.errors import ModelError
 from customers.ml_service.training import DEFAULT_SEED, SETTINGS, Trained, TrainingData, TrainingDataError, save, train
 from customers.ml_service.training.leaks import features_alone, others_alone
 
+INTERRUPTED = 130
+
 
 class Command(BaseCommand):
     requires_system_checks = ()  # a missing or broken model must not keep anybody from training one
@@ -68,8 +70,11 @@ class Command(BaseCommand):
             self.stderr.write(line, self.style.WARNING)
 
     def train(self, data: TrainingData, **how: Any) -> Trained:
-        with TerminalProgress(sys.stderr) as progress:
-            return train(data, progress=progress.bar, **how)
+        try:
+            with TerminalProgress(sys.stderr) as progress:
+                return train(data, progress=progress.bar, **how)
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. Nothing was trained.", returncode=INTERRUPTED) from None
 
     def tell(self, lines: Iterable[str]) -> None:
         for line in lines:

@@ -13,7 +13,8 @@ from customers.ml_service.schema import FEATURES
 
 from .data import Labels, Scores, TrainingData, TrainingDataError
 
-# No single honest column of a bank comes near; a complaint recorded as the customer left reaches 0.998.
+# No honest column comes near it: age, the best of the nine, has 0.75. Complaints written down as customers leave
+# have 0.998 in one table that goes round.
 LEAK_AUC = 0.95
 
 
@@ -86,7 +87,8 @@ def _number(value: Any) -> float:
 
 def _by_order(numbers: Scores, labels: Labels) -> float:
     known = np.isfinite(numbers)
-    if len(set(labels[known].tolist())) < 2:
+    # A handful of numbers is in order by chance.
+    if known.mean() < 0.5 or len(set(labels[known].tolist())) < 2:
         return 0.5
     roc_auc = float(roc_auc_score(labels[known], numbers[known]))
     return max(roc_auc, 1 - roc_auc)

@@ -54,20 +54,28 @@ def train(
     overrules how many trees there are. Raises TrainingDataError, or InputError with the index of the row.
     """
     refuse_copies(data)
-    found = find_settings(data, seed=seed, trees=(trees,) if trees else TREES, progress=progress) if search else None
-    settings = found.chosen.settings if found else {**SETTINGS, **({"n_estimators": trees} if trees else {})}
+    settings, about_search = _settings(data, seed=seed, trees=trees, search=search, progress=progress)
     fit = partial(fit_forest, settings=settings, seed=seed)
     judged = judge(data, {FOREST: fit, **BASELINES}, seed=seed, progress=progress)
     encodings = learn_encodings(data)
     model = fit(encode_rows(data.rows, encodings), data.labels)
-    out_of_fold = judged[FOREST].out_of_fold
-    told = {"seed": seed, "settings": dict(settings), **({"search": found.as_metadata()} if found else {})}
-    return Trained(_dump(model), encodings, _metadata(data, judged, told), data, out_of_fold)
+    metadata = _metadata(data, judged, {"seed": seed, "settings": dict(settings), **about_search})
+    return Trained(_dump(model), encodings, metadata, data, judged[FOREST].out_of_fold)
 
 
 def save(trained: Trained, assets_dir: str | Path) -> dict[str, Any]:
     """Write model.pkl, model.json and the flat arrays into the directory. Returns the model.json's content."""
     return prepare(trained.pickled, trained.encodings, trained.metadata).install(assets_dir)
+
+
+def _settings(
+    data: TrainingData, *, seed: int, trees: int | None, search: bool, progress: Progress
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Return the settings to fit by, and what model.json tells of the search for them."""
+    if not search:
+        return ({**SETTINGS, "n_estimators": trees} if trees else SETTINGS), {}
+    found = find_settings(data, seed=seed, trees=(trees,) if trees else TREES, progress=progress)
+    return found.chosen.settings, {"search": found.as_metadata()}
 
 
 def _dump(model: RandomForestClassifier) -> bytes:
@@ -76,7 +84,7 @@ def _dump(model: RandomForestClassifier) -> bytes:
     return buffer.getvalue()
 
 
-def _metadata(data: TrainingData, judged: Mapping[str, Judgement], told: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(data: TrainingData, judged: Mapping[str, Judgement], how: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is worth knowing of the training; never a row of the data."""
     forest = judged[FOREST]
     return {
@@ -94,6 +102,6 @@ def _metadata(data: TrainingData, judged: Mapping[str, Judgement], told: Mapping
             "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "rows": len(data.labels),
             "churn_rate": data.churn_rate,
-            **told,
+            **how,
         },
     }

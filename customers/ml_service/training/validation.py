@@ -1,7 +1,8 @@
 """Repeated stratified cross-validation: every model judged on customers that it was not fitted on.
 
 The repeats that judge are never those by which `search` chooses: of many settings, the one that looks best on some
-splits has also been lucky with them (Cawley and Talbot, 2010, "On over-fitting in model selection").
+splits has also been lucky with them (Cawley and Talbot, 2010, "On over-fitting in model selection and subsequent
+selection bias in performance evaluation").
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -4,6 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from customers.management.commands.train_model import Command
+from customers.management.progress import TerminalProgress
 from customers.ml_service import load_forest
 from customers.ml_service.training import search as searching
 from tests.customers.csv_import.texts import row, write
@@ -105,3 +106,23 @@ def test_a_feature_that_is_the_label_is_refused(tmp_path):
     customers = [row(n, Exited=str(n % 2), HasCrCard=str(n % 2)) for n in range(1, 101)]
     with pytest.raises(CommandError, match=r"has_cr_card is the label itself .*Nothing was trained\.$"):
         run(write(tmp_path / "a.csv", *customers), tmp_path)
+
+
+def test_a_model_that_cannot_be_meant_is_not_put_in_place(tmp_path):
+    customers = [
+        row(n, Exited=str(n % 2), Age=str(20 + n // 2 % 50)) for n in range(1, 101)
+    ]  # as likely to leave as not
+    with pytest.raises(CommandError, match=r"^Nothing was written to .*the ROC AUC is 0\.[0-4].*"):
+        run(write(tmp_path / "a.csv", *customers), tmp_path)
+    assert not (tmp_path / "assets").exists()
+
+
+def test_an_interruption_is_told_and_leaves_nothing_behind(table, tmp_path, monkeypatch):
+    def interrupt(*step):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TerminalProgress, "bar", interrupt)
+    with pytest.raises(CommandError, match=r"^Interrupted\. Nothing was trained\.$") as caught:
+        run(table, tmp_path)
+    assert caught.value.returncode == 130
+    assert not (tmp_path / "assets").exists()

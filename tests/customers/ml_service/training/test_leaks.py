@@ -48,8 +48,9 @@ class TestOneColumnAlone:
             [str(RNG.choice(["a", "b", "c"])) for _ in range(300)],
             [f"{RNG.random():.6f}" for _ in range(300)],
             [""] * 300,
+            [str(LABELS[n]) if n % 60 == 0 else "" for n in range(300)],
         ],
-        ids=["number", "name", "words", "measurement", "blank"],
+        ids=["number", "name", "words", "measurement", "blank", "a handful of copies"],
     )
     def test_what_tells_nothing_stays_near_one_half(self, cells):
         [column] = others_alone(labelled(Anything=cells))
