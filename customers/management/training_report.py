@@ -15,7 +15,6 @@ WORDS = {
     "max_leaf_nodes": "at most {} leaves",
     "min_samples_leaf": "{} customers in a leaf",
     "max_features": "{} columns a split",
-    "max_samples": "{} of the customers a tree",
 }
 
 
