@@ -10,11 +10,12 @@ from typing import Any
 from customers.bulk import STORED
 from customers.csv_import.cells import CHECKS
 from customers.csv_import.file import RefusedError
-from customers.ml_service.schema import BANK_SPELLING, FEATURES
+from customers.ml_service.schema import BANK_SPELLING, FEATURES, LABEL
 
 DELIMITERS = (",", ";", "\t", "|")
 
-BANKS_NAMES = {"customer_id": "CustomerId", "surname": "Surname"} | {ours: bank for bank, ours in BANK_SPELLING.items()}
+BANKS_NAMES = {"customer_id": "CustomerId", "surname": "Surname", LABEL: "Exited"}
+BANKS_NAMES |= {ours: bank for bank, ours in BANK_SPELLING.items()}
 
 # Other names seen in the wild; the bank's spelling and ours are recognised anyway. Capitals, spaces and _ don't count.
 ALIASES = {
@@ -26,6 +27,7 @@ ALIASES = {
     "num_of_products": ("products number", "number of products", "num products", "products"),
     "has_cr_card": ("credit card", "has credit card"),
     "is_active_member": ("active member", "is active", "active"),
+    LABEL: ("churn", "churned"),
 }
 CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 
@@ -33,6 +35,11 @@ CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 def plain(name: str) -> str:
     """A column name without what people spell differently."""
     return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def spellings(field: str) -> tuple[str, ...]:
+    """How a field of a customer may be called, the bank's name first."""
+    return (BANKS_NAMES[field], field, *ALIASES.get(field, ()))
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Columns:
 
 
 CUSTOMERS = Columns(
-    names={field: (BANKS_NAMES[field], field, *ALIASES.get(field, ())) for field in STORED},
+    names={field: spellings(field) for field in STORED},
     required=("customer_id", *FEATURES),
     checks=CHECKS,
 )
@@ -65,7 +72,7 @@ CUSTOMERS = Columns(
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of one file: how it spells them, and at which position each stored field stands."""
+    """The columns of one file: how it spells them, and at which position each field stands that is read from it."""
 
     columns: Columns
     delimiter: str
@@ -78,9 +85,13 @@ class Layout:
 
     @property
     def ignored(self) -> list[str]:
-        """Columns that are not stored, as a person would name them."""
-        used = set(self.positions.values())
-        return [name or f"column {i + 1} (no name)" for i, name in enumerate(self.names) if i not in used]
+        """Columns that are not read, as a person would name them."""
+        return [name for name, _ in self.beside(self.fields)]
+
+    def beside(self, fields: Sequence[str]) -> list[tuple[str, int]]:
+        """The columns that hold none of these fields, as a person would name them, and their positions."""
+        used = {self.positions[field] for field in fields}
+        return [(name or f"column {i + 1} (no name)", i) for i, name in enumerate(self.names) if i not in used]
 
     def spelled(self, field: str) -> str:
         return self.names[self.positions[field]]

@@ -117,6 +117,15 @@ def records(lines: Lines, delimiter: str) -> Iterator[Record]:
             yield begins, cells
 
 
+def at_least_one(found: Iterator[Record]) -> Iterator[Record]:
+    """The same records. RefusedError when there is none."""
+    first = next(found, None)
+    if first is None:
+        raise RefusedError("The file has a header and no rows.")
+    yield first
+    yield from found
+
+
 def with_padded_quotes(of_record: list[str], delimiter: str, begins: int, error: csv.Error) -> list[str]:
     """Read a record again that csv could not, without the spaces behind closing quotes."""
     if "unexpected end of data" in str(error) or "field larger" in str(error):

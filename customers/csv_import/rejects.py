@@ -15,6 +15,7 @@ from customers.csv_import.rows import Fault, Rejected
 HEADER = ("row_number", "column", "reason")
 FIRST_BYTES = ",".join(HEADER).encode()
 SUFFIX = ".rejects.csv"
+KINDS_SHOWN = 10
 
 
 def default_path(source: Path) -> Path:
@@ -44,6 +45,15 @@ class Rejects:
             self.first_rows.setdefault(kind, rejected.row_number)
         if self.path is not None:
             self._write(self.path, rejected)
+
+    def summary(self) -> list[str]:
+        """The commonest reasons, each with how often and where first, as lines for a person."""
+        kinds = self.kinds.most_common()
+        lines = [
+            f"Rejected {times}, first in row {self.first_rows[kind]}: {kind.column or 'the row'} {kind.reason}"
+            for kind, times in kinds[:KINDS_SHOWN]
+        ]
+        return [*lines, f"Rejected for {len(kinds) - KINDS_SHOWN} more reasons"] if len(kinds) > KINDS_SHOWN else lines
 
     def _write(self, path: Path, rejected: Rejected) -> None:
         columns = "; ".join(fault.column for fault in rejected.faults)

@@ -50,13 +50,15 @@ class Remembering(dict[str, Any]):
 class RowChecker:
     """Turns the records of one file into rows in the order of ``layout.fields``; of a repeated id the first row wins.
 
-    Holds one entry per row of the file, some 100 bytes, to be able to name the row that won.
+    A file without ids has no repeated ones. Holds one entry per row of the file, some 100 bytes, to be able to name the
+    row that won.
     """
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._pick = itemgetter(*layout.positions.values())
         self._checks = [Remembering(layout.columns.checks[field]) for field in layout.fields]
+        self._has_ids = layout.fields[0] == layout.columns.fields[0]
         self._row_of: dict[int, int] = {}
 
     def check(self, record: Record) -> Row | Rejected:
@@ -67,6 +69,8 @@ class RowChecker:
             row = tuple([remembered[cell] for remembered, cell in zip(self._checks, self._pick(cells), strict=True)])
         except CellError:
             return self._reject(row_number, cells)
+        if not self._has_ids:
+            return row
         first = self._row_of.setdefault(row[0], row_number)
         return row if first == row_number else self._repeated(row_number, first, cells)
 
@@ -99,10 +103,17 @@ class RowChecker:
 
 def good_rows(records: Iterable[Record], layout: Layout, reject: Callable[[Rejected], None]) -> Iterator[Row]:
     """Yield the rows that can be loaded; hand the others to ``reject``."""
+    return (row for row, _ in good_rows_and_cells(records, layout, reject))
+
+
+def good_rows_and_cells(
+    records: Iterable[Record], layout: Layout, reject: Callable[[Rejected], None]
+) -> Iterator[tuple[Row, list[str]]]:
+    """As ``good_rows``, each with all the cells that it was read from."""
     checker = RowChecker(layout)
     for record in records:
         checked = checker.check(record)
         if isinstance(checked, Rejected):
             reject(checked)
         else:
-            yield checked
+            yield checked, record[1]

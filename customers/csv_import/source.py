@@ -7,7 +7,7 @@ from pathlib import Path
 
 from customers.bulk import Row
 from customers.csv_import.columns import Columns, Layout, read_layout
-from customers.csv_import.file import Lines, Record, RefusedError, header_line, open_csv, records
+from customers.csv_import.file import Lines, at_least_one, header_line, open_csv, records
 from customers.csv_import.rejects import Rejects, default_path, remove_former
 from customers.csv_import.rows import good_rows
 
@@ -40,11 +40,3 @@ def opened(path: Path, columns: Columns, *, rejects_path: Path | None, dry_run: 
             yield Source(layout, good_rows(found, layout, rejects.add), rejects)
         finally:
             rejects.discard()
-
-
-def at_least_one(found: Iterator[Record]) -> Iterator[Record]:
-    first = next(found, None)
-    if first is None:
-        raise RefusedError("The file has a header and no rows.")
-    yield first
-    yield from found

@@ -14,7 +14,6 @@ from customers.management.progress import TerminalProgress, positive
 EXIT_CODES = "Exits with 0 when all rows were loaded, 2 when some were rejected, 1 when the file was refused."
 SOME_REJECTED = 2
 INTERRUPTED = 130
-KINDS_SHOWN = 10
 
 
 class CsvCommand(BaseCommand):
@@ -67,12 +66,7 @@ class CsvCommand(BaseCommand):
         self.tell_rejected(report)
 
     def tell_rejected(self, report: Report) -> None:
-        kinds = report.rejects.kinds.most_common()
-        for kind, times in kinds[:KINDS_SHOWN]:
-            first = report.rejects.first_rows[kind]
-            what = f"{kind.column or 'the row'} {kind.reason}"
-            self.stdout.write(f"Rejected {times}, first in row {first}: {what}")
-        if len(kinds) > KINDS_SHOWN:
-            self.stdout.write(f"Rejected for {len(kinds) - KINDS_SHOWN} more reasons")
-        if kinds and report.rejects.path:
+        for line in report.rejects.summary():
+            self.stdout.write(line)
+        if report.rejects.rows and report.rejects.path:
             self.stdout.write(f"Rejected rows are in {report.rejects.path}")

@@ -8,6 +8,7 @@ from typing import TextIO
 from customers.bulk import Progress
 
 PAUSE_SECONDS = 0.1
+BAR_WIDTH = 30
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -24,9 +25,17 @@ class TerminalProgress(Progress):
         self._write(CLEAR_LINE)
 
     def __call__(self, what: str, rows: int) -> None:
+        self._show(f"{rows:,} rows {what}" if rows else what)
+
+    def bar(self, what: str, done: int, total: int) -> None:
+        """Show how much of a known whole is done."""
+        filled = "█" * (BAR_WIDTH * done // total)
+        self._show(f"{what} {filled:░<{BAR_WIDTH}} {done} of {total}")
+
+    def _show(self, line: str) -> None:
         if monotonic() - self._last >= PAUSE_SECONDS:
             self._last = monotonic()
-            self._write(f"{CLEAR_LINE}{rows:,} rows {what}" if rows else f"{CLEAR_LINE}{what}")
+            self._write(f"{CLEAR_LINE}{line}")
 
     def _write(self, text: str) -> None:
         if self._shown:

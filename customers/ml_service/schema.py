@@ -18,6 +18,9 @@ FEATURES: tuple[str, ...] = (
     "is_active_member",
 )
 
+# What a forest learns: whether the customer left. Known of past customers only, and never a feature.
+LABEL = "exited"
+
 # The same columns as the public table and the Data Lead's notebooks spell them.
 BANK_SPELLING: Mapping[str, str] = MappingProxyType(
     {

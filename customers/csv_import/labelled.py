@@ -1,0 +1,71 @@
+"""A CSV file of customers of whom it is known whether they left, as data to train on. Nothing is stored."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from customers.bulk import Row
+from customers.csv_import.cells import CHECKS, NO_VALUE, check_flag
+from customers.csv_import.columns import Columns, Layout, read_layout, spellings
+from customers.csv_import.file import Lines, RefusedError, at_least_one, header_line, open_csv, records
+from customers.csv_import.rejects import Rejects
+from customers.csv_import.rows import good_rows_and_cells
+from customers.ml_service.schema import FEATURES, LABEL
+from customers.ml_service.training import TrainingData
+
+LEARNED = (*FEATURES, LABEL)
+# A portfolio's ids tell of customers who are there twice; a table without them will do.
+LABELLED = Columns(
+    names={field: spellings(field) for field in ("customer_id", *LEARNED)},
+    required=LEARNED,
+    checks={**CHECKS, LABEL: check_flag},
+)
+LEAST = 5  # customers who left, and who stayed: one for each fold
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFile:
+    """The customers that can be trained on, and the rows that can't."""
+
+    data: TrainingData
+    rejects: Rejects
+
+
+def read_labelled(path: Path) -> LabelledFile:
+    """Read a file by the rules of the import. RefusedError when it as a whole can't be trained on."""
+    with open_csv(path) as text:
+        lines = Lines(text)
+        layout = read_layout(header_line(lines), LABELLED)
+        rejects = Rejects(None, layout.names)
+        good = list(good_rows_and_cells(at_least_one(records(lines, layout.delimiter)), layout, rejects.add))
+    file = LabelledFile(training_data(good, layout), rejects)
+    refuse_too_few(file)
+    return file
+
+
+def training_data(good: list[tuple[Row, list[str]]], layout: Layout) -> TrainingData:
+    rows = [tuple(map(as_number, row[-len(LEARNED) : -1])) for row, _ in good]
+    labels = np.array([row[-1] for row, _ in good], dtype=np.int64)
+    others = [(name, [without_no_value(cells[i]) for _, cells in good]) for name, i in layout.beside(LEARNED)]
+    return TrainingData(rows, labels, others)
+
+
+def as_number(value: object) -> str | float:
+    return value if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+
+
+def without_no_value(cell: str) -> str:
+    plain = cell.strip()
+    return "" if plain.casefold() in NO_VALUE else plain
+
+
+def refuse_too_few(file: LabelledFile) -> None:
+    left = int(file.data.labels.sum())
+    stayed = len(file.data.labels) - left
+    if min(left, stayed) < LEAST:
+        reasons = "".join(f" {line}." for line in file.rejects.summary())
+        raise RefusedError(
+            f"At least {LEAST} customers who left and {LEAST} who stayed are needed; "
+            f"the file has {left} and {stayed} that can be read.{reasons}"
+        )

@@ -1,0 +1,92 @@
+"""What `train_model` tells a person: plain lines for a terminal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from customers.csv_import.labelled import LabelledFile
+from customers.ml_service.training.leaks import Alone
+from customers.ml_service.training.quality import FIGURES
+
+BASELINES = {"logistic_regression": "logistic regression", "constant": "constant"}
+COLUMN_WIDTH = 22
+# The settings that `--search` chooses among, as a person would say them.
+WORDS = {
+    "n_estimators": "{} trees",
+    "max_leaf_nodes": "at most {} leaves",
+    "min_samples_leaf": "{} customers in a leaf",
+    "max_features": "{} columns a split",
+}
+
+
+def about_rows(file: LabelledFile) -> Iterator[str]:
+    """How many customers there are; which rows were left out, and why."""
+    data = file.data
+    left = percent(data.churn_rate)
+    yield f"{len(data.labels):,} customers, {left} of whom left; {file.rejects.rows:,} rows rejected"
+    yield from file.rejects.summary()
+
+
+def about_others(columns: Sequence[Alone]) -> Iterator[str]:
+    """The columns that are not trained on, and what each alone would tell."""
+    if columns:
+        yield from ("", "Columns that are not trained on, with the ROC AUC of each alone:")
+    width = max((len(column.name) for column in columns), default=0)
+    for column in columns:
+        note = "nearly copies the label" if column.leaks else "an id" if column.is_id else ""
+        yield f"  {column.name:{width}}  {column.roc_auc:.3f}  {note}".rstrip()
+
+
+def warnings(features: Sequence[Alone], others: Sequence[Alone]) -> Iterator[str]:
+    """One line for each column that gives the label away."""
+    for column in filter(lambda column: column.leaks, features):
+        yield (
+            f"Warning: {column.name} alone tells who left (ROC AUC {column.roc_auc:.3f}) and is trained on. "
+            "If it was written down after they left, no figure below will hold."
+        )
+    for column in filter(lambda column: column.leaks, others):
+        yield f"Warning: {column.name} nearly copies the label (ROC AUC {column.roc_auc:.3f}). It is not trained on."
+
+
+def about_training(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """What the search found, how good the forest is, and by which settings."""
+    training = metadata["training"]
+    if "search" in training:
+        yield from about_search(training["search"])
+    yield from about_quality(metadata["metrics"], training["churn_rate"])
+    yield f"The forest: {in_words(training['settings'])}."
+
+
+def about_search(found: Mapping[str, Any]) -> Iterator[str]:
+    best, chosen = found["best"], found["chosen"]
+    yield ""
+    yield f"Searched {found['tried']:,} forests: best ROC AUC {best['roc_auc']:.4f}, with {best['nodes']:,.0f} nodes."
+    smallest = f"{chosen['roc_auc']:.4f}, with {chosen['nodes']:,.0f} nodes"
+    yield f"Taken is the smallest within {found['tolerance']} of it: {smallest}."
+
+
+def about_quality(metrics: Mapping[str, Any], churn_rate: float) -> Iterator[str]:
+    """The forest beside what it has to beat, on the same folds."""
+    yield ""
+    yield f"{metrics['method']}; mean ± standard deviation over the folds:"
+    yield _line("", ["forest", *BASELINES.values()], "better is")
+    judged = [metrics, *(metrics["baselines"][name] for name in BASELINES)]
+    for name, figure in FIGURES.items():
+        cells = [f"{figures[name]['mean']:.3f} ± {figures[name]['std']:.3f}" for figures in judged]
+        yield _line(figure.title, cells, "higher" if figure.higher_is_better else "lower")
+    calibration = metrics["calibration"]
+    yield ""
+    yield f"Scores average {percent(calibration['mean_score'])} where {percent(churn_rate)} left."
+    slope = f"{calibration['slope']:.2f}"
+    yield f"Calibration slope {slope}: 1 is right, above it the scores are too timid, below it too extreme."
+
+
+def in_words(settings: Mapping[str, Any]) -> str:
+    return ", ".join(words.format(settings[name]) for name, words in WORDS.items())
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _line(title: str, cells: Sequence[str], direction: str) -> str:
+    return f"  {title:{COLUMN_WIDTH}}{''.join(f'{cell:{COLUMN_WIDTH}}' for cell in cells)}{direction}"
