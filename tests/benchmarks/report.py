@@ -1,8 +1,11 @@
 """Figures as ratios, each beside its goal; the verdict."""
 
+import os
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 LINE = "{:<58}{:>16}{:>16}{:>9}  {:<9} {}"
 HEADING = LINE.format("what", "ours", "beside", "ratio", "goal", "")
@@ -53,6 +56,26 @@ def of_rounds(
     """The median of the ratios of rounds that followed each other, which stands more noise than that of medians."""
     ratio = statistics.median(one / other for one, other in zip(ours, beside, strict=True))
     return Figure(what, *(written(statistics.median(side)) for side in (ours, beside)), ratio, at_least, at_most)
+
+
+def printed(name: str, figures: Iterable[Figure]) -> Iterator[Figure]:
+    """The figures of a measurement as they come out, each printed at once."""
+    began = perf_counter()
+    for figure in figures:
+        say(str(figure))
+        yield figure
+    say(f"  ({name}: {perf_counter() - began:.0f} s, load now {os.getloadavg()[0]:.1f})")
+
+
+def concluded(figures: Sequence[Figure]) -> int:
+    """Print the verdict and return the exit status that follows from it."""
+    say(verdict(figures))
+    return 0 if all_held(figures) else 1
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def verdict(figures: Iterable[Figure]) -> str:
