@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core.dispatcher import Dispatcher
 
 from customers.ml_service import FEATURES, engine, explain_kernels, kernels, warm
 from customers.ml_service.compiled import INDEX_BITS, INDEX_MASK, build, score_matrix
@@ -147,6 +148,14 @@ def test_warm_compiles_into_the_directory_it_is_given(tmp_path):
 def test_warm_tells_by_its_exit_code_that_only_numpy_is_there(monkeypatch):
     monkeypatch.setattr(warm, "warm_kernels", lambda: False)
     assert warm.main([]) == 1
+
+
+@pytest.mark.parametrize("module", [kernels, explain_kernels])
+def test_no_kernel_keeps_other_threads_waiting(module):
+    """A drain writes in one thread what it computes in another."""
+    compiled = [it for it in vars(module).values() if isinstance(it, Dispatcher)]
+    assert len(compiled) > 2
+    assert all(it.targetoptions["nogil"] for it in compiled)
 
 
 def test_the_kernels_know_the_layout_of_the_arrays():
