@@ -97,3 +97,7 @@ def per_second(rate: float) -> str:
 
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:,.1f} ms"
+
+
+def microseconds(seconds: float) -> str:
+    return f"{seconds * 1e6:,.1f} µs"
