@@ -107,6 +107,18 @@ def test_single_rows_start_in_numpy_and_change_to_kernels_in_the_long_run(cold):
     assert scores == pytest.approx([scores[0]] * 21, abs=1e-14)
 
 
+def test_single_explanations_start_in_numpy_too(monkeypatch):
+    explaining = engine._Kernels("explain_kernels", batch_rows=16, singles=3)
+    monkeypatch.setattr(engine, "_explaining", explaining)
+    explainer, row = Explainer(build(fit(100, n_estimators=3))), as_numbers(generate_rows(1)).astype(np.float32)
+    first = explainer.contributions(row)
+    for _ in range(2):
+        explainer.contributions(row)
+        assert explaining._module is None
+    np.testing.assert_allclose(explainer.contributions(row), first, rtol=0, atol=1e-14)
+    assert explaining._module is not None
+
+
 def test_a_batch_loads_the_kernels_at_once(cold):
     forest = build(fit())
     engine.score_rows(forest, np.zeros((256, 9), np.float32))
