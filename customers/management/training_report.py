@@ -52,7 +52,7 @@ def about_training(metadata: Mapping[str, Any]) -> Iterator[str]:
     training = metadata["training"]
     if "search" in training:
         yield from about_search(training["search"])
-    yield from about_quality(metadata["metrics"], training["churn_rate"])
+    yield from about_quality(metadata["metrics"], metadata["baselines"], training["churn_rate"])
     yield f"The forest: {in_words(training['settings'])}."
 
 
@@ -64,12 +64,12 @@ def about_search(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"Taken is the smallest within {found['tolerance']} of it: {smallest}."
 
 
-def about_quality(metrics: Mapping[str, Any], churn_rate: float) -> Iterator[str]:
+def about_quality(metrics: Mapping[str, Any], baselines: Mapping[str, Any], churn_rate: float) -> Iterator[str]:
     """The forest beside what it has to beat, on the same folds."""
     yield ""
     yield f"{metrics['method']}; mean ± standard deviation over the folds:"
     yield _line("", ["forest", *BASELINES.values()], "better is")
-    judged = [metrics, *(metrics["baselines"][name] for name in BASELINES)]
+    judged = [metrics, *(baselines[name] for name in BASELINES)]
     for name, figure in FIGURES.items():
         cells = [f"{figures[name]['mean']:.3f} ± {figures[name]['std']:.3f}" for figures in judged]
         yield _line(figure.title, cells, "higher" if figure.higher_is_better else "lower")

@@ -6,9 +6,9 @@ averaged by training weight then has the Shapley values
 
     phi_j = v (h_j - c_j)  integral from 0 to 1 of  product over i in D, i != j, of (h_i t + c_i (1 - t))  dt
 
-(the form of Linear TreeSHAP, Yu et al. 2022). The integrand is a polynomial of degree 8 at most, so that five
-Gauss-Legendre points, exact to degree 9, give the integral without error. The code here does it leaf by leaf in plain
-numpy: slow, obvious, and what is used before or without the compiled `explain_kernels`.
+(the form of Linear TreeSHAP, Yu et al. 2022). With k features in D the integrand is a polynomial of degree k - 1, so
+that k / 2 Gauss-Legendre points, rounded up, give the integral without error: five are enough for all nine. The code
+here does it leaf by leaf in plain numpy: slow, obvious, and used before or without the compiled `explain_kernels`.
 """
 
 from collections.abc import Sequence

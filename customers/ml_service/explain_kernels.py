@@ -24,14 +24,14 @@ from .paths import Paths
 
 # Literal numbers only: numba's cache notices changes of this file alone, not of what is imported into it.
 ROWS = 128
-_Q = 5
+_Q = 5  # points of the quadrature at most
 _AREA = _Q * ROWS
-_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(_Q)
-_T = (_POINTS + 1) / 2
+# Line k: points on [0, 1] and weights of the quadrature by k of them.
+_T, _W = np.full((_Q + 1, _Q), 0.5), np.zeros((_Q + 1, _Q))
+for _points in range(1, _Q + 1):
+    _roots, _weights = np.polynomial.legendre.leggauss(_points)
+    _T[_points, :_points], _W[_points, :_points] = (_roots + 1) / 2, _weights / 2
 _S = 1 - _T
-_W = _WEIGHTS / 2
-
-_COLD_GAIN = -_W / _S
 
 _FEATURES = 9
 _LANES = np.uint64(ROWS)
@@ -48,30 +48,32 @@ Float32s = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Reals = NDArray[Any]  # float32 or float64
-_jit = njit(cache=True, nogil=True, error_model="numpy")
+# Inlined: a call hands over each array as seven numbers, which at every node would take a third of the time.
+_jit = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 
 
 @_jit
-def _fill_line(shares: Floats, values: Floats, line: Reals) -> None:
+def _fill_line(shares: Floats, values: Floats, points: int, line: Reals) -> None:
     before, left, right = shares[0], shares[1], shares[2]
     line[_L_OFF] = values[0] * left / before if before > 0 else 0.0
     line[_R_OFF] = values[1] * right / before if before > 0 else 0.0
-    for q in range(_Q):
-        at, at_left, at_right = _T[q] + before * _S[q], _T[q] + left * _S[q], _T[q] + right * _S[q]
+    for q in range(points):
+        t, s, w = _T[points, q], _S[points, q], _W[points, q]
+        at, at_left, at_right = t + before * s, t + left * s, t + right * s
         alpha = (1 - before) / at
         line[_L_LEFT + q] = values[0] * at_left / at
-        line[_L_RIGHT + q] = values[0] * left * _S[q] / at
-        line[_R_LEFT + q] = values[1] * right * _S[q] / at
+        line[_L_RIGHT + q] = values[0] * left * s / at
+        line[_R_LEFT + q] = values[1] * right * s / at
         line[_R_RIGHT + q] = values[1] * at_right / at
-        line[_GAIN_L_LEFT + q] = _W[q] * ((1 - left) / at_left - alpha)
-        line[_GAIN_R_RIGHT + q] = _W[q] * ((1 - right) / at_right - alpha)
-        line[_GAIN_L_RIGHT + q] = line[_GAIN_R_LEFT + q] = _COLD_GAIN[q] - _W[q] * alpha
+        line[_GAIN_L_LEFT + q] = w * ((1 - left) / at_left - alpha)
+        line[_GAIN_R_RIGHT + q] = w * ((1 - right) / at_right - alpha)
+        line[_GAIN_L_RIGHT + q] = line[_GAIN_R_LEFT + q] = -w / s - w * alpha
 
 
 @_jit
-def _join_twins(line: Reals) -> None:
+def _join_twins(points: int, line: Reals) -> None:
     line[_L_OFF] += line[_R_OFF]
-    for q in range(_Q):
+    for q in range(points):
         l_left, r_left = line[_L_LEFT + q], line[_R_LEFT + q]
         l_right, r_right = line[_L_RIGHT + q], line[_R_RIGHT + q]
         line[_L_LEFT + q] = l_left + r_left
@@ -81,12 +83,14 @@ def _join_twins(line: Reals) -> None:
 
 
 @_jit
-def _fill_table(shares: Floats, leaves: NDArray[np.bool_], values: Floats, first: int, last: int, table: Reals) -> None:
+def _fill_table(
+    shares: Floats, leaves: NDArray[np.bool_], values: Floats, first: int, last: int, points: int, table: Reals
+) -> None:
     """Write the lines of the tree whose inner nodes are first, ..., last - 1."""
     for node in range(first, last):
-        _fill_line(shares[node], values[node], table[node - first])
+        _fill_line(shares[node], values[node], points, table[node - first])
         if leaves[node, 0] and leaves[node, 1]:
-            _join_twins(table[node - first])
+            _join_twins(points, table[node - first])
 
 
 @_jit
@@ -101,11 +105,12 @@ def _split(state: Float32s, former: int, own: int, block: Float32s, feature: int
 
 @_jit
 def _go_down(
-    table: Reals, line: int, state: Float32s, own: int, work: Reals, source: int, to_left: int, to_right: int
-) -> None:
+    table: Reals, line: int, points: int, state: Float32s, own: int, work: Reals, source: int, to_left: int,
+    to_right: int,
+) -> None:  # fmt: skip
     at_state = np.uint64(own * ROWS)
     l_off, r_off = table[line + _L_OFF], table[line + _R_OFF]
-    for q in range(_Q):
+    for q in range(points):
         l_left, l_right = table[line + _L_LEFT + q], table[line + _L_RIGHT + q]
         r_left, r_right = table[line + _R_LEFT + q], table[line + _R_RIGHT + q]
         at_p, at_l, at_r = np.uint64(source + q * ROWS), np.uint64(to_left + q * ROWS), np.uint64(to_right + q * ROWS)
@@ -118,11 +123,11 @@ def _go_down(
 
 @_jit
 def _go_up(
-    table: Reals, line: int, state: Float32s, own: int, work: Reals, source: int, target: int, phi: Reals,
+    table: Reals, line: int, points: int, state: Float32s, own: int, work: Reals, source: int, target: int, phi: Reals,
     feature: int,
 ) -> None:  # fmt: skip
     at_state, at_phi = np.uint64(own * ROWS), np.uint64(feature * ROWS)
-    for q in range(_Q):
+    for q in range(points):
         l_left, l_right = table[line + _GAIN_L_LEFT + q], table[line + _GAIN_L_RIGHT + q]
         r_left, r_right = table[line + _GAIN_R_LEFT + q], table[line + _GAIN_R_RIGHT + q]
         at_l, at_r = np.uint64(source + q * ROWS), np.uint64(source + _AREA + q * ROWS)
@@ -137,59 +142,59 @@ def _go_up(
 
 @_jit
 def _pass_twins(
-    table: Reals, line: int, state: Float32s, own: int, work: Reals, source: int, target: int, phi: Reals,
-    feature: int,
-) -> None:  # fmt: skip
+    table: Reals, line: int, points: int, state: Float32s, own: int, work: Reals, source: int, phi: Reals, feature: int
+) -> None:
     """Go down to two leaves and up again at once."""
     at_state, at_phi = np.uint64(own * ROWS), np.uint64(feature * ROWS)
     off = table[line + _L_OFF]
-    for q in range(_Q):
+    for q in range(points):
         left, right = table[line + _L_LEFT + q], table[line + _L_RIGHT + q]
         gain_left, gain_right = table[line + _GAIN_L_LEFT + q], table[line + _GAIN_L_RIGHT + q]
-        at_p, at_g = np.uint64(source + q * ROWS), np.uint64(target + q * ROWS)
+        at = np.uint64(source + q * ROWS)
         for lane in range(_LANES):
-            p = work[at_p + lane]
+            p = work[at + lane]
             goes_left, goes_right = state[at_state + lane] == _LEFT, state[at_state + lane] == _RIGHT
-            work[at_g + lane] = p * (left if goes_left else (right if goes_right else off))
+            work[at + lane] = p * (left if goes_left else (right if goes_right else off))
             phi[at_phi + lane] += p * (gain_left if goes_left else (gain_right if goes_right else _OFF))
 
 
 @_jit
 def _close(
-    first: int, slots: Ints, features: Ints, n_slots: int, table: Reals, state: Float32s, work: Reals,
+    first: int, points: int, slots: Ints, features: Ints, table: Reals, state: Float32s, work: Reals,
     open_nodes: Ints, deepest: int, down_to: int, phi: Reals,
 ) -> None:  # fmt: skip
     """Go up from the open nodes at the depths deepest, ..., down_to: everything below them is summed."""
     for depth in range(deepest, down_to - 1, -1):
         node = open_nodes[depth]
-        below, target = (n_slots + 2 * (depth + 1)) * _AREA, (n_slots + slots[node]) * _AREA
-        _go_up(table, (node - first) * _WIDTH, state, depth + 1, work, below, target, phi, features[node])
+        below, target = 2 * (depth + 1) * _AREA, slots[node] * _AREA
+        _go_up(table, (node - first) * _WIDTH, points, state, depth + 1, work, below, target, phi, features[node])
 
 
 @_jit
 def _explain_block(
-    first: int, last: int, depths: Ints, slots: Ints, former: Ints, features: Ints, thresholds: Float32s,
-    leaves: NDArray[np.bool_], n_slots: int, table: Reals, block: Float32s, state: Float32s, work: Reals,
+    first: int, last: int, points: int, depths: Ints, slots: Ints, former: Ints, features: Ints, thresholds: Float32s,
+    leaves: NDArray[np.bool_], table: Reals, block: Float32s, state: Float32s, work: Reals,
     open_nodes: Ints, phi: Reals,
 ) -> None:  # fmt: skip
-    """Add one tree's contributions for a block of rows to `phi`. `work` holds P of every slot, then G of every slot."""
-    sums = n_slots * _AREA
+    """Add one tree's contributions for a block of rows to `phi`.
+
+    `work` holds P of every slot, and G in its place as soon as everything below is summed.
+    """
+    work[:_AREA] = 1  # of the root: nothing is tested yet
     deepest = -1
     for node in range(first, last):
         depth, feature, line = depths[node], features[node], (node - first) * _WIDTH
         source, children = slots[node] * _AREA, 2 * (depth + 1) * _AREA
-        _close(first, slots, features, n_slots, table, state, work, open_nodes, deepest, depth, phi)
+        _close(first, points, slots, features, table, state, work, open_nodes, deepest, depth, phi)
         _split(state, former[node], depth + 1, block, feature, thresholds[node])
         deepest = depth - 1
         if leaves[node, 0] and leaves[node, 1]:
-            _pass_twins(table, line, state, depth + 1, work, source, sums + source, phi, feature)
+            _pass_twins(table, line, points, state, depth + 1, work, source, phi, feature)
         else:
-            to_left = children + (sums if leaves[node, 0] else 0)
-            to_right = children + _AREA + (sums if leaves[node, 1] else 0)
-            _go_down(table, line, state, depth + 1, work, source, to_left, to_right)
+            _go_down(table, line, points, state, depth + 1, work, source, children, children + _AREA)
             open_nodes[depth] = node
             deepest = depth
-    _close(first, slots, features, n_slots, table, state, work, open_nodes, deepest, 0, phi)
+    _close(first, points, slots, features, table, state, work, open_nodes, deepest, 0, phi)
 
 
 @_jit
@@ -200,17 +205,17 @@ def explain_blocks(paths: Paths, blocks: Float32s, phi: Reals, contributions: Fl
     """
     n_slots = paths.n_slots
     state = np.full(n_slots * ROWS, _LEFT)
-    work = np.ones(2 * n_slots * _AREA, phi.dtype)
+    work = np.empty(n_slots * _AREA, phi.dtype)
     open_nodes = np.zeros(n_slots, np.int64)
     for tree in range(paths.starts.size - 1):
-        first, last = paths.starts[tree], paths.starts[tree + 1]
+        first, last, points = paths.starts[tree], paths.starts[tree + 1], paths.points[tree]
         table = np.empty((last - first, _WIDTH), phi.dtype)
-        _fill_table(paths.shares, paths.leaves, paths.values, first, last, table)
+        _fill_table(paths.shares, paths.leaves, paths.values, first, last, points, table)
         for block in range(len(blocks)):
             phi[:] = 0
             _explain_block(
-                first, last, paths.depths, paths.slots, paths.former, paths.features, paths.thresholds, paths.leaves,
-                n_slots, table.reshape(-1), blocks[block], state, work, open_nodes, phi,
+                first, last, points, paths.depths, paths.slots, paths.former, paths.features, paths.thresholds,
+                paths.leaves, table.reshape(-1), blocks[block], state, work, open_nodes, phi,
             )  # fmt: skip
             contributions[block] += phi
 
@@ -261,8 +266,8 @@ def explain_row(
         _follow(lows[block], highs[block], row, hot)
         phi[:] = 0
         for q in range(_Q):
-            t, s = real(_T[q]), real(_S[q])
-            p[:] = values[block] * real(_W[q])
+            t, s = real(_T[_Q, q]), real(_S[_Q, q])
+            p[:] = values[block] * real(_W[_Q, q])
             _multiply(shares[block], hot, t, s, p)
             _gather(shares[block], hot, t, s, p, phi)
         totals += phi
@@ -281,6 +286,7 @@ def _compile() -> None:
 
 _NO_PATHS = Paths(
     starts=np.zeros(1, np.int64),
+    points=np.zeros(0, np.int64),
     depths=np.zeros(0, np.int64),
     slots=np.zeros(0, np.int64),
     former=np.zeros(0, np.int64),

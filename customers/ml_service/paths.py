@@ -68,6 +68,7 @@ class Paths(NamedTuple):
     """
 
     starts: Indices  # (T + 1,): first place of each tree
+    points: Indices  # (T,): of the quadrature that is exact for the tree's paths
     depths: Indices  # (M,)
     slots: Indices  # (M,): of the edge that leads to the node
     former: Indices  # (M,): slot of the path's last edge on the feature that the node tests, 0 when there is none
@@ -83,13 +84,14 @@ def build_paths(forest: FlatForest) -> Paths:
     """Put the inner nodes into depth-first order and collect what the kernels read at each."""
     walk = [_inner_part(forest, level) for level in levels(forest)]
     places, starts = _depth_first(forest, walk)
-    nodes, depths, slots, former, shares = (np.concatenate(arrays) for arrays in zip(*walk, strict=True))
+    nodes, depths, slots, former, shares, tested = (np.concatenate(arrays) for arrays in zip(*walk, strict=True))
     order = np.argsort(places[nodes])
     nodes, left = nodes[order], forest.left[nodes[order]]
     children = np.stack([left, left + 1], axis=1)
     leaves = forest.is_leaf[children]
     return Paths(
         starts=starts,
+        points=_points(starts, tested[order]),
         depths=depths[order],
         slots=slots[order],
         former=former[order],
@@ -102,15 +104,24 @@ def build_paths(forest: FlatForest) -> Paths:
     )
 
 
-_Part = tuple[Indices, Indices, Indices, Indices, Floats]
+def _points(starts: Indices, tested: Indices) -> Indices:
+    """Return how many Gauss-Legendre points each tree takes: k are exact for the 2 k features that a path may test."""
+    most = np.zeros(len(starts) - 1, dtype=np.int64)
+    np.maximum.at(most, np.repeat(np.arange(len(most)), np.diff(starts)), tested)
+    return (most + 1) // 2
+
+
+_Part = tuple[Indices, Indices, Indices, Indices, Floats, Indices]
 
 
 def _inner_part(forest: FlatForest, level: Level) -> _Part:
-    """Return a level's inner nodes, their depth, slot, and their tested feature's former slot and share."""
+    """Return a level's inner nodes, their depth, slot, their tested feature's former slot and share; and the number of
+    features that the path has tested then."""
     inner = np.flatnonzero(~forest.is_leaf[level.nodes])
     nodes = level.nodes[inner]
-    tested = inner, forest.features[nodes]
-    return nodes, np.full(len(nodes), level.depth), level.slots[inner], level.former[tested], level.shares[tested]
+    own = inner, forest.features[nodes]
+    tested = (level.former[inner] > 0).sum(axis=1) + (level.former[own] == 0)
+    return nodes, np.full(len(nodes), level.depth), level.slots[inner], level.former[own], level.shares[own], tested
 
 
 def _inner_counts(forest: FlatForest, walk: list[_Part]) -> Indices:

@@ -65,12 +65,14 @@ def scored_as(customer):
 class TestArrival:
     def test_a_new_row_is_stale_and_unscored_whatever_the_insert_says_of_the_engines_columns(self):
         columns = ", ".join(["customer_id", "surname", *SOMEBODY, *ENGINE])
-        values = [1, "From a backup", *SOMEBODY.values(), 99, None, 0.5, 99, 7, "2020-01-01", "2020-01-01", "me"]
+        engine = [99, None, 0.5, 99, 7, "2020-01-01", [0.1] * len(FEATURES), [1], "2020-01-01", "me"]
+        values = [1, "From a backup", *SOMEBODY.values(), *engine]
         places = ", ".join(["%s"] * len(values))
         sql(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", *values)
         customer = Customer.objects.get(pk=1)
         assert (customer.version, customer.churn_risk_score, customer.scored_version) == (1, None, None)
         assert (customer.scored_by_id, customer.scored_at) == (None, None)
+        assert (customer.contributions, customer.reason_codes) == (None, None)
         assert (customer.edited_at, customer.edited_by) == (None, "django")
         assert customer.stale_since.year > 2020
 

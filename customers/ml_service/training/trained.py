@@ -12,8 +12,10 @@ import joblib
 import sklearn
 from sklearn.ensemble import RandomForestClassifier
 
+from customers.ml_service.diagnostics import diagnose
 from customers.ml_service.encoding import Encodings, encode_rows
 from customers.ml_service.packaging import prepare
+from customers.ml_service.reference import describe
 
 from .data import Scores, TrainingData, learn_encodings
 from .fitting import BASELINES, SETTINGS, fit_forest
@@ -59,8 +61,13 @@ def train(
     judged = judge(data, {FOREST: fit, **BASELINES}, seed=seed, progress=progress)
     encodings = learn_encodings(data)
     model = fit(encode_rows(data.rows, encodings), data.labels)
-    metadata = _metadata(data, judged, {"seed": seed, "settings": dict(settings), **about_search})
-    return Trained(_dump(model), encodings, metadata, data, judged[FOREST].out_of_fold)
+    out_of_fold = judged[FOREST].out_of_fold
+    metadata = {
+        **_metadata(data, judged, {"seed": seed, "settings": dict(settings), **about_search}),
+        "diagnostics": diagnose(model, encodings, data, out_of_fold, seed=seed),
+        "reference": describe(data.rows, out_of_fold),
+    }
+    return Trained(_dump(model), encodings, metadata, data, out_of_fold)
 
 
 def save(trained: Trained, assets_dir: str | Path) -> dict[str, Any]:
@@ -92,12 +99,12 @@ def _metadata(data: TrainingData, judged: Mapping[str, Judgement], how: Mapping[
         "metrics": {
             "method": METHOD,
             **forest.figures,
-            "baselines": {name: judged[name].figures for name in BASELINES},
             "calibration": {
                 "mean_score": float(forest.out_of_fold.mean()),
                 "slope": calibration_slope(data.labels, forest.out_of_fold),
             },
         },
+        "baselines": {name: judged[name].figures for name in BASELINES},
         "training": {
             "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "rows": len(data.labels),

@@ -9,11 +9,10 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from time import perf_counter
 
 from tests.benchmarks.engine import bulk, drain, editors, latency
-from tests.benchmarks.engine.report import HEADING, Figure, all_held, verdict
 from tests.benchmarks.engine.sizes import FULL, QUICK, Sizes
+from tests.benchmarks.report import HEADING, Figure, concluded, printed, say
 from tests.benchmarks.setting import started_django
 from tests.databases import scratch_database
 
@@ -35,9 +34,10 @@ def main() -> int:
     say(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {sizes.rows:,} customers")
     say(HEADING)
     with scratch_database(f"vigilpay_bench_{os.getpid()}") as url, started_django(url, sizes.rows):
-        figures = [figure for name in options.only or MEASUREMENTS for figure in measured(name, url, sizes)]
-    say(verdict(figures))
-    return 0 if all_held(figures) else 1
+        figures = [
+            figure for name in options.only or MEASUREMENTS for figure in printed(name, measured(name, url, sizes))
+        ]
+    return concluded(figures)
 
 
 def parse() -> argparse.Namespace:
@@ -49,20 +49,10 @@ def parse() -> argparse.Namespace:
 
 
 def measured(name: str, url: str, sizes: Sizes) -> Iterator[Figure]:
-    """Figures as they come out, each printed at once."""
     from customers import releases
 
     releases.active_model()  # scores can only be current by some model
-    began = perf_counter()
-    for figure in MEASUREMENTS[name](url, sizes):
-        say(str(figure))
-        yield figure
-    say(f"  ({name}: {perf_counter() - began:.0f} s, load now {os.getloadavg()[0]:.1f})")
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    yield from MEASUREMENTS[name](url, sizes)
 
 
 if __name__ == "__main__":

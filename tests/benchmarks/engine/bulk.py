@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from time import perf_counter
 
-from tests.benchmarks.engine.report import Figure, milliseconds, of_rounds
 from tests.benchmarks.engine.sizes import Sizes
 from tests.benchmarks.engine.table import EDIT_ALL, Table, customer_table
+from tests.benchmarks.report import Figure, milliseconds, of_rounds
 
 GOAL = 2.0
 # Without room on its page a new row version is written to every index, triggers or not, which hides what ours cost:

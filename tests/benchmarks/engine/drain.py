@@ -14,9 +14,9 @@ from unittest.mock import patch
 import numpy as np
 
 from customers.ml_service import FEATURES, Explained
-from tests.benchmarks.engine.report import Figure, of_rounds, per_second
 from tests.benchmarks.engine.sizes import Sizes
 from tests.benchmarks.engine.table import Table, customer_table
+from tests.benchmarks.report import Figure, of_rounds, per_second
 from tests.benchmarks.setting import STALE, STOCK_BROKER, scoring_cluster, seed
 from tests.workers import running_cluster
 

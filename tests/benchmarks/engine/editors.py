@@ -15,9 +15,9 @@ from time import sleep
 import psycopg
 
 from tests.benchmarks.engine.crew import Crew
-from tests.benchmarks.engine.report import Figure, of_rounds, per_second
 from tests.benchmarks.engine.sizes import Sizes
 from tests.benchmarks.engine.table import Table, customer_table
+from tests.benchmarks.report import Figure, of_rounds, per_second
 from tests.benchmarks.setting import STALE, customers, scoring_cluster
 
 GOAL = 0.8

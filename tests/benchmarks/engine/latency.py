@@ -12,9 +12,9 @@ from typing import Any
 
 import psycopg
 
-from tests.benchmarks.engine.report import Figure, milliseconds
 from tests.benchmarks.engine.sizes import Sizes
 from tests.benchmarks.lags import Lags, django_edit, idle, per_thread, plain_commits, sql_edits, steady
+from tests.benchmarks.report import Figure, milliseconds
 from tests.benchmarks.setting import GIVE_UP_SECONDS, STOCK_BROKER, scoring_cluster
 from tests.workers import running_cluster
 from vigilpay.processes import ROOT

@@ -1,6 +1,9 @@
 """Generated customers and small forests for the tests of the model service. Nothing real in here."""
 
 import csv
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +81,54 @@ def diagnosis(n_rows: int = 600, seed: int = 1) -> dict[str, Any]:
     model = fit(n_rows, seed=seed, min_samples_leaf=5)
     out_of_fold = cross_val_predict(clone(model), as_numbers(rows), labels, cv=5, method="predict_proba")[:, 1]
     return diagnose(model, Encodings(), TrainingData(rows, labels), out_of_fold, seed=seed)
+
+
+@cache
+def many_deep_trees() -> RandomForestClassifier:
+    """500 trees that learned pure noise by heart."""
+    pick = np.random.default_rng(1)
+    model = RandomForestClassifier(500, random_state=1, max_features=1)
+    return model.fit(pick.normal(size=(600, 9)), pick.integers(0, 2, 600))
+
+
+def on_the_edges(model: RandomForestClassifier, numbers: np.ndarray, n_nodes: int | None = None) -> np.ndarray:
+    """Rows that come to each node, or to so many, with its threshold itself or a nearest float64 or float32 to it.
+
+    Elsewhere they are like those of `numbers`, as far as the way to the node allows. Without any test: `numbers`.
+    """
+    tests = (test for estimator in model.estimators_ for test in _tests(estimator.tree_))
+    chosen = list(islice(tests, n_nodes))
+    if not chosen:
+        return numbers
+    features, thresholds, lows, highs = map(np.array, zip(*chosen, strict=True))
+    rows = np.resize(numbers, lows.shape).clip(np.nextafter(lows.astype(np.float32), np.float32(np.inf)), highs)
+    values = _neighbours(thresholds)
+    rows = np.tile(rows, (len(values), 1)).astype(float)
+    rows[np.arange(len(rows)), np.tile(features, len(values))] = values.ravel()
+    return rows
+
+
+def _tests(tree: Any) -> Iterator[tuple[int, float, np.ndarray, np.ndarray]]:
+    """Feature and threshold of each inner node, and the bounds, low < value <= high, of rows that come to it."""
+    waiting = [(0, np.full(9, -np.inf), np.full(9, np.inf))]
+    while waiting:
+        node, lows, highs = waiting.pop()
+        left, right = tree.children_left[node], tree.children_right[node]
+        if left >= 0:
+            feature, threshold = tree.feature[node], tree.threshold[node]
+            yield feature, threshold, lows, highs
+            at_threshold = np.where(np.arange(9) == feature, threshold, np.nan)
+            waiting.append((left, lows, np.fmin(highs, at_threshold)))
+            waiting.append((right, np.fmax(lows, at_threshold), highs))
+
+
+def _neighbours(thresholds: np.ndarray) -> np.ndarray:
+    nearest = thresholds.astype(np.float32)
+    up, down = np.inf, -np.inf
+    return np.stack(
+        [thresholds, np.nextafter(thresholds, up), np.nextafter(thresholds, down),
+         nearest, np.nextafter(nearest, np.float32(up)), np.nextafter(nearest, np.float32(down))]
+    )  # fmt: skip
 
 
 def dump(model: object, folder: Path, name: str = "model.pkl") -> Path:

@@ -5,12 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
-from customers.ml_service import FEATURES, ModelClassError, ModelColumnsError, ModelCorruptError, kernels
+from customers.ml_service import FEATURES, ModelClassError, ModelColumnsError, ModelCorruptError, compiled, kernels
 from customers.ml_service.compiled import MAX_NODES, build, check_size, from_arrays, round_down, score_matrix
 from customers.ml_service.golden import generate_rows
 from customers.ml_service.schema import BANK_SPELLING
 
-from .forests import as_numbers, fit, left
+from .forests import as_numbers, fit, left, many_deep_trees, on_the_edges
+from .shapley import score, trees_of
+from .strategies import fitted, flat, matrices, trees
 
 shapes = st.fixed_dictionaries(
     {
@@ -40,49 +42,51 @@ def one_by_one(forest, matrix):
 
 
 def assert_parity(model, numbers):
-    """All three ways of scoring equal scikit-learn's own, which casts to float32 by itself."""
-    expected = model.predict_proba(numbers)[:, 1]
+    """Our scores equal scikit-learn's own, which casts to float32 by itself."""
     matrix = np.ascontiguousarray(numbers, dtype=np.float32)
-    forest = build(model)
-    for score in (score_matrix, by_kernel, one_by_one):
-        np.testing.assert_allclose(score(forest, matrix), expected, rtol=0, atol=1e-12)
+    assert_scores(build(model), matrix, model.predict_proba(numbers)[:, 1])
 
 
-def on_the_edges(model) -> np.ndarray:
-    """Rows whose values are the thresholds themselves and their nearest neighbours in float64 and float32."""
-    rows = np.tile(as_numbers(generate_rows(40)), (6, 1))
-    pick = np.random.default_rng(0)
-    trees = [estimator.tree_ for estimator in model.estimators_]
-    tests = [(f, t) for tree in trees for f, t in zip(tree.feature, tree.threshold, strict=True) if f >= 0]
-    for index, row in enumerate(rows[:, :] if tests else rows[:0]):
-        for feature, threshold in pick.permutation(np.array(tests))[:30]:
-            near = np.float32(threshold)
-            row[int(feature)] = [threshold, np.nextafter(threshold, np.inf), np.nextafter(threshold, -np.inf),
-                                 near, np.nextafter(near, np.float32(np.inf)),
-                                 np.nextafter(near, np.float32(-np.inf))][index % 6]  # fmt: skip
-    return rows
+def assert_scores(forest, matrix, expected):
+    """By all three ways."""
+    for scores in (score_matrix, by_kernel, one_by_one):
+        np.testing.assert_allclose(scores(forest, matrix), expected, rtol=0, atol=1e-12)
 
 
 @settings(max_examples=25)
 @given(shapes)
 def test_scores_equal_scikit_learns_for_any_shape_of_forest(shape):
     model = fit(200, **shape)
-    assert_parity(model, as_numbers(generate_rows(70, seed=5)))
-    assert_parity(model, on_the_edges(model))
+    ordinary = as_numbers(generate_rows(70, seed=5))
+    assert_parity(model, ordinary)
+    assert_parity(model, on_the_edges(model, ordinary))
 
 
-def test_adversarial_thresholds_are_rounded_down_not_to_nearest():
+@settings(max_examples=40)
+@given(fitted)
+def test_scores_equal_scikit_learns_whatever_a_forest_was_fitted_on(fitted):
+    model, numbers = fitted
+    assert_parity(model, numbers)
+    assert_parity(model, on_the_edges(model, numbers, n_nodes=200))
+
+
+@settings(max_examples=60)
+@given(st.lists(trees, min_size=1, max_size=5), matrices)
+def test_trees_that_no_training_gives_are_walked_as_any(trees, matrix):
+    assert_scores(flat(trees), matrix, [score(trees, row) for row in matrix])
+
+
+def test_adversarial_thresholds_are_rounded_down_not_to_nearest(monkeypatch):
     # Irregular thresholds: balances are near 1e5, where float32 is some 0.008 apart.
     pick = np.random.default_rng(4)
     numbers = pick.uniform(0, 2e5, size=(3000, 9))
     model = RandomForestClassifier(20, random_state=0).fit(numbers, pick.integers(0, 2, 3000))
-    rows = on_the_edges(model)
+    rows = on_the_edges(model, numbers, n_nodes=5_000)
     assert_parity(model, rows)
-    # The rows are adversarial indeed: nearest rounding gets some wrong.
-    forest, matrix = build(model), rows.astype(np.float32)
-    exact = np.concatenate([e.tree_.threshold[e.tree_.feature >= 0] for e in model.estimators_])
-    assert (exact.astype(np.float32) != round_down(exact)).any()
-    assert score_matrix(forest, matrix).shape == (len(rows),)
+    # The rows are adversarial indeed: with the nearest thresholds some go the wrong way.
+    monkeypatch.setattr(compiled, "round_down", lambda thresholds: thresholds.astype(np.float32))
+    with pytest.raises(AssertionError, match="Mismatched elements"):
+        assert_parity(model, rows)
 
 
 def test_round_down_gives_the_largest_float32_not_above():
@@ -103,12 +107,20 @@ def test_a_forest_of_single_leaves_scores_its_base_rate():
     assert_parity(model, as_numbers(rows))
 
 
-def test_deep_trees_of_pure_noise():
-    pick = np.random.default_rng(1)
-    numbers = pick.normal(size=(4000, 9)).cumsum(axis=0)
-    model = RandomForestClassifier(60, random_state=1, max_features=1).fit(numbers, pick.integers(0, 2, 4000))
+def test_500_deep_trees_of_pure_noise():
+    model = many_deep_trees()
     assert max(estimator.get_depth() for estimator in model.estimators_) > 20
-    assert_parity(model, numbers[:700])
+    numbers = np.random.default_rng(2).normal(size=(200, 9))
+    assert_parity(model, numbers)
+    assert_parity(model, on_the_edges(model, numbers, n_nodes=500))
+
+
+@pytest.mark.parametrize("shape", [{"n_estimators": 1}, {"max_depth": 1}, {"n_estimators": 1, "max_depth": 1}])
+def test_one_tree_and_stumps(shape):
+    model, numbers = fit(**shape), as_numbers(generate_rows(50))
+    assert_parity(model, on_the_edges(model, numbers))
+    # Said by the trees themselves, walked in Python.
+    assert_scores(build(model), numbers.astype(np.float32), [score(trees_of(model), row) for row in numbers])
 
 
 def test_a_chain_as_deep_as_its_leaves():

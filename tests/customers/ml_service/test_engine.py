@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core.dispatcher import Dispatcher
 
 from customers.ml_service import FEATURES, engine, explain_kernels, kernels, warm
 from customers.ml_service.compiled import INDEX_BITS, INDEX_MASK, build, score_matrix
@@ -106,6 +107,18 @@ def test_single_rows_start_in_numpy_and_change_to_kernels_in_the_long_run(cold):
     assert scores == pytest.approx([scores[0]] * 21, abs=1e-14)
 
 
+def test_single_explanations_start_in_numpy_too(monkeypatch):
+    explaining = engine._Kernels("explain_kernels", batch_rows=16, singles=3)
+    monkeypatch.setattr(engine, "_explaining", explaining)
+    explainer, row = Explainer(build(fit(100, n_estimators=3))), as_numbers(generate_rows(1)).astype(np.float32)
+    first = explainer.contributions(row)
+    for _ in range(2):
+        explainer.contributions(row)
+        assert explaining._module is None
+    np.testing.assert_allclose(explainer.contributions(row), first, rtol=0, atol=1e-14)
+    assert explaining._module is not None
+
+
 def test_a_batch_loads_the_kernels_at_once(cold):
     forest = build(fit())
     engine.score_rows(forest, np.zeros((256, 9), np.float32))
@@ -147,6 +160,14 @@ def test_warm_compiles_into_the_directory_it_is_given(tmp_path):
 def test_warm_tells_by_its_exit_code_that_only_numpy_is_there(monkeypatch):
     monkeypatch.setattr(warm, "warm_kernels", lambda: False)
     assert warm.main([]) == 1
+
+
+@pytest.mark.parametrize("module", [kernels, explain_kernels])
+def test_no_kernel_keeps_other_threads_waiting(module):
+    """A drain writes in one thread what it computes in another."""
+    compiled = [it for it in vars(module).values() if isinstance(it, Dispatcher)]
+    assert len(compiled) > 2
+    assert all(it.targetoptions["nogil"] for it in compiled)
 
 
 def test_the_kernels_know_the_layout_of_the_arrays():

@@ -1,16 +1,22 @@
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from customers.ml_service import FEATURES, InputError, engine
+from customers.ml_service import FEATURES, InputError, current_forest, engine, explain, explain_many
+from customers.ml_service.assets import DEFAULT_ASSETS_DIR, MODEL_FILE
 from customers.ml_service.compiled import build, score_matrix
 from customers.ml_service.explain import Explainer, sum_leaves
 from customers.ml_service.golden import generate_rows
 from customers.ml_service.paths import build_boxes
+from customers.ml_service.pickles import load_estimator
 
-from .forests import CUSTOMER, as_numbers, fit, forest_of, shapes
+from .forests import CUSTOMER, as_mapping, as_numbers, fit, forest_of, many_deep_trees, on_the_edges, shapes
+from .shapley import Split, base_value, shapley_values, trees_of
+from .strategies import fitted, flat, matrices, trees
 
 
 def matrix_of(n_rows, seed=9):
@@ -24,8 +30,7 @@ def matrix_of_rows(rows):
 def by_shap(model, matrix):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shap's own imports
-        import shap
-
+        shap = pytest.importorskip("shap", reason="shap, the oracle, is not installed: `make setup-dev`")
         return shap.TreeExplainer(model).shap_values(matrix, check_additivity=False)[:, :, 1]
 
 
@@ -34,7 +39,9 @@ def all_ways(forest, matrix):
     assert engine.warm_kernels()
     explainer = Explainer(forest)
     single = np.concatenate([explainer.contributions(row[None, :]) for row in matrix])
-    return sum_leaves(build_boxes(forest), matrix) / forest.n_trees, single, explainer.contributions(matrix)
+    many = np.resize(matrix, (max(len(matrix), 20), 9))  # again and again, so that they are enough for a block
+    block = explainer.contributions(many)[: len(matrix)]
+    return sum_leaves(build_boxes(forest), matrix) / forest.n_trees, single, block
 
 
 def test_float32_is_near_enough_from_the_number_of_trees_that_uses_it():
@@ -62,36 +69,61 @@ def test_the_reference_is_exact_to_rounding():
     np.testing.assert_allclose(reference, by_shap(model, matrix_of(40)), rtol=0, atol=1e-13)
 
 
-def test_shapley_values_by_their_definition_over_all_coalitions():
-    """Independent of shap: the weighted marginal contributions over all 512 sets of known fields."""
-    model, row = fit(60, n_estimators=2, max_depth=4), matrix_of(1)
-    games = [value_of(model, row[0], known) for known in range(512)]
-    orders = [np.prod(np.arange(1, k + 1, dtype=float)) for k in range(10)]
-    expected = np.zeros(9)
-    for known in range(512):
-        size = known.bit_count()
-        for field in range(9):
-            if not known >> field & 1:
-                weight = orders[size] * orders[8 - size] / orders[9]
-                expected[field] += weight * (games[known | 1 << field] - games[known])
-    for contributions in all_ways(build(model), row):
-        np.testing.assert_allclose(contributions[0], expected, rtol=0, atol=1e-7)
-    assert Explainer(build(model)).base_value == pytest.approx(games[0], abs=1e-12)
+def assert_shapley_values(forest, trees, matrix, tolerance):
+    """By all ways: what the definition gives, summed over all 512 sets of known fields, independent of shap."""
+    expected = np.array([shapley_values(trees, row) for row in matrix])
+    base = Explainer(forest).base_value
+    assert base == pytest.approx(base_value(trees), abs=1e-12)
+    for contributions in all_ways(forest, matrix):
+        np.testing.assert_allclose(contributions, expected, rtol=0, atol=tolerance)
+        total = base + contributions.sum(axis=1)
+        np.testing.assert_allclose(total, score_matrix(forest, matrix), rtol=0, atol=tolerance)
 
 
-def value_of(model, row, known):
-    """The mean score when only some fields are known; the others follow the training weights."""
+@settings(max_examples=40)
+@given(st.lists(trees, min_size=1, max_size=3), matrices)
+def test_shapley_values_by_their_definition_of_trees_that_no_training_gives(trees, matrix):
+    assert_shapley_values(flat(trees), trees, matrix, tolerance=1e-12)
 
-    def below(tree, node):
-        left, right = tree.children_left[node], tree.children_right[node]
-        if left < 0:
-            return tree.value[node, 0, 1]
-        if known >> tree.feature[node] & 1:
-            return below(tree, left if row[tree.feature[node]] <= tree.threshold[node] else right)
-        weights = tree.weighted_n_node_samples
-        return (weights[left] * below(tree, left) + weights[right] * below(tree, right)) / weights[node]
 
-    return np.mean([below(estimator.tree_, 0) for estimator in model.estimators_])
+@pytest.mark.parametrize("n_features", range(1, 10))
+def test_shapley_values_by_their_definition_of_a_path_through_so_many_features(n_features):
+    """The more, the higher the degree of what is integrated."""
+    tree = 1.0
+    for feature in range(n_features):
+        tree = Split(feature, 0.0, 0.3, tree, 0.0)
+    rows = np.sign(np.arange(9) - np.arange(10)[:, None]).astype(np.float32)
+    assert_shapley_values(flat([tree]), [tree], rows, tolerance=1e-14)
+
+
+@settings(max_examples=20)
+@given(trees, matrices)
+def test_shapley_values_by_their_definition_in_float32(tree, matrix):
+    """The same tree 32 times: what rounding does to one is not averaged out."""
+    assert_shapley_values(flat([tree] * 32), [tree], matrix, tolerance=1e-6)
+
+
+@settings(max_examples=25)
+@given(fitted)
+def test_shapley_values_by_their_definition_whatever_a_forest_was_fitted_on(fitted):
+    model, numbers = fitted
+    rows = np.concatenate([numbers[:3], on_the_edges(model, numbers, n_nodes=20)[::30]])
+    assert_shapley_values(build(model), trees_of(model), rows.astype(np.float32), tolerance=1e-12)
+
+
+@pytest.mark.parametrize("shape", [{"n_estimators": 1}, {"max_depth": 1}, {"n_estimators": 1, "max_depth": 1}])
+def test_shapley_values_by_their_definition_of_one_tree_and_of_stumps(shape):
+    model = fit(60, **shape)
+    assert_shapley_values(build(model), trees_of(model), matrix_of(3), tolerance=1e-12)
+
+
+def test_500_deep_trees():
+    model, matrix = many_deep_trees(), np.random.default_rng(2).normal(size=(5, 9)).astype(np.float32)
+    forest, expected = build(model), by_shap(model, matrix)
+    for contributions in all_ways(forest, matrix):
+        np.testing.assert_allclose(contributions, expected, rtol=0, atol=1e-7)
+        total = Explainer(forest).base_value + contributions.sum(axis=1)
+        np.testing.assert_allclose(total, score_matrix(forest, matrix), rtol=0, atol=1e-7)
 
 
 def test_fields_that_no_tree_tests_contribute_nothing():
@@ -125,6 +157,28 @@ def test_any_number_of_rows(n_rows):
     contributions = Explainer(forest).contributions(matrix)
     assert contributions.shape == (n_rows, 9)
     np.testing.assert_allclose(contributions, sum_leaves(build_boxes(forest), matrix) / 3, rtol=0, atol=1e-7)
+
+
+def test_the_shipped_model_is_explained_as_by_shap():
+    forest, rows = current_forest(), generate_rows(30)
+    expected = by_shap(
+        load_estimator((DEFAULT_ASSETS_DIR / MODEL_FILE).read_bytes()), forest.explain_matrix(rows).matrix
+    )
+    explained = explain_many(map(as_mapping, rows))
+    for explanation, contributions in zip(explained, expected, strict=True):
+        assert list(explanation.contributions.values()) == pytest.approx(contributions.tolist(), abs=1e-7)
+    assert explain(as_mapping(rows[0])).contributions == pytest.approx(explained[0].contributions, abs=1e-7)
+
+
+def test_threads_do_not_disturb_each_other():
+    forest, matrices = build(fit(200, n_estimators=32)), [matrix_of(n_rows) for n_rows in (1, 40, 300, 1, 40, 300)]
+    explainer = Explainer(forest)
+    alone = [explainer.contributions(matrix) for matrix in matrices]
+    with ThreadPoolExecutor(len(matrices)) as pool:
+        together = [list(pool.map(explainer.contributions, matrices)) for _ in range(20)]
+    for contributions in together:
+        for ours, expected in zip(contributions, alone, strict=True):
+            np.testing.assert_array_equal(ours, expected)
 
 
 def forest_object():

@@ -7,6 +7,7 @@ import pytest
 from customers.ml_service import FEATURES, load_forest
 from customers.ml_service.encoding import encode_rows
 from customers.ml_service.golden import generate_rows
+from customers.ml_service.reference import Reference
 from customers.ml_service.training import TrainingDataError, save, train
 from customers.ml_service.training import search as searching
 from customers.ml_service.training.fitting import BASELINES, SETTINGS
@@ -40,15 +41,17 @@ def test_a_trained_forest_is_released_with_its_figures(trained, tmp_path):
     assert metadata["training"]["rows"] == 300
     assert metadata["training"]["settings"] == {**SETTINGS, "n_estimators": 12}
     assert metadata["metrics"]["roc_auc"]["mean"] > 0.75
-    assert set(metadata["metrics"]) == {"method", "baselines", "calibration", *FIGURES}
+    assert metadata["diagnostics"]["calibration"]
+    assert Reference.from_metadata(metadata["reference"]).rows == 300
+    assert set(metadata["metrics"]) == {"method", "calibration", *FIGURES}
     assert (tmp_path / "model.pkl").stat().st_size < 1_000_000
 
 
 def test_the_forest_is_compared_with_what_it_has_to_beat(trained):
-    metrics = trained.metadata["metrics"]
-    assert set(metrics["baselines"]) == set(BASELINES)
-    assert metrics["baselines"]["constant"]["roc_auc"] == {"mean": 0.5, "std": 0.0}
-    logistic = metrics["baselines"]["logistic_regression"]["roc_auc"]["mean"]
+    baselines = trained.metadata["baselines"]
+    assert set(baselines) == set(BASELINES)
+    assert baselines["constant"]["roc_auc"] == {"mean": 0.5, "std": 0.0}
+    logistic = baselines["logistic_regression"]["roc_auc"]["mean"]
     assert 0.5 < logistic < 1
 
 
@@ -86,7 +89,7 @@ class TestSearch:
         judged = train(labelled(), seed=4, trees=4).metadata
         assert found["metrics"]["roc_auc"]["mean"] != found["training"]["search"]["chosen"]["roc_auc"]
         # The same folds judge whether or not something was searched for before.
-        assert found["metrics"]["baselines"] == judged["metrics"]["baselines"]
+        assert found["baselines"] == judged["baselines"]
 
 
 def test_a_feature_that_is_the_label_is_refused():

@@ -1,8 +1,11 @@
 """Figures as ratios, each beside its goal; the verdict."""
 
+import os
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 LINE = "{:<58}{:>16}{:>16}{:>9}  {:<9} {}"
 HEADING = LINE.format("what", "ours", "beside", "ratio", "goal", "")
@@ -55,6 +58,26 @@ def of_rounds(
     return Figure(what, *(written(statistics.median(side)) for side in (ours, beside)), ratio, at_least, at_most)
 
 
+def printed(name: str, figures: Iterable[Figure]) -> Iterator[Figure]:
+    """The figures of a measurement as they come out, each printed at once."""
+    began = perf_counter()
+    for figure in figures:
+        say(str(figure))
+        yield figure
+    say(f"  ({name}: {perf_counter() - began:.0f} s, load now {os.getloadavg()[0]:.1f})")
+
+
+def concluded(figures: Sequence[Figure]) -> int:
+    """Print the verdict and return the exit status that follows from it."""
+    say(verdict(figures))
+    return 0 if all_held(figures) else 1
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def verdict(figures: Iterable[Figure]) -> str:
     """The last line of a run."""
     judged = [figure for figure in figures if figure.is_judged]
@@ -74,3 +97,7 @@ def per_second(rate: float) -> str:
 
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:,.1f} ms"
+
+
+def microseconds(seconds: float) -> str:
+    return f"{seconds * 1e6:,.1f} µs"
