@@ -11,7 +11,7 @@ MEASURED = {
     "editors": ["SQL editors, all triggers", "Django editors, get and save"],
     "bulk": ["bulk update of 2,000 rows, fillfactor 70"],
     "latency": ["Django edit -> current, idle", "SQL edits/s -> current", "ours / a poll", "ours / task per row"],
-    "drain": ["scores known", "2 workers / 1", "a task per row"],
+    "drain": ["slower of same statements and explainer", "scores and reasons known", "2 workers / 1", "a task per row"],
     "sizes": ["cost of a row at 2,000 customers"],
 }
 

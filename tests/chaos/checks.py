@@ -26,15 +26,23 @@ WHERE stale_since IS NOT NULL OR scored_by_id IS DISTINCT FROM (SELECT max(id) F
 
 # The last record of a customer is the row's own.
 NOT_THE_NEWEST = """
-SELECT customer_id, customer.scored_version, customer.churn_risk_score, customer.scored_by_id,
-    record.version, record.score, record.scored_by_id
+SELECT customer_id, customer.scored_version, customer.churn_risk_score, customer.scored_by_id, customer.contributions,
+    record.version, record.score, record.scored_by_id, record.contributions
 FROM customers_customer AS customer LEFT JOIN LATERAL (
-    SELECT version, score, scored_by_id FROM customers_scorerecord AS record
+    SELECT version, score, scored_by_id, contributions FROM customers_scorerecord AS record
     WHERE record.customer_id = customer.customer_id ORDER BY id DESC LIMIT 1
 ) AS record ON true
 WHERE stale_since IS NULL
-  AND (scored_version, churn_risk_score, customer.scored_by_id)
-      IS DISTINCT FROM (record.version, record.score, record.scored_by_id)
+  AND (scored_version, churn_risk_score, customer.scored_by_id, customer.contributions)
+      IS DISTINCT FROM (record.version, record.score, record.scored_by_id, record.contributions)
+"""
+# What the reasons leave of a score is the base value: one and the same number for all scores of a release.
+REASONS_OF_ANOTHER_SCORE = """
+SELECT scored_by_id, min(base), max(base), count(*) FILTER (WHERE base IS NULL) FROM (
+    SELECT scored_by_id, score - (SELECT sum(part::float8) FROM unnest(contributions) AS part) AS base
+    FROM customers_scorerecord WHERE id > %s
+) AS record
+GROUP BY scored_by_id HAVING max(base) - min(base) > 1e-5 OR bool_or(base IS NULL)
 """
 # Each record continues the one before it.
 BROKEN_CHAINS = """
@@ -101,6 +109,7 @@ def examine(
             history=[
                 *broken_history(connection, gaps),
                 *wrong_records(connection, forests, records_after),
+                *wrong_reasons(connection, records_after),
             ],
         )
 
@@ -134,9 +143,15 @@ def lost_rows(rows: list[tuple[Any, ...]], ledgers: Iterable[Ledger]) -> list[st
     return [line for ledger in ledgers for line in ledger.lost(table)]
 
 
+def wrong_reasons(connection: psycopg.Connection[Any], records_after: int) -> Iterator[str]:
+    for release, low, high, missing in connection.execute(REASONS_OF_ANOTHER_SCORE, [records_after]):
+        yield f"release {release}: scores less their reasons go from {low} to {high}; {missing} have no reasons"
+
+
 def broken_history(connection: psycopg.Connection[Any], gaps: list[int]) -> Iterator[str]:
     for customer, *found in connection.execute(NOT_THE_NEWEST):
-        yield f"customer {customer}: scored version, score, release are {found[:3]}, in the newest record {found[3:]}"
+        row, record = found[:4], found[4:]
+        yield f"customer {customer}: scored version, score, release, reasons are {row}, in the newest record {record}"
     for customer, record, version, former, previous, score in connection.execute(BROKEN_CHAINS, [gaps]):
         yield (
             f"customer {customer}, record {record}: version {version} after {former}, "

@@ -159,7 +159,22 @@ def test_a_score_without_its_record_is_found(examine):
     make_scored()
     plant("DELETE FROM customers_scorerecord")
     (line,) = examine().history
-    assert "in the newest record [None, None, None]" in line
+    assert "in the newest record [None, None, None, None]" in line
+
+
+def test_reasons_that_are_not_those_of_the_newest_record_are_found(examine):
+    make_scored()
+    plant("UPDATE customers_customer SET contributions[1] = 0.5")
+    assert len(examine().history) == 1
+
+
+@pytest.mark.parametrize("reasons", ["contributions[1:3] || 0.5 || contributions[5:9]", "NULL"])
+def test_reasons_that_do_not_add_up_to_the_score_are_found(examine, reasons):
+    one, _other = make_scored(age=30), make_scored(age=60)
+    for table in ("customers_customer", "customers_scorerecord"):
+        plant(f"UPDATE {table} SET contributions = {reasons} WHERE customer_id = %s", one.pk)
+    (line,) = examine().history
+    assert "scores less their reasons" in line
 
 
 def test_a_record_that_does_not_continue_the_one_before_it_is_found(examine):
