@@ -2,11 +2,11 @@
 
 from typing import cast
 
-from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django_q.conf import Conf
 
 from events.channels import JOBS_CHANNEL, STALE_CHANNEL
+from events.own_connection import OwnConnection
 
 # The note costs no round trip of its own, and nothing when there is no job.
 CLAIM = """
@@ -35,42 +35,29 @@ ON CONFLICT (name) DO UPDATE SET looked_at = excluded.looked_at
 Jobs = list[tuple[int, str]]
 
 
-class Listener:
-    """Connects when first used, never before a fork. Errors of the database are the caller's: close, then use again."""
+class Listener(OwnConnection):
+    """Sleeps, hears, and claims."""
 
-    def __init__(self, alias: str) -> None:
-        self._alias = alias
-        self._wrapper: DatabaseWrapper | None = None
+    def prepare(self, wrapper: DatabaseWrapper) -> None:
+        with wrapper.cursor() as cursor:
+            # LISTEN comes before the first claim, so that nothing queued in between goes unheard.
+            cursor.execute(f"LISTEN {JOBS_CHANNEL}")
+            cursor.execute(f"LISTEN {STALE_CHANNEL}")
+            # A claim lost in a crash of the database only means that the job is claimed again.
+            cursor.execute("SET synchronous_commit TO off")
 
     def claim(self, queue: str, worker: str = "") -> Jobs:
         """Take the oldest due jobs for this worker; another gets them if they are not acknowledged in time."""
-        with self._connected().cursor() as cursor:
+        with self.connected().cursor() as cursor:
             cursor.execute(CLAIM, {"retry": Conf.RETRY, "key": queue, "limit": Conf.BULK, "worker": worker})
             return cast(Jobs, cursor.fetchall())
 
     def say_alive(self, worker: str, host: str) -> None:
         """Leave word for whoever watches this worker from outside."""
-        with self._connected().cursor() as cursor:
+        with self.connected().cursor() as cursor:
             cursor.execute(LOOKED, [worker, host])
 
     def wait(self, seconds: float) -> set[str]:
         """Sleep until notified, or until the time is up; the channels that were notified meanwhile."""
-        notices = self._connected().connection.notifies(timeout=seconds, stop_after=1)
+        notices = self.connected().connection.notifies(timeout=seconds, stop_after=1)
         return {notice.channel for notice in notices}
-
-    def close(self) -> None:
-        if self._wrapper is not None:
-            self._wrapper.close()
-            self._wrapper = None
-
-    def _connected(self) -> DatabaseWrapper:
-        if self._wrapper is None:
-            wrapper = cast(DatabaseWrapper, connections.create_connection(self._alias))
-            with wrapper.cursor() as cursor:
-                # LISTEN comes before the first claim, so that nothing queued in between goes unheard.
-                cursor.execute(f"LISTEN {JOBS_CHANNEL}")
-                cursor.execute(f"LISTEN {STALE_CHANNEL}")
-                # A claim lost in a crash of the database only means that the job is claimed again.
-                cursor.execute("SET synchronous_commit TO off")
-            self._wrapper = wrapper
-        return self._wrapper

@@ -2,10 +2,10 @@
 
 from typing import Any, cast
 
-from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
+from events.own_connection import OwnConnection
 from events.pulse import Facts
 
 CONNECT_SECONDS = 5  # to a host that does not even refuse
@@ -29,12 +29,16 @@ DELETE FROM events_worker WHERE COALESCE(looked_at, started_at) < clock_timestam
 FACTS = "SELECT looked_at, guarded_at, claimed_at, acknowledged_at FROM events_worker WHERE name = %s"
 
 
-class WorkerFacts:
-    """Connects when first used. Errors of the database are the caller's: close, then use again."""
+class WorkerFacts(OwnConnection):
+    """What clusters have left of themselves, for the supervisor."""
 
-    def __init__(self, alias: str = "default") -> None:
-        self._alias = alias
-        self._wrapper: DatabaseWrapper | None = None
+    def prepare(self, wrapper: DatabaseWrapper) -> None:
+        options = {**wrapper.settings_dict["OPTIONS"], "connect_timeout": CONNECT_SECONDS}
+        # A host that vanishes without a word: the kernel gives up what it could not deliver.
+        options["tcp_user_timeout"] = STATEMENT_MILLISECONDS
+        wrapper.settings_dict = {**wrapper.settings_dict, "OPTIONS": options}
+        with wrapper.cursor() as cursor:
+            cursor.execute(BE_QUICK, [str(STATEMENT_MILLISECONDS)])
 
     def pending_migrations(self) -> list[str]:
         """The applications whose tables are older than this code."""
@@ -56,28 +60,11 @@ class WorkerFacts:
     def forget(self, name: str) -> None:
         self._execute(FORGET, name)
 
-    def close(self) -> None:
-        if self._wrapper is not None:
-            self._wrapper.close()
-            self._wrapper = None
-
     def _rows(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
-        with self._connected().cursor() as cursor:
+        with self.connected().cursor() as cursor:
             cursor.execute(statement, values)
             return cast(list[tuple[Any, ...]], cursor.fetchall())
 
     def _execute(self, statement: str, *values: str) -> None:
-        with self._connected().cursor() as cursor:
+        with self.connected().cursor() as cursor:
             cursor.execute(statement, values)
-
-    def _connected(self) -> DatabaseWrapper:
-        if self._wrapper is None:
-            wrapper = cast(DatabaseWrapper, connections.create_connection(self._alias))
-            options = {**wrapper.settings_dict["OPTIONS"], "connect_timeout": CONNECT_SECONDS}
-            # A host that vanishes without a word: the kernel gives up what it could not deliver.
-            options["tcp_user_timeout"] = STATEMENT_MILLISECONDS
-            wrapper.settings_dict = {**wrapper.settings_dict, "OPTIONS": options}
-            with wrapper.cursor() as cursor:
-                cursor.execute(BE_QUICK, [str(STATEMENT_MILLISECONDS)])
-            self._wrapper = wrapper
-        return self._wrapper

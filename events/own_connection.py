@@ -1,0 +1,30 @@
+"""A connection beside Django's own, for who must not wait for it or be closed with it."""
+
+from typing import cast
+
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+
+
+class OwnConnection:
+    """Connects when first used, never before a fork. Errors of the database are the caller's: close, then use again."""
+
+    def __init__(self, alias: str = "default") -> None:
+        self._alias = alias
+        self._wrapper: DatabaseWrapper | None = None
+
+    def prepare(self, wrapper: DatabaseWrapper) -> None:
+        """What a new connection is set up with."""
+
+    def connected(self) -> DatabaseWrapper:
+        """The connection, made now if there is none."""
+        if self._wrapper is None:
+            wrapper = cast(DatabaseWrapper, connections.create_connection(self._alias))
+            self.prepare(wrapper)
+            self._wrapper = wrapper
+        return self._wrapper
+
+    def close(self) -> None:
+        if self._wrapper is not None:
+            self._wrapper.close()
+            self._wrapper = None
