@@ -2,8 +2,6 @@
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth import get_user_model
-from django.test import Client
 from django.utils.html import escape
 from django.utils.translation import override
 
@@ -11,6 +9,7 @@ from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
 from customers.stored_reasons import choices, reasons_of
 from events import jobs, watch
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -24,9 +23,7 @@ SOMEBODY_ON_THE_PAGE = [  # in reading order
 
 @pytest.fixture
 def staff():
-    client = Client()
-    client.force_login(get_user_model().objects.create_superuser("clerk", password=None))
-    return client
+    return superuser()
 
 
 def listed(response):

@@ -3,15 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from customers.models import Customer, ModelRelease, ScoringFailure
 from tests.factories import make_customer, make_scored
+from tests.staff import logged_in
 
 pytestmark = pytest.mark.django_db
 
@@ -19,24 +17,16 @@ CUSTOMERS = "/admin/customers/customer/"
 FAILURES = "/admin/customers/scoringfailure/"
 
 
-def staff(name, *permissions):
-    user = get_user_model().objects.create_user(name, is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def clerk():
     """May look only."""
-    return staff("clerk", "view_customer", "view_scoringfailure")
+    return logged_in("clerk", "view_customer", "view_scoringfailure")
 
 
 @pytest.fixture
 def keeper():
     """May have failures tried again."""
-    return staff("keeper", "change_scoringfailure")
+    return logged_in("keeper", "change_scoringfailure")
 
 
 def fail(customer, **fields):
@@ -133,6 +123,6 @@ class TestList:
 
 
 def test_the_list_of_scores_says_why_each_was_made_and_who_edited(aside):
-    said = page(staff("auditor", "view_scorerecord"), "/admin/customers/scorerecord/")
+    said = page(logged_in("auditor", "view_scorerecord"), "/admin/customers/scorerecord/")
     assert "Analyze" in said
     assert "django" in said

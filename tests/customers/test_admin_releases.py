@@ -5,13 +5,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.test import Client
 
 from customers.ml_service import current_forest
 from customers.models import ModelRelease
 from customers.releases import activate, summary
 from tests.customers.ml_service.forests import diagnosis
+from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -21,9 +20,7 @@ PICTURES = 11
 
 @pytest.fixture
 def staff():
-    client = Client()
-    client.force_login(get_user_model().objects.create_superuser("clerk", password=None))
-    return client
+    return superuser()
 
 
 @pytest.fixture(scope="module")

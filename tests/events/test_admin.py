@@ -1,28 +1,18 @@
 """Pausing and resuming by the staff, and where they see that scoring is paused."""
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.contrib.messages import get_messages
-from django.test import Client
 from django.utils import timezone
 
 from events import pause
 from events.models import Drain, Pause
 from tests.factories import make_scored
+from tests.staff import logged_in
 
 pytestmark = pytest.mark.django_db
 
 PAUSES = "/admin/events/pause/"
 CUSTOMERS = "/admin/customers/customer/"
-
-
-def logged_in(name, *permissions):
-    user = get_user_model().objects.create_user(name, is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
