@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from . import engine
+from . import engine, performance
 from .compiled import FlatForest, build
 from .encoding import Encodings, Matrix, encode_rows
 from .schema import CATEGORIES, FEATURES
@@ -23,7 +23,6 @@ from .schema import CATEGORIES, FEATURES
 if TYPE_CHECKING:
     from .training import TrainingData
 
-CALIBRATION_BINS = 10
 # Fewer customers than this are counted, and nothing more is said of them.
 SMALLEST_GROUP = 10
 # A share seen among fewer is known to no better than 6 percentage points (95 %, at worst).
@@ -74,15 +73,9 @@ def _columns(data: "TrainingData", matrix: Matrix) -> Columns:
 
 def calibration(labels: Labels, scores: Scores) -> list[dict[str, Any]]:
     """Return the calibration curve, lowest scores first: bins of equal counts, mean score beside the observed share."""
-    bins = np.array_split(np.argsort(scores, kind="stable"), CALIBRATION_BINS)
     return [
-        {
-            "mean_score": _rounded(scores[members].mean()),
-            "observed": _rounded(labels[members].mean()),
-            "customers": len(members),
-        }
-        for members in bins
-        if len(members)
+        {"mean_score": _rounded(it.mean_score), "observed": _rounded(it.share_left), "customers": it.customers}
+        for it in performance.calibration(labels, scores)
     ]
 
 

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from customers.ml_service.performance import FEWEST, calibration, lift, performance, roc_auc_error
+from customers.ml_service.performance import (
+    FEWEST,
+    calibration,
+    calibration_error,
+    lift,
+    performance,
+    recall,
+    roc_auc_error,
+)
+
+FIVE_OF_TWENTY = np.array([1, 0, 1, 1, 0, 1, 1] + [0] * 13)
 
 
 def made_up(number=4000, seed=5):
@@ -49,7 +59,7 @@ def test_with_too_few_of_either_there_are_no_figures():
     assert performance([], []) is None
 
 
-class TestLift:
+class TestTheRiskiestTenth:
     def test_where_the_riskiest_tenth_are_those_who_left(self):
         assert lift(np.arange(100) >= 90, np.arange(100.0)) == pytest.approx(10)
 
@@ -63,13 +73,46 @@ class TestLift:
         left, scores = np.arange(40) % 4 == 0, np.array([0.9] * 2 + [0.5] * 30 + [0.1] * 8)
         assert lift(left[order], scores[order]) == pytest.approx(lift(left, scores))
 
-    def test_the_same_score_for_all_lifts_nothing(self):
-        assert lift(np.arange(50) % 5 == 0, np.full(50, 0.2)) == pytest.approx(1)
+    def test_recall_is_the_share_of_leavers_found_there(self):
+        labels = np.array([1, 0, 1, 0] + [0] * 16)
+        assert recall(labels, np.linspace(1, 0, 20)) == 0.5
+        assert recall(labels, np.linspace(0, 1, 20)) == 0.0
+
+    def test_lift_is_how_much_more_often_customers_left_there(self):
+        assert lift(FIVE_OF_TWENTY, np.linspace(1, 0, 20)) == pytest.approx(0.5 / 0.25)
+
+    def test_of_customers_who_tie_for_the_last_place_a_part_counts(self):
+        scores = np.array([0.9, 0.5, 0.5, 0.5, 0.5] + [0.1] * 15)  # one place for four, two of whom left
+        assert recall(FIVE_OF_TWENTY, scores) == pytest.approx(1.5 / 5)
+
+    @given(st.lists(st.booleans(), min_size=10, max_size=200).filter(any))
+    def test_the_same_score_for_everybody_finds_as_many_as_a_blind_draw(self, labels):
+        constant = np.full(len(labels), 0.2)
+        assert lift(np.array(labels, dtype=int), constant) == pytest.approx(1)
 
 
 def test_the_bins_of_the_calibration_go_from_low_to_high_and_hold_everybody():
     left, scores = made_up(1003)
     bins = calibration(left, scores)
-    assert [it.customers for it in bins] == [101] * 3 + [100] * 7
+    assert {it.customers for it in bins} == {100, 101}
+    assert len(bins) == 10
     assert [it.mean_score for it in bins] == sorted(it.mean_score for it in bins)
     assert sum(it.share_left * it.customers for it in bins) == pytest.approx(left.sum())
+
+
+class TestTheCalibrationError:
+    def test_the_error_is_the_mean_distance_of_score_and_share_over_bins(self):
+        labels = np.array([0, 0, 0, 1] * 10)
+        scores = np.repeat([0.05, 0.45], 20)  # a quarter left in both: too low by 0.20, too high by 0.20
+        assert calibration_error(labels, scores) == pytest.approx(0.2)
+
+    def test_bins_hold_equally_many_customers(self):
+        labels = np.zeros(100, dtype=int)
+        scores = np.concatenate([np.linspace(0, 0.001, 90), np.full(10, 0.9)])
+        assert calibration_error(labels, scores) == pytest.approx(scores.mean())
+        labels[95] = 1  # in the bin of the ten highest, whose mean distance thereby falls from 0.9 to 0.8
+        assert calibration_error(labels, scores) == pytest.approx(scores.mean() - 0.1 / 10)
+
+    def test_equal_scores_share_a_bin(self):
+        labels = np.array([0] * 80 + [1] * 20)
+        assert calibration_error(labels, np.full(100, 0.2)) == pytest.approx(0)

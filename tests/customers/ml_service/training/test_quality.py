@@ -1,15 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from customers.ml_service.training.quality import (
-    FIGURES,
-    calibration_error,
-    calibration_slope,
-    lift_at_tenth,
-    recall_at_tenth,
-)
+from customers.ml_service.performance import calibration_error
+from customers.ml_service.training.quality import FIGURES, calibration_slope
 
 FIVE_OF_TWENTY = np.array([1, 0, 1, 1, 0, 1, 1] + [0] * 13)
 
@@ -21,42 +14,7 @@ def drawn(n: int = 20_000, seed: int = 5):
     return (rng.random(n) < probabilities).astype(int), probabilities
 
 
-class TestTheRiskiestTenth:
-    def test_recall_is_the_share_of_leavers_found_there(self):
-        labels = np.array([1, 0, 1, 0] + [0] * 16)
-        assert recall_at_tenth(labels, np.linspace(1, 0, 20)) == 0.5
-        assert recall_at_tenth(labels, np.linspace(0, 1, 20)) == 0.0
-
-    def test_lift_is_how_much_more_often_customers_left_there(self):
-        assert lift_at_tenth(FIVE_OF_TWENTY, np.linspace(1, 0, 20)) == pytest.approx(0.5 / 0.25)
-
-    def test_of_customers_who_tie_for_the_last_place_a_part_counts(self):
-        scores = np.array([0.9, 0.5, 0.5, 0.5, 0.5] + [0.1] * 15)  # one place for four, two of whom left
-        assert recall_at_tenth(FIVE_OF_TWENTY, scores) == pytest.approx(1.5 / 5)
-
-    @given(st.lists(st.booleans(), min_size=10, max_size=200).filter(any))
-    def test_the_same_score_for_everybody_finds_as_many_as_a_blind_draw(self, labels):
-        constant = np.full(len(labels), 0.2)
-        assert lift_at_tenth(np.array(labels, dtype=int), constant) == pytest.approx(1)
-
-
 class TestCalibration:
-    def test_the_error_is_the_mean_distance_of_score_and_share_over_bins(self):
-        labels = np.array([0, 0, 0, 1] * 10)
-        scores = np.repeat([0.05, 0.45], 20)  # a quarter left in both: too low by 0.20, too high by 0.20
-        assert calibration_error(labels, scores) == pytest.approx(0.2)
-
-    def test_bins_hold_equally_many_customers(self):
-        labels = np.zeros(100, dtype=int)
-        scores = np.concatenate([np.linspace(0, 0.001, 90), np.full(10, 0.9)])
-        assert calibration_error(labels, scores) == pytest.approx(scores.mean())
-        labels[95] = 1  # in the bin of the ten highest, whose mean distance thereby falls from 0.9 to 0.8
-        assert calibration_error(labels, scores) == pytest.approx(scores.mean() - 0.1 / 10)
-
-    def test_equal_scores_share_a_bin(self):
-        labels = np.array([0] * 80 + [1] * 20)
-        assert calibration_error(labels, np.full(100, 0.2)) == pytest.approx(0)
-
     def test_probabilities_that_hold_have_next_to_no_error_and_slope_one(self):
         labels, probabilities = drawn()
         assert calibration_error(labels, probabilities) < 0.01
