@@ -1,5 +1,6 @@
-"""The reasons that were stored with a customer's score, in the language of whoever asks."""
+"""The reasons that were stored with a customer's score, in the language of this installation."""
 
+from django.conf import settings
 from django.utils.translation import gettext
 
 from customers.ml_service.reason_codes import BY_NUMBER, OTHER_FACTORS, RAISES
@@ -9,13 +10,24 @@ from customers.models import Customer
 
 Choice = tuple[str, str]
 
+PROTECTED_NUMBERS = frozenset(number for number, reason in BY_NUMBER.items() if reason.part in PROTECTED)
+
 
 def reasons_of(customer: Customer) -> tuple[Reason, ...]:
-    """First things first; nothing while the score is not that of the row's present fields."""
+    """First things first; nothing while the score is not that of the row's present fields.
+
+    Codes from when gender and country were named are kept back once they are not, before the customer is scored anew.
+    """
     if customer.stale_since is not None or not customer.reason_codes or customer.contributions is None:
         return ()
     values = {field: getattr(customer, field) for field in FEATURES}
-    return in_words(customer.reason_codes, customer.contributions, values, gettext)
+    codes = [number for number in customer.reason_codes if may_be_told(number)]
+    return in_words(codes, customer.contributions, values, gettext)
+
+
+def may_be_told(number: int) -> bool:
+    """Whether staff may see the reason of this code: by default not when it names gender or country."""
+    return settings.REASONS_NAME_PROTECTED or number not in PROTECTED_NUMBERS
 
 
 def choices() -> list[Choice]:
@@ -23,5 +35,5 @@ def choices() -> list[Choice]:
     return [
         (str(number), gettext(reason.label).replace("%(value)s", "…"))
         for number, reason in BY_NUMBER.items()
-        if reason.direction == RAISES and reason.part not in (*PROTECTED, OTHER_FACTORS)
+        if reason.direction == RAISES and reason.part != OTHER_FACTORS and number not in PROTECTED_NUMBERS
     ]

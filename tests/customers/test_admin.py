@@ -134,7 +134,14 @@ class TestReasons:
         assert reasons_of(customer) == ()
         assert "Too many products (4)" not in staff.get(change_page(customer)).content.decode()
 
-    def test_they_are_in_the_language_of_whoever_asks(self):
+    def test_codes_that_name_gender_or_country_are_kept_back_once_the_setting_is_off(self, settings):
+        settings.REASONS_NAME_PROTECTED = True
+        customer = make_scored(geography="Germany", age=30, num_of_products=2, is_active_member=True)
+        assert "COUNTRY_RAISES" in [reason.code for reason in reasons_of(customer)]
+        settings.REASONS_NAME_PROTECTED = False
+        assert not {"COUNTRY_RAISES", "GENDER_RAISES", "GENDER_LOWERS"} & {it.code for it in reasons_of(customer)}
+
+    def test_they_are_in_the_language_that_is_set(self):
         with override("de"):
             assert "Risiko" in reasons_of(make_scored(age=58))[0].text
 
