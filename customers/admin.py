@@ -21,7 +21,7 @@ from customers.models import (
     ScoreRecord,
     ScoringFailure,
 )
-from customers.stored_reasons import choices, reasons_of
+from customers.stored_reasons import choices, contributions_in_words, reasons_of
 
 ENGINE_FIELDS = ("risk", "reasons", "state", "scored_at", "scored_by", "version", "scored_version", "stale_since")
 
@@ -74,7 +74,10 @@ class MainReasonFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         number = self.value()
-        return queryset.filter(reason_codes__0=int(number)) if number in dict(self.lookup_choices) else queryset
+        if number not in dict(self.lookup_choices):
+            return queryset
+        # Of a stale score no reason is shown: it was that of other fields.
+        return queryset.filter(reason_codes__0=int(number), stale_since=None)
 
 
 @admin.register(Customer)
@@ -196,6 +199,12 @@ class ScoreRecordAdmin(ReadOnlyAdmin):
         "scored_by",
     )
     show_full_result_count = False
+    exclude = ("contributions",)  # nine bare numbers, gender's and country's among them
+    readonly_fields = ("points",)
+
+    @admin.display(description="Points of risk")
+    def points(self, record: ScoreRecord) -> str:
+        return "not kept" if record.contributions is None else contributions_in_words(record.contributions)
 
 
 @admin.register(ModelRelease)

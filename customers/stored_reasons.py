@@ -1,10 +1,12 @@
 """The reasons that were stored with a customer's score, in the language of this installation."""
 
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.utils.translation import gettext
 
-from customers.ml_service.reason_codes import BY_NUMBER, OTHER_FACTORS, RAISES
-from customers.ml_service.reasons import PROTECTED, Reason, in_words
+from customers.ml_service.reason_codes import BY_NUMBER, OTHER_FACTORS, PART_NAMES, RAISES
+from customers.ml_service.reasons import PROTECTED, Reason, by_part, in_words
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 
@@ -28,6 +30,13 @@ def reasons_of(customer: Customer) -> tuple[Reason, ...]:
 def may_be_told(number: int) -> bool:
     """Whether staff may see the reason of this code: by default not when it names gender or country."""
     return settings.REASONS_NAME_PROTECTED or number not in PROTECTED_NUMBERS
+
+
+def contributions_in_words(contributions: Sequence[float]) -> str:
+    """What each part adds to a score, the weightiest first; gender and country are summed unless they may be named."""
+    parts = by_part(contributions, name_protected=settings.REASONS_NAME_PROTECTED)
+    ranked = sorted(parts.items(), key=lambda part: -abs(part[1]))
+    return ", ".join(f"{gettext(PART_NAMES[name])} {100 * share:+.1f}" for name, share in ranked)
 
 
 def choices() -> list[Choice]:

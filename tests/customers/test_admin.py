@@ -133,6 +133,23 @@ class TestReasons:
         customer.refresh_from_db()
         assert reasons_of(customer) == ()
         assert "Too many products (4)" not in staff.get(change_page(customer)).content.decode()
+        [many] = [number for number, label in choices() if label == "Too many products (…)"]
+        assert listed(staff.get(LIST, {"reason": many})) == []
+
+    def test_a_record_tells_the_points_of_each_part_and_sums_gender_and_country(self, staff):
+        make_scored(num_of_products=4)
+        page = staff.get(f"/admin/customers/scorerecord/{ScoreRecord.objects.get().pk}/change/").content.decode()
+        assert "number of products +" in page
+        assert "other factors" in page
+        assert "gender +" not in page
+        assert "gender -" not in page
+        assert "Contributions" not in page
+
+    def test_a_record_from_before_contributions_were_kept_says_so(self, staff):
+        make_scored()
+        ScoreRecord.objects.update(contributions=None)
+        page = staff.get(f"/admin/customers/scorerecord/{ScoreRecord.objects.get().pk}/change/").content.decode()
+        assert "not kept" in page
 
     def test_codes_that_name_gender_or_country_are_kept_back_once_the_setting_is_off(self, settings):
         settings.REASONS_NAME_PROTECTED = True
