@@ -118,18 +118,20 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         ("Churn risk: kept current by the engine", {"fields": ENGINE_FIELDS}),
     )
 
-    @admin.display(description="Churn risk", ordering="churn_risk_score", empty_value="not scored yet")
-    def risk(self, customer: Customer) -> str | None:
+    @admin.display(description="Churn risk", ordering="churn_risk_score")
+    def risk(self, customer: Customer) -> str:
         score = customer.churn_risk_score
-        return None if score is None else f"{score:.1%}"
+        return "not scored yet" if score is None else f"{score:.1%}"
 
     @admin.display(description="Main reason", empty_value="")
     def main_reason(self, customer: Customer) -> str | None:
         return next((f"{reason.label} ({reason.points:+.0f})" for reason in reasons_of(customer)), None)
 
-    @admin.display(description="Why", empty_value="no part of the score stands out")
-    def reasons(self, customer: Customer) -> str | None:
-        return ". ".join(reason.text for reason in reasons_of(customer)) or None
+    @admin.display(description="Why")
+    def reasons(self, customer: Customer) -> str:
+        if customer.stale_since is not None or customer.contributions is None:
+            return "comes with the next score"
+        return ". ".join(reason.text for reason in reasons_of(customer)) or "no part of the score stands out"
 
     @admin.display(description="Score is")
     def state(self, customer: Customer) -> str:

@@ -8,7 +8,7 @@ from django.utils.translation import override
 from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
 from customers.stored_reasons import choices, reasons_of
 from events import jobs, watch
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.factories import SOMEBODY, make_customer, make_customers, make_scored, write_as_scorer
 from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
@@ -116,6 +116,14 @@ class TestReasons:
         assert f"{first.label} ({first.points:+.0f})" in staff.get(LIST).content.decode()
         page = staff.get(change_page(customer)).content.decode()
         assert all(escape(reason.text) in page for reason in told)
+
+    def test_where_there_is_none_the_page_says_why(self, staff):
+        unscored, average = make_customer(), make_scored()
+        write_as_scorer(average, reason_codes=[])
+        page = staff.get(change_page(unscored)).content.decode()
+        assert "comes with the next score" in page
+        assert "not scored yet" in page
+        assert "no part of the score stands out" in staff.get(change_page(average)).content.decode()
 
     def test_the_list_can_be_filtered_by_it(self, staff):
         products, activity = (
