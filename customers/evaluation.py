@@ -124,19 +124,26 @@ def observed_until() -> date:
 
 def window_of(days: int, first_day: date | None, until: date) -> Window:
     """A window that has ended, and whose scores are still in the history."""
+    # A window that is longer than the history has no scores before it; a far longer one is beyond the calendar.
+    if days > settings.HISTORY_DAYS:
+        raise not_kept(f"from {days} days ago")
     latest = until - days * DAY + DAY
-    window = Window(first_day or latest, (first_day or latest) + days * DAY - DAY)
-    if window.first_day > latest:
+    begins = first_day or latest
+    if begins > latest:
         raise NothingToEvaluateError(
             f"Outcomes are known until {until}: a window of {days} days can begin on {latest} at the latest. Choose an "
             "earlier --as-of, a shorter --horizon, or load newer outcomes."
         )
-    if window.first_day < timezone.localdate() - settings.HISTORY_DAYS * DAY:
-        raise NothingToEvaluateError(
-            f"Scores from before {window.first_day} are not kept: history is for VIGILPAY_HISTORY_DAYS "
-            f"({settings.HISTORY_DAYS}). Choose a later --as-of, or a shorter --horizon."
-        )
-    return window
+    if begins < timezone.localdate() - settings.HISTORY_DAYS * DAY:
+        raise not_kept(f"from before {begins}")
+    return Window(begins, begins + days * DAY - DAY)
+
+
+def not_kept(which: str) -> NothingToEvaluateError:
+    return NothingToEvaluateError(
+        f"Scores {which} are not kept: history is for VIGILPAY_HISTORY_DAYS ({settings.HISTORY_DAYS}). "
+        "Choose a later --as-of, or a shorter --horizon."
+    )
 
 
 def fates(window: Window, release: int | None) -> dict[int, Fates]:

@@ -180,6 +180,12 @@ class TestWindow:
         with pytest.raises(NothingToEvaluateError, match="are not kept"):
             judgements()
 
+    @pytest.mark.parametrize("beyond", [{"days": 99_999_999_999}, {"days": 1, "first_day": date.max}])
+    def test_one_beyond_the_calendar_is_refused(self, beyond):
+        complete()
+        with pytest.raises(NothingToEvaluateError):
+            evaluate(**beyond)
+
     def test_without_anybody_who_is_known_to_have_stayed_there_is_none(self):
         left(scored(0.5), after(3))
         with pytest.raises(NothingToEvaluateError, match="Nobody is known to have stayed"):
