@@ -50,7 +50,7 @@ class NothingToCompareError(Exception):
 
 
 @dataclass(frozen=True)
-class Move:
+class BinMove:
     """One bin: its share of the training customers, and of the present ones."""
 
     bin: str
@@ -66,7 +66,7 @@ class Shift:
     column: str
     psi: float
     by_chance: float
-    moved_most: Move
+    moved_most: BinMove
 
     @property
     def verdict(self) -> Verdict:
@@ -164,16 +164,16 @@ def shift_of(name: str, reference: Intervals | Values, counts: Mapping[Hashable,
     return Shift(name, psi, index_by_chance(len(moves), reference_rows, rows), max(moves, key=contribution))
 
 
-def moves_of(reference: Intervals | Values, counts: Mapping[Hashable, int], rows: int) -> Iterator[Move]:
+def moves_of(reference: Intervals | Values, counts: Mapping[Hashable, int], rows: int) -> Iterator[BinMove]:
     """Bin by bin; values that no training customer had come last, together, if there are any."""
     for found, name, share in zip(reference.bins, reference.names, reference.shares, strict=True):
-        yield Move(name, share, counts.get(found, 0) / rows)
+        yield BinMove(name, share, counts.get(found, 0) / rows)
     unknown = rows - sum(counts.get(found, 0) for found in reference.bins)
     if unknown:
-        yield Move(OTHER, 0.0, unknown / rows)
+        yield BinMove(OTHER, 0.0, unknown / rows)
 
 
-def contribution(move: Move) -> float:
+def contribution(move: BinMove) -> float:
     """What one bin adds to the index."""
     return stability_index([move.reference_share], [move.share])
 
@@ -215,4 +215,4 @@ def drift_of(kept: DriftCheck) -> Drift:
 
 def shifts_of(kept: Iterable[Mapping[str, Any]]) -> Iterator[Shift]:
     for shift in kept:
-        yield Shift(shift["column"], shift["psi"], shift["by_chance"], Move(**shift["moved_most"]))
+        yield Shift(shift["column"], shift["psi"], shift["by_chance"], BinMove(**shift["moved_most"]))

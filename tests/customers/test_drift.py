@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from customers import drift, scoring
-from customers.drift import Move, NothingToCompareError, Shift, measure
+from customers.drift import BinMove, NothingToCompareError, Shift, measure
 from customers.ml_service.reference import COLUMNS, CONTINUOUS, describe
 from customers.ml_service.schema import FEATURES
 from customers.ml_service.stability import stability_index
@@ -40,7 +40,7 @@ class TestIndex:
         # Half were active, six of ten are: 0.1 * ln(1.2) - 0.1 * ln(0.8).
         shift = shift_in("is_active_member")
         assert shift.psi == pytest.approx(0.04054651)
-        assert shift.moved_most == Move("0", 0.5, 0.4)
+        assert shift.moved_most == BinMove("0", 0.5, 0.4)
 
     def test_by_tenths_as_calculated_by_hand(self):
         refer_to([row(age=age) for age in range(20, 80)])
@@ -49,7 +49,7 @@ class TestIndex:
         # Twelve customers: three below 26, one in each of eight other tenths, and one in the second.
         expected = stability_index([0.1] * 10, [3 / 12, *[1 / 12] * 9])
         assert shift_in("age").psi == pytest.approx(expected)
-        assert shift_in("age").moved_most == Move("below 26", pytest.approx(0.1), 0.25)
+        assert shift_in("age").moved_most == BinMove("below 26", pytest.approx(0.1), 0.25)
 
     def test_every_column_is_that_of_a_plain_count(self):
         rows = random_rows(400, seed=3)
@@ -68,7 +68,7 @@ class TestIndex:
         refer_to([row(tenure=tenure) for tenure in (1, 2) * 10])
         for tenure in (1, 2, 70, 80):
             make_customer(tenure=tenure)
-        assert shift_in("tenure").moved_most == Move("other", 0.0, 0.5)
+        assert shift_in("tenure").moved_most == BinMove("other", 0.0, 0.5)
         assert shift_in("tenure").psi == pytest.approx(stability_index([0.5, 0.5, 0.0], [0.25, 0.25, 0.5]))
 
     def test_a_column_of_one_value_in_training_has_one_bin(self):
@@ -130,12 +130,12 @@ class TestVerdict:
         ],
     )
     def test_by_the_usual_thresholds(self, psi, by_chance, verdict):
-        assert Shift("age", psi, by_chance, Move("any", 1.0, 1.0)).verdict == verdict
+        assert Shift("age", psi, by_chance, BinMove("any", 1.0, 1.0)).verdict == verdict
 
     def test_by_those_of_the_settings(self, settings):
         settings.DRIFT_WARNING, settings.DRIFT_ALARM = 0.01, 0.02
-        assert Shift("age", 0.015, 0.0, Move("any", 1.0, 1.0)).verdict == "moderate shift"
-        assert Shift("age", 0.02, 0.0, Move("any", 1.0, 1.0)).verdict == "major shift"
+        assert Shift("age", 0.015, 0.0, BinMove("any", 1.0, 1.0)).verdict == "moderate shift"
+        assert Shift("age", 0.02, 0.0, BinMove("any", 1.0, 1.0)).verdict == "major shift"
 
     def test_a_handful_of_customers_is_no_drift(self):
         refer_to(random_rows(300, seed=1))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from customers.drift import Drift, Move, NothingToCompareError, measure
+from customers.drift import BinMove, Drift, NothingToCompareError, measure
 from customers.management.columns import in_columns
 
 NOTHING_TO_COMPARE = 2
@@ -40,5 +40,5 @@ def table_of(found: Drift) -> str:
     return f"{head}\n\n{in_columns(('what', 'PSI', 'verdict', 'moved most'), rows)}"
 
 
-def move_in_words(move: Move) -> str:
+def move_in_words(move: BinMove) -> str:
     return f"{move.bin}: {move.reference_share:.1%} -> {move.share:.1%}"
