@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from customers.csv_import.labelled import LabelledFile
+from customers.management.columns import in_columns
 from customers.ml_service.training.leaks import Alone
 from customers.ml_service.training.quality import FIGURES
 
 BASELINES = {"logistic_regression": "logistic regression", "constant": "constant"}
-COLUMN_WIDTH = 22
 # The settings that `--search` chooses among, as a person would say them.
 WORDS = {
     "n_estimators": "{} trees",
@@ -30,10 +30,11 @@ def about_others(columns: Sequence[Alone]) -> Iterator[str]:
     """The columns that are not trained on, and what each alone would tell."""
     if columns:
         yield from ("", "Columns that are not trained on, with the ROC AUC of each alone:")
-    width = max((len(column.name) for column in columns), default=0)
-    for column in columns:
-        note = "nearly copies the label" if column.leaks else "an id" if column.is_id else ""
-        yield f"  {column.name:{width}}  {column.roc_auc:.3f}  {note}".rstrip()
+        yield from _table(("column", "alone", ""), [(it.name, f"{it.roc_auc:.3f}", _note(it)) for it in columns])
+
+
+def _note(column: Alone) -> str:
+    return "nearly copies the label" if column.leaks else "an id" if column.is_id else ""
 
 
 def warnings(features: Sequence[Alone], others: Sequence[Alone]) -> Iterator[str]:
@@ -68,11 +69,16 @@ def about_quality(metrics: Mapping[str, Any], baselines: Mapping[str, Any], chur
     """The forest beside what it has to beat, on the same folds."""
     yield ""
     yield f"{metrics['method']}; mean ± standard deviation over the folds:"
-    yield _line("", ["forest", *BASELINES.values()], "better is")
     judged = [metrics, *(baselines[name] for name in BASELINES)]
-    for name, figure in FIGURES.items():
-        cells = [f"{figures[name]['mean']:.3f} ± {figures[name]['std']:.3f}" for figures in judged]
-        yield _line(figure.title, cells, "higher" if figure.higher_is_better else "lower")
+    rows = [
+        (
+            figure.title,
+            *(f"{figures[name]['mean']:.3f} ± {figures[name]['std']:.3f}" for figures in judged),
+            "higher" if figure.higher_is_better else "lower",
+        )
+        for name, figure in FIGURES.items()
+    ]
+    yield from _table(("figure", "forest", *BASELINES.values(), "better is"), rows)
     calibration = metrics["calibration"]
     yield ""
     yield f"Scores average {percent(calibration['mean_score'])} where {percent(churn_rate)} left."
@@ -88,5 +94,5 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _line(title: str, cells: Sequence[str], direction: str) -> str:
-    return f"  {title:{COLUMN_WIDTH}}{''.join(f'{cell:{COLUMN_WIDTH}}' for cell in cells)}{direction}"
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    return (f"  {line}" for line in in_columns(head, rows).splitlines())

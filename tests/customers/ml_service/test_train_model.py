@@ -36,7 +36,7 @@ def test_the_forest_is_shown_beside_its_baselines(table, tmp_path):
     out, err = run(table, tmp_path)
     lines = out.splitlines()
     head = next(number for number, line in enumerate(lines) if "logistic regression" in line)
-    assert lines[head].split() == ["forest", "logistic", "regression", "constant", "better", "is"]
+    assert lines[head].split() == ["figure", "forest", "logistic", "regression", "constant", "better", "is"]
     assert lines[head + 1].startswith("  ROC AUC")
     assert lines[head + 1].count("±") == 3
     assert "0.500 ± 0.000" in lines[head + 1]
