@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from customers import scoring
+from customers import marks, scoring
 from customers.ml_service import Explained
 from customers.ml_service.reference import describe
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
@@ -52,6 +52,17 @@ def make_scored(**fields: Any) -> Customer:
     scoring.analyze(customer.pk)
     customer.refresh_from_db()
     return customer
+
+
+def edit(customer: Customer, **fields: Any) -> None:
+    """As somebody else would: the object at hand does not learn of it."""
+    Customer.objects.filter(pk=customer.pk).update(**fields)
+
+
+def rescore(customer: Customer) -> None:
+    """As a drain would; marked again, for the transaction of a test remembers that it has marked him before."""
+    marks.mark([customer.pk])
+    assert scoring.rescore_batch().stored == 1
 
 
 def answers(*scores: float) -> Explained:

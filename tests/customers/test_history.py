@@ -9,23 +9,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from customers import marks, scoring
+from customers import scoring
 from customers.history import Change, editor_names, is_key, story
 from customers.ml_service.reason_codes import PART_NAMES
 from customers.models import Customer, ModelRelease, ScoreRecord, UnscoredVersion
-from tests.factories import make_customer, make_scored
+from tests.factories import edit, make_customer, make_scored, rescore
 
 pytestmark = pytest.mark.django_db
-
-
-def edit(customer, **fields):
-    Customer.objects.filter(pk=customer.pk).update(**fields)
-
-
-def rescore(customer):
-    """As a drain would; marked again, for the transaction of a test remembers that it has marked him before."""
-    marks.mark([customer.pk])
-    assert scoring.rescore_batch().stored == 1
 
 
 def versions(chapter):

@@ -4,20 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from customers import marks, scoring, story_pages
+from customers import scoring, story_pages
 from customers.models import Customer, ModelRelease, ScoreRecord, UnscoredVersion
-from tests.factories import make_customer, make_scored
+from tests.factories import edit, make_customer, make_scored, rescore
 
 pytestmark = pytest.mark.django_db
-
-
-def edit(customer, **fields):
-    Customer.objects.filter(pk=customer.pk).update(**fields)
-
-
-def rescore(customer):
-    marks.mark([customer.pk])
-    assert scoring.rescore_batch().stored == 1
 
 
 def entries(customer, **cut):

@@ -10,7 +10,7 @@ from hypothesis.extra.django import TransactionTestCase
 from customers import marks, scoring
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, UnscoredVersion
-from tests.factories import make_customer, make_scored
+from tests.factories import edit, make_customer, make_scored
 from tests.others import outsider
 
 Cause = ScoreRecord.Cause
@@ -22,10 +22,6 @@ def values_of(row):
 
 def causes(customer):
     return list(ScoreRecord.objects.filter(customer_id=customer.pk).order_by("id").values_list("cause", flat=True))
-
-
-def edit(customer, **changes):
-    Customer.objects.filter(pk=customer.pk).update(**changes)
 
 
 @pytest.mark.django_db
