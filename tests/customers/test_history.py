@@ -245,19 +245,26 @@ class TestCommand:
     def test_the_table_tells_it_in_order(self, capsys):
         customer = make_customer(age=40)
         rescore(customer)
-        edit(customer, age=41)
+        edit(customer, age=60)
         rescore(customer)
         edit(customer, tenure=9)
         call_command("history", customer.pk)
         told = [line.split(maxsplit=2)[2] for line in capsys.readouterr().out.splitlines()[1:-1]]
         assert told[0].split()[-1] == "created"
         assert ", created, release" in told[1]
-        assert told[2].endswith("age 40 -> 41")
+        assert told[2].endswith("age 40 -> 60")
         assert ", edited, release" in told[3]
         assert "%)" in told[3]
         assert "age" in told[4]
         assert told[4].endswith("points")
         assert told[5].endswith("tenure 3 -> 9")
+
+    def test_the_first_score_of_the_table_too_says_what_it_was_before(self, capsys):
+        customer = make_scored(age=40)
+        edit(customer, age=60)
+        rescore(customer)
+        call_command("history", customer.pk, "--scores", "1")
+        assert "%), edited, release" in capsys.readouterr().out
 
     def test_what_waits_is_said_to_wait(self, capsys):
         call_command("history", make_customer().pk)
