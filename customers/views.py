@@ -1,8 +1,10 @@
 """JSON views: parse, ask, answer."""
 
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import cast
+from typing import Any, cast
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 
 from customers import insights, scoring, story_pages
@@ -13,25 +15,31 @@ from customers.models import Customer
 from customers.questions import WhatIfQuestion, WrongFieldsError, page_asked
 from customers.responses import P, View, error, posts_only, reads_only, wrong_fields
 
+# What our own rooms raise, and the status that says so with their words.
+REFUSALS: Mapping[type[Exception], Callable[[Any], JsonResponse]] = {
+    BodyError: lambda unread: error(unread.status, str(unread)),
+    WrongFieldsError: lambda wrong: wrong_fields(wrong.expected),
+    Customer.DoesNotExist: lambda missing: error(404, str(missing)),
+    CustomerBusyError: lambda busy: error(503, str(busy), **{"Retry-After": "1"}),
+    ModelError: lambda broken: error(503, str(broken)),
+    InputError: lambda unknown: error(422, unknown.message),
+    OperationalError: lambda lost: out_of_reach(),
+    InterfaceError: lambda lost: out_of_reach(),
+}
+
+
+def out_of_reach() -> JsonResponse:
+    return error(503, "The database can't be reached at this moment; try again.", **{"Retry-After": "5"})
+
 
 def says_why_not(view: View[P]) -> View[P]:
-    """Turn what our own rooms raise into the status that says so, with their words."""
+    """Turn what our own rooms raise into the status that says so."""
 
     def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
         try:
             return view(request, *args, **kwargs)
-        except BodyError as unread:
-            return error(unread.status, str(unread))
-        except WrongFieldsError as wrong:
-            return wrong_fields(wrong.expected)
-        except Customer.DoesNotExist as missing:
-            return error(404, str(missing))
-        except CustomerBusyError as busy:
-            return error(503, str(busy), **{"Retry-After": "1"})
-        except ModelError as broken:
-            return error(503, str(broken))
-        except InputError as unknown:
-            return error(422, unknown.message)
+        except tuple(REFUSALS) as refused:
+            return next(say(refused) for kind, say in REFUSALS.items() if isinstance(refused, kind))
 
     return cast("View[P]", wraps(view)(answer))
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from customers.ml_service import current_forest
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
-from events.models import Watch
+from events.models import Drain, Watch
 
 ADMIN = "admin"
 PATIENCE_SECONDS = 120.0
@@ -73,8 +73,8 @@ def wait_until_scored(since: datetime) -> None:
 
 
 def has_gone_to_sleep(since: datetime) -> bool:
-    watch = Watch.objects.first()
-    return watch is not None and since < watch.awake_until < timezone.now()
+    promises = Watch.objects.filter(awake_until__gt=timezone.now())
+    return Drain.objects.filter(started_at__gt=since).exists() and not promises.exists()
 
 
 def wait_until_served(base: str) -> None:

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from customers import views
+from customers import scoring, views
 from customers.ml_service import predict_churn
 from customers.models import Customer, ScoreRecord
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
@@ -258,6 +258,17 @@ class TestWhatIf:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("lost", [OperationalError, InterfaceError])
+def test_while_the_database_is_away_it_says_so_and_when_to_ask_again(client, monkeypatch, lost):
+    def fail(*args, **options):
+        raise lost("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(scoring, "analyze", fail)
+    response = client.get("/customers/analyze/1/")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert "database" in response.json()["error"]
+
+
 class TestEveryView:
     @pytest.mark.parametrize("nobody", NOBODYS_IDS, ids=lambda nobody: str(nobody)[:20])
     def test_nobody_is_there(self, client, address, nobody):

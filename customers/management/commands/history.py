@@ -37,22 +37,17 @@ class Command(BaseCommand):
 
 def table_of(chapters: list[Chapter]) -> str:
     names = editor_names(chapters)
-    rows = [
-        row
-        for before, chapter in zip([None, *chapters], chapters, strict=False)
-        for row in told(before, chapter, names)
-    ]
+    rows = [row for chapter in chapters for row in told(chapter, names)]
     return in_columns(("when", "version", "by", "what"), rows)
 
 
-def told(before: Chapter | None, chapter: Chapter, names: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+def told(chapter: Chapter, names: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
     for edit in chapter.edits:
         yield moment(edit.edited_at), str(edit.version), names[edit.edited_by], edit_in_words(edit)
     if chapter.score is None:
         yield "", "", "", "not scored"
     else:
-        former = before.score if before else None
-        yield moment(chapter.score.scored_at), str(chapter.score.version), "", score_in_words(former, chapter.score)
+        yield moment(chapter.score.scored_at), str(chapter.score.version), "", score_in_words(chapter.score)
         if chapter.moves:
             yield "", "", "", moves_in_words(chapter.moves)
 
@@ -67,8 +62,8 @@ def change_in_words(change: Change) -> str:
     return f"{change.field} {change.before} -> {change.after}"
 
 
-def score_in_words(former: Score | None, score: Score) -> str:
-    moved = f" ({score.score - former.score:+.2%})" if former else ""
+def score_in_words(score: Score) -> str:
+    moved = "" if score.previous_score is None else f" ({score.score - score.previous_score:+.2%})"
     return f"score {score.score:.2%}{moved}, {score.cause or 'scored'}, release {score.release}"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Sizes:
     rows: int = 10_000
+    fitted_rows: int = 8_000  # of the reference forest
     rounds: int = 7
     singles: int = 50  # calls for one row, or a few, in each round
     batch: int = 512  # rows that a drain explains at once
@@ -15,4 +16,4 @@ class Sizes:
 
 
 FULL = Sizes()
-QUICK = Sizes(rows=600, rounds=1, singles=3, shap_rows=10, edges=300, cold_rounds=1)
+QUICK = Sizes(rows=600, fitted_rows=600, rounds=1, singles=3, shap_rows=10, edges=300, cold_rounds=1)
