@@ -257,7 +257,6 @@ class TestWhatIf:
         assert "num_of_products" in response.json()["error"]
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("lost", [OperationalError, InterfaceError])
 def test_while_the_database_is_away_it_says_so_and_when_to_ask_again(client, monkeypatch, lost):
     def fail(*args, **options):
@@ -269,6 +268,7 @@ def test_while_the_database_is_away_it_says_so_and_when_to_ask_again(client, mon
     assert "database" in response.json()["error"]
 
 
+@pytest.mark.parametrize("address", ADDRESSES)
 class TestEveryView:
     @pytest.mark.parametrize("nobody", NOBODYS_IDS, ids=lambda nobody: str(nobody)[:20])
     def test_nobody_is_there(self, client, address, nobody):

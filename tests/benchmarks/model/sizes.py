@@ -9,6 +9,7 @@ class Sizes:
     fitted_rows: int = 8_000  # of the reference forest
     rounds: int = 7
     singles: int = 50  # calls for one row, or a few, in each round
+    warm_singles: int = 1_000  # the same, where a call takes microseconds
     batch: int = 512  # rows that a drain explains at once
     shap_rows: int = 150
     edges: int | None = None  # nodes whose thresholds are tried, None for all
@@ -16,4 +17,4 @@ class Sizes:
 
 
 FULL = Sizes()
-QUICK = Sizes(rows=600, fitted_rows=600, rounds=1, singles=3, shap_rows=10, edges=300, cold_rounds=1)
+QUICK = Sizes(rows=600, fitted_rows=600, rounds=1, singles=3, warm_singles=30, shap_rows=10, edges=300, cold_rounds=1)
