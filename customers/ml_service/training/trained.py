@@ -17,7 +17,7 @@ from customers.ml_service.encoding import Encodings, encode_rows
 from customers.ml_service.packaging import prepare
 from customers.ml_service.reference import describe
 
-from .data import Scores, TrainingData, learn_encodings
+from .data import Scores, TrainingData, TrainingDataError, learn_encodings
 from .fitting import BASELINES, SETTINGS, fit_forest
 from .leaks import refuse_copies
 from .quality import calibration_slope
@@ -26,6 +26,7 @@ from .validation import METHOD, Judgement, Progress, judge, keep_quiet
 
 DEFAULT_SEED = 20
 FOREST = "forest"
+CHANCE = 0.5  # the ROC AUC of a coin
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ def train(
     judged = judge(data, {FOREST: fit, **BASELINES}, seed=seed, progress=progress)
     encodings = learn_encodings(data)
     model = fit(encode_rows(data.rows, encodings), data.labels)
+    refuse_chance(judged[FOREST])
     out_of_fold = judged[FOREST].out_of_fold
     metadata = {
         **_metadata(data, judged, {"seed": seed, "settings": dict(settings), **about_search}),
@@ -68,6 +70,15 @@ def train(
         "reference": describe(data.rows, out_of_fold),
     }
     return Trained(_dump(model), encodings, metadata, data, out_of_fold)
+
+
+def refuse_chance(judged: Judgement) -> None:
+    """TrainingDataError when nothing was learned: such a forest could not be released either."""
+    roc_auc = judged.figures["roc_auc"]["mean"]
+    if roc_auc < CHANCE:
+        raise TrainingDataError(
+            f"The nine fields tell nothing of who left: the ROC AUC of {roc_auc:.3f} is no better than chance."
+        )
 
 
 def save(trained: Trained, assets_dir: str | Path) -> dict[str, Any]:
