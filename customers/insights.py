@@ -1,7 +1,6 @@
 """Read-only questions about one customer: how likely to leave, why, and what would change it."""
 
 from dataclasses import asdict
-from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext
@@ -10,7 +9,7 @@ from customers import paused
 from customers.bands import band
 from customers.ml_service import NOTE, Suggestion, best_changes, compare
 from customers.ml_service.reasons import Reason, reasons_for
-from customers.ml_service.schema import FEATURES, Explanation
+from customers.ml_service.schema import Explanation
 from customers.models import Customer
 from customers.questions import WhatIfQuestion
 from customers.releases import active_model
@@ -23,7 +22,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
     Raises ``Customer.DoesNotExist``, ``ModelError``, ``InputError``.
     """
     customer = customer_of(customer_id)
-    values = values_of(customer)
+    values = customer.features()
     forest, release = active_model()
     explanation = forest.explain_one(values)
     score = customer.churn_risk_score
@@ -51,7 +50,7 @@ def what_if(question: WhatIfQuestion) -> dict[str, object]:
     Raises ``Customer.DoesNotExist``, ``ModelError``; ``InputError`` when a stored customer can't be scored.
     """
     stored = question.customer_id
-    values = question.customer if stored is None else values_of(customer_of(stored))
+    values = question.customer if stored is None else customer_of(stored).features()
     forest, release = active_model()
     answer = compare(forest, values, question.changes, translate=gettext)
     return {
@@ -77,10 +76,6 @@ def customer_of(customer_id: int) -> Customer:
         return Customer.objects.get(pk=customer_id)
     except Customer.DoesNotExist:
         raise Customer.DoesNotExist(f"There is no customer {customer_id}.") from None
-
-
-def values_of(customer: Customer) -> dict[str, Any]:
-    return {field: getattr(customer, field) for field in FEATURES}
 
 
 def suggested(suggestion: Suggestion) -> dict[str, object]:

@@ -10,7 +10,7 @@ from django.db.models.functions import Cast, Now
 from django.db.models.lookups import Exact
 
 from customers.fields import contributions
-from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
+from customers.ml_service.schema import BOUNDS, FEATURES, GENDERS, GEOGRAPHIES
 
 # The two columns that every batch needs; the others are read when somebody asks for them.
 ACTIVE = "SELECT id, fingerprint FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
@@ -120,6 +120,10 @@ class Behaviour(models.Model):
 
     class Meta:
         abstract = True
+
+    def features(self) -> dict[str, Any]:
+        """The nine values by field, as the model service takes them."""
+        return {field: getattr(self, field) for field in FEATURES}
 
 
 class Customer(Behaviour):

@@ -7,7 +7,6 @@ from django.utils.translation import gettext
 
 from customers.ml_service.reason_codes import BY_NUMBER, OTHER_FACTORS, PART_NAMES, RAISES
 from customers.ml_service.reasons import PROTECTED, Reason, by_part, in_words
-from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 
 Choice = tuple[str, str]
@@ -22,9 +21,8 @@ def reasons_of(customer: Customer) -> tuple[Reason, ...]:
     """
     if customer.stale_since is not None or not customer.reason_codes or customer.contributions is None:
         return ()
-    values = {field: getattr(customer, field) for field in FEATURES}
     codes = [number for number in customer.reason_codes if may_be_told(number)]
-    return in_words(codes, customer.contributions, values, gettext)
+    return in_words(codes, customer.contributions, customer.features(), gettext)
 
 
 def may_be_told(number: int) -> bool:

@@ -12,12 +12,11 @@ from urllib.request import urlopen
 
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django.utils import timezone
 
 from customers.ml_service import current_forest
-from customers.ml_service.schema import FEATURES
 from customers.models import Customer
-from events.models import Drain, Watch
+from events import watch
+from events.models import Drain
 
 ADMIN = "admin"
 PATIENCE_SECONDS = 120.0
@@ -73,8 +72,7 @@ def wait_until_scored(since: datetime) -> None:
 
 
 def has_gone_to_sleep(since: datetime) -> bool:
-    promises = Watch.objects.filter(awake_until__gt=timezone.now())
-    return Drain.objects.filter(started_at__gt=since).exists() and not promises.exists()
+    return Drain.objects.filter(started_at__gt=since).exists() and not watch.is_awake()
 
 
 def wait_until_served(base: str) -> None:
@@ -117,7 +115,7 @@ def wait_until_current(customer: Customer) -> None:
 def verify(followed: Followed, base: str) -> None:
     """Hold the stored score against the model, and the JSON view against both."""
     customer = Customer.objects.get(pk=followed.customer_id)
-    expected = current_forest().predict_one({field: getattr(customer, field) for field in FEATURES})
+    expected = current_forest().predict_one(customer.features())
     with urlopen(f"{base}/customers/analyze/{customer.pk}/", timeout=10) as response:  # noqa: S310  loopback
         answer = json.load(response)
     scores = (followed.new_score, answer["churn_risk_score"])
