@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .messages import gettext_noop
+from .messages import FIELD_NAMES, gettext_noop
 
 Numbers = NDArray[Any]
 Condition = Callable[[Numbers], NDArray[np.bool_]]
@@ -186,17 +186,5 @@ BY_NUMBER: Mapping[int, ReasonCode] = MappingProxyType({reason.number: reason fo
 
 # What a person calls a part of the score when no value is at hand, as where two scores are compared.
 PART_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "credit_score": _("credit score"),
-        "geography": _("country"),
-        "gender": _("gender"),
-        "age": _("age"),
-        "tenure": _("years with the bank"),
-        "balance": _("balance"),
-        "num_of_products": _("number of products"),
-        "has_cr_card": _("credit card"),
-        "is_active_member": _("active membership"),
-        OTHER_FACTORS: _("other factors"),
-        MODEL: _("the model itself"),
-    }
+    {**FIELD_NAMES, OTHER_FACTORS: _("other factors"), MODEL: _("the model itself")}
 )

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from customers.ml_service.charts import Axis, Bar, bar_chart, line_chart
+from customers.ml_service.messages import FIELD_NAMES
 from customers.ml_service.schema import CATEGORIES, FEATURES
 
 from .blocks import Block, Gallery, Picture, Table
 from .told import mapping, number, numbers, sequence, text
-from .words import FIELDS, FLAGS, by_group, count, decimal, percent, value_of
+from .words import FLAGS, by_group, count, decimal, percent, value_of
 
 
 class Bin(NamedTuple):
@@ -68,7 +69,7 @@ def importances(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
 def _importance(name: str, features: Mapping[str, Any]) -> Bar | None:
     figure = mapping(features.get(name))
     mean, spread = number(figure.get("mean")), number(figure.get("std"))
-    return None if mean is None else Bar(FIELDS[name], mean, spread or 0.0)
+    return None if mean is None else Bar(FIELD_NAMES[name], mean, spread or 0.0)
 
 
 Shape = list[tuple[Any, float]]
@@ -87,7 +88,7 @@ def effects(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
     axis = Axis("mean score", 0.0, _ceiling([score for shape in shapes.values() for _, score in shape]), _whole_percent)
     yield Gallery(
         [
-            Picture(f"effect-{name}", f"Mean score by {FIELDS[name]}", _effect_chart(name, shape, axis))
+            Picture(f"effect-{name}", f"Mean score by {FIELD_NAMES[name]}", _effect_chart(name, shape, axis))
             for name, shape in shapes.items()
         ]
     )
@@ -100,12 +101,12 @@ def _shape(told: Mapping[str, Any]) -> Shape:
 
 
 def _effect_chart(name: str, shape: Shape, axis: Axis) -> str:
-    title = FIELDS[name].capitalize()
+    title = FIELD_NAMES[name].capitalize()
     places = numbers([value for value, _ in shape])
     if name in CATEGORIES or name in FLAGS or not places:
         return bar_chart(title, [Bar(value_of(name, text(value)), score) for value, score in shape], axis=axis)
     points = list(zip(places, (score for _, score in shape), strict=True))
-    return line_chart(title, points, x=Axis(FIELDS[name], min(places), max(places), _short), y=axis)
+    return line_chart(title, points, x=Axis(FIELD_NAMES[name], min(places), max(places), _short), y=axis)
 
 
 def subgroups(diagnostics: Mapping[str, Any]) -> Iterator[Block]:

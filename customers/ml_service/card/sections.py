@@ -6,12 +6,13 @@ Every section copes with a foreign model.pkl that came without metadata, and say
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from customers.ml_service.messages import FIELD_NAMES
 from customers.ml_service.schema import CATEGORIES
 
 from .blocks import Block, Section, Table
 from .diagnosed import calibration, effects, importances, subgroups
 from .told import mapping, number, numbers, text
-from .words import FIELDS, FLAGS, UNKNOWN, by_group, count, decimal, percent, spaced
+from .words import FLAGS, UNKNOWN, by_group, count, decimal, percent, spaced
 
 _USE = (
     "To order the customers of a retail bank by the risk that they leave, so that somebody talks to them. Not for "
@@ -49,7 +50,7 @@ def _data(metadata: Mapping[str, Any]) -> Iterator[Block]:
         ("SHA-256 of model.pkl", text(metadata.get("sha256"))),
     ]
     yield Table(("fact", "value"), [(fact, told or UNKNOWN) for fact, told in facts])
-    yield f"It looks at {', '.join(FIELDS.values())}; not at salary, name or number."
+    yield f"It looks at {', '.join(FIELD_NAMES.values())}; not at salary, name or number."
     yield "train_model keeps no row of its data."
 
 
@@ -119,6 +120,6 @@ def _limits(limits: Mapping[str, Any]) -> Iterator[Block]:
 
 def _ranges(limits: Mapping[str, Any]) -> str:
     ranges = mapping(limits.get("ranges"))
-    told = {words: numbers(ranges.get(name)) for name, words in FIELDS.items() if name not in FLAGS}
+    told = {words: numbers(ranges.get(name)) for name, words in FIELD_NAMES.items() if name not in FLAGS}
     spoken = [f"{words} {count(ends[0])} to {count(ends[1])}" for words, ends in told.items() if len(ends) == 2]
     return f"It has seen {', '.join(spoken)}; a score beyond these is a guess." if spoken else ""

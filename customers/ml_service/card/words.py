@@ -3,23 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from customers.ml_service.messages import FIELD_NAMES
 from customers.ml_service.schema import CATEGORIES, FEATURES
 
 from .told import mapping, number, text
 
 UNKNOWN = "not known"
 
-FIELDS: Mapping[str, str] = {
-    "credit_score": "credit score",
-    "geography": "country",
-    "gender": "gender",
-    "age": "age",
-    "tenure": "years with the bank",
-    "balance": "balance",
-    "num_of_products": "number of products",
-    "has_cr_card": "credit card",
-    "is_active_member": "active membership",
-}
 FLAGS = ("has_cr_card", "is_active_member")
 _YES_NO: Mapping[str, str] = {"0": "no", "1": "yes"}
 
@@ -51,7 +41,7 @@ def value_of(name: str, value: str) -> str:
 
 def group_of(name: str, value: str) -> str:
     """The customers with that value: "Spain", "age 18-29", "credit card no"."""
-    return value if name in CATEGORIES else f"{FIELDS[name]} {value_of(name, value)}"
+    return value if name in CATEGORIES else f"{FIELD_NAMES[name]} {value_of(name, value)}"
 
 
 def by_group(told: object) -> Iterator[tuple[str, Any]]:
