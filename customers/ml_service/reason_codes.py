@@ -184,6 +184,15 @@ TABLE: tuple[ReasonCode, ...] = (
 
 BY_NUMBER: Mapping[int, ReasonCode] = MappingProxyType({reason.number: reason for reason in TABLE})
 
+# By part and direction, in the order of the table.
+CODES: Mapping[tuple[str, str], tuple[ReasonCode, ...]] = MappingProxyType(
+    {
+        (part, direction): tuple(code for code in TABLE if (code.part, code.direction) == (part, direction))
+        for part in {code.part for code in TABLE}
+        for direction in (RAISES, LOWERS)
+    }
+)
+
 # What a person calls a part of the score when no value is at hand, as where two scores are compared.
 PART_NAMES: Mapping[str, str] = MappingProxyType(
     {**FIELD_NAMES, OTHER_FACTORS: _("other factors"), MODEL: _("the model itself")}

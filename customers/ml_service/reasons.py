@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .messages import Translate
-from .reason_codes import BY_NUMBER, LOWERS, OTHER_FACTORS, RAISES, TABLE, ReasonCode
+from .reason_codes import BY_NUMBER, CODES, LOWERS, OTHER_FACTORS, RAISES, ReasonCode
 from .schema import FEATURES, Explanation
 
 PROTECTED = ("geography", "gender")
@@ -106,10 +106,17 @@ def _columns(parts: Parts) -> list[tuple[str, NDArray[np.float64]]]:
 def _codes_of(part: str, matrix: NDArray[Any], contributions: NDArray[np.float64]) -> NDArray[np.int_]:
     """The (n,) code numbers of one part: the first of the table whose direction and condition fit."""
     values = matrix[:, FEATURES.index(part)] if part in FEATURES else contributions
-    directions = {RAISES: contributions > 0, LOWERS: contributions <= 0}
-    codes = [code for code in TABLE if code.part == part]
-    fits = [directions[code.direction] & code.applies(values) for code in codes]
-    return np.select(fits, [code.number for code in codes], NONE)
+    raising, lowering = (_first_that_applies(CODES[part, direction], values) for direction in (RAISES, LOWERS))
+    return np.where(contributions > 0, raising, lowering)
+
+
+def _first_that_applies(codes: Sequence[ReasonCode], values: NDArray[Any]) -> NDArray[np.int_] | int:
+    """The last applies to whatever the others leave. Every score pays for this, so that one alone asks nothing."""
+    *special, last = codes
+    numbers: NDArray[np.int_] | int = last.number
+    for code in reversed(special):
+        numbers = np.where(code.applies(values), code.number, numbers)
+    return numbers
 
 
 def _number(value: Any) -> float:
