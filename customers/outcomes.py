@@ -10,9 +10,10 @@ from django.db import connection
 
 from customers.bulk import SLICE_ROWS, Progress, Row, staged
 from customers.csv_import.cells import check_flag, check_id, check_past_day
-from customers.csv_import.columns import Columns
+from customers.csv_import.columns import ALIASES, Columns, spellings
 from customers.csv_import.importer import Report
 from customers.csv_import.source import opened
+from customers.ml_service.schema import LABEL
 from customers.models import OutcomesComplete
 
 TABLE = "customers_outcome"
@@ -21,9 +22,9 @@ STORED = ("customer_id", "left_on", "stayed_until")
 # Without "left" everybody in the file has left; with it, the day of whoever has not is one on which he was still there.
 OUTCOMES = Columns(
     names={
-        "customer_id": ("customer_id", "customer number", "customer no", "cust id", "client id"),
+        "customer_id": ("customer_id", *ALIASES["customer_id"]),
         "date": ("date", "left on", "leaving date", "exit date", "churn date", "day"),
-        "left": ("left", "has left", "exited", "churned", "churn"),
+        "left": ("left", "has left", *spellings(LABEL)),
     },
     required=("customer_id", "date"),
     checks={"customer_id": check_id, "date": check_past_day, "left": check_flag},
