@@ -51,15 +51,15 @@ def performance(left: Sequence[bool], scores: Sequence[float]) -> Performance | 
     labels, values = np.array(left, dtype=bool), np.array(scores, dtype=np.float64)
     if min(labels.sum(), (~labels).sum()) < FEWEST:
         return None
-    auc = float(roc_auc_score(labels, values))
+    auc, bins = float(roc_auc_score(labels, values)), calibration(labels, values)
     return Performance(
         roc_auc=auc,
         roc_auc_error=roc_auc_error(auc, int(labels.sum()), int((~labels).sum())),
         pr_auc=float(average_precision_score(labels, values)),
         brier=float(brier_score_loss(labels, values)),
         lift=lift(labels, values),
-        calibration_error=calibration_error(labels, values),
-        calibration=calibration(labels, values),
+        calibration_error=_mean_distance(bins),
+        calibration=bins,
     )
 
 
@@ -111,5 +111,9 @@ def calibration_error(labels: Labels, scores: Scores) -> float:
     analysis for natural language processing models". A perfect model does not get 0 but what chance leaves: some 0.02
     with 2,000 customers.
     """
-    bins = calibration(labels, scores)
-    return sum(abs(it.mean_score - it.share_left) * it.customers for it in bins) / len(scores)
+    return _mean_distance(calibration(labels, scores))
+
+
+def _mean_distance(bins: Sequence[CalibrationBin]) -> float:
+    distances = sum(abs(it.mean_score - it.share_left) * it.customers for it in bins)
+    return distances / sum(it.customers for it in bins)

@@ -14,7 +14,7 @@ from .errors import ModelImplausibleError
 _CUSTOMERS = 500
 # Scores of different customers that all lie this close together are one and the same answer.
 _SAME = 1e-9
-_CHANCE = 0.5
+CHANCE = 0.5  # the ROC AUC of a coin
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def _roc_auc(metadata: Mapping[str, Any]) -> float | None:
     told = told.get("mean") if isinstance(told, dict) else told
     if told is None:
         return None
-    if not isinstance(told, int | float) or not _CHANCE <= told <= 1.0:
+    if not isinstance(told, int | float) or not CHANCE <= told <= 1.0:
         raise ModelImplausibleError(
-            f"model.json says that the ROC AUC is {told!r}: below {_CHANCE} the risky are taken for the safe "
+            f"model.json says that the ROC AUC is {told!r}: below {CHANCE} the risky are taken for the safe "
             "(labels the wrong way round?), above 1 is impossible; correct the model or its model.json"
         )
     return float(told)

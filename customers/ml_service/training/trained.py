@@ -16,6 +16,7 @@ from customers.ml_service.diagnostics import diagnose
 from customers.ml_service.encoding import Encodings, encode_rows
 from customers.ml_service.packaging import prepare
 from customers.ml_service.reference import describe
+from customers.ml_service.sanity import CHANCE
 
 from .data import Scores, TrainingData, TrainingDataError, learn_encodings
 from .fitting import BASELINES, SETTINGS, fit_forest
@@ -26,7 +27,6 @@ from .validation import METHOD, Judgement, Progress, judge, keep_quiet
 
 DEFAULT_SEED = 20
 FOREST = "forest"
-CHANCE = 0.5  # the ROC AUC of a coin
 
 
 @dataclass(frozen=True, eq=False)
