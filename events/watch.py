@@ -57,10 +57,6 @@ class Memory:
         """Whether the promise seen last still lasts. If not, there may be another."""
         return monotonic() < self._until
 
-    def forget(self) -> None:
-        """As a new process, which has seen nothing yet."""
-        self._until = 0.0
-
 
 seen = Memory()
 

@@ -92,7 +92,7 @@ def forget_marks() -> None:
 
 def nobody_is_awake() -> None:
     """As when every promise has run out."""
-    watch.seen.forget()
+    watch.seen = watch.Memory()
     Watch.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('events_awake', 1)")
