@@ -1,5 +1,6 @@
 """JSON views: parse, ask, answer."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, cast
@@ -15,6 +16,8 @@ from customers.models import Customer
 from customers.questions import WhatIfQuestion, WrongFieldsError, page_asked
 from customers.responses import P, View, error, posts_only, reads_only, wrong_fields
 
+log = logging.getLogger("vigilpay.views")
+
 # What our own rooms raise, and the status that says so with their words.
 REFUSALS: Mapping[type[Exception], Callable[[Any], JsonResponse]] = {
     BodyError: lambda unread: error(unread.status, str(unread)),
@@ -23,12 +26,14 @@ REFUSALS: Mapping[type[Exception], Callable[[Any], JsonResponse]] = {
     CustomerBusyError: lambda busy: error(503, str(busy), **{"Retry-After": "1"}),
     ModelError: lambda broken: error(503, str(broken)),
     InputError: lambda unknown: error(422, unknown.message),
-    OperationalError: lambda lost: out_of_reach(),
-    InterfaceError: lambda lost: out_of_reach(),
+    OperationalError: lambda lost: out_of_reach(lost),
+    InterfaceError: lambda lost: out_of_reach(lost),
 }
 
 
-def out_of_reach() -> JsonResponse:
+def out_of_reach(lost: Exception) -> JsonResponse:
+    """Who asks is told to come back; the operator is told why."""
+    log.warning("The database can't be reached: %s", lost)
     return error(503, "The database can't be reached at this moment; try again.", **{"Retry-After": "5"})
 
 
