@@ -14,7 +14,7 @@ from django.db import Error, InterfaceError, OperationalError, close_old_connect
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
-from events import dispatch, look, vital_signs
+from events import dispatch, look, vital_signs, watch
 from events.channels import JOBS_CHANNEL, STALE_CHANNEL
 from events.lifeline import Lifeline
 from events.listener import Jobs, Listener
@@ -25,10 +25,21 @@ from events.outage import Outage
 DEQUEUE_SECONDS = 1.0
 RECONNECT_SECONDS = 0.25
 
+# Django's own saves knock, and then queue the job themselves. Until they have, a look would only be in their way: it
+# takes their processor, and their lock on the promise.
+SAVE_SECONDS = 0.002
+# How long a knock that came with a job may wait for its look; mostly the job has answered it by then.
+ANSWERED_SECONDS = 0.05
 
 ENQUEUE = """
 WITH job AS (INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, clock_timestamp()) RETURNING id)
 SELECT id, pg_notify(%s, '') FROM job
+"""
+ENQUEUE_UNLESS_AWAKE = f"""
+{watch.PROMISED_UNLESS_AWAKE}, job AS (
+    INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, clock_timestamp() FROM promised RETURNING id
+)
+SELECT id, pg_notify(%s, ''), {watch.SHOW} FROM promised, job
 """
 
 
@@ -63,6 +74,15 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
             cursor.execute(ENQUEUE, [self.list_key or Conf.CLUSTER_NAME, task, JOBS_CHANNEL])
             job_id: int = cursor.fetchone()[0]
         return job_id
+
+    def enqueue_unless_awake(self, task: str) -> int | None:
+        """Promise to look and queue the job, or neither when somebody else has promised: ``dispatch.wake_sleeping``."""
+        values = [*watch.FIRST_PROMISE, self.list_key or Conf.CLUSTER_NAME, task, JOBS_CHANNEL]
+        with connections[Conf.ORM].cursor() as cursor:
+            cursor.execute(ENQUEUE_UNLESS_AWAKE, values)
+            cursor.nextset()
+            queued = cursor.fetchone()
+        return queued[0] if queued else None
 
     def dequeue(self) -> Jobs | None:
         """Claim jobs, waiting up to a second for one. Never raises for a lost connection: it is made anew."""
@@ -105,14 +125,20 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         if self._beat.is_due():
             self._listener.say_alive(vital_signs.worker_name(), vital_signs.host())
             self._beat.done()
-        heard = self._listener.wait(0)  # what the claim below answers need not wake us after it
+        self._heed(self._listener.wait(0))  # what the claim below answers need not wake us after it
         while True:
-            if STALE_CHANNEL in heard or monotonic() >= self._look_due:
+            if monotonic() >= self._look_due:
                 self._look()
             jobs = self._listener.claim(self.list_key, vital_signs.worker_name())
             if jobs or monotonic() >= until:
                 return jobs
-            heard = self._listener.wait(max(0, min(until, self._look_due) - monotonic()))
+            self._heed(self._listener.wait(max(0, min(until, self._look_due) - monotonic())))
+
+    def _heed(self, heard: set[str]) -> None:
+        """After a knock the look is due: at once, or a little later if a job comes along."""
+        if STALE_CHANNEL in heard:
+            came_along = JOBS_CHANNEL in heard or JOBS_CHANNEL in self._listener.wait(SAVE_SECONDS)
+            self._look_due = min(self._look_due, monotonic() + (ANSWERED_SECONDS if came_along else 0))
 
     def _look(self) -> None:
         self._look_due = monotonic() + settings.LOOK_SECONDS

@@ -1,6 +1,9 @@
 """Wakes the workers; the only caller of django-q2's queue."""
 
+from typing import Protocol, runtime_checkable
+
 from django.db import connection, transaction
+from django_q.brokers import get_broker
 from django_q.conf import Conf
 from django_q.tasks import async_task
 
@@ -23,11 +26,39 @@ def wake() -> bool:
 
 def wake_sleeping() -> bool:
     """As ``wake``, for a caller who has seen just now that nobody is awake."""
+    broker = get_broker()
+    if isinstance(broker, PromisingBroker):
+        waker = Waker(broker)
+        async_task(RESCORE_JOB, broker=waker)
+        return waker.has_queued
     with transaction.atomic():
         if not watch.promise_unless_awake():
             return False  # somebody else was a moment faster
         async_task(RESCORE_JOB)
         return True
+
+
+@runtime_checkable
+class PromisingBroker(Protocol):
+    """A broker that promises and queues in one statement: four of them are a tenth of the way to a score."""
+
+    list_key: str
+
+    def enqueue_unless_awake(self, task: str) -> int | None: ...
+
+
+class Waker:
+    """What ``async_task`` needs of a broker, for a job that is queued only if nobody is awake."""
+
+    def __init__(self, broker: PromisingBroker) -> None:
+        self.list_key = broker.list_key
+        self.has_queued = False
+        self._broker = broker
+
+    def enqueue(self, task: str) -> int | None:
+        job_id = self._broker.enqueue_unless_awake(task)
+        self.has_queued = job_id is not None
+        return job_id
 
 
 def wake_if_stale() -> bool:

@@ -12,6 +12,8 @@ PROMISE_SECONDS = 1.0
 # mostly this is an editor's request.
 QUEUE_PATIENCE = "250ms"
 FOR_EVER = "0"
+# What the statement of whoever wakes a worker is given.
+FIRST_PROMISE = (QUEUE_PATIENCE, PROMISE_SECONDS)
 
 # No honest promise reaches so far: the database's clock was set back since, and nobody is going to look.
 LONGEST_PROMISE = "interval '1 minute'"
@@ -23,23 +25,22 @@ SELECT COALESCE(date_part('epoch', (SELECT awake_until FROM events_watch
 ) - clock_timestamp()), 0)
 """
 
-# A promise lost in a crash of the database costs one look; waiting for the disk would cost every knock. The settings
-# end with the statement's transaction. The row keeps the promise, the sequence shows it to the triggers, who read that
-# without a query.
-_PROMISE = """
-WITH setting AS MATERIALIZED (
-    SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', %s, true)
-), promised AS (
-    INSERT INTO events_watch (id, awake_until)
-    SELECT 1, clock_timestamp() + make_interval(secs => %s) FROM setting
+# A promise lost in a crash of the database costs one look; waiting for the disk would cost every knock. Both end with
+# the transaction. A statement of its own: one statement locks its tables before any part of it is run.
+QUICKLY = "SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', %s, true);"
+
+# The row keeps the promise, the sequence shows it to the triggers, who read that without a query.
+_PROMISED = """
+WITH promised AS (
+    INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + make_interval(secs => %s))
     ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until
     WHERE events_watch.awake_until < {} OR events_watch.awake_until > clock_timestamp() + {}
     RETURNING awake_until
-)
-SELECT setval('events_awake', (date_part('epoch', awake_until) * 1000)::bigint) FROM promised
-"""
-PROMISE = _PROMISE.format("excluded.awake_until", LONGEST_PROMISE)
-PROMISE_UNLESS_AWAKE = _PROMISE.format("clock_timestamp()", LONGEST_PROMISE)
+)"""
+SHOW = "setval('events_awake', (date_part('epoch', awake_until) * 1000)::bigint)"
+PROMISED_UNLESS_AWAKE = f"{QUICKLY} {_PROMISED.format('clock_timestamp()', LONGEST_PROMISE)}"
+PROMISE_UNLESS_AWAKE = f"{PROMISED_UNLESS_AWAKE} SELECT {SHOW} FROM promised"
+PROMISE = f"{QUICKLY} {_PROMISED.format('excluded.awake_until', LONGEST_PROMISE)} SELECT {SHOW} FROM promised"
 
 
 class Memory:
@@ -74,7 +75,8 @@ def is_awake() -> bool:
 def promise_unless_awake() -> bool:
     """Promise to look, unless somebody else has promised already; True when it is up to the caller now."""
     with connection.cursor() as cursor:
-        cursor.execute(PROMISE_UNLESS_AWAKE, [QUEUE_PATIENCE, PROMISE_SECONDS])
+        cursor.execute(PROMISE_UNLESS_AWAKE, FIRST_PROMISE)
+        cursor.nextset()
         return cursor.fetchone() is not None
 
 

@@ -15,6 +15,7 @@ from django_q.tasks import async_task
 from events import broker as broker_module
 from events import watch
 from events.broker import ListenBroker
+from events.channels import JOBS_CHANNEL
 from tests.factories import SOMEBODY, forget_marks, make_scored, nobody_is_awake
 from tests.others import await_that, meanwhile, outsider, together
 
@@ -103,6 +104,19 @@ def test_a_knock_that_came_while_it_was_busy_is_not_lost(broker):
         insert(editor)
     first, second = broker.dequeue(), broker.dequeue()
     assert len(first) == len(second) == 1
+
+
+def test_a_save_that_queues_its_own_job_is_served_before_its_knock(broker, monkeypatch):
+    looked = []
+    monkeypatch.setattr(broker_module.look, "anything_to_do", lambda: looked.append("look"))
+    with outsider() as editor, editor.transaction():
+        insert(editor)
+        editor.execute(broker_module.ENQUEUE, ["vigilpay", "its job", JOBS_CHANNEL])
+    [(_id, payload)] = broker.dequeue()
+    assert (payload, looked) == ("its job", [])
+    monkeypatch.setattr(broker_module, "DEQUEUE_SECONDS", 2 * broker_module.ANSWERED_SECONDS)
+    broker.dequeue()
+    assert looked == ["look"]
 
 
 def test_an_edit_whose_knock_nobody_sent_is_found_by_its_own_look(broker, settings):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
+from django_q.conf import Conf
 from django_q.models import OrmQ
 
 from events import dispatch, watch
@@ -20,6 +21,19 @@ def queued():
 
 def test_the_first_to_wake_queues_the_job_and_the_others_rely_on_it():
     assert [dispatch.wake() for _ in range(5)] == [True, False, False, False, False]
+    assert queued() == ["events.jobs.rescore_stale"]
+
+
+def test_promise_and_job_are_one_statement(django_assert_num_queries):
+    with django_assert_num_queries(1):
+        assert dispatch.wake_sleeping()
+    assert watch.promise_unless_awake() is False
+    assert queued() == ["events.jobs.rescore_stale"]
+
+
+def test_with_another_broker_they_are_one_transaction(monkeypatch):
+    monkeypatch.setattr(Conf, "BROKER_CLASS", "django_q.brokers.orm.ORM")
+    assert [dispatch.wake_sleeping() for _ in range(3)] == [True, False, False]
     assert queued() == ["events.jobs.rescore_stale"]
 
 
@@ -86,7 +100,7 @@ class TestRace:
         assert sorted(together(*[dispatch.wake] * 8)) == [False] * 7 + [True]
 
     def test_promise_and_job_become_visible_together_or_not_at_all(self, monkeypatch):
-        monkeypatch.setattr(dispatch, "async_task", lambda *args: 1 / 0)
+        monkeypatch.setattr(dispatch, "async_task", lambda *args, **options: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             dispatch.wake()
         assert not Watch.objects.exists()

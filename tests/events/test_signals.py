@@ -166,7 +166,7 @@ class TestBrokenQueue:
     """The row is stale already: whatever is wrong with the queue, the edit stands and the look will find it."""
 
     def test_a_queue_that_raises_fails_no_edit(self, monkeypatch, caplog):
-        def broken(*args):
+        def broken(*args, **options):
             raise RuntimeError("queue on fire")
 
         monkeypatch.setattr(dispatch, "async_task", broken)
@@ -188,7 +188,7 @@ class TestBrokenQueue:
         assert "the queue is out of order" in caplog.text
 
     def test_nor_inside_a_transaction_with_further_callbacks(self, monkeypatch, caplog):
-        monkeypatch.setattr(dispatch, "async_task", lambda *args: 1 / 0)
+        monkeypatch.setattr(dispatch, "async_task", lambda *args, **options: 1 / 0)
         happened = []
         with transaction.atomic():
             make_customer()
