@@ -25,6 +25,9 @@ from events.outage import Outage
 DEQUEUE_SECONDS = 1.0
 RECONNECT_SECONDS = 0.25
 
+# django-q2 hands a job on by a thread, which has to wait for the interpreter while we ask for the next one.
+HAND_ON_SECONDS = 0.001
+
 # Django's own saves knock, and then queue the job themselves. Until they have, a look would only be in their way: it
 # takes their processor, and their lock on the promise.
 SAVE_SECONDS = 0.002
@@ -64,6 +67,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         self._listener = Listener(Conf.ORM)
         self._model_file = ModelFileWatch(settings.ML_ASSETS_DIR)
         self._look_due = 0.0
+        self._has_given = False
         self._outage = Outage("The broker")
         self._lifeline = Lifeline()
         self._beat = vital_signs.Beat()
@@ -87,6 +91,8 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
     def dequeue(self) -> Jobs | None:
         """Claim jobs, waiting up to a second for one. Never raises for a lost connection: it is made anew."""
         self._lifeline.check()
+        if self._has_given:
+            sleep(HAND_ON_SECONDS)
         try:
             jobs = self._wait_for_jobs(until=monotonic() + DEQUEUE_SECONDS)
         except (psycopg.Error, Error) as error:
@@ -94,6 +100,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
             self._mend(error)
             return None
         self._outage.over()
+        self._has_given = bool(jobs)
         return jobs
 
     def acknowledge(self, task_id: int) -> None:
