@@ -9,9 +9,11 @@ class Sizes:
     portfolios: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     portfolio_rounds: tuple[int, ...] = (5, 3, 1)
     editors: int = 8
-    rounds: int = 7
-    side_rounds: int = 3  # of what is only told, not judged
-    round_seconds: float = 4.0
+    # Many short rounds: a noisy neighbour spoils few of them, and few edits meet a customer who is still stale from an
+    # edit before, whom a worker would have scored long since.
+    rounds: int = 13
+    side_rounds: int = 4  # of what is only told, not judged
+    round_seconds: float = 2.0
     bulk_rounds: int = 5
     idle_samples: int = 40
     rate: float = 500.0
