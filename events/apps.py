@@ -11,11 +11,12 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_spawn
 
-        from customers import paused
+        from customers import background, paused
         from customers.models import Customer
-        from events import checks, editors, pause, schedules, signals, warmup  # noqa: F401  checks registers itself
+        from events import checks, dispatch, editors, pause, schedules, signals, warmup  # noqa: F401  checks registers itself
 
         paused.tell_by(pause.notice)
+        background.handled_by(dispatch.errand)
         connection_created.connect(editors.connected, dispatch_uid="events.connected")
         post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
         post_spawn.connect(warmup.worker_spawned, dispatch_uid="events.worker_spawned")

@@ -89,3 +89,8 @@ def call_for_help() -> bool:
 def go_on_pruning(after_record: int) -> None:
     """Queue a successor for a pruning of the history that ends by its own time limit."""
     async_task(PRUNE_JOB, after_record)
+
+
+def errand(function: str, *arguments: int) -> None:
+    """Queue a job that a page has left to the workers: ``customers.background``."""
+    async_task(function, *arguments)

@@ -1,0 +1,34 @@
+"""The history of scores, and what audits found."""
+
+from django.contrib import admin
+
+from customers.admin.read_only import ReadOnlyAdmin
+from customers.models import AuditFinding, ScoreRecord
+from customers.stored_reasons import contributions_in_words
+
+
+@admin.register(ScoreRecord)
+class ScoreRecordAdmin(ReadOnlyAdmin):
+    list_display = (
+        "scored_at",
+        "customer_id",
+        "previous_score",
+        "score",
+        "cause",
+        "edited_by",
+        "version",
+        "scored_by",
+    )
+    show_full_result_count = False
+    exclude = ("contributions",)  # nine bare numbers, gender's and country's among them
+    readonly_fields = ("points",)
+
+    @admin.display(description="Points of risk")
+    def points(self, record: ScoreRecord) -> str:
+        return "not kept" if record.contributions is None else contributions_in_words(record.contributions)
+
+
+@admin.register(AuditFinding)
+class AuditFindingAdmin(ReadOnlyAdmin):
+    list_display = ("found_at", "customer_id", "version", "stored_score", "expected_score", "release", "repaired_at")
+    list_filter = (("repaired_at", admin.EmptyFieldListFilter),)
