@@ -1,5 +1,5 @@
-"""Pages of the engine itself: pausing and resuming, and what the drains did."""
+"""Pages of the engine itself: pausing and resuming, what the drains did, and alerts."""
 
-from events.admin import drains, pause
+from events.admin import alerts, deliveries, drains, pause
 
-__all__ = ["drains", "pause"]
+__all__ = ["alerts", "deliveries", "drains", "pause"]
