@@ -14,6 +14,7 @@ class EventsConfig(AppConfig):
         from customers import background, paused
         from customers.models import Customer
         from events import checks, dispatch, editors, pause, schedules, signals, warmup  # noqa: F401  checks registers itself
+        from events.alerts import checks as alert_checks  # noqa: F401
 
         paused.tell_by(pause.notice)
         background.handled_by(dispatch.errand)

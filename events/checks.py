@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from events.triggers import CUSTOMERS, FUNCTIONS, RELEASES, SAFE_PATH, SCHEMA, TRIGGERS, Function, Trigger
+from events.triggers import CUSTOMERS, FUNCTIONS, RECORDS, RELEASES, SAFE_PATH, SCHEMA, TRIGGERS, Function, Trigger
 from events.watch import PROMISE_SECONDS
 
 INSTALLED = """
@@ -19,7 +19,7 @@ FROM pg_trigger AS trigger
 JOIN pg_proc AS function ON function.oid = trigger.tgfoid
 JOIN pg_class AS relation ON relation.oid = trigger.tgrelid
 JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
-WHERE trigger.tgrelid IN (to_regclass(%s), to_regclass(%s)) AND NOT trigger.tgisinternal
+WHERE trigger.tgrelid = ANY (%s::regclass[]) AND NOT trigger.tgisinternal
 """
 INSTALLED_FUNCTIONS = """
 SELECT proname, prosrc, prosecdef, proconfig FROM pg_proc
@@ -71,7 +71,7 @@ def migrated(alias: str) -> bool:
 def differences(alias: str) -> list[CheckMessage]:
     """One error for each trigger, or function that triggers call, that is not what was declared."""
     with connections[alias].cursor() as cursor:
-        cursor.execute(INSTALLED, [CUSTOMERS, RELEASES])
+        cursor.execute(INSTALLED, [[CUSTOMERS, RELEASES, RECORDS]])
         triggers = {name: found for name, *found in cursor.fetchall()}
         cursor.execute(INSTALLED_FUNCTIONS, [[function.name for function in FUNCTIONS]])
         functions = {name: found for name, *found in cursor.fetchall()}

@@ -8,9 +8,11 @@ from django_q.conf import Conf
 from django_q.tasks import async_task
 
 from events import look, watch
+from events.alerts import outbox
 
 RESCORE_JOB = "events.jobs.rescore_stale"
 PRUNE_JOB = "events.jobs.prune_history"
+SEND_JOB = "events.jobs.send_alerts"
 
 A_JOB_WAITS = "SELECT EXISTS (SELECT FROM django_q_ormq WHERE key = %s AND lock <= clock_timestamp())"
 
@@ -84,6 +86,17 @@ def call_for_help() -> bool:
             return False
     async_task(RESCORE_JOB)
     return True
+
+
+def send_if_due() -> bool:
+    """Queue a job that sends alerts when a message is due, unless one was queued a moment ago; True if one was."""
+    if not outbox.anything_due():
+        return False
+    with transaction.atomic():
+        if not outbox.call():
+            return False
+        async_task(SEND_JOB)
+        return True
 
 
 def go_on_pruning(after_record: int) -> None:

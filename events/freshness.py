@@ -100,6 +100,13 @@ REJECTED = """
 SELECT COALESCE(sum(rejected), 0)::bigint FROM events_drain WHERE ended_at > statement_timestamp() - interval '1 day'
 """
 
+GIVEN_UP = """
+SELECT count(*) FROM events_delivery
+WHERE state = 'given up' AND ended_at > statement_timestamp() - make_interval(days => %s)
+"""
+# Later nobody is told of them any more; they stay in the admin.
+GIVEN_UP_DAYS = 7
+
 # Pushers look every second.
 WORKERS = """
 SELECT count(*) FROM events_worker WHERE looked_at > statement_timestamp() - make_interval(secs => %s)
@@ -206,6 +213,7 @@ class Freshness:
     last_drain: LastDrain | None
     results_rejected_last_day: int
     last_drift_check: LastDriftCheck | None
+    messages_given_up: int  # on alerts, in the last days
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -273,6 +281,7 @@ def measured(cursor: CursorWrapper) -> Freshness:
     waiting_jobs, claimed_jobs, marks = one(cursor, QUEUE, [Conf.CLUSTER_NAME])
     (rejected,) = one(cursor, REJECTED)
     (workers,) = one(cursor, WORKERS, [HEARD_SECONDS])
+    (given_up,) = one(cursor, GIVEN_UP, [GIVEN_UP_DAYS])
     last_drain = first_as(LastDrain, cursor, LAST_DRAIN)
     paused = current_pause()
     checked, drift_warning = last_drift_check(active)
@@ -292,7 +301,7 @@ def measured(cursor: CursorWrapper) -> Freshness:
     return Freshness(
         status=status,
         status_reason=reason,
-        warnings=[drift_warning] if drift_warning else [],
+        warnings=[warning for warning in (drift_warning, warning_of(given_up)) if warning],
         customers=portfolio.customers,
         stale_count=portfolio.stale_count,
         held_back_count=portfolio.held_back_count,
@@ -309,7 +318,16 @@ def measured(cursor: CursorWrapper) -> Freshness:
         last_drain=last_drain,
         results_rejected_last_day=rejected,
         last_drift_check=checked,
+        messages_given_up=given_up,
     )
+
+
+def warning_of(given_up: int) -> str:
+    """What a person should know of messages that nobody took."""
+    if not given_up:
+        return ""
+    messages = "1 message on alerts was" if given_up == 1 else f"{given_up:,} messages on alerts were"
+    return f"{messages} given up in the last {GIVEN_UP_DAYS} days: see Deliveries in the admin."
 
 
 def portfolio_of(cursor: CursorWrapper, active: Release | None) -> Portfolio:

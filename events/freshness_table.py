@@ -27,6 +27,7 @@ def facts(found: Freshness) -> Iterator[tuple[str, str]]:
     yield "last drain", last_drain(found)
     yield "rejected results", f"{found.results_rejected_last_day:,} in 24 hours"
     yield "drift", drift(found)
+    yield "messages", f"{found.messages_given_up:,} on alerts given up"
 
 
 def last_drain(found: Freshness) -> str:

@@ -11,6 +11,8 @@ from customers import audit, drift, failures, marks, releases, retention, scorin
 from customers.ml_service import ModelError
 from customers.samples import random_ids
 from events import dispatch, drains, look, pause, watch
+from events.alerts import retention as alert_retention
+from events.alerts import sending
 from events.companion import Companion
 
 log = logging.getLogger("vigilpay.events")
@@ -48,12 +50,14 @@ def drain(tally: drains.Tally) -> None:
     companion = Companion(lambda: monotonic() < ends and is_full(next_batch(tally)))
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
     batch = tally.add(scoring.rescore_batch())
+    tell(batch)
     while (look_began := monotonic()) < ends:
         if is_full(batch):
             companion.join_in()
             dispatch.call_for_help()
         stale = look.anything_to_do()
         batch = next_batch(tally) if stale else NOTHING
+        tell(batch)
         if batch.stored or batch.has_cut:
             vigil.extend()
         elif vigil.is_over(look_began):
@@ -70,6 +74,12 @@ def next_batch(tally: drains.Tally) -> scoring.Batch:
     if not batch.claimed:
         marks.restore_marks()
     return batch
+
+
+def tell(batch: scoring.Batch) -> None:
+    """Have the alerts sent that the scores of this batch have raised."""
+    if batch.stored:
+        dispatch.send_if_due()
 
 
 def is_full(batch: scoring.Batch) -> bool:
@@ -112,6 +122,11 @@ def check_drift() -> str:
         return ""
 
 
+def send_alerts() -> int:
+    """Send the messages on alerts that are due; the number of those that were taken."""
+    return sending.send_what_is_due()
+
+
 def prune_history(after_record: int = 0) -> int:
     """Delete what is older than the settings keep, run by a schedule; the number of scores deleted.
 
@@ -119,6 +134,7 @@ def prune_history(after_record: int = 0) -> int:
     The only job with a value: where the one before has stopped. Should it get lost, the next day begins anew.
     """
     drains.prune()
+    alert_retention.prune()
     failures.forget_deleted()
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     pruned = retention.prune(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)

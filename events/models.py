@@ -5,6 +5,10 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from events.alerts.models import Alert, AlertRule, Delivery, Messenger
+
+__all__ = ["Alert", "AlertRule", "Delivery", "Drain", "Messenger", "Pause", "Watch", "Worker"]
+
 
 class Watch(models.Model):
     """A promise: until ``awake_until`` a drain is on its way or at work, and will look once more after that moment.

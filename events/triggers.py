@@ -10,10 +10,12 @@ from hashlib import sha256
 
 from customers.marks import LIVE, OUTDATED, REGION
 from customers.ml_service.schema import FEATURES
+from events.alerts.raising import BODY, STORED
 from events.channels import STALE_CHANNEL
 
 CUSTOMERS = "customers_customer"
 RELEASES = "customers_modelrelease"
+RECORDS = "customers_scorerecord"
 
 # What the scorer alone may write, and what the triggers below own.
 ENGINE_COLUMNS = (
@@ -79,6 +81,7 @@ class Trigger:
     table: str = CUSTOMERS
     level: str = "ROW"
     condition: str = ""
+    transition: str = ""
 
     def install_sql(self) -> str:
         """Create or replace function and trigger, and note what was declared where the check can read it."""
@@ -92,7 +95,7 @@ class Trigger:
     def definition(self) -> str:
         """When it fires and what it calls, as ``pg_get_triggerdef`` would say it but for spacing and casts."""
         return f"""{self.name}
-{self.event} ON @schema@.{self.table}
+{self.event} ON @schema@.{self.table}{self.transition}
 FOR EACH {self.level}{self.condition}
 EXECUTE FUNCTION @schema@.{self.name}()"""
 
@@ -257,8 +260,18 @@ END
 """,
 )
 
+# Alerts come into being with the score that they tell of, or not at all: docs/decisions/0019-alerts.md.
+ALERTED = Trigger(
+    name="vigilpay_alerted",
+    event="AFTER INSERT",
+    table=RECORDS,
+    level="STATEMENT",
+    transition=f"\nREFERENCING NEW TABLE AS {STORED}",
+    body=BODY,
+)
+
 FUNCTIONS = (MARK, KEEP_UNSCORED)
-TRIGGERS = (ARRIVE, GUARD, STAMP, RELEASED)
+TRIGGERS = (ARRIVE, GUARD, STAMP, RELEASED, ALERTED)
 
 # The triggers read and mark with the rights of whoever edits: a role that may write customers and nothing else would
 # see its edit fail. There is nothing to hide.

@@ -145,6 +145,27 @@ DRIFT_ALARM = env.number("VIGILPAY_DRIFT_ALARM", default=0.25)
 # How long analyze waits for a row that somebody else's open edit has locked.
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 
+# --- alerts: docs/admin-alerts.md ------------------------------------------------------------------------------------
+# E-mail goes out when there is a mail server, the webhook when there are an address and a secret to sign with.
+EMAIL_HOST = env.text("EMAIL_HOST", default="")
+EMAIL_PORT = env.integer("EMAIL_PORT", default=25, minimum=1, maximum=65535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=False)
+EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL", default=False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="vigilpay@localhost")
+WEBHOOK_URL = env.text("VIGILPAY_WEBHOOK_URL", default="")
+WEBHOOK_SECRET = env.text("VIGILPAY_WEBHOOK_SECRET", default="")
+WEBHOOK_TIMEOUT_SECONDS = env.seconds("VIGILPAY_WEBHOOK_TIMEOUT_SECONDS", default=10.0)
+# A message that nobody takes is tried so often, with pauses that grow fourfold, and then given up.
+ALERT_ATTEMPTS = env.integer("VIGILPAY_ALERT_ATTEMPTS", default=7, minimum=1)
+ALERT_RETRY_SECONDS = env.seconds("VIGILPAY_ALERT_RETRY_SECONDS", default=10.0)
+# One rule sends no two e-mails within this time: what comes meanwhile is told together.
+ALERT_DIGEST_SECONDS = env.seconds("VIGILPAY_ALERT_DIGEST_SECONDS", default=60.0)
+# Where staff reach this installation, for links in e-mails.
+SITE_URL = env.text("VIGILPAY_SITE_URL", default="")
+
 # --- model -----------------------------------------------------------------------------------------------------------
 ML_ASSETS_DIR = Path(env.text("VIGILPAY_ML_ASSETS", default=str(BASE_DIR / "ml_assets")))
 # A pickle is code: outside development only the file that model.json names by its checksum is loaded.

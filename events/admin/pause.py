@@ -1,4 +1,4 @@
-"""Pages of the engine itself: pausing and resuming, and what the drains did."""
+"""Pausing and resuming."""
 
 from typing import Any
 
@@ -6,9 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from customers.admin import ReadOnlyAdmin
 from events import pause
-from events.models import Drain, Pause
+from events.models import Pause
 
 
 @admin.register(Pause)
@@ -43,9 +42,3 @@ class PauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
 
     def delete_model(self, request: HttpRequest, obj: Pause) -> None:
         pause.resume()
-
-
-@admin.register(Drain)
-class DrainAdmin(ReadOnlyAdmin):
-    list_display = ("ended_at", "worker", "claimed", "stored", "rejected", "refused")
-    show_full_result_count = False

@@ -1,0 +1,1 @@
+"""Alerts: what the scores have to tell somebody at once, and how it gets to him."""

@@ -1,0 +1,5 @@
+"""Why a message was not taken."""
+
+
+class DeliveryError(Exception):
+    """In words for staff; holds no secret."""

@@ -1,0 +1,160 @@
+"""Messages that wait: whether there are any, whose turn it is, and what became of them.
+
+A claim counts the attempt and commits before anything is sent. That commit waits for the disk, as those of the scorer
+do not: an alert that somebody was told of is never lost in a crash and raised anew. Whoever claims and dies has used up
+an attempt; nobody else tries before the queue would have ended him.
+"""
+
+from datetime import datetime, timedelta
+from math import inf
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Max, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+from django_q.conf import Conf
+
+from events.alerts.models import Alert, Delivery
+
+# A message is cut at so many alerts, an e-mail at none: it names a few and counts the rest.
+WEBHOOK_ALERTS = 500
+# So many waiting messages become one at most: one statement, and one list of ids.
+FOLDED_AT_ONCE = 5000
+# Retries come after pauses that grow so many times.
+GROWTH = 4
+# How long a job that was queued to send may take to start before another is queued, and after its start.
+CALL_SECONDS = 30.0
+REST_SECONDS = 1.0
+
+ANYTHING_DUE = "SELECT EXISTS (SELECT FROM events_delivery WHERE state = 'waiting' AND due_at <= clock_timestamp())"
+CALL = """
+INSERT INTO events_messenger (id, called_until) VALUES (1, clock_timestamp() + make_interval(secs => %s))
+ON CONFLICT (id) DO UPDATE SET called_until = excluded.called_until
+WHERE events_messenger.called_until < clock_timestamp()
+    OR events_messenger.called_until > clock_timestamp() + interval '1 minute'
+RETURNING id
+"""
+COME = "UPDATE events_messenger SET called_until = clock_timestamp() + make_interval(secs => %s)"
+# One claims at a time, so that nothing is folded into two messages. It takes a millisecond.
+TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('vigilpay.alerts', 0))"
+
+
+def anything_due() -> bool:
+    """Whether a message could be sent now; some 0.1 ms, whatever the number of alerts."""
+    with connection.cursor() as cursor:
+        cursor.execute(ANYTHING_DUE)
+        return bool(cursor.fetchone()[0])
+
+
+def call() -> bool:
+    """Say that a job which sends is about to be queued; False when one was a moment ago."""
+    with connection.cursor() as cursor:
+        cursor.execute(CALL, [CALL_SECONDS])
+        return cursor.fetchone() is not None
+
+
+def come() -> None:
+    """Say that a job has begun to send: what it does not see, another may be queued for soon."""
+    with connection.cursor() as cursor:
+        cursor.execute(COME, [REST_SECONDS])
+
+
+def claim() -> Delivery | None:
+    """The next message, one attempt older, with everything folded into it that it is to tell of; None when none is due.
+
+    The attempt is committed when this returns: call it outside of any transaction.
+    """
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE_TURNS)
+        give_up_exhausted()
+        while (delivery := next_due()) is not None:
+            if (not_before := pace_of(delivery)) is None:
+                return begin(delivery)
+            fresh_like(delivery).update(due_at=not_before)
+        return None
+
+
+def next_due() -> Delivery | None:
+    return Delivery.objects.due().order_by("due_at", "id").select_for_update().first()
+
+
+def give_up_exhausted() -> None:
+    """Whose last attempt ended with its worker."""
+    exhausted = Delivery.objects.due().filter(attempts__gte=settings.ALERT_ATTEMPTS)
+    exhausted.update(
+        state=Delivery.State.GIVEN_UP, ended_at=Now(), error="The worker ended before the message was sent."
+    )
+
+
+def pace_of(delivery: Delivery) -> datetime | None:
+    """The moment before which another e-mail of this rule would come too soon after the last; None when none would."""
+    if delivery.attempts or delivery.channel != Delivery.Channel.EMAIL:
+        return None
+    former = Delivery.objects.filter(rule=delivery.rule_id, channel=delivery.channel)
+    last: datetime | None = former.aggregate(last=Max("first_tried_at"))["last"]
+    not_before = last and last + timedelta(seconds=settings.ALERT_DIGEST_SECONDS)
+    return not_before if not_before and not_before > timezone.now() else None
+
+
+def fresh_like(delivery: Delivery) -> QuerySet[Delivery]:
+    """It and those of the same rule and channel that nobody has tried to send yet."""
+    return Delivery.objects.waiting().filter(rule=delivery.rule_id, channel=delivery.channel, attempts=0)
+
+
+def begin(delivery: Delivery) -> Delivery:
+    if not delivery.attempts:
+        delivery.alerts += fold_into(delivery)
+        delivery.first_tried_at = timezone.now()
+    delivery.attempts += 1
+    delivery.due_at = timezone.now() + timedelta(seconds=2 * Conf.TIMEOUT)
+    delivery.save(update_fields=["alerts", "first_tried_at", "attempts", "due_at"])
+    return delivery
+
+
+def fold_into(delivery: Delivery) -> int:
+    """Have it tell of what others would; of how many alerts more that is."""
+    fresh = fresh_like(delivery).exclude(pk=delivery.pk).order_by("id").values_list("id", "alerts")[:FOLDED_AT_ONCE]
+    room = WEBHOOK_ALERTS if delivery.channel == Delivery.Channel.WEBHOOK else inf
+    keys, total = [], delivery.alerts
+    for key, alerts in fresh:
+        if total + alerts > room:
+            break
+        keys.append(key)
+        total += alerts
+    Delivery.objects.filter(pk__in=keys).update(state=Delivery.State.FOLDED, into=delivery.pk, ended_at=Now())
+    return total - delivery.alerts
+
+
+def alerts_of(delivery: Delivery) -> QuerySet[Alert]:
+    """All that the message tells of, the first that came first."""
+    folded = Delivery.objects.filter(into=delivery.pk).values("batch")
+    own = Alert.objects.filter(rule=delivery.rule_id, batch=delivery.batch)
+    return (own | Alert.objects.filter(rule=delivery.rule_id, batch__in=folded)).order_by("id")
+
+
+def sent(delivery: Delivery) -> None:
+    as_claimed(delivery).update(state=Delivery.State.SENT, ended_at=Now(), error="")
+
+
+def failed(delivery: Delivery, error: str) -> bool:
+    """Note it, and when to try again; False when that was the last attempt."""
+    if delivery.attempts >= settings.ALERT_ATTEMPTS:
+        as_claimed(delivery).update(state=Delivery.State.GIVEN_UP, ended_at=Now(), error=error[:500])
+        return False
+    pause = timedelta(seconds=settings.ALERT_RETRY_SECONDS * GROWTH ** (delivery.attempts - 1))
+    as_claimed(delivery).update(due_at=timezone.now() + pause, error=error[:500])
+    return True
+
+
+def as_claimed(delivery: Delivery) -> QuerySet[Delivery]:
+    """The row, unless somebody else has claimed it since."""
+    return Delivery.objects.waiting().filter(pk=delivery.pk, attempts=delivery.attempts)
+
+
+def try_again(deliveries: QuerySet[Delivery]) -> int:
+    """Begin anew with those that were given up; how many these were."""
+    return deliveries.filter(state=Delivery.State.GIVEN_UP).update(
+        state=Delivery.State.WAITING, attempts=F("attempts") * 0, due_at=Now(), ended_at=None
+    )

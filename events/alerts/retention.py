@@ -1,0 +1,33 @@
+"""How long alerts and messages are kept. What nobody has acknowledged stays."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from events.alerts.models import Alert, Delivery
+
+SENT_DAYS = 30
+# Statements are short, whatever there is to delete.
+SLICE_ROWS = 5000
+
+
+def prune() -> int:
+    """Forget what was acknowledged or given up with the history, what was sent sooner; how many alerts."""
+    now = timezone.now()
+    done = Delivery.objects.filter(state__in=[Delivery.State.SENT, Delivery.State.FOLDED])
+    delete_in_slices(done.filter(ended_at__lt=now - timedelta(days=SENT_DAYS)))
+    before = now - timedelta(days=settings.HISTORY_DAYS)
+    delete_in_slices(Delivery.objects.given_up().filter(ended_at__lt=before))
+    return delete_in_slices(Alert.objects.filter(acknowledged_at__lt=before))
+
+
+def delete_in_slices(rows: QuerySet[Any]) -> int:
+    """How many were deleted."""
+    number = 0
+    while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:SLICE_ROWS]):
+        rows.model._default_manager.filter(pk__in=keys).delete()
+        number += len(keys)
+    return number

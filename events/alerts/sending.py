@@ -1,0 +1,58 @@
+"""Sends the messages that are due, one after the other. Whatever goes wrong is written down and tried again."""
+
+import logging
+from collections.abc import Callable
+from smtplib import SMTPException
+from time import monotonic
+
+from django.conf import settings
+
+from events.alerts import email, outbox, webhook
+from events.alerts.errors import DeliveryError
+from events.alerts.models import Delivery
+
+log = logging.getLogger("vigilpay.events")
+
+WAYS: dict[str, Callable[[Delivery], None]] = {
+    Delivery.Channel.EMAIL: email.send,
+    Delivery.Channel.WEBHOOK: webhook.send,
+}
+
+
+def send_what_is_due() -> int:
+    """Send until nothing is due, or the time is up: then the next look finds the rest. The number of messages sent."""
+    outbox.come()
+    ends = monotonic() + settings.DRAIN_SECONDS
+    number = 0
+    while monotonic() < ends and (delivery := outbox.claim()) is not None:
+        number += attempt(delivery)
+    return number
+
+
+def attempt(delivery: Delivery) -> bool:
+    """Whether the message was taken."""
+    try:
+        WAYS[delivery.channel](delivery)
+    except Exception as error:  # whatever it is: the message waits, and no other waits for it
+        note(delivery, in_words(error))
+        return False
+    outbox.sent(delivery)
+    return True
+
+
+def note(delivery: Delivery, error: str) -> None:
+    is_tried_again = outbox.failed(delivery, error)
+    log.warning(
+        "The message %s on alerts was not taken (attempt %s of %s), %s: %s",
+        delivery.pk,
+        delivery.attempts,
+        settings.ALERT_ATTEMPTS,
+        "it will be tried again" if is_tried_again else "it is given up: see Deliveries in the admin",
+        error,
+    )
+
+
+def in_words(error: Exception) -> str:
+    """For staff and logs. What is not known to be harmless is named only: it may quote an address that is a secret."""
+    known = isinstance(error, DeliveryError | SMTPException | OSError)
+    return " ".join(f"{type(error).__name__}: {error}".split()) if known else type(error).__name__

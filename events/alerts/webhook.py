@@ -1,0 +1,112 @@
+"""A signed HTTP request that tells of alerts: Standard Webhooks (github.com/standard-webhooks/standard-webhooks).
+
+The receiver knows by the signature who sent it, by the time that nobody replays it, by the id what came twice.
+"""
+
+import hmac
+import json
+import ssl
+from base64 import b64decode, b64encode
+from hashlib import sha256
+from http.client import HTTPConnection, HTTPSConnection
+from time import time
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+
+from events.alerts import outbox
+from events.alerts.errors import DeliveryError
+from events.alerts.models import Alert, Delivery
+
+ENCODED_SECRET = "whsec_"  # noqa: S105  the mark of the standard in front of a secret, not one
+
+
+def is_configured() -> bool:
+    return bool(settings.WEBHOOK_URL and settings.WEBHOOK_SECRET)
+
+
+def send(delivery: Delivery) -> None:
+    """Post it; raises unless the receiver says that it has taken it. A redirect is not followed."""
+    if not is_configured():
+        raise DeliveryError("VIGILPAY_WEBHOOK_URL and VIGILPAY_WEBHOOK_SECRET are not both set.")
+    body = json.dumps(payload(delivery), separators=(",", ":")).encode()
+    status = post(split(settings.WEBHOOK_URL), body, headers(str(delivery.key), int(time()), body))
+    if not 200 <= status < 300:
+        raise DeliveryError(
+            f"The receiver answered {status}{', a redirect, which is not followed' * (status // 100 == 3)}."
+        )
+
+
+def split(url: str) -> SplitResult:
+    """The parts of an address that may be called."""
+    schemes = ["https"] if settings.PRODUCTION else ["https", "http"]
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in schemes and parts.hostname and parts.port != 0 and url.isprintable()
+    except ValueError:  # it quotes what it could not read, and that may hold a secret
+        is_good = False
+    if not is_good or " " in url:
+        raise DeliveryError(f"VIGILPAY_WEBHOOK_URL must be an address that begins with {' or '.join(schemes)}://")
+    return parts
+
+
+def post(url: SplitResult, body: bytes, told: dict[str, str]) -> int:
+    """The status of the answer, whose text nobody reads."""
+    host, seconds = url.hostname or "", settings.WEBHOOK_TIMEOUT_SECONDS
+    connection = (
+        HTTPSConnection(host, url.port, timeout=seconds, context=ssl.create_default_context())
+        if url.scheme == "https"
+        else HTTPConnection(host, url.port, timeout=seconds)
+    )
+    try:
+        connection.request("POST", f"{url.path or '/'}{url.query and '?'}{url.query}", body, told)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def headers(key: str, timestamp: int, body: bytes) -> dict[str, str]:
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "VigilPay",
+        "webhook-id": key,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(settings.WEBHOOK_SECRET, key, timestamp, body),
+    }
+
+
+def signature(secret: str, key: str, timestamp: int, body: bytes) -> str:
+    """HMAC-SHA256 over id, time and body, joined by dots."""
+    signed = f"{key}.{timestamp}.".encode() + body
+    return f"v1,{b64encode(hmac.digest(key_bytes(secret), signed, sha256)).decode()}"
+
+
+def key_bytes(secret: str) -> bytes:
+    """A secret in the standard's spelling stands for the bytes that it encodes, any other for itself."""
+    if secret.startswith(ENCODED_SECRET):
+        return b64decode(secret.removeprefix(ENCODED_SECRET))
+    return secret.encode()
+
+
+def payload(delivery: Delivery) -> dict[str, Any]:
+    rule = delivery.rule
+    return {
+        "type": "alerts.raised",
+        "timestamp": delivery.created_at.isoformat(),
+        "data": {
+            "rule": {"id": rule.pk, "name": rule.name, "kind": rule.kind},
+            "count": delivery.alerts,
+            "alerts": [described(alert) for alert in outbox.alerts_of(delivery)],
+        },
+    }
+
+
+def described(alert: Alert) -> dict[str, Any]:
+    return {
+        "id": alert.pk,
+        "customer_id": alert.customer_id,
+        "score": alert.score,
+        "score_before": alert.score_before,
+        "raised_at": alert.raised_at.isoformat(),
+    }
