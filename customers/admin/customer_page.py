@@ -28,7 +28,7 @@ HEADING = "Behaviour: a change here is rescored at once"
 class CustomerPage(WhatIfPage):
     save_on_top = True  # also what Enter in a field presses: without it, that would be the button of the what-if
     readonly_fields = ("customer_id", *RISK, "what_if", *VERSIONS)
-    fieldsets: Any = (
+    fieldsets = (
         ("Churn risk: kept current by the engine", {"fields": RISK}),
         WHO,
         (HEADING, {"fields": (*BEHAVIOUR, "what_if")}),
@@ -90,6 +90,6 @@ class CustomerPage(WhatIfPage):
     def given_by(self, customer: Customer) -> SafeString | str:
         return condition.model(facts_of(customer))
 
-    @admin.display(description="What if?")
+    @admin.display(description="What if")
     def what_if(self, customer: Customer) -> SafeString:
         return what_if_html.what_if(facts_of(customer))

@@ -18,6 +18,7 @@ from customers.ml_service.moves import Move
 
 CHAPTERS_TOLD = 10
 MOVES_TOLD = 4
+SAME_TIME_SECONDS = 10.0
 
 
 def trend_of(facts: CustomerFacts) -> SafeString | str:
@@ -38,7 +39,8 @@ def history_of(facts: CustomerFacts) -> SafeString | str:
         return "begins with the first score"
     return format_html(
         '<div class="vp-block vp-wide"><table class="vp-story"><thead><tr><th scope="col">When</th>'
-        '<th scope="col">Risk</th><th scope="col">What was done</th><th scope="col">What that moved</th></tr></thead>'
+        '<th scope="col">Risk</th><th scope="col">What was done</th>'
+        '<th scope="col">What that moved, in points</th></tr></thead>'
         "<tbody>{}</tbody></table>{}</div>",
         format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows(told, facts.editors)),
         the_rest(facts),
@@ -60,21 +62,28 @@ def risk(score: Score | None) -> SafeString | str:
     shown = badge(score.score)
     if score.previous_score is None:
         return shown
-    return format_html("{} {}", shown, points(100 * (score.score - score.previous_score)))
+    return format_html("{} {}", shown, signed(100 * (score.score - score.previous_score), " points"))
 
 
 def done(chapter: Chapter, editors: Mapping[str, str]) -> SafeString | str:
     """The edits that led to this score, or why it was given without one."""
     if not chapter.edits:
         return CAUSES.get(chapter.score.cause, "") if chapter.score else ""
-    return format_html_join("", "<p>{}</p>", ((edited(edit, editors[edit.edited_by]),) for edit in chapter.edits))
+    told = ((time_of(edit, chapter.score), edited(edit, editors[edit.edited_by])) for edit in chapter.edits)
+    return format_html_join("", "<p>{}{}</p>", told)
 
 
 def edited(edit: Edit, editor: str) -> SafeString | str:
-    at = f"{written(edit.edited_at)}, " if edit.edited_at else ""
     if not edit.changes:
-        return f"{at}{came_or_was_edited(edit, editor)}"
-    return format_html("{}{}: {}", at, editor, changes_in_words((it.field, it.before, it.after) for it in edit.changes))
+        return came_or_was_edited(edit, editor)
+    return format_html("{}: {}", editor, changes_in_words((it.field, it.before, it.after) for it in edit.changes))
+
+
+def time_of(edit: Edit, score: Score | None) -> str:
+    """Empty where the time of the score, which stands at the head of the row, says it well enough."""
+    if edit.edited_at is None or (score and (score.scored_at - edit.edited_at).total_seconds() < SAME_TIME_SECONDS):
+        return ""
+    return f"{written(edit.edited_at)}, "
 
 
 def came_or_was_edited(edit: Edit, editor: str) -> str:
@@ -88,16 +97,17 @@ def moved(chapter: Chapter) -> SafeString | str:
         return ""
     shown = format_html_join(", ", "{}", ((move_in_words(move),) for move in chapter.moves[:MOVES_TOLD]))
     rest = sum(move.points for move in chapter.moves[MOVES_TOLD:])
-    return format_html("{}, the rest {}", shown, points(rest)) if chapter.moves[MOVES_TOLD:] else shown
+    return format_html("{}, the rest {}", shown, signed(rest)) if chapter.moves[MOVES_TOLD:] else shown
 
 
 def move_in_words(move: Move) -> SafeString:
-    return format_html("{} {}", name_of(move.part).lower(), points(move.points))
+    return format_html("{} {}", name_of(move.part).lower(), signed(move.points))
 
 
-def points(number: float) -> SafeString:
+def signed(number: float, unit: str = "") -> SafeString:
+    """In the colour of its direction, which the sign says as well."""
     way = "vp-raises" if number > 0 else "vp-lowers" if number < 0 else "vp-none"
-    return format_html('<span class="vp-points {}">{} points</span>', way, f"{number:+.1f}")
+    return format_html('<span class="vp-points {}">{}{}</span>', way, f"{number:+.1f}", unit)
 
 
 def the_rest(facts: CustomerFacts) -> SafeString:

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from customers import insights
 from customers.admin.customer_facts import CustomerFacts
 from customers.admin.customer_form import Question
-from customers.admin.story_html import points
+from customers.admin.story_html import signed
 from customers.admin.values import changes_in_words
 from customers.admin.what_if import URL_NAME
 from customers.drawings.badge import badge
@@ -45,18 +45,22 @@ def inputs(question: Question) -> SafeString:
 
 
 def answer(facts: CustomerFacts, question: Question) -> SafeString:
-    return format_html('<div class="vp-card" role="status">{}</div>', answer_to(facts, question))
+    return format_html(
+        '<div class="vp-card" role="status">{}<p><a href="{}">Back to the stored values</a></p></div>',
+        answer_to(facts, question),
+        reverse("admin:customers_customer_change", args=[facts.customer.pk]),
+    )
 
 
-def answer_to(facts: CustomerFacts, question: Question) -> SafeString | str:
+def answer_to(facts: CustomerFacts, question: Question) -> SafeString:
     if not question.is_valid():
-        return "Correct the fields that are marked, then ask again."
+        return format_html("<p>{}</p>", "Correct the fields that are marked, then ask again.")
     stored = facts.customer.features()
     changes = {field: new for field, new in question.cleaned_data.items() if new != stored[field]}
     try:
         return told(stored, insights.what_if(WhatIfQuestion(facts.customer.pk, {}, changes)))
     except (ModelError, InputError) as refused:
-        return f"The model can't be asked: {refused}"
+        return format_html("<p>The model can't be asked: {}</p>", refused)
 
 
 def told(stored: Mapping[str, Any], found: Mapping[str, Any]) -> SafeString:
@@ -69,7 +73,7 @@ def told(stored: Mapping[str, Any], found: Mapping[str, Any]) -> SafeString:
         '<p>{} → {} {}</p><p>With {}.</p><p class="vp-quiet">{}</p>',
         badge(before),
         badge(after),
-        points(100 * found["change"]),
+        signed(100 * found["change"], " points"),
         changes_in_words((field, stored[field], value) for field, value in changes.items()),
         found["caveat"],
     )
