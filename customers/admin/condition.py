@@ -62,12 +62,20 @@ def failed(facts: CustomerFacts) -> SafeString:
             customer.failure_error,
         )
     return format_html(
-        "set aside: {} Correct the field that this names and save, or have the customer tried again under "
-        '<a href="{}?q={}">scoring failures</a>.',
+        "set aside: {} Correct the field that this names and save, or have the customer tried again under {}.",
         customer.failure_error,
-        reverse("admin:customers_scoringfailure_changelist"),
-        customer.pk,
+        link(
+            facts,
+            "scoringfailure",
+            f"{reverse('admin:customers_scoringfailure_changelist')}?q={customer.pk}",
+            "scoring failures",
+        ),
     )
+
+
+def link(facts: CustomerFacts, model_name: str, address: str, words: str) -> SafeString | str:
+    """The words alone for whoever would be refused there."""
+    return format_html('<a href="{}">{}</a>', address, words) if facts.may_see(model_name) else words
 
 
 def scoring(facts: CustomerFacts) -> SafeString | str:
@@ -103,9 +111,8 @@ def model(facts: CustomerFacts) -> SafeString | str:
     address = reverse("admin:customers_modelrelease_change", args=[release.pk])
     is_active = "the active one" if release.pk == facts.customer.active_release else "not the active one any more"
     return format_html(
-        '<a href="{}">Release {}</a> of {}, {}. {}',
-        address,
-        release.pk,
+        "{} of {}, {}. {}",
+        link(facts, "modelrelease", address, f"Release {release.pk}"),
         f"{release.released_at:%Y-%m-%d}",
         is_active,
         quality(release.metadata),

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -15,18 +16,25 @@ from customers.ml_service import Suggestion, best_changes
 from customers.models import Customer, ModelRelease
 from customers.releases import active_model
 
+Reader = AbstractUser | AnonymousUser
+
 SCORES_DRAWN = 60
 
 
 class CustomerFacts:
     """Of the customer as stored: a form that is shown again has its fields' new values on the instance already."""
 
-    def __init__(self, customer: Any, *, asked: QueryDict | None, may_edit: bool) -> None:
+    def __init__(self, customer: Any, reader: Reader, *, asked: QueryDict | None, may_edit: bool) -> None:
         """``customer`` brought its active release and its failure with it; ``asked`` are the values of a what-if."""
         self.customer: Any = copy.copy(customer)
+        self.reader = reader
         self.asked = asked
         self.may_edit = may_edit
         self.now: datetime = timezone.now()
+
+    def may_see(self, model_name: str) -> bool:
+        """Whether the pages of this model of ours are open to the reader."""
+        return any(self.reader.has_perm(f"customers.{may}_{model_name}") for may in ("view", "change"))
 
     @cached_property
     def chapters(self) -> list[Chapter]:

@@ -19,6 +19,7 @@ from customers.ml_service.moves import Move
 CHAPTERS_TOLD = 10
 MOVES_TOLD = 4
 SAME_TIME_SECONDS = 10.0
+NOBODY = ("", "django")  # in particular
 
 
 def trend_of(facts: CustomerFacts) -> SafeString | str:
@@ -89,7 +90,7 @@ def time_of(edit: Edit, score: Score | None) -> str:
 def came_or_was_edited(edit: Edit, editor: str) -> str:
     if edit.version > 1:
         return f"edited by {editor}"  # what the customer was before is not kept any more
-    return f"{CAUSES['created']} ({editor})" if edit.edited_by else CAUSES["created"]
+    return f"{CAUSES['created']} (by {editor})" if edit.edited_by not in NOBODY else CAUSES["created"]
 
 
 def moved(chapter: Chapter) -> SafeString | str:

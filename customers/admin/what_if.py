@@ -44,7 +44,7 @@ class WhatIfPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
         customer: Any = super().get_object(request, object_id, from_field)
         if customer is not None:
             may_edit = self.has_change_permission(request, customer)
-            customer.facts = CustomerFacts(customer, asked=asked_in(request), may_edit=may_edit)
+            customer.facts = CustomerFacts(customer, request.user, asked=asked_in(request), may_edit=may_edit)
         return customer  # type: ignore[no-any-return]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

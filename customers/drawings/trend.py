@@ -11,6 +11,7 @@ from customers.ml_service.svg import element, text
 _WIDTH, _HEIGHT = 640, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 76, 12, 28
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_SHORT_SECONDS = 600  # for a shorter picture minutes would be too coarse
 _APART = 14  # lines of words that are nearer than this would touch
 
 
@@ -76,9 +77,9 @@ def _thresholds(levels: Sequence[Level]) -> Iterable[str]:
 
 
 def _dates(time: _Time) -> Iterable[str]:
-    show = "%H:%M:%S" if (time.end - time.start).total_seconds() < 600 else "%Y-%m-%d %H:%M"
-    yield text("text", f"{time.start:{show}}", x=_LEFT, y=_HEIGHT - 8)
-    yield text("text", f"{time.end:{show}} UTC", x=_WIDTH - _RIGHT, y=_HEIGHT - 8, text_anchor="end")
+    show = "%Y-%m-%d %H:%M:%S" if (time.end - time.start).total_seconds() < _SHORT_SECONDS else "%Y-%m-%d %H:%M"
+    yield text("text", f"{time.start.astimezone(UTC):{show}}", x=_LEFT, y=_HEIGHT - 8)
+    yield text("text", f"{time.end.astimezone(UTC):{show}} UTC", x=_WIDTH - _RIGHT, y=_HEIGHT - 8, text_anchor="end")
 
 
 def _steps(scores: Sequence[ScoredThen], time: _Time) -> str:

@@ -159,6 +159,7 @@ class TestStory:
         shown = page(staff, make_customer())
         assert "begins with the first score" in shown
         assert "the customer came" in shown
+        assert "(by django)" not in shown
 
     def test_a_score_without_an_edit_says_what_it_was_given_for(self, staff):
         customer = make_scored()
@@ -237,6 +238,11 @@ class TestModel:
         shown = page(staff, customer)
         assert said in shown
         assert f'<a href="/admin/customers/modelrelease/{customer.scored_by_id}/change/">' in shown
+
+    def test_whoever_may_not_open_its_page_gets_no_link_to_it(self, viewer):
+        shown = page(viewer, make_scored())
+        assert "/admin/customers/modelrelease/" not in shown
+        assert re.search(r"Release \d+ of ", shown)
 
     def test_one_that_is_gone_is_said_to_be(self, staff):
         customer = make_scored()
