@@ -70,6 +70,6 @@ def after_the_edit(customer: Any) -> str:
 def not_yet(customer: Any) -> str:
     if customer.failure_error is not None:
         return f"no new score; {why_not_current(customer)}"
-    if notice := paused.notice():
-        return f"the new score waits. {notice}"
+    if paused.notice():  # which the page itself tells
+        return "the new score waits until scoring goes on."
     return "the new score is on its way; reload the page to see it."

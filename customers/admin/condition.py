@@ -26,15 +26,19 @@ CAUSES: Mapping[str, str] = {
 
 def headline(facts: CustomerFacts) -> SafeString:
     """Score and band, large, and beside it whether it can be relied upon."""
-    score = facts.customer.churn_risk_score
+    score, held = facts.customer.churn_risk_score, "" if is_current(facts.customer) else " vp-held"
     if score is None:
         shown = format_html('<span class="vp-badge vp-headline">{}</span>', "not scored yet")
     else:
         name = band(score)
         shown = format_html(
-            '<span class="vp-badge vp-headline vp-{}">{} <small>{} risk</small></span>', name, f"{score:.1%}", name
+            '<span class="vp-badge vp-headline vp-{}{}">{} <small>{} risk</small></span>',
+            name,
+            held,
+            f"{score:.1%}",
+            name,
         )
-    return format_html('<div class="vp-block">{} <span class="vp-state">{}</span></div>', shown, state(facts))
+    return format_html('<div class="vp-block vp-head">{} <span class="vp-state">{}</span></div>', shown, state(facts))
 
 
 def state(facts: CustomerFacts) -> SafeString | str:

@@ -85,6 +85,7 @@ class TestScore:
         shown = page(staff, customer)
         assert "60.0% <small>high risk</small>" in shown
         assert "current: " in shown
+        assert "vp-held" not in shown
 
     def test_where_there_is_none_it_says_so_and_since_when(self, staff):
         make_scored()
@@ -96,6 +97,7 @@ class TestScore:
         customer = make_scored()
         edit(customer, age=71)
         shown = page(staff, customer)
+        assert "vp-held" in shown
         assert re.search(r"stale since \d+ m?s: the fields have changed, being rescored", shown)
         assert "comes with the next score" in shown
 
@@ -319,7 +321,9 @@ class TestAfterSaving:
     def test_while_scoring_is_paused_it_does_not_wait_and_says_why(self, staff, monkeypatch, no_waiting):
         customer = make_scored()
         monkeypatch.setattr(paused, "_ask", lambda: PAUSED)
-        assert f"the new score waits. {PAUSED}" in self.save(staff, customer, age=71)
+        shown = self.save(staff, customer, age=71)
+        assert f"Customer {customer.pk}: the new score waits until scoring goes on." in shown
+        assert PAUSED in shown
 
     def test_for_a_customer_whom_the_model_refuses_it_does_not_wait(self, staff, no_waiting):
         customer = make_scored()
