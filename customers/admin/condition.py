@@ -66,8 +66,8 @@ def failed(facts: CustomerFacts) -> SafeString:
             customer.failure_error,
         )
     return format_html(
-        "set aside: {} Correct the field that this names and save, or have the customer tried again under {}.",
-        customer.failure_error,
+        "set aside: {}. Correct the field that this names and save, or have the customer tried again under {}.",
+        customer.failure_error.removesuffix("."),
         link(
             facts,
             "scoringfailure",
