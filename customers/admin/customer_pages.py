@@ -1,4 +1,4 @@
-"""The list of customers, and the page of each."""
+"""The list of customers; the page of each is in ``customer_page.py``."""
 
 from typing import Any, cast
 
@@ -9,13 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from customers import paused
+from customers.admin.customer_page import CustomerPage
 from customers.admin.filters import MainReasonFilter
 from customers.admin.freshness import is_current, why_not_current
 from customers.admin.risk_order import RiskChangeList
 from customers.models import LARGEST_CUSTOMER_ID, Customer, CustomerQuerySet
 from customers.stored_reasons import reasons_of
-
-ENGINE_FIELDS = ("risk", "reasons", "state", "scored_at", "scored_by", "version", "scored_version", "stale_since")
 
 
 def say_if_paused(request: HttpRequest) -> None:
@@ -25,7 +24,7 @@ def say_if_paused(request: HttpRequest) -> None:
 
 
 @admin.register(Customer)
-class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
+class CustomerAdmin(CustomerPage):
     list_display = (
         "customer_id",
         "surname",
@@ -45,22 +44,6 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
     search_help_text = "A customer id, or the beginning of a surname."
     show_full_result_count = False  # a count of all rows, at every page
     list_per_page = 50
-    readonly_fields = ENGINE_FIELDS
-    fieldsets = (
-        (None, {"fields": ("customer_id", "surname")}),
-        (
-            "Behaviour: a change here is rescored at once",
-            {
-                "fields": (
-                    ("credit_score", "age", "tenure"),
-                    ("geography", "gender"),
-                    ("balance", "num_of_products"),
-                    ("has_cr_card", "is_active_member"),
-                )
-            },
-        ),
-        ("Churn risk: kept current by the engine", {"fields": ENGINE_FIELDS}),
-    )
 
     @admin.display(description="Churn risk", ordering="churn_risk_score")
     def risk(self, customer: Customer) -> str:
@@ -70,12 +53,6 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
     @admin.display(description="Main reason", empty_value="")
     def main_reason(self, customer: Customer) -> str | None:
         return next((f"{reason.label} ({reason.points:+.0f})" for reason in reasons_of(customer)), None)
-
-    @admin.display(description="Why")
-    def reasons(self, customer: Customer) -> str:
-        if customer.stale_since is not None or customer.contributions is None:
-            return "comes with the next score"
-        return ". ".join(reason.text for reason in reasons_of(customer)) or "no part of the score stands out"
 
     @admin.display(description="Score is")
     def state(self, customer: Customer) -> str:
@@ -96,14 +73,6 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RiskChangeList
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
-        return ("customer_id", *ENGINE_FIELDS) if obj else ()
-
-    def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
-        """The engine has nothing to say of a customer who is not stored yet."""
-        fieldsets = super().get_fieldsets(request, obj)
-        return fieldsets if obj else fieldsets[:-1]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str

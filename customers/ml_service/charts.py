@@ -3,10 +3,11 @@
 Everything is drawn in `currentColor`: inside a page a chart takes the colour of the text around it, light or dark.
 """
 
-import html
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+from .svg import element, text
 
 _WIDTH = 340
 _LINE_HEIGHT = 220
@@ -57,11 +58,11 @@ class Bar:
 def line_chart(title: str, points: Sequence[Point], *, x: Axis, y: Axis, diagonal: bool = False) -> str:
     """Return an SVG of the points, joined from left to right; `diagonal` adds the dashed line of x = y."""
     heading = _label(title, x=_LEFT, y=14, font_weight="bold")
-    line = _element(
+    line = element(
         "polyline", points=" ".join(_at(x, y, point) for point in points), fill="none", stroke_width=2, **_STROKE
     )
-    dots = [_element("circle", cx=_across(x, px), cy=_up(y, py), r=2.5) for px, py in points]
-    same = _element("polyline", points=_diagonal(x, y), fill="none", stroke_dasharray="4 4", opacity=0.6, **_STROKE)
+    dots = [element("circle", cx=_across(x, px), cy=_up(y, py), r=2.5) for px, py in points]
+    same = element("polyline", points=_diagonal(x, y), fill="none", stroke_dasharray="4 4", opacity=0.6, **_STROKE)
     told = "; ".join(f"{x.show(px)}: {y.show(py)}" for px, py in points)
     return _svg(
         title,
@@ -108,7 +109,7 @@ def _diagonal(x: Axis, y: Axis) -> str:
 def _horizontal_lines(y: Axis) -> Iterable[str]:
     for tick in y.ticks():
         height = _up(y, tick)
-        yield _element("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=height, y2=height, opacity=0.2, **_STROKE)
+        yield element("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=height, y2=height, opacity=0.2, **_STROKE)
         yield _label(y.show(tick), x=_LEFT - 6, y=height + 4, text_anchor="end")
 
 
@@ -126,31 +127,19 @@ def _row(bar: Bar, top: float, axis: Axis) -> Iterable[str]:
     middle = top + _BAR_HEIGHT / 2
     yield _label(bar.label, x=_LABELS_WIDTH - 6, y=middle + 4, text_anchor="end")
     width = across(bar.value) - _LABELS_WIDTH
-    yield _element("rect", x=_LABELS_WIDTH, y=top, width=width, height=_BAR_HEIGHT, opacity=0.55)
+    yield element("rect", x=_LABELS_WIDTH, y=top, width=width, height=_BAR_HEIGHT, opacity=0.55)
     if bar.spread:
         ends = across(bar.value - bar.spread), across(bar.value + bar.spread)
-        yield _element("line", x1=ends[0], x2=ends[1], y1=middle, y2=middle, stroke_width=2, **_STROKE)
+        yield element("line", x1=ends[0], x2=ends[1], y1=middle, y2=middle, stroke_width=2, **_STROKE)
     yield _label(axis.show(bar.value), x=_WIDTH - _RIGHT, y=middle + 4, text_anchor="end")
 
 
 def _svg(title: str, description: str, height: float, marks: Iterable[str]) -> str:
     size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
-    text = 'role="img" font-family="sans-serif" font-size="11" fill="currentColor"'
-    body = "\n".join([_element("title", title), _element("desc", description), *marks])
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {text}>\n{body}\n</svg>\n'
+    look = 'role="img" font-family="sans-serif" font-size="11" fill="currentColor"'
+    body = "\n".join([text("title", title), text("desc", description), *marks])
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {look}>\n{body}\n</svg>\n'
 
 
-def _label(text: str, **attributes: object) -> str:
-    return _element("text", text, **attributes)
-
-
-def _element(name: str, text: str = "", **attributes: object) -> str:
-    """An element; `stroke_width=2` becomes `stroke-width="2"`."""
-    told = "".join(f' {key.replace("_", "-")}="{_written(value)}"' for key, value in attributes.items())
-    return f"<{name}{told}>{_written(text)}</{name}>" if text else f"<{name}{told}/>"
-
-
-def _written(value: object) -> str:
-    text = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    # XML has no way at all to write most control characters.
-    return html.escape("".join(character for character in text if character.isprintable()))
+def _label(words: str, **attributes: object) -> str:
+    return text("text", words, **attributes)

@@ -1,0 +1,95 @@
+"""The page of one customer: the score and its story above, the fields that staff edit below."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from customers.admin import after_save, condition, story_html, what_if_html, why_html
+from customers.admin.customer_facts import facts_of
+from customers.admin.what_if import WhatIfPage
+from customers.ml_service.schema import FEATURES
+from customers.models import Customer
+
+RISK = ("churn_risk", "trend", "what_moved_it", "why", "what_would_lower_it", "score_given", "given_by")
+VERSIONS = ("version", "scored_version", "stale_since", "edited_at", "edited_by")
+
+WHO: Any = (None, {"fields": ("customer_id", "surname")})
+BEHAVIOUR = (
+    ("credit_score", "age", "tenure"),
+    ("geography", "gender"),
+    ("balance", "num_of_products"),
+    ("has_cr_card", "is_active_member"),
+)
+HEADING = "Behaviour: a change here is rescored at once"
+
+
+class CustomerPage(WhatIfPage):
+    save_on_top = True  # also what Enter in a field presses: without it, that would be the button of the what-if
+    readonly_fields = ("customer_id", *RISK, "what_if", *VERSIONS)
+    fieldsets = (
+        ("Churn risk: kept current by the engine", {"fields": RISK}),
+        WHO,
+        (HEADING, {"fields": (*BEHAVIOUR, "what_if")}),
+        ("Versions, for operators", {"fields": VERSIONS, "classes": ("collapse",)}),
+    )
+
+    class Media:
+        css = {"all": ("customers/vigilpay.css",)}
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
+        return tuple(super().get_readonly_fields(request, obj)) if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        """The engine has nothing to say of a customer who is not stored yet."""
+        return super().get_fieldsets(request, obj) if obj else (WHO, (HEADING, {"fields": BEHAVIOUR}))
+
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            after_save.expect(request, obj.pk, None)
+        elif not set(form.changed_data).isdisjoint(FEATURES):
+            after_save.expect(request, obj.pk, facts_of(obj).customer.churn_risk_score)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "GET":
+            after_save.tell(request)
+        return super().changeform_view(request, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if request.method == "GET":
+            after_save.tell(request)
+        return super().changelist_view(request, extra_context)
+
+    @admin.display(description="Score")
+    def churn_risk(self, customer: Customer) -> SafeString:
+        return condition.headline(facts_of(customer))
+
+    @admin.display(description="Trend")
+    def trend(self, customer: Customer) -> SafeString | str:
+        return story_html.trend_of(facts_of(customer))
+
+    @admin.display(description="What moved it")
+    def what_moved_it(self, customer: Customer) -> SafeString | str:
+        return story_html.history_of(facts_of(customer))
+
+    @admin.display(description="Why")
+    def why(self, customer: Customer) -> SafeString | str:
+        return why_html.why(facts_of(customer))
+
+    @admin.display(description="What would lower it")
+    def what_would_lower_it(self, customer: Customer) -> SafeString | str:
+        return why_html.suggestions(facts_of(customer))
+
+    @admin.display(description="Scored at")
+    def score_given(self, customer: Customer) -> SafeString | str:
+        return condition.scoring(facts_of(customer))
+
+    @admin.display(description="Model")
+    def given_by(self, customer: Customer) -> SafeString | str:
+        return condition.model(facts_of(customer))
+
+    @admin.display(description="What if")
+    def what_if(self, customer: Customer) -> SafeString:
+        return what_if_html.what_if(facts_of(customer))
