@@ -1,18 +1,14 @@
 """The list of customers, and the page of each."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from customers import paused
-from customers.admin.filters import MainReasonFilter
-from customers.admin.freshness import is_current, why_not_current
-from customers.admin.risk_order import RiskChangeList
-from customers.models import LARGEST_CUSTOMER_ID, Customer, CustomerQuerySet
+from customers.admin.customer_list import CustomerList
+from customers.models import Customer
 from customers.stored_reasons import reasons_of
 
 ENGINE_FIELDS = ("risk", "reasons", "state", "scored_at", "scored_by", "version", "scored_version", "stale_since")
@@ -25,26 +21,7 @@ def say_if_paused(request: HttpRequest) -> None:
 
 
 @admin.register(Customer)
-class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
-    list_display = (
-        "customer_id",
-        "surname",
-        "risk",
-        "main_reason",
-        "state",
-        "geography",
-        "age",
-        "balance",
-        "num_of_products",
-        "is_active_member",
-        "scored_at",
-    )
-    list_filter = (MainReasonFilter, "geography", "is_active_member", "num_of_products")
-    ordering = ("-churn_risk_score",)
-    search_fields = ("customer_id",)
-    search_help_text = "A customer id, or the beginning of a surname."
-    show_full_result_count = False  # a count of all rows, at every page
-    list_per_page = 50
+class CustomerAdmin(CustomerList):
     readonly_fields = ENGINE_FIELDS
     fieldsets = (
         (None, {"fields": ("customer_id", "surname")}),
@@ -62,27 +39,11 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         ("Churn risk: kept current by the engine", {"fields": ENGINE_FIELDS}),
     )
 
-    @admin.display(description="Churn risk", ordering="churn_risk_score")
-    def risk(self, customer: Customer) -> str:
-        score = customer.churn_risk_score
-        return "not scored yet" if score is None else f"{score:.1%}"
-
-    @admin.display(description="Main reason", empty_value="")
-    def main_reason(self, customer: Customer) -> str | None:
-        return next((f"{reason.label} ({reason.points:+.0f})" for reason in reasons_of(customer)), None)
-
     @admin.display(description="Why")
     def reasons(self, customer: Customer) -> str:
         if customer.stale_since is not None or customer.contributions is None:
             return "comes with the next score"
         return ". ".join(reason.text for reason in reasons_of(customer)) or "no part of the score stands out"
-
-    @admin.display(description="Score is")
-    def state(self, customer: Customer) -> str:
-        return "current" if is_current(customer) else why_not_current(customer)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        return cast(CustomerQuerySet, super().get_queryset(request)).with_active_release().with_failure()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
@@ -94,9 +55,6 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         say_if_paused(request)
         return super().render_change_form(request, *args, **kwargs)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return RiskChangeList
-
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
         return ("customer_id", *ENGINE_FIELDS) if obj else ()
 
@@ -104,16 +62,3 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         """The engine has nothing to say of a customer who is not stored yet."""
         fieldsets = super().get_fieldsets(request, obj)
         return fieldsets if obj else fieldsets[:-1]
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
-    ) -> tuple[QuerySet[Customer], bool]:
-        """Digits are an id, looked up by the key; Django's own search would compare every row's id as text."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if term.isdecimal():
-            # By length first: Python refuses to read thousands of digits.
-            fits = len(term) <= len(str(LARGEST_CUSTOMER_ID)) and int(term) <= LARGEST_CUSTOMER_ID
-            return queryset.filter(pk=int(term)) if fits else queryset.none(), False
-        return queryset.filter(surname__istartswith=term), False
