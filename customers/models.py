@@ -174,7 +174,9 @@ class Customer(Behaviour):
             # For the admin's list. Every score writes the first two, hardly any the third: docs/decisions/0016.
             models.Index(Collate(Upper("surname"), "C"), name="customer_surname"),
             models.Index(F("reason_codes__0"), name="customer_main_reason"),
-            models.Index(fields=["num_of_products"], condition=Q(num_of_products__gte=3), name="customer_many_products"),
+            models.Index(
+                fields=["num_of_products"], condition=Q(num_of_products__gte=3), name="customer_many_products"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(customer_id__gte=1), name="customer_id_is_positive"),

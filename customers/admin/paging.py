@@ -1,9 +1,10 @@
 """How many customers a list has, and how far it is paged, at a cost that does not grow with the portfolio."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.core.paginator import Paginator
 from django.db import connections
+from django.db.models import QuerySet
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 
@@ -23,9 +24,9 @@ class Counted(int):
 
     words: str
 
-    def __new__(cls, number: int, words: str = "{}") -> "Counted":
+    def __new__(cls, number: int, words: str) -> "Counted":
         counted = super().__new__(cls, number)
-        counted.words = words.format(number_format(min(number, MOST_ROWS) if words == "{}+" else number, None, True, True))
+        counted.words = words
         return counted
 
     def __str__(self) -> str:
@@ -36,16 +37,11 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
     """Pages of the first ``MOST_ROWS``. Past the last page it gives the last page."""
 
     @cached_property
-    def count(self) -> Counted:  # type: ignore[override]  # Django's own is a property that is cached as well
-        found = self.object_list.order_by()[: MOST_ROWS + 1].count()
-        if found <= MOST_ROWS:
-            return Counted(found)
-        if self.object_list.query.where:
-            return Counted(found, "{}+")
-        return Counted(max(found, rounded(estimate(self.object_list))), "~{}")
+    def count(self) -> Counted:
+        return counted(cast("QuerySet[Any]", self.object_list))
 
     @cached_property
-    def num_pages(self) -> int:  # type: ignore[override]
+    def num_pages(self) -> int:
         return -(-min(self.count, MOST_ROWS) // self.per_page) or 1
 
     @property
@@ -57,14 +53,29 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
         return super().validate_number(min(int(number), self.num_pages))
 
 
-def estimate(queryset: Any) -> int:
+def counted(rows: QuerySet[Any]) -> Counted:
+    """Exactly as long as that is cheap; then "so many and more" of what was filtered, and an estimate of everything."""
+    found = rows.order_by()[: MOST_ROWS + 1].count()
+    if found <= MOST_ROWS:
+        return Counted(found, written(found))
+    if rows.query.where:
+        return Counted(found, f"{written(MOST_ROWS)}+")
+    about = max(found, rounded(estimate(rows)))
+    return Counted(about, f"~{written(about)}")
+
+
+def written(number: int) -> str:
+    return number_format(number, use_l10n=True, force_grouping=True)
+
+
+def estimate(rows: QuerySet[Any]) -> int:
     """How many rows the table has, within some percent; 0 where nobody has looked yet."""
-    with connections[queryset.db].cursor() as cursor:
-        cursor.execute(ESTIMATE, [queryset.model._meta.db_table])
+    with connections[rows.db].cursor() as cursor:
+        cursor.execute(ESTIMATE, [rows.model._meta.db_table])
         return max(0, int(cursor.fetchone()[0]))
 
 
 def rounded(number: int) -> int:
     """To three digits that count: an estimate knows no more."""
-    unit = 10 ** max(0, len(str(number)) - 3)
+    unit = int(10 ** max(0, len(str(number)) - 3))
     return round(number / unit) * unit

@@ -25,8 +25,8 @@ def with_id(customers: QuerySet[Any], digits: str) -> QuerySet[Any]:
 
 
 def with_surname(customers: QuerySet[Any], beginning: str) -> QuerySet[Any]:
-    """Whatever the case of its letters. Not LIKE: a range is found by an index in every locale, if it is in C's order."""
+    """Whatever the case of its letters. A range in the order of C is found by an index in every locale, LIKE is not."""
     first = Upper(Value(beginning))
-    return customers.alias(surname_key=Collate(Upper(F("surname")), "C")).filter(
-        surname_key__gte=first, surname_key__lt=Concat(first, Value(LAST_CHARACTER))
-    )
+    keyed = customers.alias(surname_key=Collate(Upper(F("surname")), "C"))
+    found: QuerySet[Any] = keyed.filter(surname_key__gte=first, surname_key__lt=Concat(first, Value(LAST_CHARACTER)))
+    return found
