@@ -14,7 +14,7 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
-	test lint types check coverage chaos chaos-short bench bench-freshness bench-engine bench-model lock format clean
+	test lint types check coverage chaos chaos-short bench bench-freshness bench-engine bench-model bench-admin lock format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -87,10 +87,14 @@ bench-engine: setup ## What triggers cost editors and how near the drain comes t
 bench-model: setup-dev ## How fast the model scores and explains beside scikit-learn and shap; exits 1 if missed
 	@$(PY) -m tests.benchmarks.model $(BENCH)
 
+bench-admin: setup ## The admin's list at 1,000,000 customers beside a stock one, in milliseconds; exits 1 if missed
+	@$(PY) -m tests.benchmarks.admin $(BENCH)
+
 bench: ## All benchmarks, one after another
 	@$(MAKE) -s bench-freshness
 	@$(MAKE) -s bench-engine
 	@$(MAKE) -s bench-model
+	@$(MAKE) -s bench-admin
 
 # --- keep house ---
 

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import connections, models
 from django.db.models import F, OuterRef, Q
-from django.db.models.functions import Cast, Now
+from django.db.models.functions import Cast, Collate, Now, Upper
 from django.db.models.lookups import Exact
 
 from customers.fields import contributions
@@ -171,6 +171,12 @@ class Customer(Behaviour):
     class Meta:
         indexes = [
             models.Index(F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc(), name="customer_risk"),
+            # For the admin's list. Every score writes the first two, hardly any the third: docs/decisions/0016.
+            models.Index(Collate(Upper("surname"), "C"), name="customer_surname"),
+            models.Index(F("reason_codes__0"), name="customer_main_reason"),
+            models.Index(
+                fields=["num_of_products"], condition=Q(num_of_products__gte=3), name="customer_many_products"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(customer_id__gte=1), name="customer_id_is_positive"),
@@ -293,6 +299,10 @@ class ScoringFailureQuerySet(models.QuerySet["ScoringFailure"]):
     def set_aside(self) -> "ScoringFailureQuerySet":
         """The dead letters: nobody tries them again until they are requeued, edited, or another model comes."""
         return self.filter(retry_at__isnull=True)
+
+    def of_customer(self, release: int | None) -> models.Exists:
+        """For a query of customers: whether one of these is of his present version and that release."""
+        return models.Exists(self.filter(customer_id=OuterRef("pk"), version=OuterRef("version"), release=release))
 
 
 class ScoringFailure(models.Model):

@@ -7,4 +7,8 @@ class VigilPayConfig(AppConfig):
     name = "vigilpay"
 
     def ready(self) -> None:
-        from vigilpay import checks  # noqa: F401  registers the checks
+        from django.db.backends.signals import connection_created
+
+        from vigilpay import checks, statement_timeout  # noqa: F401  registers the checks
+
+        connection_created.connect(statement_timeout.limit, dispatch_uid="vigilpay.statement_timeout")

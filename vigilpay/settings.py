@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "vigilpay.statement_timeout.StatementTimeoutMiddleware",
     "vigilpay.access.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -99,6 +100,8 @@ DATABASES: dict[str, dict[str, Any]] = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# How long one statement of a web page may take before PostgreSQL stops it; workers and commands have no such limit.
+WEB_STATEMENT_TIMEOUT_SECONDS = env.seconds("VIGILPAY_WEB_STATEMENT_TIMEOUT_SECONDS", default=5.0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- queue: docs/decisions/0004-listen-broker.md gives the reason of each value --------------------------------------

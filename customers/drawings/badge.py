@@ -1,4 +1,4 @@
-"""A score and its band as one word group, which a colour only underlines."""
+"""A score as a badge: percent and band in words, so that its colour tells nothing that is not written there."""
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -7,7 +7,6 @@ from customers.bands import band
 
 
 def badge(score: float | None) -> SafeString:
-    """``72.3% high``, or that there is no score yet."""
     if score is None:
         return format_html('<span class="vp-badge">{}</span>', "not scored yet")
     name = band(score)

@@ -1,0 +1,81 @@
+"""How many customers a list has, and how far it is paged, at a cost that does not grow with the portfolio."""
+
+from typing import Any, cast
+
+from django.core.paginator import Paginator
+from django.db import connections
+from django.db.models import QuerySet
+from django.utils.formats import number_format
+from django.utils.functional import cached_property
+
+# Up to here matches are counted and paged. Whoever looks for somebody further down searches, filters, or turns the
+# order round; an action on "all" takes all that match, however many are counted here.
+MOST_ROWS = 10_000
+
+# PostgreSQL's own estimate, as its planner makes it: rows per page when it last looked, for the pages there are now.
+ESTIMATE = """
+SELECT reltuples / greatest(relpages, 1) * (pg_relation_size(oid) / current_setting('block_size')::integer)
+FROM pg_class WHERE oid = %s::regclass
+"""
+
+
+class Counted(int):
+    """A number of rows that is written in the words that are true of it: 42, 10,000+, ~1,000,000."""
+
+    words: str
+
+    def __new__(cls, number: int, words: str) -> "Counted":
+        counted = super().__new__(cls, number)
+        counted.words = words
+        return counted
+
+    def __str__(self) -> str:
+        return self.words
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the type checker only
+    """Pages of the first ``MOST_ROWS``. Past the last page it gives the last page."""
+
+    @cached_property
+    def count(self) -> Counted:
+        return counted(cast("QuerySet[Any]", self.object_list))
+
+    @cached_property
+    def num_pages(self) -> int:
+        return -(-min(self.count, MOST_ROWS) // self.per_page) or 1
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are rows behind the last page."""
+        return self.count > MOST_ROWS
+
+    def validate_number(self, number: Any) -> int:
+        return super().validate_number(min(int(number), self.num_pages))
+
+
+def counted(rows: QuerySet[Any]) -> Counted:
+    """Exactly as long as that is cheap; then "so many and more" of what was filtered, and an estimate of everything."""
+    found = rows.order_by()[: MOST_ROWS + 1].count()
+    if found <= MOST_ROWS:
+        return Counted(found, written(found))
+    if rows.query.where:
+        return Counted(found, f"{written(MOST_ROWS)}+")
+    about = max(found, rounded(estimate(rows)))
+    return Counted(about, f"~{written(about)}")
+
+
+def written(number: int) -> str:
+    return number_format(number, use_l10n=True, force_grouping=True)
+
+
+def estimate(rows: QuerySet[Any]) -> int:
+    """How many rows the table has, within some percent; 0 where nobody has looked yet."""
+    with connections[rows.db].cursor() as cursor:
+        cursor.execute(ESTIMATE, [rows.model._meta.db_table])
+        return max(0, int(cursor.fetchone()[0]))
+
+
+def rounded(number: int) -> int:
+    """To three digits that count: an estimate knows no more."""
+    unit = int(10 ** max(0, len(str(number)) - 3))
+    return round(number / unit) * unit

@@ -1,0 +1,45 @@
+"""The last scores of a customer as a line that fits into a row of a table."""
+
+from collections.abc import Sequence
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+_WIDTH, _HEIGHT = 72, 20
+_MARGIN = 3  # for the dot at the end
+
+
+def sparkline(scores: Sequence[float]) -> SafeString:
+    """The scores as an SVG, oldest first; nothing for fewer than two, which have no trend.
+
+    From 0 to 100 % in every row, so that rows can be compared: a small move looks small.
+    """
+    if len(scores) < 2:
+        return SafeString()
+    points = [(_across(index, len(scores)), _up(score)) for index, score in enumerate(scores)]
+    return format_html(
+        '<svg class="vp-spark" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" aria-label="{2}">'
+        '<title>{2}</title><polyline points="{3}" fill="none" stroke="currentColor" stroke-width="1.5"/>'
+        '<circle cx="{4}" cy="{5}" r="2" fill="currentColor"/></svg>',
+        _WIDTH,
+        _HEIGHT,
+        in_words(scores),
+        " ".join(f"{x},{y}" for x, y in points),
+        *points[-1],
+    )
+
+
+def in_words(scores: Sequence[float]) -> str:
+    return f"Last {len(scores)} scores: {', '.join(f'{score:.1%}' for score in scores)}"
+
+
+def _across(index: int, number: int) -> str:
+    return _number(_MARGIN + index * (_WIDTH - 2 * _MARGIN) / (number - 1))
+
+
+def _up(score: float) -> str:
+    return _number(_MARGIN + (1 - score) * (_HEIGHT - 2 * _MARGIN))
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}"

@@ -1,0 +1,30 @@
+"""Indexes of the admin's list. Concurrently: nobody waits. An attempt that was cut short is simply repeated."""
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+from django.db.models.functions import Collate, Upper
+
+
+class AddIndex(AddIndexConcurrently):
+    """A build that was interrupted leaves an invalid index of that name behind, which costs and serves nobody."""
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {schema_editor.quote_name(self.index.name)}")
+        super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
+class Migration(migrations.Migration):
+    atomic = False  # for CONCURRENTLY
+
+    dependencies = [("customers", "0006_drift_and_outcomes")]
+
+    operations = [
+        AddIndex("customer", models.Index(Collate(Upper("surname"), "C"), name="customer_surname")),
+        AddIndex("customer", models.Index(models.F("reason_codes__0"), name="customer_main_reason")),
+        AddIndex(
+            "customer",
+            models.Index(
+                fields=["num_of_products"], condition=models.Q(num_of_products__gte=3), name="customer_many_products"
+            ),
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""How fast the list of customers is."""

@@ -1,0 +1,62 @@
+"""A portfolio as it is when the list is opened: scored, with a history, some waiting, some set aside."""
+
+from typing import Any
+
+import psycopg
+
+from tests.benchmarks.engine.table import TAKE_RIGHTS
+
+# The engine stored the first score of everybody who has one. These are some before it, that nobody had to compute.
+FORMER_SCORES = 3
+HISTORY = """
+INSERT INTO customers_scorerecord (customer_id, cause, score, version, scored_by_id, scored_at)
+SELECT customer_id, 'edited', least(1, greatest(0, churn_risk_score * (0.7 + 0.1 * former + 0.2 * random()))), 1,
+    scored_by_id, scored_at
+FROM customers_customer, generate_series(1, %s) AS former ORDER BY former, customer_id
+"""
+# A handful of each other state, spread over all ids.
+SET_ASIDE = """
+INSERT INTO customers_scoringfailure
+    (customer_id, version, release_id, attempts, error, first_failed_at, last_failed_at)
+SELECT customer_id, version, (SELECT max(id) FROM customers_modelrelease), 5, 'The model has no answer.', now(), now()
+FROM customers_customer WHERE customer_id %% %s = 1
+"""
+EDIT_SOME = "UPDATE customers_customer SET tenure = (tenure + 1) %% 10 WHERE customer_id %% %s <= 1"
+UNSCORE_SOME = """
+UPDATE customers_customer SET churn_risk_score = NULL, scored_version = NULL, scored_by_id = NULL, scored_at = NULL,
+    reason_codes = NULL, contributions = NULL, stale_since = now()
+WHERE customer_id %% %s = 2
+"""
+SPREAD = 10_000  # one in so many
+TABLES = ("customers_customer", "customers_scorerecord", "customers_stalemark", "customers_scoringfailure")
+
+
+def score_everybody() -> None:
+    """By the model itself, as a worker does it: bands and reasons are as common as they are."""
+    from customers import scoring
+    from events import look
+
+    while scoring.rescore_batch().claimed or look.anything_to_do():
+        pass
+
+
+def lived_in(url: str, rows: int) -> None:
+    """Give everybody a past and some a present, and have PostgreSQL's statistics know the tables."""
+    one_in = min(SPREAD, max(3, rows // 20))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(HISTORY, [FORMER_SCORES])
+        with connection.transaction():
+            connection.execute(TAKE_RIGHTS)
+            connection.execute(UNSCORE_SOME, [one_in])
+        connection.execute(EDIT_SOME, [one_in])
+        connection.execute(SET_ASIDE, [one_in])
+        for table in TABLES:
+            connection.execute(f"VACUUM (ANALYZE) {table}")
+
+
+def somebody() -> Any:
+    """A customer to search for, from the middle of the ids, with a surname that others have too."""
+    from customers.models import Customer
+
+    middle = Customer.objects.order_by("pk")[Customer.objects.count() // 2]
+    return middle

@@ -1,0 +1,69 @@
+"""A page that asks too much is stopped, and says so; workers and commands take the time that they need.
+
+The limit is PostgreSQL's own ``statement_timeout``, given to connections that are opened while a request is answered:
+such a connection belongs to a thread of the web server, which answers requests and does nothing else.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from psycopg.errors import QueryCanceled
+
+from vigilpay.access import in_admin
+
+_answering: ContextVar[bool] = ContextVar("answering", default=False)
+
+
+class StatementTimeoutMiddleware:
+    """The outermost, so that no connection is opened for a request without its limit."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        token = _answering.set(True)
+        try:
+            return self.get_response(request)
+        finally:
+            _answering.reset(token)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Tell a person what to do, in place of a crash."""
+        if not was_stopped(error):
+            return None
+        if in_admin(request) and request.path != reverse("admin:index"):
+            messages.error(request, in_words(request))
+            return HttpResponseRedirect(way_out(request))
+        return JsonResponse({"error": in_words(request)}, status=503)
+
+
+def limit(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Connected to Django's ``connection_created``."""
+    if _answering.get() and connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            milliseconds = round(settings.WEB_STATEMENT_TIMEOUT_SECONDS * 1000)
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [f"{milliseconds}ms"])
+
+
+def was_stopped(error: Exception) -> bool:
+    return isinstance(error, OperationalError) and isinstance(error.__cause__, QueryCanceled)
+
+
+def in_words(request: HttpRequest) -> str:
+    told = f"This took the database longer than {settings.WEB_STATEMENT_TIMEOUT_SECONDS:g} s and was stopped."
+    if request.method == "POST":
+        return f"{told} Look at what has changed before you try again, with fewer at once."
+    return f"{told} Ask for less: another filter, the beginning of a surname, an id."
+
+
+def way_out(request: HttpRequest) -> str:
+    """The same page without what made it slow, or the front page."""
+    return request.path if request.GET and request.method == "GET" else reverse("admin:index")
