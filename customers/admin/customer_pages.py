@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from customers import paused
+from customers.admin.actions import CustomerActions
 from customers.admin.filters import MainReasonFilter
 from customers.admin.freshness import is_current, why_not_current
 from customers.admin.risk_order import RiskChangeList
@@ -25,7 +26,7 @@ def say_if_paused(request: HttpRequest) -> None:
 
 
 @admin.register(Customer)
-class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
+class CustomerAdmin(CustomerActions):
     list_display = (
         "customer_id",
         "surname",
