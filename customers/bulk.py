@@ -107,6 +107,9 @@ class Progress:
 
     def __call__(self, what: str, rows: int) -> None: ...
 
+    def note(self, piece: "Slice", tally: "Tally") -> None:
+        """Called in the transaction that stores a slice: what is written here is stored with it, or not at all."""
+
 
 class LoadError(Exception):
     """Storing stopped; the slices before are stored. The message is for a person and holds no customer's data."""
@@ -162,17 +165,18 @@ class Staging:
         new, changed = self._cursor.fetchone()
         return Tally(new, changed, piece.rows - new - changed)
 
-    def store(self, slice_rows: int = SLICE_ROWS) -> Tally:
-        """Bring the table to the staged values, each slice in a transaction of its own."""
+    def store(
+        self, slice_rows: int = SLICE_ROWS, *, after: int = 0, patience_seconds: float = LOCK_PATIENCE_SECONDS
+    ) -> Tally:
+        """Bring the table to the staged values above the id ``after``, each slice in a transaction of its own."""
         tally = Tally()
         with own_turn(self._cursor, self._progress):
-            for piece in self._slices(slice_rows):
-                tally += self._store_patiently(piece, tally)
+            for piece in self._slices(slice_rows, after):
+                tally += self._store_patiently(piece, tally, patience_seconds)
                 self._progress("stored", tally.rows)
         return tally
 
-    def _slices(self, slice_rows: int) -> Iterator[Slice]:
-        low = 0
+    def _slices(self, slice_rows: int, low: int) -> Iterator[Slice]:
         while True:
             self._cursor.execute(NEXT_SLICE, [low, slice_rows])
             high, rows = self._cursor.fetchone()
@@ -181,9 +185,9 @@ class Staging:
             yield Slice(low, high, rows)
             low = high
 
-    def _store_patiently(self, piece: Slice, before: Tally) -> Tally:
+    def _store_patiently(self, piece: Slice, before: Tally, patience_seconds: float) -> Tally:
         """Store a slice, again and again while somebody's open edit holds one of its rows."""
-        gives_up = monotonic() + LOCK_PATIENCE_SECONDS
+        gives_up = monotonic() + patience_seconds
         while True:
             try:
                 return self._store_once(piece)
@@ -201,7 +205,9 @@ class Staging:
             new = self._run(INSERT, **ids) if due.new else 0
             # Fewer than expected: somebody else has inserted one of them at this moment.
             changed = self._update(ids) if due.changed or new < due.new else 0
-        return Tally(new, changed, piece.rows - new - changed)
+            tally = Tally(new, changed, piece.rows - new - changed)
+            self._progress.note(piece, tally)
+        return tally
 
     def _update(self, ids: dict[str, int]) -> int:
         self._run(LOCK_CHANGED, **ids)

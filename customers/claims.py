@@ -11,7 +11,7 @@ from psycopg.errors import LockNotAvailable
 
 from customers.marks import MARK_PASSED_OVER, Search
 from customers.ml_service.schema import FEATURES
-from customers.models import Customer, ModelRelease
+from customers.models import Customer, ModelRelease, ScoreRecord
 from customers.staleness import NOT_FAILED, STALE
 
 # The columns of a Claim.
@@ -24,6 +24,23 @@ SELECT claimed.* FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS mark 
     WHERE customer_id BETWEEN mark.first_id AND mark.last_id AND {STALE} AND {NOT_FAILED}
     FOR NO KEY UPDATE OF customer SKIP LOCKED
 ) AS claimed
+"""
+
+# What staff have asked for, first come, first served. What somebody holds at this moment is asked for again.
+TAKE_REQUESTED = """
+DELETE FROM customers_rescorerequest WHERE id = (
+    SELECT id FROM customers_rescorerequest ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+) RETURNING customer_ids
+"""
+CLAIM_THESE = f"""
+SELECT {CLAIMED} FROM customers_customer AS customer
+WHERE customer_id = ANY (%(ids)s::bigint[]) AND {NOT_FAILED} FOR NO KEY UPDATE OF customer SKIP LOCKED
+"""
+REQUEST_PASSED_OVER = f"""
+INSERT INTO customers_rescorerequest (customer_ids)
+SELECT array_agg(customer_id ORDER BY customer_id) FROM customers_customer AS customer
+WHERE customer_id = ANY (%(ids)s::bigint[]) AND {NOT_FAILED} AND customer_id <> ALL (%(claimed)s::bigint[])
+HAVING count(*) > 0 RETURNING cardinality(customer_ids)
 """
 
 CLAIM_ONE = f"SELECT {CLAIMED} FROM customers_customer WHERE customer_id = %s FOR NO KEY UPDATE"
@@ -42,6 +59,7 @@ class Claim:
     features: list[tuple[Any, ...]]
     passed_over: int = 0  # rows that somebody else holds; they are marked again
     has_cut: bool = False  # wide marks, so that there may be more to claim, even if these are no rows
+    cause: str = ""  # of the scores, where the rows themselves do not tell it
 
     @classmethod
     def of(cls, rows: Sequence[tuple[Any, ...]], passed_over: int = 0, *, has_cut: bool = False) -> "Claim":
@@ -83,6 +101,25 @@ def claim_stale(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Cla
         cursor.execute(MARK_PASSED_OVER, {**where, "claimed": [row[0] for row in rows]})
         passed_over = cursor.rowcount
     return Claim.of(rows, passed_over, has_cut=search.has_cut)
+
+
+def claim_requested(cursor: CursorWrapper, release: ModelRelease) -> Claim:
+    """Lock customers of the oldest request of staff, stale or not, but for those set aside; nobody without a request.
+
+    Takes the request away, so call it in the transaction that stores the scores.
+    """
+    cursor.execute(TAKE_REQUESTED)
+    request = cursor.fetchone()
+    if request is None:
+        return Claim.of([])
+    where: dict[str, Any] = {"ids": request[0], "release": release.pk}
+    cursor.execute(CLAIM_THESE, where)
+    rows, passed_over = cursor.fetchall(), 0
+    if len(rows) < len(request[0]):
+        cursor.execute(REQUEST_PASSED_OVER, {**where, "claimed": [row[0] for row in rows]})
+        again = cursor.fetchone()
+        passed_over = again[0] if again else 0
+    return replace(Claim.of(rows, passed_over), cause=ScoreRecord.Cause.ANALYZE)
 
 
 def claim_one(cursor: CursorWrapper, customer_id: int) -> Claim:

@@ -33,11 +33,12 @@ MOST_SPANS = 200
 MOST_FAILURES = 1000
 
 # Whether there may be a row to score: marks are there, or were lost in a crash of the database, or a failed customer is
-# to be tried again. Some 0.1 ms, whatever the number of customers.
+# to be tried again, or somebody has asked for scores. Some 0.1 ms, whatever the number of customers.
 LOOK = """
 SELECT EXISTS (SELECT FROM customers_stalemark)
     OR pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NULL
     OR EXISTS (SELECT FROM customers_scoringfailure WHERE retry_at <= clock_timestamp())
+    OR EXISTS (SELECT FROM customers_rescorerequest)
 """
 
 # After a crash: look at everybody once, then let the sequence say that nothing is lost. A sequence is not rolled back,

@@ -10,6 +10,8 @@ from django.db.models.functions import Cast, Collate, Now, Upper
 from django.db.models.lookups import Exact
 
 from customers.fields import contributions
+from customers.imports.models import ImportBatch as ImportBatch
+from customers.imports.models import ImportPiece as ImportPiece
 from customers.ml_service.schema import BOUNDS, FEATURES, GENDERS, GEOGRAPHIES
 
 # The two columns that every batch needs; the others are read when somebody asks for them.
@@ -169,6 +171,10 @@ class Customer(Behaviour):
     objects = CustomerQuerySet.as_manager()
 
     class Meta:
+        permissions = [
+            ("rescore_customer", "Can have customers rescored, set them aside and requeue them"),
+            ("export_customer", "Can export customers to a file"),
+        ]
         indexes = [
             models.Index(F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc(), name="customer_risk"),
             # For the admin's list. Every score writes the first two, hardly any the third: docs/decisions/0016.
@@ -293,6 +299,19 @@ class StaleMark(models.Model):
 
     def __str__(self) -> str:
         return f"mark {self.id}: {self.first_id} to {self.last_id}"
+
+
+class RescoreRequest(models.Model):
+    """Customers whom staff want scored again although nothing about them is stale: as many as a drain takes at once.
+
+    Gone in the transaction that stores their scores, so that a worker that dies leaves it to the next.
+    """
+
+    customer_ids = ArrayField(models.BigIntegerField())
+    asked_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{len(self.customer_ids)} customers to be scored again"
 
 
 class ScoringFailureQuerySet(models.QuerySet["ScoringFailure"]):

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg.errors import RaiseException
 
 from customers import failures, marks
-from customers.claims import Claim, CustomerBusyError, claim_one, claim_stale
+from customers.claims import Claim, CustomerBusyError, claim_one, claim_requested, claim_stale
 from customers.failures import Refusal, explain, in_words
 from customers.ml_service import Explained
 from customers.ml_service.reasons import TOP, top_codes
@@ -109,7 +109,7 @@ Store = Callable[[CursorWrapper, Claim, Explained, ModelRelease], Stored]
 
 
 def rescore_batch(limit: int | None = None) -> Batch:
-    """Score some ``limit`` stale customers, single edits first, and commit.
+    """Score some ``limit`` stale customers, single edits first, else some whom staff have asked for, and commit.
 
     Rows that somebody is editing at this moment are left out: they will be stale again, or still. What the model has
     no answer to is recorded as a failure, apart from the scores: neither waits for the other. Raises ``ModelError``
@@ -129,7 +129,7 @@ def batch_of(rows: int, storing: Store) -> Batch:
     """Claim, predict and store in one transaction, refused customers apart."""
     forest, release = active_model()
     with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
-        claim = claim_stale(cursor, release, rows)
+        claim = claim_next(cursor, release, rows)
         scorable, answers, refusals = explain(forest, claim)
         stored = storing(cursor, scorable, answers, release) if len(scorable) else Stored(0)
         refusals += stored.refusals
@@ -137,6 +137,15 @@ def batch_of(rows: int, storing: Store) -> Batch:
             marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
         failures.record(cursor, refusals, release)
     return Batch(len(claim), stored.rows, len(refusals), claim.passed_over, claim.has_cut)
+
+
+def claim_next(cursor: CursorWrapper, release: ModelRelease, rows: int) -> Claim:
+    """Stale customers; only when there are none, those whom staff have asked for."""
+    stale = claim_stale(cursor, release, rows)
+    if len(stale) or stale.has_cut:
+        return stale
+    requested = claim_requested(cursor, release)
+    return replace(requested, passed_over=stale.passed_over + requested.passed_over)
 
 
 def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE) -> float:
@@ -164,14 +173,15 @@ def analyze_once(customer_id: int, cause: str) -> float | None:
 def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease, cause: str = "") -> Stored:
     """Write scores, reasons and history, in one statement, where nothing has changed since the claim.
 
-    Without a ``cause`` each record says what the row itself shows: created, edited, retried, or another model.
+    Without a ``cause``, here or in the claim, each record says what the row itself shows: created, edited, retried, or
+    another model.
     """
     values: dict[str, Any] = {
         "ids": array(claim.ids),
         "versions": array(claim.versions),
         "scores": array(answers.scores.tolist()),
         "release": release.pk,
-        "cause": cause,
+        "cause": cause or claim.cause,
         **reasons_in_columns(answers),
     }
     cursor.execute(WRITE, values)

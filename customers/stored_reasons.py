@@ -44,3 +44,12 @@ def choices() -> list[Choice]:
         for number, reason in BY_NUMBER.items()
         if reason.direction == RAISES and reason.part != OTHER_FACTORS and number not in PROTECTED_NUMBERS
     ]
+
+
+def main_reasons() -> dict[int, str]:
+    """By the number of its code what a main reason is called in one phrase, as far as staff may see it."""
+    return {
+        number: gettext(reason.label).replace("%(value)s", "…")
+        for number, reason in BY_NUMBER.items()
+        if may_be_told(number)
+    }

@@ -13,6 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from customers import on_behalf
+
 EDIT = re.compile(r'\s*(INSERT INTO|UPDATE) "?customers_customer\b', re.IGNORECASE)
 UNSAFE = re.compile(r"[^\w:.@+-]")
 
@@ -49,7 +51,7 @@ def name_the_editor(execute: Callable[..., Any], sql: str, params: Any, many: bo
 
 
 def editor() -> str:
-    """``django``, or ``django:<primary key>`` while a request of a user who is logged in is answered."""
+    """``django``, or ``django:<primary key>`` of the user whose request is answered, or whose work a worker does."""
     user = getattr(_request.get(), "user", None)
-    key = getattr(user, "pk", None)
+    key = on_behalf.user_id() or getattr(user, "pk", None)
     return "django" if key is None else f"django:{UNSAFE.sub('', str(key))}"

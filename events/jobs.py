@@ -8,6 +8,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from customers import audit, drift, failures, marks, releases, retention, scoring
+from customers.imports import steps as imports
+from customers.imports import work as import_work
 from customers.ml_service import ModelError
 from customers.samples import random_ids
 from events import dispatch, drains, look, pause, watch
@@ -104,6 +106,11 @@ def look_at_everybody() -> bool:
     return dispatch.wake()
 
 
+def go_on_with_imports() -> int:
+    """The net below the imports of staff, run by a schedule: a worker may have died over one; the steps done."""
+    return import_work.work_off()
+
+
 def audit_sample() -> int:
     """Recompute some stored scores by scikit-learn itself; the number of wrong ones, which nobody repairs unasked."""
     try:
@@ -136,6 +143,7 @@ def prune_history(after_record: int = 0) -> int:
     drains.prune()
     alert_retention.prune()
     failures.forget_deleted()
+    imports.forget(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     pruned = retention.prune(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:

@@ -142,6 +142,9 @@ LIFELINE_FD = env.integer("VIGILPAY_LIFELINE_FD", default=-1)
 BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
 # How long history is kept; the newest score of each customer stays.
 HISTORY_DAYS = env.integer("VIGILPAY_HISTORY_DAYS", default=730, minimum=1)
+# The largest CSV file that staff may upload, and for how long an upload and its rejected rows are kept.
+IMPORT_MAX_MB = env.integer("VIGILPAY_IMPORT_MAX_MB", default=64, minimum=1)
+IMPORT_DAYS = env.integer("VIGILPAY_IMPORT_DAYS", default=14, minimum=1)
 # From which population stability index on a field, or the score, has shifted, and from which on that is an alarm.
 DRIFT_WARNING = env.number("VIGILPAY_DRIFT_WARNING", default=0.1)
 DRIFT_ALARM = env.number("VIGILPAY_DRIFT_ALARM", default=0.25)

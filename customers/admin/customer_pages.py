@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from customers import paused
+from customers.admin.actions import CustomerActions
 from customers.admin.customer_list import CustomerList
 from customers.admin.customer_page import CustomerPage
 from customers.models import Customer
@@ -19,7 +20,7 @@ def say_if_paused(request: HttpRequest) -> None:
 
 
 @admin.register(Customer)
-class CustomerAdmin(CustomerList, CustomerPage):
+class CustomerAdmin(CustomerActions, CustomerList, CustomerPage):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
         if isinstance(response, TemplateResponse):  # before a redirect it would be said twice

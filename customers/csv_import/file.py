@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 # How a file begins that somebody took for a CSV.
 OTHER_FORMATS = {
@@ -41,11 +41,17 @@ def open_csv(path: Path) -> Iterator[TextIO]:
     except OSError as error:
         raise RefusedError(f"{path} can't be read: {error.strerror}.") from None
     with raw:
-        refuse_other_formats(raw.peek(64), path)
-        yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+        yield text_of(raw, path)
 
 
-def refuse_other_formats(head: bytes, path: Path) -> None:
+def text_of(raw: IO[bytes], name: object) -> TextIO:
+    """The text of a binary file that stands at its beginning and can go back there. RefusedError as ``open_csv``."""
+    refuse_other_formats(raw.read(64), name)
+    raw.seek(0)
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+
+
+def refuse_other_formats(head: bytes, path: object) -> None:
     if not head:
         raise RefusedError(f"{path} is empty.")
     for magic, what in OTHER_FORMATS.items():

@@ -56,11 +56,9 @@ class Rejects:
         return [*lines, f"Rejected for {len(kinds) - KINDS_SHOWN} more reasons"] if len(kinds) > KINDS_SHOWN else lines
 
     def _write(self, path: Path, rejected: Rejected) -> None:
-        columns = "; ".join(fault.column for fault in rejected.faults)
-        reasons = "; ".join(f"{fault.column} {fault}".strip() for fault in rejected.faults)
         try:
             writer = self._writer or self._open(path)
-            writer.writerow([rejected.row_number, *map(neutralised, (columns, reasons, *rejected.cells))])
+            writer.writerow(line_of(rejected))
         except OSError as error:
             raise cannot_write(path, error) from None
 
@@ -70,7 +68,7 @@ class Rejects:
             "w", dir=path.parent, prefix=path.name, suffix=".part", delete=False, newline="", encoding="utf-8"
         )
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow([*HEADER, *map(neutralised, self._names)])
+        self._writer.writerow(header_of(self._names))
         return self._writer
 
     def publish(self) -> None:
@@ -90,6 +88,16 @@ class Rejects:
             self._file.close()
             Path(self._file.name).unlink(missing_ok=True)
             self._file = None
+
+
+def header_of(names: Sequence[str]) -> list[str]:
+    return [*HEADER, *map(neutralised, names)]
+
+
+def line_of(rejected: Rejected) -> list[Any]:
+    columns = "; ".join(fault.column for fault in rejected.faults)
+    reasons = "; ".join(f"{fault.column} {fault}".strip() for fault in rejected.faults)
+    return [rejected.row_number, *map(neutralised, (columns, reasons, *rejected.cells))]
 
 
 def remove_former(path: Path, source: Path) -> None:

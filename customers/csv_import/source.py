@@ -1,9 +1,10 @@
 """A CSV file that is being read: good rows as they come, and the others put aside."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from customers.bulk import Row
 from customers.csv_import.columns import Columns, Layout, read_layout
@@ -32,11 +33,17 @@ def opened(path: Path, columns: Columns, *, rejects_path: Path | None, dry_run: 
     if rejects_path is not None:
         remove_former(rejects_path, path)
     with open_csv(path) as text:
-        lines = Lines(text)
-        layout = read_layout(header_line(lines), columns)
-        rejects = Rejects(rejects_path, layout.names)
-        found = at_least_one(records(lines, layout.delimiter))
+        source = read(text, columns, lambda names: Rejects(rejects_path, names))
         try:
-            yield Source(layout, good_rows(found, layout, rejects.add), rejects)
+            yield source
         finally:
-            rejects.discard()
+            source.rejects.discard()
+
+
+def read(text: TextIO, columns: Columns, rejects: Callable[[Sequence[str]], Rejects]) -> Source:
+    """Begin to read a text of this kind; ``rejects`` is told the names in its header. RefusedError as ``opened``."""
+    lines = Lines(text)
+    layout = read_layout(header_line(lines), columns)
+    put_aside = rejects(layout.names)
+    found = at_least_one(records(lines, layout.delimiter))
+    return Source(layout, good_rows(found, layout, put_aside.add), put_aside)

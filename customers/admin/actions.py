@@ -1,0 +1,75 @@
+"""What staff can do with the customers they have picked, one or all that match: a statement each, never a loop."""
+
+from collections.abc import Callable
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+
+from customers import selections
+from customers.export import csv_of
+from customers.models import Customer
+
+Picked = QuerySet[Customer]
+
+
+class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
+    """The actions of the list. What each says afterwards was counted by the action itself: the list only estimates."""
+
+    actions = ("rescore_now", "requeue", "set_aside", "export")
+
+    @admin.action(description="Rescore now", permissions=["rescore"])
+    def rescore_now(self, request: HttpRequest, queryset: Picked) -> None:
+        asked = logged(request, "Asked for new scores", lambda: selections.request_rescoring(queryset))
+        self.message_user(request, f"To be rescored by the workers: {customers(asked)}.")
+        if left := queryset.count() - asked:
+            self.message_user(request, f"Set aside, and left alone: {customers(left)}. Requeue them.", messages.WARNING)
+
+    @admin.action(description="Requeue those set aside", permissions=["rescore"])
+    def requeue(self, request: HttpRequest, queryset: Picked) -> None:
+        number = logged(request, "Requeued", lambda: selections.requeue(queryset))
+        self.message_user(request, f"To be tried again now: {customers(number)}.")
+
+    @admin.action(description="Set aside those who wait for a score", permissions=["rescore"])
+    def set_aside(self, request: HttpRequest, queryset: Picked) -> None:
+        reason = f"set aside by {request.user.get_username()}"
+        number = logged(request, "Set aside", lambda: selections.set_aside(queryset, reason))
+        said = f"Set aside until they are requeued or edited, or another model comes: {customers(number)}."
+        self.message_user(request, said)
+        if not number:
+            self.message_user(request, "The scores of all others are current.", messages.WARNING)
+
+    @admin.action(description="Export as CSV", permissions=["export"])
+    def export(self, request: HttpRequest, queryset: Picked) -> StreamingHttpResponse:
+        logged(request, "Exported", queryset.count)
+        name = f"customers-{timezone.localdate()}.csv"
+        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingHttpResponse(csv_of(queryset), content_type="text/csv; charset=utf-8", headers=disposition)
+
+    def has_rescore_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("customers.rescore_customer")
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("customers.export_customer")
+
+
+def logged(request: HttpRequest, what: str, act: Callable[[], int]) -> int:
+    """Act, and leave one entry in the admin's log that tells how many customers it was; both or neither."""
+    with transaction.atomic():
+        number = act()
+        LogEntry.objects.create(
+            user_id=request.user.pk or 0,
+            content_type=ContentType.objects.get_for_model(Customer),
+            object_repr=customers(number),
+            action_flag=CHANGE,
+            change_message=f"{what}: {customers(number)}.",
+        )
+    return number
+
+
+def customers(number: int) -> str:
+    return f"{number:,} customer" if number == 1 else f"{number:,} customers"

@@ -1,0 +1,150 @@
+"""Uploads of staff: the file, what the check has found, how far the import is, and the rows that were rejected."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from customers.admin.read_only import ReadOnlyAdmin
+from customers.imports import staging, steps
+from customers.imports.forms import NextStepForm, UploadForm
+from customers.imports.models import ImportBatch, ImportPiece
+
+# How often the browser asks again while the workers are at it.
+REFRESH_SECONDS = 2
+
+TOLD = ("state", "progress", "message", "report", "reasons", "rejected_rows")
+ORIGIN = ("file_name", "file_bytes", "sha256", "uploaded_by", "uploaded_at", "confirmed_by", "confirmed_at")
+
+
+@admin.register(ImportBatch)
+class ImportBatchAdmin(ReadOnlyAdmin):
+    """Whoever may add imports may also confirm and cancel them. Nothing else of them changes, and they stay."""
+
+    list_display = ("file_name", "uploaded_at", "uploaded_by", "state", "progress", "report")
+    list_filter = ("state",)
+    list_select_related = ("uploaded_by",)
+    show_full_result_count = False
+
+    @admin.display(description="Progress")
+    def progress(self, batch: ImportBatch) -> SafeString | str:
+        if not batch.confirmed_at or not batch.good_rows:
+            return "nothing imported yet"
+        done, rows = min(batch.stored_rows, batch.good_rows), batch.good_rows
+        told = f"{done:,} of {rows:,} rows ({done / rows:.0%})"
+        return format_html('<progress value="{}" max="{}" aria-label="{}"></progress> {}', done, rows, told, told)
+
+    @admin.display(description="Customers")
+    def report(self, batch: ImportBatch) -> str:
+        """What was done, once something was; before that what would be."""
+        if batch.new is None:
+            return "not known yet"
+        rejected = f"{batch.rejected:,} rejected"
+        if batch.confirmed_at:
+            return f"{batch.stored_new:,} new, {batch.stored_changed:,} changed; {rejected}"
+        return f"{batch.new:,} new, {batch.changed:,} changed, {batch.unchanged:,} unchanged, {rejected}"
+
+    @admin.display(description="The check says")
+    def reasons(self, batch: ImportBatch) -> SafeString | str:
+        lines = format_html_join("", "<li>{}</li>", ((note,) for note in batch.notes))
+        return format_html("<ul>{}</ul>", lines) if batch.notes else "nothing to complain of"
+
+    @admin.display(description="Rejected rows")
+    def rejected_rows(self, batch: ImportBatch) -> SafeString | str:
+        if not batch.rejected:
+            return "none"
+        if not batch.pieces.filter(of=ImportPiece.Of.REJECTS).exists():
+            return "no longer kept"
+        address = reverse("admin:customers_importbatch_rejects", args=[batch.pk])
+        return format_html('<a href="{}" download>Download as CSV, with line numbers and reasons</a>', address)
+
+    # --- who may do what ----------------------------------------------------------------------------------------------
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("customers.add_importbatch")
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_view_permission(request, obj) or self.has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """There is something to say only as long as the import can go on."""
+        can_go_on = isinstance(obj, ImportBatch) and obj.state not in ImportBatch.FINAL
+        return can_go_on and self.has_add_permission(request)
+
+    # --- the pages ----------------------------------------------------------------------------------------------------
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if not change:
+            kwargs["form"] = UploadForm
+        elif self.has_change_permission(request, obj):
+            kwargs["form"] = NextStepForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return (*TOLD, *ORIGIN) if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ("file",)})]
+        step = [("Next step", {"fields": ("next_step",)})] if self.has_change_permission(request, obj) else []
+        return [(None, {"fields": TOLD}), *step, ("The file", {"fields": ORIGIN})]
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().render_change_form(request, context, *args, **kwargs)
+        batch = kwargs.get("obj")
+        if isinstance(batch, ImportBatch) and batch.state in ImportBatch.DUE and request.method == "GET":
+            response["Refresh"] = str(REFRESH_SECONDS)
+        return response
+
+    def get_urls(self) -> list[URLPattern]:
+        rejects = self.admin_site.admin_view(self.rejects_view)
+        name = "customers_importbatch_rejects"
+        return [path("<int:batch_id>/rejects/", rejects, name=name), *super().get_urls()]
+
+    def rejects_view(self, request: HttpRequest, batch_id: int) -> StreamingHttpResponse:
+        batch = get_object_or_404(ImportBatch, pk=batch_id)
+        if not self.has_add_permission(request) or not batch.rejected:
+            raise Http404
+        disposition = {"Content-Disposition": f'attachment; filename="import-{batch.pk}.rejects.csv"'}
+        found = staging.pieces(batch, ImportPiece.Of.REJECTS)
+        return StreamingHttpResponse(found, content_type="text/csv; charset=utf-8", headers=disposition)
+
+    # --- what is done -------------------------------------------------------------------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: ImportBatch, form: Any, change: bool) -> None:
+        if not change:
+            file = form.cleaned_data["file"]
+            obj.file_name = (file.name or "")[-200:]
+            obj.uploaded_by_id = request.user.pk
+            steps.begin(obj, file.chunks(staging.PIECE_BYTES))
+        elif not self.next_step(request, obj, form.cleaned_data["next_step"]):
+            messages.warning(request, "Nothing was done: the import has moved on meanwhile.")
+
+    def next_step(self, request: HttpRequest, batch: ImportBatch, step: str) -> bool:
+        if step == NextStepForm.IMPORT:
+            return steps.confirm(batch, request.user.pk or 0)
+        return steps.cancel(batch, f"Cancelled by {request.user.get_username()}.")
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """What the log keeps of it: a sentence."""
+        if add:
+            return "Uploaded, to be checked."
+        return "Confirmed." if form.cleaned_data["next_step"] == NextStepForm.IMPORT else "Cancelled."
+
+    def response_add(
+        self, request: HttpRequest, obj: ImportBatch, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        return self.to_its_page(request, obj, "The file is being checked. Nothing is imported before you say so.")
+
+    def response_change(self, request: HttpRequest, obj: ImportBatch) -> HttpResponse:
+        return self.to_its_page(request, obj)
+
+    def to_its_page(self, request: HttpRequest, batch: ImportBatch, said: str = "") -> HttpResponse:
+        if said:
+            messages.success(request, said)
+        return HttpResponseRedirect(reverse("admin:customers_importbatch_change", args=[batch.pk]))

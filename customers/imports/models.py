@@ -1,0 +1,98 @@
+"""An uploaded file on its way into the customers, and its bytes: web and worker may be different hosts."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+
+class ImportBatch(models.Model):
+    """One uploaded file: who brought it, how far it is, and what became of its rows.
+
+    The row is the truth: a worker does what the state says, whatever job made it look. States change by ``move`` alone.
+    """
+
+    class State(models.TextChoices):
+        UPLOADED = "uploaded", "being checked"
+        REFUSED = "refused", "refused"
+        CHECKED = "checked", "checked, nothing imported yet"
+        CONFIRMED = "confirmed", "being imported"
+        STOPPED = "stopped", "stopped half-way"
+        IMPORTED = "imported", "imported"
+        CANCELLED = "cancelled", "cancelled"
+
+    # What a worker has to do something about, what a person may, and what nobody will any more.
+    DUE = (State.UPLOADED, State.CONFIRMED)
+    WAITING = (State.CHECKED, State.STOPPED)
+    FINAL = (State.REFUSED, State.IMPORTED, State.CANCELLED)
+
+    file_name = models.CharField("file", max_length=200)
+    file_bytes = models.PositiveBigIntegerField("bytes")
+    sha256 = models.CharField("SHA-256", max_length=64)
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    uploaded_at = models.DateTimeField(db_default=Now())
+    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    confirmed_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=10, choices=State, default=State.UPLOADED, db_default=State.UPLOADED)
+    state_since = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="That came to nothing, in a row.")
+    message = models.CharField(
+        max_length=1000, blank=True, default="", db_default="", help_text="Why it went no further."
+    )
+
+    # What the check found; the rows that can't be imported are in pieces of their own.
+    new = models.PositiveIntegerField(null=True)
+    changed = models.PositiveIntegerField(null=True)
+    unchanged = models.PositiveIntegerField(null=True)
+    rejected = models.PositiveIntegerField(null=True)
+    notes = models.JSONField(
+        default=list, help_text="Ignored columns, and why rows were rejected, as lines for a person."
+    )
+
+    # What the import has done so far, written with each slice of customers.
+    stored_up_to = models.BigIntegerField(
+        default=0, db_default=0, help_text="The customer ID that the import has reached."
+    )
+    stored_new = models.PositiveIntegerField(default=0, db_default=0)
+    stored_changed = models.PositiveIntegerField(default=0, db_default=0)
+    stored_rows = models.PositiveIntegerField(default=0, db_default=0)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "import"
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(state__in=["uploaded", "confirmed"]), name="import_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} of {self.uploaded_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def good_rows(self) -> int:
+        """Rows that can be imported, as the check has counted them."""
+        return (self.new or 0) + (self.changed or 0) + (self.unchanged or 0)
+
+    def move(self, origin: tuple[str, ...], target: str, **fields: Any) -> bool:
+        """Change the state, and these fields with it, unless somebody else was faster."""
+        of_this = ImportBatch.objects.filter(pk=self.pk, state__in=origin)
+        return bool(of_this.update(state=target, state_since=Now(), attempts=0, **fields))
+
+
+class ImportPiece(models.Model):
+    """Some bytes of the uploaded file, or of that with the rejected rows. Gone when nobody needs them any more."""
+
+    class Of(models.TextChoices):
+        FILE = "file"
+        REJECTS = "rejects"
+
+    batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="pieces", db_index=False)
+    of = models.CharField(max_length=7, choices=Of)
+    number = models.PositiveIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["batch", "of", "number"], name="import_piece_once")]
+
+    def __str__(self) -> str:
+        return f"piece {self.number} of {self.of}"
