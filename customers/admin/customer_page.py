@@ -12,7 +12,7 @@ from customers.admin.what_if import WhatIfPage
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 
-RISK = ("churn_risk", "trend", "what_moved_it", "why", "what_would_lower_it", "score_given", "given_by")
+RISK = ("churn_risk", "risk_over_time", "what_moved_it", "why", "what_would_lower_it", "score_given", "given_by")
 VERSIONS = ("version", "scored_version", "stale_since", "edited_at", "edited_by")
 
 WHO: Any = (None, {"fields": ("customer_id", "surname")})
@@ -67,7 +67,7 @@ class CustomerPage(WhatIfPage):
         return condition.headline(facts_of(customer))
 
     @admin.display(description="Trend")
-    def trend(self, customer: Customer) -> SafeString | str:
+    def risk_over_time(self, customer: Customer) -> SafeString | str:
         return story_html.trend_of(facts_of(customer))
 
     @admin.display(description="What moved it")
