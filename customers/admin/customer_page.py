@@ -35,9 +35,6 @@ class CustomerPage(WhatIfPage):
         ("Versions, for operators", {"fields": VERSIONS, "classes": ("collapse",)}),
     )
 
-    class Media:
-        css = {"all": ("customers/vigilpay.css",)}
-
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
         return tuple(super().get_readonly_fields(request, obj)) if obj else ()
 

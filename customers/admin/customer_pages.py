@@ -45,6 +45,9 @@ class CustomerAdmin(CustomerPage):
     show_full_result_count = False  # a count of all rows, at every page
     list_per_page = 50
 
+    class Media:
+        css = {"all": ("customers/vigilpay.css",)}
+
     @admin.display(description="Churn risk", ordering="churn_risk_score")
     def risk(self, customer: Customer) -> str:
         score = customer.churn_risk_score
