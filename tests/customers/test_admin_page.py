@@ -138,6 +138,7 @@ class TestStory:
         customer = make_scored(age=40)
         staff.post(address(customer), filled_in(customer, age=71))
         rescore(customer)
+        page(staff, customer)  # which tells what became of it; the next one is as any other
         return customer
 
     def test_an_edit_is_told_with_its_author_its_fields_and_what_they_moved(self, staff, edited):
