@@ -12,7 +12,7 @@ from customers.admin.what_if import WhatIfPage
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 
-RISK = ("churn_risk", "trend", "what_moved_it", "why", "what_would_lower_it", "score_given", "given_by")
+RISK = ("churn_risk", "risk_over_time", "what_moved_it", "why", "what_would_lower_it", "score_given", "given_by")
 VERSIONS = ("version", "scored_version", "stale_since", "edited_at", "edited_by")
 
 WHO: Any = (None, {"fields": ("customer_id", "surname")})
@@ -34,9 +34,6 @@ class CustomerPage(WhatIfPage):
         (HEADING, {"fields": (*BEHAVIOUR, "what_if")}),
         ("Versions, for operators", {"fields": VERSIONS, "classes": ("collapse",)}),
     )
-
-    class Media:
-        css = {"all": ("customers/vigilpay.css",)}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
         return tuple(super().get_readonly_fields(request, obj)) if obj else ()
@@ -67,7 +64,7 @@ class CustomerPage(WhatIfPage):
         return condition.headline(facts_of(customer))
 
     @admin.display(description="Trend")
-    def trend(self, customer: Customer) -> SafeString | str:
+    def risk_over_time(self, customer: Customer) -> SafeString | str:
         return story_html.trend_of(facts_of(customer))
 
     @admin.display(description="What moved it")

@@ -15,7 +15,9 @@ from customers.admin import after_save, customer_facts
 from customers.admin.ages import in_words
 from customers.ml_service import NOTE, InputError, ModelError
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
+from events import jobs
 from tests.factories import SOMEBODY, edit, make_customer, make_scored, rescore, write_as_scorer
+from tests.others import meanwhile
 from tests.staff import logged_in, superuser
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +138,7 @@ class TestStory:
         customer = make_scored(age=40)
         staff.post(address(customer), filled_in(customer, age=71))
         rescore(customer)
+        page(staff, customer)  # which tells what became of it; the next one is as any other
         return customer
 
     def test_an_edit_is_told_with_its_author_its_fields_and_what_they_moved(self, staff, edited):
@@ -349,6 +352,18 @@ class TestAfterSaving:
         shown = self.save(staff, make_scored(), age=7)
         assert "Expected a whole number from 18 to 110." in shown
         assert "is violated" not in shown
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_page_that_waits_sees_what_a_worker_stores_meanwhile(staff, monkeypatch):
+    monkeypatch.setattr(after_save, "MOST_SECONDS", 60.0)  # however slow the machine is at the moment
+    customer = make_scored(age=40)
+    staff.post(address(customer), filled_in(customer, age=71))
+    with meanwhile(jobs.rescore_stale):
+        shown = page(staff, customer)
+    customer.refresh_from_db()
+    assert f"→ {customer.churn_risk_score:.1%}" in shown
+    assert "Age 40 → <strong>71</strong>" in shown
 
 
 class TestWhatIf:
