@@ -29,7 +29,7 @@ CUT_ROWS = 8192
 CUTS_IN_VAIN = 4
 WIDE_MARKS = 1000
 # What a question names one by one: above that, stale customers are no needles in a haystack.
-MOST_SPANS = 200
+MOST_SPANS = 1000
 MOST_FAILURES = 1000
 
 # Whether there may be a row to score: marks are there, or were lost in a crash of the database, or a failed customer is

@@ -55,7 +55,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
 
 def counted(rows: QuerySet[Any]) -> Counted:
     """Exactly as long as that is cheap; then "so many and more" of what was filtered, and an estimate of everything."""
-    found = rows.order_by()[: MOST_ROWS + 1].count()
+    found = rows.order_by().values("pk")[: MOST_ROWS + 1].count()
     if found <= MOST_ROWS:
         return Counted(found, written(found))
     if rows.query.where:

@@ -1,6 +1,6 @@
 """Indexes of the admin's list. Concurrently: nobody waits. An attempt that was cut short is simply repeated."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
 from django.db.models.functions import Collate, Upper
 
@@ -13,18 +13,30 @@ class AddIndex(AddIndexConcurrently):
         super().database_forwards(app_label, schema_editor, from_state, to_state)
 
 
+RISK = (models.F("churn_risk_score").desc(nulls_last=True), models.F("customer_id").desc())
+
+
 class Migration(migrations.Migration):
     atomic = False  # for CONCURRENTLY
 
     dependencies = [("customers", "0006_drift_and_outcomes")]
 
     operations = [
+        AddIndex(
+            "customer",
+            models.Index(
+                *RISK,
+                include=["geography", "num_of_products", "is_active_member", "has_cr_card"],
+                name="customer_by_risk",
+            ),
+        ),
+        AddIndex("customer", models.Index(models.F("reason_codes__0"), *RISK, name="customer_by_main_reason")),
         AddIndex("customer", models.Index(Collate(Upper("surname"), "C"), name="customer_surname")),
-        AddIndex("customer", models.Index(models.F("reason_codes__0"), name="customer_main_reason")),
         AddIndex(
             "customer",
             models.Index(
                 fields=["num_of_products"], condition=models.Q(num_of_products__gte=3), name="customer_many_products"
             ),
         ),
+        RemoveIndexConcurrently("customer", "customer_risk"),  # last: there always is one in the order of risk
     ]

@@ -177,7 +177,7 @@ class TestOrder:
                 cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
                 cursor.execute(f"EXPLAIN {query}")
                 plan = "\n".join(row[0] for row in cursor.fetchall())
-            assert "customer_risk" in plan
+            assert "customer_by_risk" in plan
             assert "Sort" not in plan
 
 
