@@ -141,10 +141,10 @@ def prune_history(after_record: int = 0) -> int:
     The only job with a value: where the one before has stopped. Should it get lost, the next day begins anew.
     """
     drains.prune()
-    alert_retention.prune()
     failures.forget_deleted()
     imports.forget(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
+    alert_retention.prune(before)
     pruned = retention.prune(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:
         dispatch.go_on_pruning(pruned.go_on_after)

@@ -1,5 +1,6 @@
 """Rules, the alerts that they raise, and the messages that tell of these."""
 
+from django.conf import settings
 from django.contrib.postgres.functions import RandomUUID
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -103,6 +104,8 @@ class AlertRule(models.Model):
                 validate_email(address)
             except ValidationError:
                 raise ValidationError({"recipients": f"{address} is not an e-mail address."}) from None
+        if self.days and self.days > settings.HISTORY_DAYS:
+            raise ValidationError({"days": f"The history is kept for {settings.HISTORY_DAYS} days only."})
 
     def addresses(self) -> list[str]:
         """Who gets an e-mail."""

@@ -1,9 +1,8 @@
 """How long alerts and messages are kept. What nobody has acknowledged stays."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -14,14 +13,17 @@ SENT_DAYS = 30
 SLICE_ROWS = 5000
 
 
-def prune() -> int:
-    """Forget what was acknowledged or given up with the history, what was sent sooner; how many alerts."""
-    now = timezone.now()
-    done = Delivery.objects.filter(state__in=[Delivery.State.SENT, Delivery.State.FOLDED])
-    delete_in_slices(done.filter(ended_at__lt=now - timedelta(days=SENT_DAYS)))
-    before = now - timedelta(days=settings.HISTORY_DAYS)
+def prune(before: datetime) -> int:
+    """Forget what was acknowledged or given up before, and what was sent for longer than its days; how many alerts."""
+    told = Delivery.objects.filter(state__in=[Delivery.State.SENT, Delivery.State.FOLDED])
+    delete_in_slices(told.filter(ended_at__lt=timezone.now() - timedelta(days=SENT_DAYS)))
     delete_in_slices(Delivery.objects.given_up().filter(ended_at__lt=before))
-    return delete_in_slices(Alert.objects.filter(acknowledged_at__lt=before))
+    return delete_in_slices(too_old(before))
+
+
+def too_old(before: datetime) -> QuerySet[Alert]:
+    """What nobody asks for any more."""
+    return Alert.objects.filter(acknowledged_at__lt=before)
 
 
 def delete_in_slices(rows: QuerySet[Any]) -> int:

@@ -328,6 +328,12 @@ def test_recipients_are_addresses():
         AlertRule(**GOOD, recipients="ann@example.org nobody").full_clean()
 
 
+def test_a_rise_is_not_looked_for_further_back_than_the_history_goes(settings):
+    settings.HISTORY_DAYS = 6
+    with pytest.raises(ValidationError, match="kept for 6 days only"):
+        AlertRule(**A_RISE).full_clean()
+
+
 def test_raised_at_is_now():
     threshold(0.5)
     store(make_customer(), 0.9)

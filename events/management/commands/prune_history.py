@@ -10,6 +10,7 @@ from django.utils import timezone
 from customers import failures, retention
 from customers.management.progress import positive
 from events import drains
+from events.alerts import retention as alert_retention
 
 
 class Command(BaseCommand):
@@ -26,7 +27,9 @@ class Command(BaseCommand):
         if not dry_run:
             failures.forget_deleted()
         old_drains = drains.too_old().count() if dry_run else drains.prune()
+        old_alerts = alert_retention.too_old(before).count() if dry_run else alert_retention.prune(before)
         self.stdout.write(
             f"{'Would delete' if dry_run else 'Deleted'} what is older than {days} days: {found.records:,} scores, "
-            f"{found.unscored_versions:,} unscored versions; and {old_drains:,} drains older than {drains.KEPT_DAYS}."
+            f"{found.unscored_versions:,} unscored versions, {old_alerts:,} acknowledged alerts; "
+            f"and {old_drains:,} drains older than {drains.KEPT_DAYS}."
         )
