@@ -267,8 +267,12 @@ _recent = Recent()
 
 
 def measured(cursor: CursorWrapper) -> Freshness:
-    active = first_as(Release, cursor, ACTIVE)
-    portfolio = portfolio_of(cursor, active)
+    active = active_release(cursor)
+    return with_counted(cursor, active, portfolio_of(cursor, active), lag_of(cursor))
+
+
+def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portfolio, lag: Lag) -> Freshness:
+    """What goes with customers and lag that were counted before: everything that takes no time to look up."""
     dead_letters, retries = one(cursor, FAILURES, [active.id if active else None])
     waiting_jobs, claimed_jobs, marks = one(cursor, QUEUE, [Conf.CLUSTER_NAME])
     (rejected,) = one(cursor, REJECTED)
@@ -300,7 +304,7 @@ def measured(cursor: CursorWrapper) -> Freshness:
         coverage=portfolio.coverage,
         active_release=active,
         paused=paused,
-        lag=lag_of(cursor),
+        lag=lag,
         marks_waiting=marks,
         workers_running=workers,
         queue=Queue(waiting_jobs, claimed_jobs),
@@ -310,6 +314,10 @@ def measured(cursor: CursorWrapper) -> Freshness:
         results_rejected_last_day=rejected,
         last_drift_check=checked,
     )
+
+
+def active_release(cursor: CursorWrapper) -> Release | None:
+    return first_as(Release, cursor, ACTIVE)
 
 
 def portfolio_of(cursor: CursorWrapper, active: Release | None) -> Portfolio:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from customers import audit, drift, failures, marks, releases, retention, scoring
 from customers.ml_service import ModelError
 from customers.samples import random_ids
-from events import dispatch, drains, look, pause, watch
+from events import dispatch, drains, look, overview, pause, watch
 from events.companion import Companion
 
 log = logging.getLogger("vigilpay.events")
@@ -110,6 +110,11 @@ def check_drift() -> str:
     except drift.NothingToCompareError as error:
         log.info("Drift was not looked for: %s", error)
         return ""
+
+
+def count_overview() -> bool:
+    """Count what the overview shows, unless that was done just now. Run by a schedule, and when somebody looks."""
+    return overview.count_if_due()
 
 
 def prune_history(after_record: int = 0) -> int:
