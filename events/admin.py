@@ -7,8 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from customers.admin import ReadOnlyAdmin
-from events import pause
+from events import overview_page, pause
 from events.models import Drain, Pause
+
+__all__ = ["overview_page"]
 
 
 @admin.register(Pause)

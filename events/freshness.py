@@ -266,13 +266,18 @@ class Recent:
 _recent = Recent()
 
 
+def freshness_of(portfolio: Portfolio, lag: Lag) -> Freshness:
+    """As ``freshness``, with customers and lag that were counted before; all else is of now, and takes no time."""
+    with connection.cursor() as cursor:
+        return with_counted(cursor, active_release(cursor), portfolio, lag)
+
+
 def measured(cursor: CursorWrapper) -> Freshness:
     active = active_release(cursor)
     return with_counted(cursor, active, portfolio_of(cursor, active), lag_of(cursor))
 
 
 def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portfolio, lag: Lag) -> Freshness:
-    """What goes with customers and lag that were counted before: everything that takes no time to look up."""
     dead_letters, retries = one(cursor, FAILURES, [active.id if active else None])
     waiting_jobs, claimed_jobs, marks = one(cursor, QUEUE, [Conf.CLUSTER_NAME])
     (rejected,) = one(cursor, REJECTED)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import monotonic
 
+from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
@@ -66,12 +67,14 @@ def counted_on_the_spot() -> Overview | None:
 
 
 def is_due(found: Overview) -> bool:
-    """Whether the figures are old, or of the time of another model."""
+    """Whether the figures are old, or of the time of another model or other bands."""
     rest = max(LEAST_REST_SECONDS, REST_TIMES * found.took_seconds)
     if timezone.now() - found.counted_at > timedelta(seconds=rest):
         return True
     active = ModelRelease.objects.active()
-    return active is not None and active.pk != found.figures["release"]
+    if active is not None and active.pk != found.figures["release"]:
+        return True
+    return bool(found.figures["distribution"]["thresholds"] != list(settings.RISK_BANDS))
 
 
 def ask(found: Overview) -> bool:
@@ -104,7 +107,7 @@ def count(patience: str = JOB_PATIENCE) -> bool:
         cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
     if figures is not None:
         keep(figures, at, monotonic() - began)
-    return is_my_turn
+    return figures is not None
 
 
 @contextmanager

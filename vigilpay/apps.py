@@ -1,6 +1,7 @@
 """The application that joins the rooms: commands and checks that concern the whole house."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class VigilPayConfig(AppConfig):
@@ -8,3 +9,9 @@ class VigilPayConfig(AppConfig):
 
     def ready(self) -> None:
         from vigilpay import checks  # noqa: F401  registers the checks
+
+
+class VigilPayAdminConfig(AdminConfig):
+    """Django's admin on a site of ours."""
+
+    default_site = "vigilpay.admin_site.VigilPaySite"
