@@ -1,4 +1,4 @@
-"""Whose risk has moved most within some days: from the score at their beginning to the present one."""
+"""Whose risk has moved most within some days: from the score they began with to the present one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,14 +16,15 @@ SELECT set_config('work_mem', '64MB', true), set_config('enable_nestloop', 'off'
 """
 GO_BACK = "SET LOCAL work_mem TO DEFAULT; SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL jit TO DEFAULT"
 
-# The oldest record of the time says in previous_score what the customer began it with. Who got his first score
-# meanwhile, perhaps after having been deleted, has not moved, he came; who is not there any more has gone.
+# The oldest record of the time says in previous_score what the customer began it with. Who came meanwhile, or came
+# again after having been deleted, began with his first score; who is not there any more has gone.
 MOVES = """
 WITH began AS (
-    SELECT customer_id, (min(ARRAY[id, previous_score]))[2] AS score
+    SELECT customer_id, COALESCE(
+        (max(ARRAY[id, score]) FILTER (WHERE previous_score IS NULL))[2], (min(ARRAY[id, previous_score]))[2]) AS score
     FROM customers_scorerecord
     WHERE scored_at > %(at)s - make_interval(days => %(days)s)
-    GROUP BY customer_id HAVING count(*) = count(previous_score)
+    GROUP BY customer_id
 ), moved AS MATERIALIZED (
     SELECT customer_id, began.score AS before, churn_risk_score AS after, churn_risk_score - began.score AS by
     FROM began JOIN customers_customer USING (customer_id)

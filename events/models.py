@@ -91,4 +91,4 @@ class Overview(models.Model):
         constraints = [models.CheckConstraint(condition=Q(id=1), name="overview_has_one_row")]
 
     def __str__(self) -> str:
-        return f"counted at {self.counted_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"counted at {self.counted_at:%Y-%m-%d %H:%M:%S} UTC" if self.figures else "not counted yet"

@@ -65,7 +65,7 @@ def what_becomes_of_old_ones(now: Freshness) -> str:
 def by_risk(found: Distribution, *, with_links: bool) -> SafeString:
     if not found.customers:
         return format_html("<p>{}</p>", "There are no customers yet. Add one, or import a file of them.")
-    drawing = histogram(found.steps, found.thresholds, BANDS) if found.scored else format_html("")
+    drawing = histogram(found.steps, found.thresholds, BANDS) if found.scored else ""
     rows = [*bands(found, with_links), ("not scored yet", "", *numbers(found.unscored, found.customers))]
     return format_html("{}{}", drawing, table("Customers by band", ("Band", "Churn risk", "Customers", "Share"), rows))
 
@@ -138,7 +138,7 @@ def freshness(now: Freshness) -> SafeString:
     ]
     return format_html(
         '<div class="vp-columns">{}{}{}</div>',
-        table("Engine", ("", ""), [*facts, ("Drift", told["drift"])]),
+        table("Engine", (), [*facts, ("Drift", told["drift"])]),
         table("Customers by model", ("Scored by", "Customers", "Share", "Stale"), by_model),
         lag(now),
     )
@@ -152,19 +152,19 @@ def lag(now: Freshness) -> SafeString:
         *((name, freshness_table.duration(seconds)) for name, seconds in quantiles if seconds is not None),
         *((f"… {name}", f"{scores:,}") for name, scores in freshness_table.steps(now.lag.histogram)),
     ]
-    return table("From edit to score", ("", ""), rows)
+    return table("From edit to score", (), rows)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-def table(caption: str, head: Iterable[str], rows: Iterable[Sequence[Cell]]) -> SafeString:
-    """The first cell of a row names it."""
+def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> SafeString:
+    """The first cell of a row names it. Without a ``head`` it has none."""
+    names = format_html_join("", '<th scope="col">{}</th>', ((name,) for name in head))
     return format_html(
-        '<div class="vp-wide"><table class="vp-figures"><caption>{}</caption><thead><tr>{}</tr></thead>'
-        "<tbody>{}</tbody></table></div>",
+        '<div class="vp-wide"><table class="vp-figures"><caption>{}</caption>{}<tbody>{}</tbody></table></div>',
         caption,
-        format_html_join("", '<th scope="col">{}</th>', ((name,) for name in head)),
+        format_html("<thead><tr>{}</tr></thead>", names) if head else "",
         format_html_join("", '<tr><th scope="row">{}</th>{}</tr>', ((row[0], cells(row[1:])) for row in rows)),
     )
 
