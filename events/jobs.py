@@ -12,7 +12,7 @@ from customers.imports import steps as imports
 from customers.imports import work as import_work
 from customers.ml_service import ModelError
 from customers.samples import random_ids
-from events import dispatch, drains, look, pause, watch
+from events import dispatch, drains, look, overview, pause, watch
 from events.alerts import retention as alert_retention
 from events.alerts import sending
 from events.companion import Companion
@@ -132,6 +132,11 @@ def check_drift() -> str:
 def send_alerts() -> int:
     """Send the messages on alerts that are due; the number of those that were taken."""
     return sending.send_what_is_due()
+
+
+def count_overview() -> bool:
+    """Count what the overview shows, unless that was done just now. Run by a schedule, and when somebody looks."""
+    return overview.count_if_due()
 
 
 def prune_history(after_record: int = 0) -> int:

@@ -78,3 +78,21 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Overview(models.Model):
+    """What the overview shows, counted at one moment; a count anew takes the place of the last one."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    counted_at = models.DateTimeField(help_text="All figures are of this moment.")
+    took_seconds = models.FloatField(help_text="What the count cost.")
+    asked_at = models.DateTimeField(null=True, help_text="When a worker was last asked to count anew.")
+    figures = models.JSONField(help_text="See events/figures.py.")
+
+    class Meta:
+        default_permissions = ("view",)
+        verbose_name_plural = "overview"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="overview_has_one_row")]
+
+    def __str__(self) -> str:
+        return f"counted at {self.counted_at:%Y-%m-%d %H:%M:%S} UTC" if self.figures else "not counted yet"

@@ -13,6 +13,8 @@ SCHEDULES = {
     "prune the history": {"func": "events.jobs.prune_history", "schedule_type": Schedule.DAILY, "minutes": None},
     "audit some scores": {"func": "events.jobs.audit_sample", "schedule_type": Schedule.HOURLY, "minutes": None},
     "check for drift": {"func": "events.jobs.check_drift", "schedule_type": Schedule.DAILY, "minutes": None},
+    # So that whoever looks for the first time today sees figures of today; from then on looking brings new ones.
+    "count the overview": {"func": "events.jobs.count_overview", "schedule_type": Schedule.MINUTES, "minutes": 5},
 }
 # A schedule's first run, where that is not at once: the audit brings scikit-learn into a worker, which has better
 # things to do when it has just begun, and drift is looked for when a first load is scored. Pruning comes when whoever

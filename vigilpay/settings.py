@@ -37,7 +37,7 @@ INSTALLED_APPS = [
     "events.apps.EventsConfig",
     "customers.apps.CustomersConfig",
     "django_q",
-    "django.contrib.admin",
+    "vigilpay.apps.VigilPayAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

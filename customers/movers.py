@@ -1,0 +1,81 @@
+"""Whose risk has moved most within some days: from the score they began with to the present one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.backends.utils import CursorWrapper
+
+MOST = 10
+WINDOWS_DAYS = (1, 7)
+
+# Two passes over the newest history, which may hold everybody after a release: better in memory than by an index, and
+# without nested loops, which the planner chooses when it takes the moment for a part of the table too small.
+PREPARE = """
+SELECT set_config('work_mem', '64MB', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true)
+"""
+GO_BACK = "SET LOCAL work_mem TO DEFAULT; SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL jit TO DEFAULT"
+
+# The oldest record of the time says in previous_score what the customer began it with. Who came meanwhile, or came
+# again after having been deleted, began with his first score; who is not there any more has gone.
+MOVES = """
+WITH began AS (
+    SELECT customer_id, COALESCE(
+        (max(ARRAY[id, score]) FILTER (WHERE previous_score IS NULL))[2], (min(ARRAY[id, previous_score]))[2]) AS score
+    FROM customers_scorerecord
+    WHERE scored_at > %(at)s - make_interval(days => %(days)s)
+    GROUP BY customer_id
+), moved AS MATERIALIZED (
+    SELECT customer_id, began.score AS before, churn_risk_score AS after, churn_risk_score - began.score AS by
+    FROM began JOIN customers_customer USING (customer_id)
+    WHERE churn_risk_score <> began.score
+), risen AS (
+    SELECT * FROM moved WHERE by > 0 ORDER BY by DESC, customer_id LIMIT %(most)s
+), fallen AS (
+    SELECT * FROM moved WHERE by < 0 ORDER BY by, customer_id LIMIT %(most)s
+)
+SELECT (SELECT count(*) FROM moved WHERE by > 0), (SELECT count(*) FROM moved WHERE by < 0),
+    (SELECT COALESCE(json_agg(json_build_array(customer_id, before, after) ORDER BY by DESC, customer_id), '[]')
+     FROM risen),
+    (SELECT COALESCE(json_agg(json_build_array(customer_id, before, after) ORDER BY by, customer_id), '[]')
+     FROM fallen)
+"""
+
+
+@dataclass(frozen=True)
+class Mover:
+    """One customer, then and now."""
+
+    customer_id: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Movers:
+    """How many scores rose and fell within so many days, and by whom most; the largest moves come first."""
+
+    days: int
+    risen: int
+    fallen: int
+    risers: list[Mover]
+    fallers: list[Mover]
+
+
+def movers(cursor: CursorWrapper, at: datetime) -> list[Movers]:
+    """Of the day and of the week before this moment, as far as history is kept."""
+    cursor.execute(PREPARE)
+    found = [moved_within(cursor, at, days) for days in kept_windows()]
+    cursor.execute(GO_BACK)
+    return found
+
+
+def kept_windows() -> list[int]:
+    """In days, shortest first. Of a week that is pruned after three days, three are told."""
+    return sorted({min(days, settings.HISTORY_DAYS) for days in WINDOWS_DAYS})
+
+
+def moved_within(cursor: CursorWrapper, at: datetime, days: int) -> Movers:
+    cursor.execute(MOVES, {"at": at, "days": days, "most": MOST})
+    risen, fallen, risers, fallers = cursor.fetchone()
+    return Movers(days, risen, fallen, [Mover(*one) for one in risers], [Mover(*one) for one in fallers])

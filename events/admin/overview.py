@@ -1,0 +1,81 @@
+"""The overview: one page of the admin that only reads, on top of the others."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.safestring import SafeString
+
+from customers.admin import ReadOnlyAdmin
+from customers.models import Customer
+from events import freshness, overview, overview_sections
+from events.figures import Figures
+from events.models import Overview
+
+THE_ONLY_ONE = "1"
+NOT_COUNTED = "The customers are being counted for the first time: load this page again in a moment."
+
+Section = tuple[str | None, dict[str, Any]]
+
+
+@admin.register(Overview)
+class OverviewAdmin(ReadOnlyAdmin):
+    """Its fieldsets have no fields: what they describe is all there is."""
+
+    class Media:
+        css = {"all": ["customers/vigilpay.css"]}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """There is one overview."""
+        return redirect("admin:events_overview_change", THE_ONLY_ONE)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), "title": "Overview", "subtitle": None}
+        return super().change_view(request, object_id, form_url, context)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Overview | None:
+        return (overview.shown() or Overview()) if object_id == THE_ONLY_ONE else None
+
+    def get_fields(self, request: HttpRequest, obj: Overview | None = None) -> Any:
+        return ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Overview | None = None) -> Any:
+        return sections(request, obj) if obj is not None and obj.figures else [section(None, NOT_COUNTED)]
+
+
+def sections(request: HttpRequest, found: Overview) -> list[Section]:
+    """The page from top to bottom. Who may not see customers is told of nobody by name."""
+    figures = Figures.of(found.figures)
+    now = freshness.freshness_of(figures.portfolio, figures.lag)
+    may_see = request.user.has_perm("customers.view_customer")
+    return [
+        section(None, overview_sections.state(found, now, is_due=overview.is_due(found))),
+        section("Customers by risk", overview_sections.by_risk(figures.distribution, with_links=may_see)),
+        *(movers(figures) if may_see else []),
+        section("Freshness and health", overview_sections.freshness(now)),
+    ]
+
+
+def movers(figures: Figures) -> list[Section]:
+    surnames = surnames_of(figures)
+    return [
+        section(f"Movers of the last {days(window.days)}", overview_sections.movers(window, surnames))
+        for window in figures.movers
+    ]
+
+
+def surnames_of(figures: Figures) -> dict[int, str]:
+    """By id, of those movers who are still there."""
+    ids = {one.customer_id for window in figures.movers for one in [*window.risers, *window.fallers]}
+    return dict(Customer.objects.filter(pk__in=ids).values_list("pk", "surname"))
+
+
+def section(title: str | None, content: str | SafeString) -> Section:
+    return title, {"fields": (), "description": content}
+
+
+def days(number: int) -> str:
+    return "day" if number == 1 else f"{number} days"

@@ -1,0 +1,64 @@
+"""The figures of the overview: the customers by risk and by model, who moved, and how long scores took."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from customers import distribution, movers
+from customers.distribution import Distribution
+from customers.movers import Mover, Movers
+from events import freshness
+from events.freshness import Coverage, Lag, LagStep, Portfolio
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What takes a pass over all customers, or over all that was scored of late."""
+
+    release: int | None  # the active one at that moment
+    distribution: Distribution
+    portfolio: Portfolio
+    lag: Lag
+    movers: list[Movers]
+
+    @classmethod
+    def counted(cls, cursor: CursorWrapper, at: datetime) -> "Figures":
+        """As they are now, which is this moment."""
+        active = freshness.active_release(cursor)
+        return cls(
+            release=active.id if active else None,
+            distribution=distribution.count(cursor),
+            portfolio=freshness.portfolio_of(cursor, active),
+            lag=freshness.lag_of(cursor),
+            movers=movers.movers(cursor, at),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> "Figures":
+        """What ``as_dict`` has said."""
+        return cls(
+            release=kept["release"],
+            distribution=Distribution(**kept["distribution"]),
+            portfolio=_portfolio(kept["portfolio"]),
+            lag=_lag(kept["lag"]),
+            movers=[_movers(window) for window in kept["movers"]],
+        )
+
+
+def _portfolio(kept: Mapping[str, Any]) -> Portfolio:
+    return Portfolio(**{**kept, "coverage": [Coverage(**group) for group in kept["coverage"]]})
+
+
+def _lag(kept: Mapping[str, Any]) -> Lag:
+    return Lag(**{**kept, "histogram": [LagStep(**step) for step in kept["histogram"]]})
+
+
+def _movers(kept: Mapping[str, Any]) -> Movers:
+    moves = {side: [Mover(**one) for one in kept[side]] for side in ("risers", "fallers")}
+    return Movers(**{**kept, **moves})
