@@ -23,12 +23,12 @@ VIEWER = frozenset(
         "customers.view_scoringfailure",
         "customers.view_auditfinding",
         "customers.view_importbatch",
-        "customers.view_overview",
         "events.view_drain",
         "events.view_pause",
         "events.view_alert",
         "events.view_alertrule",
         "events.view_delivery",
+        "events.view_overview",
     }
 )
 
@@ -41,7 +41,7 @@ ANALYST = VIEWER | {
     "customers.add_importbatch",
     "customers.change_importbatch",
     "customers.change_scoringfailure",  # have those set aside tried again
-    "events.change_alert",  # acknowledge
+    "events.acknowledge_alert",
     "events.add_alertrule",
     "events.change_alertrule",
     "events.delete_alertrule",
@@ -52,6 +52,7 @@ OPERATOR = VIEWER | {
     "customers.change_scoringfailure",
     "events.add_pause",  # pause scoring
     "events.delete_pause",  # resume it
+    "events.change_delivery",  # have a message that did not arrive sent again
 }
 
 ROLES = {"viewer": VIEWER, "analyst": ANALYST, "operator": OPERATOR}

@@ -28,19 +28,34 @@ STILL_TO_COME = {
     "customers.export_customer",
     "customers.rescore_customer",
     "customers.view_importbatch",
-    "customers.view_overview",
     "events.add_alertrule",
-    "events.change_alert",
+    "events.acknowledge_alert",
     "events.change_alertrule",
+    "events.change_delivery",
     "events.delete_alertrule",
     "events.view_alert",
     "events.view_alertrule",
     "events.view_delivery",
+    "events.view_overview",
+}
+ACTIONS_STILL_TO_COME = {
+    ("customers.customer", "rescore_now"),
+    ("customers.customer", "requeue"),
+    ("customers.customer", "set_aside"),
+    ("customers.customer", "export"),
+    ("events.alert", "acknowledge"),
+    ("events.delivery", "try_again"),
 }
 
 # Who may start which action of which page; an action that is not listed here belongs to nobody but superusers.
 ACTIONS = {
+    ("customers.customer", "rescore_now"): {"analyst"},
+    ("customers.customer", "requeue"): {"analyst"},
+    ("customers.customer", "set_aside"): {"analyst"},
+    ("customers.customer", "export"): {"analyst"},
     ("customers.scoringfailure", "try_again"): {"analyst", "operator"},
+    ("events.alert", "acknowledge"): {"analyst"},
+    ("events.delivery", "try_again"): {"operator"},
     ("events.pause", "resume_scoring"): {"operator"},
 }
 
@@ -132,7 +147,7 @@ def test_actions_of_others_are_not_offered_and_refused_when_sent_by_hand(role, m
     key = somebody(model)
     before = everything()
     for action in all_actions:
-        if role in ACTIONS.get((model._meta.label_lower, action), ()):
+        if may_start(role, model, action):
             assert action in actions_of(model, request_of(user))
             continue
         # A page of others that the role doesn't reach at all may offer what it likes.
@@ -140,6 +155,12 @@ def test_actions_of_others_are_not_offered_and_refused_when_sent_by_hand(role, m
         response = client.post(address(model), {"action": action, "_selected_action": [key]})
         assert response.status_code in (403, 302, 200)
         assert everything() == before, action
+
+
+def may_start(role, model, action):
+    if action == "delete_selected":
+        return allowed(role, "delete", model)
+    return role in ACTIONS.get((model._meta.label_lower, action), ())
 
 
 def actions_of(model, request):
@@ -159,7 +180,7 @@ def superuser_request():
 def test_every_action_of_ours_has_an_owner():
     request = superuser_request()
     found = {(model._meta.label_lower, action) for model in OURS for action in actions_of(model, request)}
-    assert {pair for pair in found if pair[1] != "delete_selected"} == set(ACTIONS)
+    assert {pair for pair in found if pair[1] != "delete_selected"} == set(ACTIONS) - ACTIONS_STILL_TO_COME
 
 
 class TestWhatEachIsThereFor:
