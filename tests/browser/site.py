@@ -6,8 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -31,10 +32,11 @@ for name in {PEOPLE!r}:
 
 @dataclass(frozen=True)
 class Site:
-    """Where it is served, and its database."""
+    """Where it is served, its database, and the sessions of those who have logged in."""
 
     base: str
     url: str
+    sessions: dict[str, Any] = field(default_factory=dict)
 
     def manage(self, *command: str) -> None:
         """Run a ``manage.py`` command on it."""

@@ -12,10 +12,6 @@ def customer(site):
     return found
 
 
-def fields_to_fill(visitor):
-    return visitor.page.locator("#content-main form [id^=id_]:visible").count()
-
-
 def test_a_viewer_reads_and_has_nothing_to_press(visit, customer, site):
     viewer = visit("viewer")
     assert viewer.open(f"{CUSTOMERS}{customer}/change/") == 200
@@ -65,3 +61,14 @@ def test_none_of_them_reaches_accounts(visit, role):
     somebody = visit(role)
     assert somebody.open("/admin/auth/user/") == 403
     assert "Users" not in (somebody.open("/admin/") and somebody.text())
+
+
+def test_a_wrong_password_does_not_open_the_door(browser, site):
+    window = browser.new_page()
+    window.goto(f"{site.base}/admin/")
+    window.fill("#id_username", "viewer")
+    window.fill("#id_password", "guessed")
+    window.click("[type=submit]")
+    window.wait_for_selector(".errornote")
+    assert "/admin/login/" in window.url
+    window.close()

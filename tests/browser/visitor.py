@@ -55,9 +55,9 @@ class Visitor:
 
 @contextmanager
 def visiting(browser: Browser, site: Site, name: str, **context: Any) -> Iterator[Visitor]:
-    """That person, from logging in to closing the window."""
+    """That person, logged in, until the window is closed."""
     complaints: list[str] = []
-    window = browser.new_context(**context)
+    window = browser.new_context(storage_state=site.sessions.get(name), **context)
     window.set_default_timeout(30_000)
     window.expose_function("complain", lambda said: complaints.append(said))
     window.add_init_script(WATCH)
@@ -67,8 +67,10 @@ def visiting(browser: Browser, site: Site, name: str, **context: Any) -> Iterato
     window.on("response", lambda answer: lacks(answer) and complaints.append(f"{answer.status} {answer.url}"))
     window.on("weberror", lambda thrown: complaints.append(str(thrown.error)))
     visitor = Visitor(window.new_page(), site, complaints)
-    visitor.open("/admin/")
-    log_in(visitor.page, name)
+    if name not in site.sessions:  # once for each person: to hash a password takes as long as many pages
+        visitor.open("/admin/")
+        log_in(visitor.page, name)
+        site.sessions[name] = window.storage_state()
     yield visitor
     window.close()
 
