@@ -37,7 +37,14 @@ def test_an_analyst_edits_and_does_not_pause(visit, customer):
     assert analyst.post(f"{PAUSES}add/", reason="mine") == 403
 
 
-def test_an_operator_pauses_and_resumes_and_does_not_edit(visit, customer, site):
+@pytest.fixture
+def going_on(site):
+    """Whatever comes of a test, scoring is not paused for the next."""
+    yield
+    site.query("DELETE FROM events_pause")
+
+
+def test_an_operator_pauses_and_resumes_and_does_not_edit(visit, customer, site, going_on):
     operator = visit("operator")
     assert operator.open(f"{CUSTOMERS}{customer}/change/") == 200
     assert operator.page.locator("#id_age").count() == 0
