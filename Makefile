@@ -14,7 +14,7 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
-	test lint types check coverage chaos chaos-short bench bench-freshness bench-engine bench-model bench-admin lock format clean
+	test test-browser lint types check coverage screenshots chaos chaos-short bench bench-freshness bench-engine bench-model bench-admin lock format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,10 @@ db-status: setup ## Is it running, and where is it?
 test: lint types check ## Everything that must pass before a merge
 	@$(PY) -m pytest --cov
 
+test-browser: setup-dev ## Log in, look, edit and be refused in a real browser: Chromium, which must be installed
+	@$(PY) -m tests.browser.chromium
+	@$(PY) -m pytest -m browser tests/browser
+
 lint: setup-dev ## Style, and code that looks like a bug
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -97,6 +101,10 @@ bench: ## All benchmarks, one after another
 	@$(MAKE) -s bench-admin
 
 # --- keep house ---
+
+screenshots: setup-dev ## Draw the pictures of docs/screenshots/ anew, with customers made up for them
+	@$(PY) -m tests.browser.chromium
+	@$(PY) -m tests.browser.screenshots
 
 format: setup-dev ## Put the code into shape
 	@$(PY) -m ruff check --fix .

@@ -1,18 +1,20 @@
-"""The application that joins the rooms: commands and checks that concern the whole house."""
+"""The application that joins the rooms: commands, checks and roles that concern the whole house."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate
 
 
 class VigilPayConfig(AppConfig):
     name = "vigilpay"
 
     def ready(self) -> None:
-        from django.db.backends.signals import connection_created
-
-        from vigilpay import checks, statement_timeout  # noqa: F401  registers the checks
+        from vigilpay import checks, roles, statement_timeout  # noqa: F401  registers the checks
 
         connection_created.connect(statement_timeout.limit, dispatch_uid="vigilpay.statement_timeout")
+        # Not our own turn, which comes first: the rooms' permissions are made before that of `auth`.
+        post_migrate.connect(roles.fill_groups, sender=apps.get_app_config("auth"), dispatch_uid="vigilpay.fill_groups")
 
 
 class VigilPayAdminConfig(AdminConfig):

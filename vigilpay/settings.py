@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "vigilpay.csp.ContentSecurityPolicyMiddleware",
     "vigilpay.statement_timeout.StatementTimeoutMiddleware",
     "vigilpay.access.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from customers import failures
 from customers.admin.read_only import ReadOnlyAdmin
+from customers.admin.staff_log import log_action
 from customers.models import ScoringFailure
 
 
@@ -40,7 +41,9 @@ class ScoringFailureAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Try again now", permissions=["requeue"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[ScoringFailure]) -> None:
-        number = failures.requeue(queryset.values_list("customer_id", flat=True))
+        chosen = list(queryset.values_list("customer_id", flat=True))
+        number = failures.requeue(chosen)
+        log_action(request, ScoringFailure, "Tried again", chosen)
         self.message_user(request, f"To be tried again now: {number}.")
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:

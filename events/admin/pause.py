@@ -33,6 +33,7 @@ class PauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
 
     @admin.action(description="Resume scoring", permissions=["delete"])
     def resume_scoring(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+        self.log_deletions(request, queryset)
         pause.resume()
         self.message_user(request, "Scoring goes on.")
 

@@ -1,0 +1,37 @@
+"""What browsers are told to refuse, on every response: docs/decisions/0021-roles-and-what-pages-may-load.md."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+# Nothing but our own files, and nothing that stands in a page itself: whatever somebody manages to write into a page
+# remains text.
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self'",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+    "base-uri": "'none'",
+}
+
+HEADERS = {
+    "Content-Security-Policy": "; ".join(f"{directive} {sources}" for directive, sources in POLICY.items()),
+    # No page of another site may load an answer of ours, not even one that it cannot read.
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class ContentSecurityPolicyMiddleware:
+    """Sends the policy with every response, whoever made it: stands before all others."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in HEADERS.items():
+            response[name] = value
+        return response
