@@ -151,4 +151,5 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         self._look_due = monotonic() + settings.LOOK_SECONDS
         if (self._model_file.changed() or look.anything_to_do()) and dispatch.wake():
             self._model_file.remember()
-        dispatch.send_if_due()
+        else:  # not in the way of a drain that somebody waits for, which looks for messages itself
+            dispatch.send_if_due()

@@ -7,8 +7,11 @@ import hmac
 import json
 import ssl
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPSConnection
+from socket import SHUT_RDWR
+from threading import Timer
 from time import time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -59,11 +62,20 @@ def post(url: SplitResult, body: bytes, told: dict[str, str]) -> int:
         if url.scheme == "https"
         else HTTPConnection(host, url.port, timeout=seconds)
     )
+    # The timeout of a socket begins anew with every byte; a receiver may send one at a time.
+    the_end = Timer(2 * seconds, hang_up, [connection])
+    the_end.start()
     try:
         connection.request("POST", f"{url.path or '/'}{url.query and '?'}{url.query}", body, told)
         return connection.getresponse().status
     finally:
+        the_end.cancel()
         connection.close()
+
+
+def hang_up(connection: HTTPConnection) -> None:
+    with suppress(OSError, AttributeError):  # it may just be over, or not have begun
+        connection.sock.shutdown(SHUT_RDWR)
 
 
 def headers(key: str, timestamp: int, body: bytes) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -11,9 +12,11 @@ from django.utils import timezone
 
 from customers import scoring
 from customers.models import Customer, ScoreRecord
+from customers.releases import active_model
 from events.alerts.models import Alert, AlertRule, Delivery
 from tests.events.alerting import another_release, rise, scores, store, store_together, threshold
 from tests.factories import edit, make_customer, make_customers, rescore
+from tests.others import together
 
 pytestmark = pytest.mark.django_db
 
@@ -242,6 +245,16 @@ class TestOnceAndNeverLost:
         scoring.analyze(customer.pk)
         scoring.analyze(customer.pk)
         assert scoring.rescore_batch().stored == 0
+        assert Alert.objects.count() == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_drains_and_people_who_ask_at_the_same_time_raise_one_between_them(self):
+        active_model()
+        threshold(0.001)
+        customer = make_customer()
+        ask, drain = partial(scoring.analyze, customer.pk), scoring.rescore_batch
+        together(ask, drain, ask, drain)
+        assert ScoreRecord.objects.count() >= 2
         assert Alert.objects.count() == 1
 
     def test_with_a_score_that_is_rolled_back_goes_its_alert(self):

@@ -3,9 +3,10 @@
 import hmac
 import logging
 import socket
+import time
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from datetime import timedelta
-from time import time
 
 import pytest
 from django.core import mail
@@ -22,7 +23,7 @@ from events.freshness import freshness
 from tests.events.alerting import message, rise, scores, store, store_together, threshold
 from tests.events.receiver import receiving
 from tests.factories import make_customer, make_customers
-from tests.others import together
+from tests.others import meanwhile, together
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +57,16 @@ def let_pass(**span):
     """As if so much time had passed."""
     for name in ("due_at", "first_tried_at", "created_at", "ended_at"):
         Delivery.objects.update(**{name: F(name) - timedelta(**span)})
+
+
+def dribble(server):
+    """Answer for as long as somebody listens, and come to no end."""
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        connection.sendall(b"HTTP/1.1 2")
+        for _ in range(2000):
+            time.sleep(0.01)
+            connection.sendall(b"0")
 
 
 class TestEmail:
@@ -171,7 +182,7 @@ class TestWebhook:
             ],
         }
         assert headers["webhook-id"] == str(message(rule, "webhook").key)
-        assert abs(int(headers["webhook-timestamp"]) - time()) < 60
+        assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
         # As the standard has it, word for word.
         signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
         expected = hmac.new(b64decode(SECRET.removeprefix("whsec_")), signed, "sha256").digest()
@@ -239,6 +250,16 @@ class TestWebhook:
             store(make_customer(), 0.9)
             assert jobs.send_alerts() == 0
         assert Delivery.objects.get().error == "TimeoutError: timed out"
+
+    def test_so_is_one_that_speaks_a_letter_at_a_time(self, settings):
+        settings.WEBHOOK_TIMEOUT_SECONDS = 0.5
+        with socket.create_server(("127.0.0.1", 0)) as slow:
+            settings.WEBHOOK_URL = f"http://127.0.0.1:{slow.getsockname()[1]}/"
+            by_webhook()
+            store(make_customer(), 0.9)
+            with meanwhile(lambda: dribble(slow)):
+                assert jobs.send_alerts() == 0
+        assert Delivery.objects.get().attempts == 1
 
     def test_production_sends_over_https_only(self, receiver, settings):
         settings.PRODUCTION = True
