@@ -31,6 +31,7 @@ WIDE_MARKS = 1000
 # What a question names one by one: above that, stale customers are no needles in a haystack.
 MOST_SPANS = 1000
 MOST_FAILURES = 1000
+WIDEST = 100_000
 
 # Whether there may be a row to score: marks are there, or were lost in a crash of the database, or a failed customer is
 # to be tried again, or somebody has asked for scores. Some 0.1 ms, whatever the number of customers.
@@ -286,10 +287,21 @@ def where_stale_ones_are() -> Q:
             return Q()
     spans = list(StaleMark.objects.values_list("first_id", "last_id")[: MOST_SPANS + 1])
     failed = list(ScoringFailure.objects.values_list("customer_id", flat=True)[: MOST_FAILURES + 1])
-    if len(spans) > MOST_SPANS or len(failed) > MOST_FAILURES:
+    wide = joined([span for span in spans if span[0] < span[1]])
+    if len(spans) > MOST_SPANS or len(failed) > MOST_FAILURES or sum(last - first for first, last in wide) > WIDEST:
         return Q()
-    single = [first for first, last in spans if first == last]
-    found = Q(customer_id__in=[*single, *failed])
-    for span in spans:
-        found |= Q(customer_id__range=span) if span[0] != span[1] else Q()
+    found = Q(customer_id__in=[*failed, *(first for first, last in spans if first == last)])
+    for span in wide:
+        found |= Q(customer_id__range=span)
+    return found
+
+
+def joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same ids, and some between them, in few spans."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1] + CUT_ROWS:
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        else:
+            found.append((first, last))
     return found

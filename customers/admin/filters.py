@@ -14,8 +14,8 @@ from customers.marks import where_stale_ones_are
 from customers.models import Customer, ModelRelease, ScoringFailure
 from customers.stored_reasons import choices
 
-MOST_PRODUCTS = 4  # of those offered to choose from; the bank has customers with no more
-RELEASES = 10
+MOST_PRODUCTS = 4  # the table would hold more, the bank sells no more
+RELEASES = 10  # the newest; nearly everybody has the score of the first
 
 
 class BandFilter(admin.SimpleListFilter):

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from customers.admin.paging import CappedPaginator
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.models import AuditFinding, ScoreRecord
 from customers.stored_reasons import contributions_in_words
@@ -20,6 +21,7 @@ class ScoreRecordAdmin(ReadOnlyAdmin):
         "scored_by",
     )
     show_full_result_count = False
+    paginator = CappedPaginator
     exclude = ("contributions",)  # nine bare numbers, gender's and country's among them
     readonly_fields = ("points",)
 

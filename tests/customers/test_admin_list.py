@@ -5,6 +5,7 @@ from itertools import chain
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import escape
@@ -12,6 +13,7 @@ from django.utils.html import escape
 from customers.admin import paging
 from customers.admin.freshness import age
 from customers.admin.paging import Counted, estimate, rounded
+from customers.marks import joined, where_stale_ones_are
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
 from tests.factories import edit, forget_marks, make_customer, make_customers, make_scored, write_as_scorer
 from tests.staff import superuser
@@ -369,3 +371,12 @@ def test_a_name_that_looks_like_markup_is_only_a_name(staff):
     make_customer(surname="<script>alert(1)</script>")
     assert escape("<script>alert(1)</script>") in page(staff)
     assert "<script>alert" not in page(staff)
+
+
+class TestWhereStaleOnesAre:
+    def test_spans_that_are_near_each_other_are_looked_at_as_one(self):
+        assert joined([(50_000, 60_000), (1, 10), (5, 700)]) == [(1, 700), (50_000, 60_000)]
+
+    def test_spans_that_hold_much_of_the_portfolio_narrow_nothing(self):
+        StaleMark.objects.create(id=1, first_id=1, last_id=10**9)
+        assert where_stale_ones_are() == Q()

@@ -21,7 +21,8 @@ INSERT INTO customers_scoringfailure
 SELECT customer_id, version, (SELECT max(id) FROM customers_modelrelease), 5, 'The model has no answer.', now(), now()
 FROM customers_customer WHERE customer_id %% %s = 1
 """
-EDIT_SOME = "UPDATE customers_customer SET tenure = (tenure + 1) %% 10 WHERE customer_id %% %s <= 1"
+EDIT_ONE = "UPDATE customers_customer SET tenure = (tenure + 1) %% 10 WHERE customer_id = %s"
+EDITED = 50  # one by one, as staff do
 UNSCORE_SOME = """
 UPDATE customers_customer SET churn_risk_score = NULL, scored_version = NULL, scored_by_id = NULL, scored_at = NULL,
     reason_codes = NULL, contributions = NULL, stale_since = now()
@@ -48,10 +49,13 @@ def lived_in(url: str, rows: int) -> None:
         with connection.transaction():
             connection.execute(TAKE_RIGHTS)
             connection.execute(UNSCORE_SOME, [one_in])
-        connection.execute(EDIT_SOME, [one_in])
+        [first] = connection.execute("SELECT min(customer_id) FROM customers_customer").fetchone()
+        for number in range(EDITED):
+            connection.execute(EDIT_ONE, [first + number * (rows // EDITED)])
         connection.execute(SET_ASIDE, [one_in])
         for table in TABLES:
             connection.execute(f"VACUUM (ANALYZE) {table}")
+        connection.execute("CHECKPOINT")  # what was written is not to be paid for by the first pages
 
 
 def somebody() -> Any:
