@@ -20,7 +20,10 @@ log = logging.getLogger("vigilpay.events")
 
 @dataclass(frozen=True)
 class Figures:
-    """What takes a pass over all customers, or over all that was scored of late."""
+    """What takes a pass over all customers, or over all that was scored of late.
+
+    Kept as JSON by ``as_dict``: whoever changes these fields deletes the row of ``Overview`` in a migration.
+    """
 
     release: int | None  # the active one at that moment
     distribution: Distribution

@@ -59,7 +59,7 @@ class TestStates:
         for score in (0.1, 0.9, 0.95):
             write_as_scorer(make_scored(), churn_risk_score=score)
         page = ann.get(PAGE).content.decode()
-        assert "90% to 95%: 1 customers" in page
+        assert "<title>90% to 95%: 1</title>" in page
         assert page.count("<rect") == 20
         assert "critical 75% to 100% 2 66.7%" in words(ann)
 
