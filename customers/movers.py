@@ -9,22 +9,27 @@ from django.db.backends.utils import CursorWrapper
 MOST = 10
 WINDOWS_DAYS = (1, 7)
 
-# Two passes over the newest history, which may hold everybody after a release: better in memory than by an index, and
-# without nested loops, which the planner chooses when it takes the moment for a part of the table too small.
+# A pass over the newest history, which may hold everybody after a release. Without nested loops, which the planner
+# takes when it thinks that time shorter than it was; by one process, for several would each sort the same history.
 PREPARE = """
-SELECT set_config('work_mem', '64MB', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true)
+SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true),
+    set_config('enable_nestloop', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
 """
-GO_BACK = "SET LOCAL work_mem TO DEFAULT; SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL jit TO DEFAULT"
+GO_BACK = """
+SET LOCAL work_mem TO DEFAULT;
+SET LOCAL jit TO DEFAULT;
+SET LOCAL enable_nestloop TO DEFAULT;
+SET LOCAL max_parallel_workers_per_gather TO DEFAULT
+"""
 
 # The oldest record of the time says in previous_score what the customer began it with. Who came meanwhile, or came
 # again after having been deleted, began with his first score; who is not there any more has gone.
 MOVES = """
 WITH began AS (
-    SELECT customer_id, COALESCE(
-        (max(ARRAY[id, score]) FILTER (WHERE previous_score IS NULL))[2], (min(ARRAY[id, previous_score]))[2]) AS score
+    SELECT DISTINCT ON (customer_id) customer_id, COALESCE(previous_score, score) AS score
     FROM customers_scorerecord
     WHERE scored_at > %(at)s - make_interval(days => %(days)s)
-    GROUP BY customer_id
+    ORDER BY customer_id, previous_score IS NULL DESC, CASE WHEN previous_score IS NULL THEN -id ELSE id END
 ), moved AS MATERIALIZED (
     SELECT customer_id, began.score AS before, churn_risk_score AS after, churn_risk_score - began.score AS by
     FROM began JOIN customers_customer USING (customer_id)

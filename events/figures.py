@@ -1,10 +1,12 @@
 """The figures of the overview: the customers by risk and by model, who moved, and how long scores took."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import OperationalError, transaction
 from django.db.backends.utils import CursorWrapper
 
 from customers import distribution, movers
@@ -13,16 +15,21 @@ from customers.movers import Mover, Movers
 from events import freshness
 from events.freshness import Coverage, Lag, LagStep, Portfolio
 
+log = logging.getLogger("vigilpay.events")
+
 
 @dataclass(frozen=True)
 class Figures:
-    """What takes a pass over all customers, or over all that was scored of late."""
+    """What takes a pass over all customers, or over all that was scored of late.
+
+    Kept as JSON by ``as_dict``: whoever changes these fields deletes the row of ``Overview`` in a migration.
+    """
 
     release: int | None  # the active one at that moment
     distribution: Distribution
     portfolio: Portfolio
     lag: Lag
-    movers: list[Movers]
+    movers: list[Movers]  # none where telling them took too long
 
     @classmethod
     def counted(cls, cursor: CursorWrapper, at: datetime) -> "Figures":
@@ -33,7 +40,7 @@ class Figures:
             distribution=distribution.count(cursor),
             portfolio=freshness.portfolio_of(cursor, active),
             lag=freshness.lag_of(cursor),
-            movers=movers.movers(cursor, at),
+            movers=movers_in_time(cursor, at),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -49,6 +56,16 @@ class Figures:
             lag=_lag(kept["lag"]),
             movers=[_movers(window) for window in kept["movers"]],
         )
+
+
+def movers_in_time(cursor: CursorWrapper, at: datetime) -> list[Movers]:
+    """None where so much was scored of late that the search for them takes too long: all else is told nevertheless."""
+    try:
+        with transaction.atomic():
+            return movers.movers(cursor, at)
+    except OperationalError as error:
+        log.warning("The overview goes without movers: %s", error)
+        return []
 
 
 def _portfolio(kept: Mapping[str, Any]) -> Portfolio:

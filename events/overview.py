@@ -33,9 +33,10 @@ REST_TIMES = 20
 LEAST_REST_SECONDS = 10.0
 # A job that a worker was asked for may be lost with the queue.
 ASK_AGAIN_SECONDS = 60.0
-# How long one statement of a count may take where somebody waits for the page, and where nobody does.
+# How long one statement of a count may take where somebody waits for the page, and where nobody does: two of them may
+# take that long, which is less than a job has.
 PAGE_PATIENCE = "5s"
-JOB_PATIENCE = "45s"
+JOB_PATIENCE = "20s"
 
 ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 LIMIT_TIME = "SELECT set_config('statement_timeout', %s, true)"

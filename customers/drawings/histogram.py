@@ -38,7 +38,7 @@ def columns(counts: Sequence[int]) -> Iterator[SafeString]:
         height = max(1.5, number / tallest * (FLOOR - TOP - 14)) if number else 0
         left = SIDE + index * width
         yield format_html(
-            '<g><title>{}: {} customers</title><rect x="{}" y="{}" width="{}" height="{}" opacity="0.6"/>'
+            '<g><title>{}: {}</title><rect x="{}" y="{}" width="{}" height="{}" opacity="0.6"/>'
             '<text x="{}" y="{}" text-anchor="middle" font-size="10">{}</text></g>',
             name,
             f"{number:,}",

@@ -15,6 +15,7 @@ from events.models import Overview
 
 THE_ONLY_ONE = "1"
 NOT_COUNTED = "The customers are being counted for the first time: load this page again in a moment."
+TOO_MANY = "So many scores have changed of late that telling who moved most took too long. It is tried again."
 
 Section = tuple[str | None, dict[str, Any]]
 
@@ -60,6 +61,8 @@ def sections(request: HttpRequest, found: Overview) -> list[Section]:
 
 
 def movers(figures: Figures) -> list[Section]:
+    if not figures.movers:
+        return [section("Movers", TOO_MANY)]
     surnames = surnames_of(figures)
     return [
         section(f"Movers of the last {days(window.days)}", overview_sections.movers(window, surnames))

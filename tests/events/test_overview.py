@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from customers import distribution, scoring
+from customers import distribution, movers, scoring
 from customers.models import Customer, ModelRelease
 from events import figures, jobs, overview
 from events.figures import Figures
@@ -71,6 +71,13 @@ class TestCount:
         with pytest.raises(OperationalError, match="statement timeout"):
             overview.count("20ms")
         assert not Overview.objects.exists()
+
+    def test_where_movers_take_too_long_all_else_is_told(self, monkeypatch):
+        make_customer()
+        monkeypatch.setattr(movers, "MOVES", "SELECT pg_sleep(60), %(at)s, %(days)s, %(most)s")
+        assert overview.count("500ms")
+        assert kept().movers == []
+        assert kept().distribution.customers == 1
 
     def test_limits_end_with_it(self):
         overview.count("7s")

@@ -4,12 +4,13 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from customers import movers
 from customers.models import Customer, ModelRelease, ScoreRecord
-from events import freshness, overview, pause
+from events import figures, freshness, overview, pause
 from events.models import Overview
 from tests.factories import make_customer, make_customers, make_scored, write_as_scorer
 from tests.staff import logged_in, superuser
@@ -58,7 +59,7 @@ class TestStates:
         for score in (0.1, 0.9, 0.95):
             write_as_scorer(make_scored(), churn_risk_score=score)
         page = ann.get(PAGE).content.decode()
-        assert "90% to 95%: 1 customers" in page
+        assert "<title>90% to 95%: 1</title>" in page
         assert page.count("<rect") == 20
         assert "critical 75% to 100% 2 66.7%" in words(ann)
 
@@ -122,6 +123,11 @@ class TestMovers:
         Overview.objects.update(took_seconds=5)
         Customer.objects.all().delete()
         assert f"{customer_id} (deleted since)" in words(ann)
+
+    def test_where_telling_them_took_too_long_it_says_so(self, ann, monkeypatch):
+        monkeypatch.setattr(movers, "MOVES", "SELECT 1/0, %(at)s, %(days)s, %(most)s")
+        monkeypatch.setattr(figures, "OperationalError", DataError)
+        assert "took too long. It is tried again." in words(ann)
 
     def test_names_are_text_whatever_they_hold(self, ann):
         with_a_move(surname="<script>alert(1)</script>")
