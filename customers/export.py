@@ -47,26 +47,21 @@ def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
 
 
 def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> list[Any]:
-    customer_id, surname, *features = row[: 2 + len(FEATURES)]
+    customer_id, surname, *numbers, has_card, is_active = row[: 2 + len(FEATURES)]
     score, scored_at, stale_since, scored_by, reason = row[2 + len(FEATURES) :]
     told = "" if stale_since is not None else labels.get(reason, "")  # a stale score's reason was that of other fields
-    is_current = stale_since is None and scored_by == active
-    when = scored_at.isoformat(timespec="seconds") if scored_at else ""
-    risk = "" if score is None else band(score)
     return [
         customer_id,
         neutralised(surname),
-        *map(cell, features),
+        *numbers,
+        int(has_card),
+        int(is_active),
         score,
-        risk,
+        "" if score is None else band(score),
         neutralised(told),
-        cell(is_current),
-        when,
+        int(stale_since is None and scored_by == active),
+        scored_at.isoformat(timespec="seconds") if scored_at else "",
     ]
-
-
-def cell(value: Any) -> Any:
-    return int(value) if isinstance(value, bool) else value
 
 
 def pieces(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:

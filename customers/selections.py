@@ -10,18 +10,24 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from customers.models import Customer, ModelRelease, ScoringFailure
-from customers.staleness import NOT_FAILED, STALE
+from customers.staleness import STALE
 
 # Of the customers of a list what the statements below look at, under the name by which ``staleness`` knows them.
 LOOKED_AT = ("customer_id", "version", "stale_since", "scored_by_id")
 PLACEHOLDER = re.compile(r"%%|%s")
+
+# Of those not set aside. No clock in it, as in NOT_FAILED: that would be asked customer by customer.
+NOT_SET_ASIDE = """NOT EXISTS (
+    SELECT FROM customers_scoringfailure AS failure
+    WHERE failure.customer_id = customer.customer_id AND failure.version = customer.version
+      AND failure.release_id = %(release)s AND failure.retry_at IS NULL)"""
 
 # Each request is what a drain takes at once.
 REQUEST = f"""
 INSERT INTO customers_rescorerequest (customer_ids)
 SELECT array_agg(customer_id ORDER BY customer_id) FROM (
     SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1) / %(rows)s AS piece
-    FROM ({{chosen}}) AS customer ({", ".join(LOOKED_AT)}) WHERE {NOT_FAILED}
+    FROM ({{chosen}}) AS customer ({", ".join(LOOKED_AT)}) WHERE {NOT_SET_ASIDE}
 ) AS numbered
 GROUP BY piece ORDER BY piece RETURNING cardinality(customer_ids)
 """
@@ -42,7 +48,8 @@ ON CONFLICT (customer_id) DO UPDATE SET
 def request_rescoring(customers: QuerySet[Customer]) -> int:
     """Have the workers score these again, stale or not, after everybody who is stale; how many there are to score.
 
-    Those set aside are left out. Nobody becomes stale by it: a current score stays current until it is replaced.
+    Those set aside are left out; who is tried again in any case is left to that. Nobody becomes stale by it: a current
+    score stays current until it is replaced.
     """
     with connection.cursor() as cursor:
         if not run(cursor, REQUEST, customers, rows=settings.DRAIN_BATCH_ROWS):

@@ -1,20 +1,24 @@
 """What staff can do with the customers they have picked, one or all that match: a statement each, never a loop."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.utils import timezone
+from psycopg.errors import QueryCanceled
 
 from customers import selections
 from customers.export import csv_of
 from customers.models import Customer
 
 Picked = QuerySet[Customer]
+
+TOO_MANY = "Nothing was done: these were more customers than the database's statement_timeout allows. Narrow the list."
 
 
 class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
@@ -49,6 +53,16 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
         name = f"customers-{timezone.localdate()}.csv"
         disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingHttpResponse(csv_of(queryset), content_type="text/csv; charset=utf-8", headers=disposition)
+
+    def response_action(self, request: HttpRequest, queryset: Picked, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        """As Django's, with words in the place of a crash where the database cuts a statement off."""
+        try:
+            return super().response_action(request, queryset, *args, **kwargs)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, QueryCanceled):
+                raise
+            self.message_user(request, TOO_MANY, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def has_rescore_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("customers.rescore_customer")

@@ -15,8 +15,8 @@ from customers.imports import staging, steps
 from customers.imports.forms import NextStepForm, UploadForm
 from customers.imports.models import ImportBatch, ImportPiece
 
-# How often the browser asks again while the workers are at it.
-REFRESH_SECONDS = 2
+# How often the browser asks again while the workers are at it: time enough to choose to cancel.
+REFRESH_SECONDS = 5
 
 TOLD = ("state", "progress", "message", "report", "reasons", "rejected_rows")
 ORIGIN = ("file_name", "file_bytes", "sha256", "uploaded_by", "uploaded_at", "confirmed_by", "confirmed_at")

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 
 from customers import scoring, selections
 from customers.csv_import.importer import import_file
@@ -138,6 +139,18 @@ class TestWhoMay:
         client = logged_in("somebody", "view_customer", "export_customer")
         act(client, "rescore_now", customer)
         assert not RescoreRequest.objects.exists()
+
+
+def test_what_the_database_cuts_off_is_said_and_nothing_is_done(staff):
+    customer = make_scored()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(9); END'")
+        cursor.execute("CREATE TRIGGER slow BEFORE INSERT ON customers_rescorerequest EXECUTE FUNCTION slow()")
+        cursor.execute("SET LOCAL statement_timeout TO '300ms'")
+    [message] = said(act(staff, "rescore_now", customer))
+    assert message.startswith("Nothing was done")
+    assert not RescoreRequest.objects.exists()
+    assert not LogEntry.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ class TestInTheMiddle:
         with outsider() as other:
             other.execute("SELECT pg_advisory_lock(%s)", [work.TURN])
             assert work.work_off() == 0
+            other.execute("SELECT pg_advisory_unlock(%s)", [work.TURN])
         assert work.work_off() == 1
 
     def test_a_worker_that_dies_in_the_middle_leaves_the_rest_to_the_next(self, monkeypatch):
