@@ -113,3 +113,15 @@ def tells(visitor, reasons):
 def fields(site, customer):
     [values] = site.query(f"SELECT {', '.join(FEATURES)} FROM customers_customer WHERE customer_id = %s", customer)
     return dict(zip(FEATURES, values, strict=True))
+
+
+def test_risks_stand_out_on_the_list_and_on_the_page_of_a_customer(analyst):
+    analyst.open(LIST)
+    assert is_coloured(analyst.page.locator("#result_list .vp-badge").first)
+    analyst.page.locator("#result_list tbody th a").first.click()
+    analyst.page.wait_for_url(re.compile("/change/"))
+    assert is_coloured(analyst.page.locator(".vp-badge").first)
+
+
+def is_coloured(badge):
+    return badge.evaluate("it => getComputedStyle(it).backgroundColor") != "rgba(0, 0, 0, 0)"
