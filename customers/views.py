@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
+from psycopg.errors import QueryCanceled
 
 from customers import insights, scoring, story_pages
 from customers.bodies import BodyError, json_object
@@ -44,6 +45,8 @@ def says_why_not(view: View[P]) -> View[P]:
         try:
             return view(request, *args, **kwargs)
         except tuple(REFUSALS) as refused:
+            if isinstance(refused.__cause__, QueryCanceled):
+                raise  # the web server's own limit of time, of which it tells itself
             return next(say(refused) for kind, say in REFUSALS.items() if isinstance(refused, kind))
 
     return cast("View[P]", wraps(view)(answer))

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
@@ -13,6 +11,7 @@ from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
 from customers import selections
+from customers.admin.staff_log import in_words, log_number
 from customers.export import csv_of
 from customers.models import Customer
 
@@ -64,6 +63,10 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
             self.message_user(request, TOO_MANY, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Django's own deletion would read everybody who matches, and list them."""
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+
     def has_rescore_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("customers.rescore_customer")
 
@@ -75,15 +78,9 @@ def logged(request: HttpRequest, what: str, act: Callable[[], int]) -> int:
     """Act, and leave one entry in the admin's log that tells how many customers it was; both or neither."""
     with transaction.atomic():
         number = act()
-        LogEntry.objects.create(
-            user_id=request.user.pk or 0,
-            content_type=ContentType.objects.get_for_model(Customer),
-            object_repr=customers(number),
-            action_flag=CHANGE,
-            change_message=f"{what}: {customers(number)}.",
-        )
+        log_number(request, Customer, what, number)
     return number
 
 
 def customers(number: int) -> str:
-    return f"{number:,} customer" if number == 1 else f"{number:,} customers"
+    return in_words(Customer, number)

@@ -21,6 +21,9 @@ def say_if_paused(request: HttpRequest) -> None:
 
 @admin.register(Customer)
 class CustomerAdmin(CustomerActions, CustomerList, CustomerPage):
+    class Media:
+        css = {"all": ("customers/vigilpay.css",)}
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
         if isinstance(response, TemplateResponse):  # before a redirect it would be said twice

@@ -13,21 +13,31 @@ NAMED = 20
 
 def log_action(request: HttpRequest, model: type[Model], what: str, keys: Sequence[int]) -> None:
     """One entry for the whole selection, however large: in words, with the first of its keys."""
+    # The log links to the page of a single object; of several it only tells.
+    _enter(request, model, len(keys), f"{what}: {listed(keys)}.", object_id=str(keys[0]) if len(keys) == 1 else None)
+
+
+def log_number(request: HttpRequest, model: type[Model], what: str, number: int) -> None:
+    """The same for a selection of which only the number is known."""
+    _enter(request, model, number, f"{what}: {in_words(model, number)}.")
+
+
+def _enter(
+    request: HttpRequest, model: type[Model], number: int, message: str, *, object_id: str | None = None
+) -> None:
     LogEntry.objects.create(
         user_id=cast(int, request.user.pk),
         content_type=ContentType.objects.get_for_model(model),
-        # The log links to the page of a single object; of several it only tells.
-        object_id=str(keys[0]) if len(keys) == 1 else None,
-        object_repr=in_words(model, keys)[:200],
+        object_id=object_id,
+        object_repr=in_words(model, number)[:200],
         action_flag=CHANGE,
-        change_message=f"{what}: {listed(keys)}.",
+        change_message=message,
     )
 
 
-def in_words(model: type[Model], keys: Sequence[int]) -> str:
+def in_words(model: type[Model], number: int) -> str:
     """Such as "1 scoring failure", "3 customers"."""
-    name = model._meta.verbose_name if len(keys) == 1 else model._meta.verbose_name_plural
-    return f"{len(keys):,} {name}"
+    return f"{number:,} {model._meta.verbose_name if number == 1 else model._meta.verbose_name_plural}"
 
 
 def listed(keys: Sequence[int]) -> str:
