@@ -38,7 +38,7 @@ def kind(address):
 
 def links_of(page):
     """Addresses in the admin to which the page leads."""
-    found = page.eval_on_selector_all("a[href]", "links => links.map(it => it.href)")
+    found = page.eval_on_selector_all("a[href]:not([download])", "links => links.map(it => it.href)")
     here = urlsplit(page.url).netloc
     places = [urlsplit(address) for address in found]
     return [

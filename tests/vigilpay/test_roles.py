@@ -14,7 +14,7 @@ from django.test import RequestFactory
 
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
 from events import pause
-from events.models import Drain
+from events.models import Drain, Overview
 from tests.factories import make_scored
 from tests.staff import superuser, with_role
 from vigilpay.roles import ANALYST, OPERATOR, ROLES, VIEWER, fill_groups
@@ -70,8 +70,8 @@ def somebody(model):
 
 
 def everything():
-    """A fingerprint of all that a role might have changed."""
-    tables = [model._meta.db_table for model in REGISTERED if model._meta.managed]
+    """A fingerprint of all that a role might have changed. The overview is counted by whoever looks."""
+    tables = [model._meta.db_table for model in REGISTERED if model._meta.managed and model is not Overview]
     with connection.cursor() as cursor:
         found = {}
         for table in tables:
@@ -85,7 +85,7 @@ def everything():
 class TestPages:
     def test_it_sees_the_lists_that_are_its_own_and_no_other(self, role, model):
         may = allowed(role, "view", model) or allowed(role, "change", model)
-        assert with_role(role).get(address(model)).status_code == (200 if may else 403)
+        assert with_role(role).get(address(model), follow=True).status_code == (200 if may else 403)
 
     @pytest.mark.parametrize("method", ["get", "post"])
     def test_what_is_not_its_own_is_refused_and_nothing_changes(self, role, model, method):
