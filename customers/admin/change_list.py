@@ -8,7 +8,6 @@ from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 
 from customers.admin.filters import MainReasonFilter
-from customers.admin.paging import MOST_ROWS
 from customers.admin.risk_order import ids_of_page, unscored_last
 from customers.models import Customer, ScoreRecord
 
@@ -27,7 +26,7 @@ class CustomerChangeList(ChangeList):
         if self.result_count <= self.list_per_page or (self.show_all and self.can_show_all):
             start, stop = 0, int(self.result_count)
         # The index of the main reasons is in the order of risk itself.
-        are_few = self.result_count <= MOST_ROWS and MainReasonFilter.parameter_name not in self.filter_params
+        are_few = not self.paginator.is_cut and MainReasonFilter.parameter_name not in self.filter_params
         ids = ids_of_page(self.queryset, start, stop, are_few=are_few)
         self.result_list = self._shown(ids)
 

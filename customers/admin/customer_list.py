@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from customers.admin import filters
 from customers.admin.change_list import CustomerChangeList
 from customers.admin.freshness import freshness
-from customers.admin.paging import MOST_ROWS, CappedPaginator
+from customers.admin.paging import CappedPaginator
 from customers.admin.search import search
 from customers.drawings.badge import badge
 from customers.drawings.sparkline import sparkline
@@ -93,6 +93,6 @@ def say_if_it_ends_early(request: HttpRequest, response: TemplateResponse) -> No
     if page and page.paginator.is_cut and page.page_num == page.paginator.num_pages:
         messages.info(
             request,
-            f"The list ends here, with the first {MOST_ROWS:,} customers in its order. To see others, choose a filter, "
-            "search for an id or a surname, or click on a column to turn the order round.",
+            f"The list ends here, with the first {page.paginator.most:,} customers in its order. To see others, "
+            "choose a filter, search for an id or a surname, or click on a column to turn the order round.",
         )

@@ -8,9 +8,12 @@ from django.db.models import QuerySet
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 
-# Up to here matches are counted and paged. Whoever looks for somebody further down searches, filters, or turns the
+# Up to here customers are counted and paged. Whoever looks for somebody further down searches, filters, or turns the
 # order round; an action on "all" takes all that match, however many are counted here.
 MOST_ROWS = 10_000
+# The same of a filtered list: whether a row matches may stand in the table alone, and to look there for 10,000 rows
+# takes more than a page may.
+MOST_MATCHES = 5_000
 
 # PostgreSQL's own estimate, as its planner makes it: rows per page when it last looked, for the pages there are now.
 ESTIMATE = """
@@ -20,7 +23,7 @@ FROM pg_class WHERE oid = %s::regclass
 
 
 class Counted(int):
-    """A number of rows that is written in the words that are true of it: 42, 10,000+, ~1,000,000."""
+    """A number of rows that is written in the words that are true of it: 42, 5,000+, ~1,000,000."""
 
     words: str
 
@@ -34,7 +37,11 @@ class Counted(int):
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the type checker only
-    """Pages of the first ``MOST_ROWS``. Past the last page it gives the last page."""
+    """Pages of the first ``most`` rows. Past the last page it gives the last page."""
+
+    @cached_property
+    def most(self) -> int:
+        return most(cast("QuerySet[Any]", self.object_list))
 
     @cached_property
     def count(self) -> Counted:
@@ -42,12 +49,12 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
 
     @cached_property
     def num_pages(self) -> int:
-        return -(-min(self.count, MOST_ROWS) // self.per_page) or 1
+        return -(-min(self.count, self.most) // self.per_page) or 1
 
     @property
     def is_cut(self) -> bool:
         """Whether there are rows behind the last page."""
-        return self.count > MOST_ROWS
+        return self.count > self.most
 
     def validate_number(self, number: Any) -> int:
         return super().validate_number(min(int(number), self.num_pages))
@@ -55,13 +62,18 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
 
 def counted(rows: QuerySet[Any]) -> Counted:
     """Exactly as long as that is cheap; then "so many and more" of what was filtered, and an estimate of everything."""
-    found = rows.order_by().values("pk")[: MOST_ROWS + 1].count()
-    if found <= MOST_ROWS:
+    found = rows.order_by().values("pk")[: most(rows) + 1].count()
+    if found <= most(rows):
         return Counted(found, written(found))
     if rows.query.where:
-        return Counted(found, f"{written(MOST_ROWS)}+")
+        return Counted(found, f"{written(most(rows))}+")
     about = max(found, rounded(estimate(rows)))
     return Counted(about, f"~{written(about)}")
+
+
+def most(rows: QuerySet[Any]) -> int:
+    """How many of these are counted and paged."""
+    return MOST_MATCHES if rows.query.where else MOST_ROWS
 
 
 def written(number: int) -> str:

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             "customer",
             models.Index(
                 *RISK,
-                include=["geography", "num_of_products", "is_active_member", "has_cr_card"],
+                *("geography", "num_of_products", "is_active_member", "has_cr_card"),
                 name="customer_by_risk",
             ),
         ),
@@ -35,7 +35,10 @@ class Migration(migrations.Migration):
         AddIndex(
             "customer",
             models.Index(
-                fields=["num_of_products"], condition=models.Q(num_of_products__gte=3), name="customer_many_products"
+                models.F("num_of_products"),
+                *RISK,
+                condition=models.Q(num_of_products__gte=3),
+                name="customer_many_products",
             ),
         ),
         RemoveIndexConcurrently("customer", "customer_risk"),  # last: there always is one in the order of risk

@@ -12,9 +12,9 @@ from django.utils.html import escape
 
 from customers.admin import paging
 from customers.admin.freshness import age
-from customers.admin.paging import Counted, estimate, rounded
+from customers.admin.paging import Counted, counted, estimate, rounded
 from customers.marks import joined, where_stale_ones_are
-from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
+from customers.models import Customer, ModelRelease, RescoreRequest, ScoreRecord, ScoringFailure, StaleMark
 from tests.factories import edit, forget_marks, make_customer, make_customers, make_scored, write_as_scorer
 from tests.staff import superuser
 
@@ -33,8 +33,7 @@ def staff():
 def few_rows(monkeypatch):
     """As if a list ended after four customers."""
     monkeypatch.setattr(paging, "MOST_ROWS", 4)
-    monkeypatch.setattr("customers.admin.change_list.MOST_ROWS", 4)
-    monkeypatch.setattr("customers.admin.customer_list.MOST_ROWS", 4)
+    monkeypatch.setattr(paging, "MOST_MATCHES", 4)
     monkeypatch.setattr("customers.admin.customer_list.CustomerList.list_per_page", 2)
 
 
@@ -332,16 +331,28 @@ class TestCount:
         assert rounded(exact) == told
 
     def test_a_count_is_still_a_number(self):
-        assert Counted(10_001, "10,000+") > 10_000
-        assert str(Counted(10_001, "10,000+")) == "10,000+"
+        assert Counted(5_001, "5,000+") > 5_000
+        assert str(Counted(5_001, "5,000+")) == "5,000+"
 
     def test_an_action_on_all_takes_those_that_were_not_counted_too(self, staff, few_rows):
         make_customers(7, geography="Spain")
         spared = make_customer()
-        chosen = {"action": "delete_selected", "select_across": "1", "index": "0", "_selected_action": ["1"]}
-        response = staff.post(f"{LIST}?geography__exact=Spain", chosen)
-        assert len(response.context["queryset"]) == 7
-        assert spared not in response.context["queryset"]
+        chosen = {"action": "rescore_now", "select_across": "1", "index": "0", "_selected_action": ["1"]}
+        staff.post(f"{LIST}?geography__exact=Spain", chosen)
+        asked = [number for request in RescoreRequest.objects.all() for number in request.customer_ids]
+        assert len(asked) == 7
+        assert spared.pk not in asked
+
+    def test_a_filtered_list_is_counted_no_further_than_a_page_has_time_for(self, monkeypatch):
+        monkeypatch.setattr(paging, "MOST_ROWS", 6)
+        monkeypatch.setattr(paging, "MOST_MATCHES", 4)
+        make_customers(5, geography="Spain")
+        assert str(counted(Customer.objects.all())) == "5"
+        assert str(counted(Customer.objects.filter(geography="Spain"))) == "4+"
+
+    def test_nobody_deletes_all_that_match(self, staff):
+        make_customers(2)
+        assert "delete_selected" not in page(staff)
 
 
 class TestLastPage:
