@@ -21,9 +21,9 @@ def staged_row(customer_id, surname="Maronard", age=42):
     return (customer_id, surname, 619, "France", "Female", age, 2, Decimal("119700.25"), 1, True, False)
 
 
-def load(*rows, slice_rows=1000, fields=STORED, progress=None):
+def load(*rows, slice_rows=1000, fields=STORED, progress=None, **options):
     with staged(rows, fields, progress) as staging:
-        return staging.store(slice_rows)
+        return staging.store(slice_rows, **options)
 
 
 def row_on_disk(customer_id):
@@ -147,15 +147,14 @@ class TestOthersAtWork:
         assert tally == Tally(changed=2)
         assert set(Customer.objects.values_list("age", flat=True)) == {43}
 
-    def test_an_edit_that_never_ends_stops_the_load_and_the_slices_before_stay(self, monkeypatch):
-        monkeypatch.setattr(bulk, "LOCK_PATIENCE_SECONDS", 0.5)
+    def test_an_edit_that_never_ends_stops_the_load_and_the_slices_before_stay(self):
         load(staged_row(2))
         with outsider(autocommit=False) as editor:
             editor.execute("UPDATE customers_customer SET age = 60 WHERE customer_id = 2")
             with pytest.raises(
                 LoadError, match=r"after 1 rows, which are stored: somebody's open edit holds a customer"
             ):
-                load(staged_row(1, age=43), staged_row(2, age=43), slice_rows=1)
+                load(staged_row(1, age=43), staged_row(2, age=43), slice_rows=1, patience_seconds=0.5)
         assert list(Customer.objects.order_by("pk").values_list("age", flat=True)) == [43, 42]
 
     def test_a_customer_whom_somebody_inserts_at_this_moment_is_brought_to_the_staged_values(self):

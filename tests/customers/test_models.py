@@ -185,9 +185,9 @@ def test_no_index_has_to_be_written_with_a_score_but_those_that_the_list_needs()
     by_risk = "churn_risk_score DESC NULLS LAST, customer_id DESC"
     assert found == [
         f"btree ((reason_codes[1]), {by_risk})",
-        f"btree ({by_risk}) INCLUDE (geography, num_of_products, is_active_member, has_cr_card)",
+        f"btree ({by_risk}, geography, num_of_products, is_active_member, has_cr_card)",
         "btree (customer_id)",
-        "btree (num_of_products) WHERE (num_of_products >= 3)",
+        f"btree (num_of_products, {by_risk}) WHERE (num_of_products >= 3)",
         'btree (upper((surname)::text) COLLATE "C")',
     ]
 
