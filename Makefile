@@ -56,7 +56,7 @@ db-status: setup ## Is it running, and where is it?
 # --- hold it to its word ---
 
 test: lint types check ## Everything that must pass before a merge
-	@$(PY) -m pytest --cov
+	@$(TESTS) --cov
 
 test-browser: setup-dev ## Log in, look, edit and be refused in a real browser: Chromium, which must be installed
 	@$(PY) -m tests.browser.chromium
@@ -74,7 +74,7 @@ check: setup-dev ## Migrations complete, imports pointing one way
 	@$(LINT_IMPORTS)
 
 coverage: setup-dev ## Tests with a line-by-line report in htmlcov/
-	@$(PY) -m pytest --cov --cov-report=html --cov-report=term
+	@$(TESTS) --cov --cov-report=html --cov-report=term
 
 chaos: setup ## Storms: every process killed, PostgreSQL crashed, under random editors; minutes. CHAOS_SEED=n replays one
 	@$(CHAOS)
@@ -121,6 +121,8 @@ clean: ## Remove caches and reports, never .venv or the database
 
 # --- behind the scenes ---
 
+# Two files at a time, on any machine: half of a test's time is waiting for processes that it has started.
+TESTS = $(PY) -m pytest --numprocesses 2 --dist loadfile
 # As a module, for the scripts in bin/ break when a checkout moves.
 LINT_IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 CHAOS = $(PY) -m tests.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))

@@ -1,5 +1,6 @@
 """Databases as processes of their own are told of them, and empty ones that are gone afterwards."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -26,8 +27,9 @@ def url_of_test_database() -> str:
 
 @contextmanager
 def scratch_database(name: str) -> Iterator[str]:
-    """Create an empty database on the configured server and yield its address."""
+    """Create an empty database on the configured server, for this process alone, and yield its address."""
     localdb.ensure_started()
+    name = f"{name}{os.environ.get('PYTEST_XDIST_WORKER', '')}"  # tests run in several processes at once
     url = env.text("DATABASE_URL", default="")
     server = env.database_url(url) if url else localdb.connection_settings()
     with psycopg.connect(address(server, NAME="postgres"), autocommit=True) as maintenance:

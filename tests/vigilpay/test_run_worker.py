@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.cluster_processes import cluster_of, is_complete, roles
 from tests.databases import scratch_database
@@ -19,13 +20,12 @@ from tests.others import await_that
 from tests.workers import running_worker
 
 ROOT = Path(__file__).resolve().parents[2]
-NAME = "vigilpay_test_run_worker"
 IMPATIENT = {"VIGILPAY_STALL_SECONDS": "5", "VIGILPAY_DRAIN_SECONDS": "1.5"}
 
 
 @pytest.fixture(scope="module")
 def url():
-    with scratch_database(NAME) as address:
+    with scratch_database("vigilpay_test_run_worker") as address:
         manage("migrate", DATABASE_URL=address)
         with psycopg.connect(address) as editor:
             columns = ", ".join(["customer_id", *SOMEBODY])
@@ -153,13 +153,19 @@ def test_another_broker_is_refused_for_it_leaves_no_signs_of_life(url):
 def shut(url):
     """PostgreSQL is there for nobody, and those who were connected are thrown out."""
     with maintenance(url) as connection:
-        connection.execute(f"ALTER DATABASE {NAME} ALLOW_CONNECTIONS false")
-        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [NAME])
+        connection.execute(f"ALTER DATABASE {name_of(url)} ALLOW_CONNECTIONS false")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name_of(url)]
+        )
 
 
 def unshut(url):
     with maintenance(url) as connection:
-        connection.execute(f"ALTER DATABASE {NAME} ALLOW_CONNECTIONS true")
+        connection.execute(f"ALTER DATABASE {name_of(url)} ALLOW_CONNECTIONS true")
+
+
+def name_of(url):
+    return conninfo_to_dict(url)["dbname"]
 
 
 def maintenance(url):
