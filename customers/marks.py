@@ -13,6 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
 from customers.models import LARGEST_CUSTOMER_ID, ModelRelease, ScoringFailure, StaleMark
+from customers.releases import hold_to
 from customers.staleness import NOT_FAILED, STALE
 
 # The kinds of marks, each a number that is added to the mark's own: so they are taken in this order.
@@ -69,8 +70,11 @@ SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
 FROM unnest(%s::bigint[]) AS these (customer_id)
 """
 
-# Marks of edits for so many rows, live ones first, and the last mark of all: whether there are other kinds. If this
-# transaction has edited customers itself, its own marks are among those taken: it has to begin anew with them.
+NEWEST_RELEASE = "SELECT max(id) FROM customers_modelrelease"
+
+# Marks of edits for so many rows, live ones first; the last mark of all, whether there are other kinds; and the active
+# release. If this transaction has edited customers itself, its own marks are among those taken: it has to begin anew
+# with them.
 TAKE_EDITED = f"""
 WITH live AS MATERIALIZED (
     SELECT id FROM customers_stalemark WHERE id < {SLICE} ORDER BY id LIMIT %(rows)s FOR UPDATE SKIP LOCKED
@@ -81,7 +85,7 @@ WITH live AS MATERIALIZED (
     DELETE FROM customers_stalemark WHERE id = ANY (ARRAY(SELECT id FROM live UNION ALL SELECT id FROM slices))
     RETURNING first_id, last_id
 )
-SELECT array_agg(first_id), array_agg(last_id), (SELECT max(id) FROM customers_stalemark),
+SELECT array_agg(first_id), array_agg(last_id), (SELECT max(id) FROM customers_stalemark), ({NEWEST_RELEASE}),
     set_config('vigilpay.marked', '', true)
 FROM taken
 """
@@ -185,7 +189,10 @@ class Spans:
 
 
 class Search:
-    """One transaction's search for some ``limit`` stale customers: which marks to take away, and where they point."""
+    """One transaction's search for some ``limit`` stale customers: which marks to take away, and where they point.
+
+    Raises ``ReleaseMovedOnError`` when ``release`` is not the active one: the transaction has to be rolled back.
+    """
 
     def __init__(self, cursor: CursorWrapper, release: ModelRelease, limit: int) -> None:
         self._cursor = cursor
@@ -204,15 +211,21 @@ class Search:
     def _edited(self) -> tuple[list[tuple[int, int]], int]:
         """The marks taken, and the last mark that there was."""
         self._cursor.execute(TAKE_EDITED, {"rows": self._limit})
-        firsts, lasts, last_mark, _own = self._cursor.fetchone()
+        firsts, lasts, last_mark, newest_release, _own = self._cursor.fetchone()
+        hold_to(self._release, newest_release)
         return list(zip(firsts or [], lasts or [], strict=True)), last_mark or 0
 
     def _outdated(self) -> list[tuple[int, int]]:
-        """The marks taken of customers whom only a former model has scored."""
+        """The marks taken of customers whom only a former model has scored.
+
+        Some may be those of a release that came a moment ago: by ours nobody is outdated, and they would be lost.
+        """
         while True:
             self._cursor.execute(TAKE_OUTDATED, {"rows": self._limit})
             marks: list[tuple[int, int]] = self._cursor.fetchall()
             if marks or not self._cut(OUTDATED, END):
+                self._cursor.execute(NEWEST_RELEASE)
+                hold_to(self._release, self._cursor.fetchone()[0])
                 return marks
 
     def _cut(self, kind: int, end: int) -> bool:

@@ -21,16 +21,43 @@ class ModelNotActiveError(ModelError):
     """This machine holds a model file that was in service once, but is not the active one now."""
 
 
+class ReleaseMovedOnError(ModelError):
+    """Another model became active in the middle of a piece of work, which has to begin anew."""
+
+
+# What this process has last seen to be active.
+_seen_active: ModelRelease | None = None
+
+
 def active_model() -> tuple[Forest, ModelRelease]:
     """The forest of this process and its release, which is the active one.
 
     Raises ``ModelError`` when there is no usable model file here, or when it is not the active one.
     """
+    global _seen_active
     forest = current_forest()
     release = ModelRelease.objects.active()
     if release is None or release.fingerprint != forest.fingerprint:
-        return activate_noticed()
+        forest, release = activate_noticed()
+    _seen_active = release
     return forest, release
+
+
+def model_at_hand() -> tuple[Forest, ModelRelease]:
+    """As ``active_model``, but the database is asked only if this process does not know the release of its file.
+
+    For whoever asks in a later statement anyway, ``hold_to``: each is a part of the time from an edit to its score.
+    """
+    forest = current_forest()
+    if _seen_active is not None and _seen_active.fingerprint == forest.fingerprint:
+        return forest, _seen_active
+    return active_model()
+
+
+def hold_to(release: ModelRelease, newest_id: int | None) -> None:
+    """Raise ``ReleaseMovedOnError`` unless this release is the newest, as a statement has just found it."""
+    if newest_id != release.pk:
+        raise ReleaseMovedOnError("The active model has changed at this very moment.")
 
 
 @transaction.atomic

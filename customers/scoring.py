@@ -14,11 +14,11 @@ from psycopg.errors import RaiseException
 from customers import failures, marks
 from customers.claims import Claim, CustomerBusyError, claim_one, claim_requested, claim_stale
 from customers.failures import Refusal, explain, in_words
-from customers.ml_service import Explained
+from customers.ml_service import Explained, Forest
 from customers.ml_service.reasons import TOP, top_codes
 from customers.ml_service.schema import FEATURES
 from customers.models import ModelRelease, ScoreRecord
-from customers.releases import active_model
+from customers.releases import ReleaseMovedOnError, active_model, model_at_hand
 
 log = logging.getLogger("vigilpay.scoring")
 
@@ -127,7 +127,14 @@ def rescore_batch(limit: int | None = None) -> Batch:
 
 def batch_of(rows: int, storing: Store) -> Batch:
     """Claim, predict and store in one transaction, refused customers apart."""
-    forest, release = active_model()
+    try:
+        return batch_by(*model_at_hand(), rows, storing)
+    except ReleaseMovedOnError:
+        return batch_by(*active_model(), rows, storing)
+
+
+def batch_by(forest: Forest, release: ModelRelease, rows: int, storing: Store) -> Batch:
+    """As ``batch_of``. Raises ``ReleaseMovedOnError``, and nothing has happened, if this release is not the active one."""
     with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
         claim = claim_next(cursor, release, rows)
         scorable, answers, refusals = explain(forest, claim)

@@ -378,6 +378,34 @@ class TestMarks:
         assert scoring.rescore_batch().stored == 1
 
 
+    @pytest.mark.parametrize("statement", ["_edited", "_cut"])
+    def test_those_of_a_release_that_comes_in_the_middle_of_a_search_are_not_lost(self, monkeypatch, statement):
+        """By the former release nobody is outdated: whoever goes on with it finds nobody, and takes the marks away."""
+        make_scored()
+        forget_marks()
+        marks.mark_all()
+        search = getattr(marks.Search, statement)
+
+        def released_meanwhile(self, *arguments):
+            found = search(self, *arguments)
+            monkeypatch.undo()
+            release_once_more()
+            return found
+
+        monkeypatch.setattr(marks.Search, statement, released_meanwhile)
+        score_everybody()
+        assert not Customer.objects.stale().exists()
+
+
+def release_once_more():
+    """By somebody else: the active file, in service once more."""
+    with outsider() as other:
+        other.execute(
+            "INSERT INTO customers_modelrelease (sha256, fingerprint, note, metadata)"
+            " SELECT sha256, fingerprint, note, metadata FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
+        )
+
+
 def crash():
     """What is left of unlogged tables and sequences when PostgreSQL comes back."""
     StaleMark.objects.all().delete()
