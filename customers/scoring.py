@@ -134,7 +134,7 @@ def batch_of(rows: int, storing: Store) -> Batch:
 
 
 def batch_by(forest: Forest, release: ModelRelease, rows: int, storing: Store) -> Batch:
-    """As ``batch_of``. Raises ``ReleaseMovedOnError``, and nothing has happened, if this release is not the active one."""
+    """As ``batch_of``. Raises ``ReleaseMovedOnError`` if this is not the active release; nothing has happened then."""
     with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
         claim = claim_next(cursor, release, rows)
         scorable, answers, refusals = explain(forest, claim)

@@ -28,29 +28,23 @@ RECONNECT_SECONDS = 0.25
 # django-q2 hands a job on by a thread, which has to wait for the interpreter while we ask for the next one.
 HAND_ON_SECONDS = 0.001
 
-# Django's own saves knock, and then queue the job themselves. Until they have, a look would only be in their way: it
-# takes their processor, and their lock on the promise.
-SAVE_SECONDS = 0.002
-# How long a knock that came with a job may wait for its look; mostly the job has answered it by then.
-ANSWERED_SECONDS = 0.05
-
 ENQUEUE = """
 WITH job AS (INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, clock_timestamp()) RETURNING id)
 SELECT id, pg_notify(%s, '') FROM job
 """
 ENQUEUE_UNLESS_AWAKE = f"""
 {watch.PROMISED_UNLESS_AWAKE}, job AS (
-    INSERT INTO django_q_ormq (key, payload, lock) SELECT %s, %s, clock_timestamp() FROM promised RETURNING id
+    INSERT INTO django_q_ormq (key, payload, lock) SELECT %(key)s, %(job)s, clock_timestamp() FROM promised RETURNING id
 )
-SELECT id, pg_notify(%s, ''), {watch.SHOW} FROM promised, job
+SELECT id, pg_notify(%(channel)s, ''), {watch.SHOW} FROM promised, job
 """
 
 
 class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type information
     """The stock PostgreSQL broker, except for how it waits: enqueue notifies, dequeue listens.
 
-    It also is the worker's ear for everybody who edits outside Django: on a knock, and every ``LOOK_SECONDS``
-    without one, it looks for stale customers itself. And it is what we have in each of a cluster's processes: the
+    It also is the worker's ear for everybody who edits: a knock is a job by itself, and every ``LOOK_SECONDS`` it looks
+    for stale customers. And it is what we have in each of a cluster's processes: the
     pusher dequeues, the monitor acknowledges, the sentinel notes its state, so it leaves the signs of life of each.
     """
 
@@ -67,6 +61,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         self._listener = Listener(Conf.ORM)
         self._model_file = ModelFileWatch(settings.ML_ASSETS_DIR)
         self._look_due = 0.0
+        self._is_knocked = False
         self._has_given = False
         self._outage = Outage("The broker")
         self._lifeline = Lifeline()
@@ -81,7 +76,8 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
 
     def enqueue_unless_awake(self, task: str) -> int | None:
         """Promise to look and queue the job, or neither when somebody else has promised: ``dispatch.wake_sleeping``."""
-        values = [*watch.FIRST_PROMISE, self.list_key or Conf.CLUSTER_NAME, task, JOBS_CHANNEL]
+        queue = self.list_key or Conf.CLUSTER_NAME
+        values = {**watch.FIRST_PROMISE, "key": queue, "job": task, "channel": JOBS_CHANNEL}
         with connections[Conf.ORM].cursor() as cursor:
             cursor.execute(ENQUEUE_UNLESS_AWAKE, values)
             cursor.nextset()
@@ -132,20 +128,25 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         if self._beat.is_due():
             self._listener.say_alive(vital_signs.worker_name(), vital_signs.host())
             self._beat.done()
-        self._heed(self._listener.wait(0))  # what the claim below answers need not wake us after it
+        self._hear(seconds=0)  # what the claim below answers need not wake us after it
         while True:
             if monotonic() >= self._look_due:
                 self._look()
-            jobs = self._listener.claim(self.list_key, vital_signs.worker_name())
+            jobs = self._answer_knock() or self._listener.claim(self.list_key, vital_signs.worker_name())
             if jobs or monotonic() >= until:
                 return jobs
-            self._heed(self._listener.wait(max(0, min(until, self._look_due) - monotonic())))
+            self._hear(max(0, min(until, self._look_due) - monotonic()))
 
-    def _heed(self, heard: set[str]) -> None:
-        """After a knock the look is due: at once, or a little later if a job comes along."""
-        if STALE_CHANNEL in heard:
-            came_along = JOBS_CHANNEL in heard or JOBS_CHANNEL in self._listener.wait(SAVE_SECONDS)
-            self._look_due = min(self._look_due, monotonic() + (ANSWERED_SECONDS if came_along else 0))
+    def _hear(self, seconds: float) -> None:
+        self._is_knocked |= STALE_CHANNEL in self._listener.wait(seconds)
+
+    def _answer_knock(self) -> Jobs:
+        """A job for whoever has knocked; none if it is answered already, by us or by another host's worker."""
+        if not self._is_knocked:
+            return []
+        jobs = self._listener.take_up(self.list_key, dispatch.rescore_job(), vital_signs.worker_name())
+        self._is_knocked = False
+        return jobs
 
     def _look(self) -> None:
         self._look_due = monotonic() + settings.LOOK_SECONDS

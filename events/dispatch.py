@@ -40,6 +40,23 @@ def wake_sleeping() -> bool:
         return True
 
 
+def rescore_job() -> str:
+    """The job that rescores what is stale, packed as the queue holds it, for whoever takes it up himself."""
+    packing = Packing()
+    async_task(RESCORE_JOB, broker=packing)
+    return packing.job
+
+
+class Packing:
+    """What ``async_task`` needs of a broker, for a job that is not queued."""
+
+    list_key = ""
+    job = ""
+
+    def enqueue(self, task: str) -> None:
+        self.job = task
+
+
 @runtime_checkable
 class PromisingBroker(Protocol):
     """A broker that promises and queues in one statement: four of them are a tenth of the way to a score."""

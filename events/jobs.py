@@ -16,6 +16,7 @@ from events import dispatch, drains, look, overview, pause, watch
 from events.alerts import retention as alert_retention
 from events.alerts import sending
 from events.companion import Companion
+from events.first_question import first_asked
 
 log = logging.getLogger("vigilpay.events")
 
@@ -33,7 +34,7 @@ NOTHING = scoring.Batch(claimed=0)
 
 def rescore_stale() -> int:
     """Score what is stale until nothing is, stay to look for a moment, and return the number of scores stored."""
-    if pause.is_paused():
+    if first_asked(pause.is_paused):
         pause.say_once(pause.notice())
         return 0
     with drains.recorded() as tally:

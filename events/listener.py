@@ -1,28 +1,41 @@
-"""A connection of the broker's own: it sleeps in LISTEN, and claims jobs."""
+"""A connection of the broker's own: it sleeps in LISTEN, claims jobs, and makes a job of a knock."""
 
 from typing import cast
 
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django_q.conf import Conf
 
+from events import watch
 from events.channels import JOBS_CHANNEL, STALE_CHANNEL
 from events.own_connection import OwnConnection
 
+UNTIL_RETRY = "clock_timestamp() + make_interval(secs => %(retry)s)"
+
 # The note costs no round trip of its own, and nothing when there is no job.
-CLAIM = """
+NOTE = """
+    UPDATE events_worker SET claimed_at = clock_timestamp()
+    WHERE name = %(worker)s AND claimed_at IS NULL AND EXISTS (SELECT FROM claimed)
+"""
+CLAIM = f"""
 WITH claimed AS (
-    UPDATE django_q_ormq AS job SET lock = clock_timestamp() + make_interval(secs => %(retry)s)
+    UPDATE django_q_ormq AS job SET lock = {UNTIL_RETRY}
     FROM (
         SELECT id FROM django_q_ormq WHERE key = %(key)s AND lock <= clock_timestamp()
         ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ) AS due
     WHERE job.id = due.id
     RETURNING job.id, job.payload
-), noted AS (
-    UPDATE events_worker SET claimed_at = clock_timestamp()
-    WHERE name = %(worker)s AND claimed_at IS NULL AND EXISTS (SELECT FROM claimed)
-)
+), noted AS ({NOTE})
 SELECT id, payload FROM claimed
+"""
+
+# A job that is queued and claimed at once, unless somebody is awake: whoever hears a knock need not tell himself.
+TAKE_UP = f"""
+{watch.PROMISED_UNLESS_AWAKE}, claimed AS (
+    INSERT INTO django_q_ormq (key, payload, lock) SELECT %(key)s, %(job)s, {UNTIL_RETRY} FROM promised
+    RETURNING id, payload
+), noted AS ({NOTE})
+SELECT id, payload, {watch.SHOW} FROM promised, claimed
 """
 
 # An upsert, so that a row that was lost comes back.
@@ -51,6 +64,14 @@ class Listener(OwnConnection):
         with self.connected().cursor() as cursor:
             cursor.execute(CLAIM, {"retry": Conf.RETRY, "key": queue, "limit": Conf.BULK, "worker": worker})
             return cast(Jobs, cursor.fetchall())
+
+    def take_up(self, queue: str, job: str, worker: str = "") -> Jobs:
+        """Promise to look and give out this job, as if it had been queued and claimed; nothing if somebody is awake."""
+        values = {**watch.FIRST_PROMISE, "retry": Conf.RETRY, "key": queue, "job": job, "worker": worker}
+        with self.connected().cursor() as cursor:
+            cursor.execute(TAKE_UP, values)
+            cursor.nextset()
+            return [(job_id, payload) for job_id, payload, _shown in cursor.fetchall()]
 
     def say_alive(self, worker: str, host: str) -> None:
         """Leave word for whoever watches this worker from outside."""

@@ -13,7 +13,7 @@ PROMISE_SECONDS = 1.0
 QUEUE_PATIENCE = "250ms"
 FOR_EVER = "0"
 # What the statement of whoever wakes a worker is given.
-FIRST_PROMISE = (QUEUE_PATIENCE, PROMISE_SECONDS)
+FIRST_PROMISE: dict[str, str | float] = {"patience": QUEUE_PATIENCE, "seconds": PROMISE_SECONDS}
 
 # No honest promise reaches so far: the database's clock was set back since, and nobody is going to look.
 LONGEST_PROMISE = "interval '1 minute'"
@@ -27,12 +27,12 @@ SELECT COALESCE(date_part('epoch', (SELECT awake_until FROM events_watch
 
 # A promise lost in a crash of the database costs one look; waiting for the disk would cost every knock. Both end with
 # the transaction. A statement of its own: one statement locks its tables before any part of it is run.
-QUICKLY = "SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', %s, true);"
+QUICKLY = "SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', %(patience)s, true);"
 
 # The row keeps the promise, the sequence shows it to the triggers, who read that without a query.
 _PROMISED = """
 WITH promised AS (
-    INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + make_interval(secs => %s))
+    INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + make_interval(secs => %(seconds)s))
     ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until
     WHERE events_watch.awake_until < {} OR events_watch.awake_until > clock_timestamp() + {}
     RETURNING awake_until
@@ -83,7 +83,7 @@ def promise_unless_awake() -> bool:
 def promise(seconds: float = PROMISE_SECONDS) -> None:
     """Promise to look once more after ``seconds`` from now, whoever else has promised what."""
     with connection.cursor() as cursor:
-        cursor.execute(PROMISE, [FOR_EVER, seconds])
+        cursor.execute(PROMISE, {"patience": FOR_EVER, "seconds": seconds})
 
 
 class Vigil:

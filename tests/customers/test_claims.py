@@ -377,7 +377,6 @@ class TestMarks:
             Customer.objects.filter(pk=customer.pk).update(age=51)
         assert scoring.rescore_batch().stored == 1
 
-
     @pytest.mark.parametrize("statement", ["_edited", "_cut"])
     def test_those_of_a_release_that_comes_in_the_middle_of_a_search_are_not_lost(self, monkeypatch, statement):
         """By the former release nobody is outdated: whoever goes on with it finds nobody, and takes the marks away."""

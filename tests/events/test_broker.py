@@ -2,6 +2,7 @@
 
 import pickle
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import psycopg
 import pytest
@@ -10,12 +11,13 @@ from django.utils import timezone as django_timezone
 from django_q.brokers import get_broker
 from django_q.conf import Conf
 from django_q.models import OrmQ
+from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
 from events import broker as broker_module
-from events import watch
+from events import dispatch, vital_signs, watch
 from events.broker import ListenBroker
-from events.channels import JOBS_CHANNEL
+from events.models import Worker
 from tests.factories import SOMEBODY, forget_marks, make_scored, nobody_is_awake
 from tests.others import await_that, meanwhile, outsider, together
 
@@ -84,8 +86,8 @@ def test_a_waiting_broker_is_woken_by_a_job(broker):
 def test_a_waiting_broker_is_woken_by_an_edit_in_plain_sql_and_queues_the_job_itself(broker, edit):
     if edit != "INSERT":
         make_scored()
-        OrmQ.objects.all().delete()
-        nobody_is_awake()
+        while broker._listener.wait(0):  # that was a knock, too
+            pass
 
     def edit_when_it_waits():
         wait_until_it_listens()
@@ -106,17 +108,52 @@ def test_a_knock_that_came_while_it_was_busy_is_not_lost(broker):
     assert len(first) == len(second) == 1
 
 
-def test_a_save_that_queues_its_own_job_is_served_before_its_knock(broker, monkeypatch):
-    looked = []
-    monkeypatch.setattr(broker_module.look, "anything_to_do", lambda: looked.append("look"))
-    with outsider() as editor, editor.transaction():
+def test_a_save_of_djangos_knocks_and_wakes_and_is_one_job_all_the_same(broker, impatient):
+    with outsider() as editor:
         insert(editor)
-        editor.execute(broker_module.ENQUEUE, ["vigilpay", "its job", JOBS_CHANNEL])
-    [(_id, payload)] = broker.dequeue()
-    assert (payload, looked) == ("its job", [])
-    monkeypatch.setattr(broker_module, "DEQUEUE_SECONDS", 2 * broker_module.ANSWERED_SECONDS)
-    broker.dequeue()
-    assert looked == ["look"]
+    assert dispatch.wake()
+    impatient()
+    given = [broker.dequeue() for _ in range(3)]
+    assert [len(jobs) for jobs in given] == [1, 0, 0]
+    assert OrmQ.objects.count() == 1
+
+
+def test_a_knock_answered_before_the_save_wakes_leaves_it_nothing_to_queue(broker):
+    with outsider() as editor:
+        insert(editor)
+    assert len(broker.dequeue()) == 1
+    assert not dispatch.wake()
+    assert OrmQ.objects.count() == 1
+
+
+def test_a_job_that_a_knock_has_become_is_claimed_like_any_other(broker, impatient):
+    broker._listener.say_alive(vital_signs.worker_name(), "here")
+    with outsider() as editor:
+        insert(editor)
+    [(number, payload)] = broker.dequeue()
+    task = SignedPackage.loads(payload)
+    assert (task["func"], task["args"], task["kwargs"]) == (dispatch.RESCORE_JOB, (), {})
+    assert Worker.objects.get().claimed_at is not None
+    impatient()
+    assert not broker.dequeue()
+    broker.acknowledge(number)
+    assert not OrmQ.objects.exists()
+    assert Worker.objects.get().claimed_at is None
+
+
+def test_of_several_who_hear_a_knock_one_answers(broker, impatient):
+    brokers = [broker, ListenBroker("vigilpay"), ListenBroker("vigilpay")]
+    for it in brokers:
+        it._look_due = monotonic() + 3600
+        it._listener.wait(0)  # it listens
+    impatient()
+    with outsider() as editor:
+        insert(editor)
+    given = [len(it.dequeue() or []) for it in brokers * 2]
+    for it in brokers:
+        it._listener.close()
+    assert sum(given) == 1
+    assert OrmQ.objects.count() == 1
 
 
 def test_an_edit_whose_knock_nobody_sent_is_found_by_its_own_look(broker, settings):
