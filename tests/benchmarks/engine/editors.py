@@ -91,8 +91,9 @@ def pgbench(url: str, table: Table, sizes: Sizes) -> Iterator[Figure]:
 
 
 def transactions_per_second(command: list[str]) -> float:
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return float(re.search(r"tps = ([0-9.]+)", said)[1])
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return float(re.search(r"tps = ([0-9.]+)", done.stdout)[1])
 
 
 # --- Django -----------------------------------------------------------------------------------------------------------
