@@ -125,7 +125,7 @@ def answers_known(rows: int) -> Iterator[KnownAnswers]:
 
     _, release = releases.active_model()
     known = KnownAnswers(rows)
-    with patch("customers.scoring.active_model", lambda: (known, release)):
+    with patch("customers.scoring.model_at_hand", lambda: (known, release)):
         yield known
 
 
