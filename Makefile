@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV = .venv
 PY = $(VENV)/bin/python
 MANAGE = $(PY) manage.py
-PIP = $(PY) -m pip install --disable-pip-version-check --quiet --require-hashes
+# Nothing is resolved: the locks are complete, and hold on another day what they hold today.
+PIP = $(PY) -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps
 # Two makes never install at once: the second waits for the first's lock, then finds nothing left to do.
 ONE_AT_A_TIME = $(PYTHON) -c 'import fcntl, subprocess, sys; lock = open("Makefile"); \
 	fcntl.flock(lock, fcntl.LOCK_EX); sys.exit(subprocess.call(sys.argv[1:], close_fds=False))'
@@ -110,10 +111,10 @@ format: setup-dev ## Put the code into shape
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-lock: setup ## Pin the newest packages that requirements*.in allow
-	@$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install --quiet uv
+lock: setup-dev ## Pin the newest packages that requirements*.in allow, and prove that the locks are complete
 	@$(COMPILE) -o requirements.txt requirements.in
 	@$(COMPILE) -o requirements-dev.txt requirements-dev.in
+	@$(PY) -m tests.locks
 
 clean: ## Remove caches and reports, never .venv or the database
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
@@ -126,7 +127,7 @@ TESTS = $(PY) -m pytest --numprocesses 2 --dist loadfile
 # As a module, for the scripts in bin/ break when a checkout moves.
 LINT_IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 CHAOS = $(PY) -m tests.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
-COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
+COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras
 
 setup-dev: setup
 	@$(ONE_AT_A_TIME) $(MAKE) -s $(VENV)/.dev-stamp
