@@ -15,7 +15,7 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
-	test test-browser lint types check coverage screenshots chaos chaos-short bench bench-freshness bench-engine bench-model bench-admin lock format clean
+	test test-browser lint types check coverage screenshots chaos chaos-short mutants bench bench-freshness bench-engine bench-model bench-admin lock format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -82,6 +82,9 @@ chaos: setup ## Storms: every process killed, PostgreSQL crashed, under random e
 
 chaos-short: setup ## A few of them, chosen by the seed, in less than 50 seconds
 	@$(CHAOS) --short
+
+mutants: setup-dev ## Take away one statement after another: the module's own tests must notice; minutes, exits 1 if not
+	@$(PY) -m tests.mutants $(MUTANTS)
 
 bench-freshness: setup ## From the commit of an edit to its current score, in milliseconds
 	@$(PY) -m tests.benchmarks.freshness $(BENCH)
