@@ -15,11 +15,14 @@ from customers.csv_import.rows import Fault, Rejected
 HEADER = ("row_number", "column", "reason")
 FIRST_BYTES = ",".join(HEADER).encode()
 SUFFIX = ".rejects.csv"
+DEVICES = (Path("/dev"), Path("/dev/fd"))
 KINDS_SHOWN = 10
 
 
 def default_path(source: Path) -> Path:
-    return source.with_suffix(SUFFIX)
+    """Beside the file; in the current directory for what comes from a pipe, /dev/stdin."""
+    is_device = source.parent in DEVICES or source.is_relative_to("/proc")
+    return (Path() if is_device else source.parent) / Path(source.name.removesuffix(".gz")).with_suffix(SUFFIX)
 
 
 class Rejects:

@@ -2,6 +2,7 @@
 
 import csv
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -132,3 +133,18 @@ class TestFormerRejects:
         source.touch()
         with pytest.raises(RefusedError, match="name another"):
             remove_former(tmp_path, source)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("data/a.csv", "data/a.rejects.csv"),
+        ("data/a.csv.gz", "data/a.rejects.csv"),
+        ("/dev/stdin", "stdin.rejects.csv"),
+        ("/dev/fd/63", "63.rejects.csv"),
+        ("/proc/self/fd/0", "0.rejects.csv"),
+        ("/dev/shm/a.csv", "/dev/shm/a.rejects.csv"),
+    ],
+)
+def test_they_go_beside_the_file_and_nowhere_among_the_devices(source, expected):
+    assert default_path(Path(source)) == Path(expected)
