@@ -273,6 +273,7 @@ class TestWholeNumbers:
             ("CreditScore", ["619,00", "700"], [619, 700]),
             ("CreditScore", ["619.0", "700.00"], [619, 700]),
             ("CreditScore", ["619.000", "700.000"], [619, 700]),  # no score has thousands
+            ("CreditScore", ["1.000", "2.000"], [1, 2]),  # 2.000 can't be two thousand
             ("Age", ["42,0", "18,0"], [42, 18]),
             ("Age", ["42.000"], [42]),
             ("Tenure", ["0,0", "2,00"], [0, 2]),
