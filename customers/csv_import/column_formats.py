@@ -123,16 +123,17 @@ class Evidence:
         decimal = next(iter(self.says)) if len(self.says) == 1 else wanted or POINT
         return NumberFormat(decimal, self.is_money, decimal in self.three_decimals or decimal == wanted)
 
-    def note(self, name: str, decimal: str) -> str:
+    def note(self, name: str, decimal: str, wanted: str | None) -> str:
         """What a person should know of how the column was read; nothing when it is as ever."""
         marks = self.thousands[decimal]
         thousands = sorted(marks - {NAMES[COMMA]} if INDIAN in marks else marks)
-        if decimal == POINT and not (thousands or self.currencies or self.is_open):
+        is_other = self.says and wanted not in (None, decimal)
+        if decimal == POINT and not (thousands or self.currencies or self.is_open or is_other):
             return ""
         words = [f"decimal {NAMES[decimal]}"] if self.says or self.is_open else []
         words += [f"thousands by {' and '.join(thousands)}"] if thousands else []
         words += [f"in {code}" for code in self.currencies]
-        return f"{name}: {', '.join(words)}"
+        return f"{name}: {', '.join(words)}" if words else ""
 
 
 def joined(examples: Iterable[Example]) -> str:
@@ -148,9 +149,10 @@ def in_formats(found: Iterable[Record], layout: Layout, wanted: str | None) -> t
     evidence = look_through(found, layout)
     mark = DECIMALS[wanted] if wanted else None
     formats = decided(evidence, layout, mark)
-    notes = [evidence[name].note(layout.spelled(name), it.decimal) for name, it in formats.items()]
+    notes = [evidence[name].note(layout.spelled(name), it.decimal, mark) for name, it in formats.items()]
+    unusual = {name: it for name, it in formats.items() if not evidence[name].is_simple}
     checks = {
-        name: partial(in_format, formats[name], check) if name in formats else check
+        name: partial(in_format, unusual[name], check) if name in unusual else check
         for name, check in layout.columns.checks.items()
     }
     return replace(layout, columns=replace(layout.columns, checks=checks)), list(filter(None, notes))
@@ -197,16 +199,13 @@ def look_at(cells: Sequence[str], lines: Sequence[int], evidence: Evidence) -> N
 
 
 def decided(evidence: Mapping[str, Evidence], layout: Layout, wanted: str | None) -> dict[str, NumberFormat]:
-    """The formats of the columns that are not as Python writes numbers. One RefusedError for all that are open."""
+    """The format of each column. One RefusedError for all that leave theirs open."""
     formats, refusals = {}, []
     for name, it in evidence.items():
         try:
-            number_format = it.decide(layout.spelled(name), wanted)
+            formats[name] = it.decide(layout.spelled(name), wanted)
         except RefusedError as error:
             refusals.append(str(error))
-        else:
-            if not it.is_simple:
-                formats[name] = number_format
     if refusals:
         raise RefusedError(" ".join(refusals))
     return formats

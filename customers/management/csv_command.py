@@ -36,7 +36,9 @@ class CsvCommand(BaseCommand):
         raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=input_file, help="CSV in UTF-8, with a header; may be gzipped; - is a pipe")
+        parser.add_argument(
+            "file", type=input_file, help="CSV in UTF-8, with a header; may be gzipped; - reads standard input"
+        )
         parser.add_argument("--dry-run", action="store_true", help="check and compare, store nothing")
         parser.add_argument("--rejects", type=Path, metavar="PATH", help="where rejected rows go (FILE.rejects.csv)")
         add_decimal(parser)

@@ -184,6 +184,10 @@ class TestAmbiguous:
         assert values("83807.86", "7.5", decimal=decimal) == money("83807.86", "7.5")
         assert values("83.807,86", "7.800", decimal=decimal) == money("83807.86", "7800")
 
+    def test_where_the_cells_contradict_it_that_is_told(self):
+        assert notes("83807.86", "7.5", decimal="comma") == ["Balance: decimal point"]
+        assert notes("83807.86", "7.5", decimal="point") == notes("7", decimal="comma") == []
+
     @pytest.mark.parametrize("cells", [["1234.50", "125.000"], ["1234,50", "125,000"], ["1,250.00", "125.000"]])
     def test_among_numbers_with_other_decimals_such_a_number_is_rejected_alone(self, cells):
         _, found, [reason] = read_column(*cells)
