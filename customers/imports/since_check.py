@@ -47,7 +47,7 @@ class Changed:
 
 
 class ChangedSinceCheckError(Exception):
-    """An import would overwrite what nobody has seen who confirmed it."""
+    """An import would overwrite edits that are newer than the check which the user has confirmed."""
 
 
 class SinceCheck:

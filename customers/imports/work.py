@@ -150,7 +150,7 @@ def found(tally: Tally) -> dict[str, Any]:
 
 
 def store(batch: ImportBatch) -> None:
-    """Bring the customers to the file's values, above the last one stored, as edits of whoever has confirmed it.
+    """Bring the customers to the file's values, above the last one stored, as edits of the user who has confirmed it.
 
     Goes no further than the first customer that was edited since the check: see ``ask_again``.
     """

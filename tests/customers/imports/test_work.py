@@ -211,7 +211,7 @@ class TestChangedSinceTheCheck:
         work.work_off()
         assert (now(batch).state, batch.stored_new, batch.stored_changed) == (State.IMPORTED, 1, 2)
         assert set(Customer.objects.values_list("age", flat=True)) == {50}
-        assert batch.changed_since_check == {"customers": 1, "ids": [1]}  # the record of whose edit gave way
+        assert batch.changed_since_check == {"customers": 1, "ids": [1]}  # the record of the edits that gave way
         assert not ImportPiece.objects.exists()
 
     def test_edited_again_meanwhile_it_asks_again(self, batch):
@@ -244,7 +244,7 @@ class TestChangedSinceTheCheck:
         work.work_off()
         assert now(batch).changed_since_check == {"customers": 150, "ids": list(range(1, 101))}
 
-    def test_a_column_that_the_file_lacks_is_nobody_s_loss(self):
+    def test_an_edit_of_a_column_that_the_file_lacks_is_not_lost(self):
         customer(1)
         batch = ImportBatch(file_name="bank.csv")
         steps.begin(batch, [text_of(without("Surname", [HEADER, row(1, Age="50")])).encode()])
