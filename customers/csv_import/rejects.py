@@ -104,11 +104,15 @@ def line_of(rejected: Rejected) -> list[Any]:
 
 
 def remove_former(path: Path, source: Path) -> None:
-    """Take away what a former run rejected, lest it look like this run's. RefusedError when it is something else."""
+    """Take away what a former run rejected, lest it look like this run's. RefusedError when it is something else.
+
+    It stays when it was never named and rows come from a pipe: they may be its own, mended, and nowhere else.
+    """
     try:
         if path.exists() and source.exists():
             refuse_to_lose(path, source)
-            path.unlink()
+            if source.is_file() or path != default_path(source):
+                path.unlink()
     except OSError as error:
         raise cannot_write(path, error) from None
 
