@@ -60,7 +60,7 @@ class Evidence:
     is_open: list[Example] = field(default_factory=list)
     currencies: dict[str, Example] = field(default_factory=dict)
     thousands: dict[str, set[str]] = field(default_factory=lambda: {POINT: set(), COMMA: set()})
-    three_decimals: set[str] = field(default_factory=set)
+    decimals: dict[str, set[int]] = field(default_factory=lambda: {POINT: set(), COMMA: set()})
     is_simple: bool = True
     known_shapes: set[str] = field(default_factory=set)
 
@@ -69,8 +69,8 @@ class Evidence:
         if len(self.known_shapes) < REMEMBERED_SHAPES:
             self.known_shapes.add(cell.translate(SHAPE))
         if SIMPLE.fullmatch(cell):
-            if POINT in cell and POINT not in self.says and re.search("[1-9]", cell):
-                self.says[POINT] = Example(cell, line)
+            if POINT in cell and re.search("[1-9]", cell):
+                self._says(POINT, len(cell.partition(POINT)[2]), Example(cell, line))
             return
         written = taken_apart(cell)
         if written is None or not written.readings or (written.currency and not self.is_money):
@@ -82,26 +82,20 @@ class Evidence:
     def _weigh(self, written: Written, example: Example) -> None:
         if written.currency:
             self.currencies.setdefault(written.currency, example)
-        possible = self._possible(written)
-        for mark in possible:
+        marks = written.marks(self.largest)
+        for mark in marks:
             self.thousands[mark] |= {written.readings[mark].thousands} - {""}
-        if len(possible) == 1:
-            [mark] = possible
-            self.says.setdefault(mark, example)
-            if len(written.readings[mark].decimals) == 3:
-                self.three_decimals.add(mark)
+        if len(marks) == 1:
+            [mark] = marks
+            self._says(mark, len(written.readings[mark].decimals), example)
         if written.is_open:
             self.known_shapes.discard(example.cell.translate(SHAPE))  # the bounds of the column look at its digits
-            self.is_open += [example][: EXAMPLES - len(self.is_open)] if len(possible) > 1 else []
+            self.is_open += [example][: EXAMPLES - len(self.is_open)] if len(marks) > 1 else []
 
-    def _possible(self, written: Written) -> list[str]:
-        """The decimal marks that explain the number, and leave it within the bounds of its column."""
-        if not written.is_open:
-            return list(written.readings)
-        return [mark for mark in written.readings if mark in written.body or not self._is_too_large(written, mark)]
-
-    def _is_too_large(self, written: Written, mark: str) -> bool:
-        return abs(Decimal(written.plain(mark))) > self.largest
+    def _says(self, mark: str, decimals: int, example: Example) -> None:
+        self.says.setdefault(mark, example)
+        if decimals:
+            self.decimals[mark].add(decimals)
 
     def decide(self, name: str, wanted: str | None) -> NumberFormat:
         """The format of the column of this name; ``wanted`` is the user's decimal mark, for what the cells leave open.
@@ -121,7 +115,7 @@ class Evidence:
                 f"and no other number of the column shows which; {REMEDY}"
             )
         decimal = next(iter(self.says)) if len(self.says) == 1 else wanted or POINT
-        return NumberFormat(decimal, self.is_money, decimal in self.three_decimals or decimal == wanted)
+        return NumberFormat(decimal, self.largest, self.is_money, self.decimals[decimal] == {3} or decimal == wanted)
 
     def note(self, name: str, decimal: str, wanted: str | None) -> str:
         """What a person should know of how the column was read; nothing when it is as ever."""

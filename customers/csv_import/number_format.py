@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from types import MappingProxyType
 
@@ -82,6 +83,15 @@ class Written:
         """Whether a point or a comma in it may be either: 1.234 and 83,800."""
         return len(self.readings) == len(AS) and (POINT in self.body or COMMA in self.body)
 
+    def marks(self, largest: int | Decimal) -> list[str]:
+        """The decimal marks that explain it; thousands only where that is no larger than what can be."""
+        if not self.is_open:
+            return list(self.readings)
+        return [mark for mark in self.readings if mark in self.body or not self._is_above(largest, mark)]
+
+    def _is_above(self, largest: int | Decimal, mark: str) -> bool:
+        return Decimal(self.plain(mark)).copy_abs() > largest
+
     def plain(self, decimal: str) -> str:
         """As Python writes it."""
         reading = self.readings[decimal]
@@ -120,12 +130,13 @@ def taken_apart(cell: str) -> Written | None:
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How one column writes its numbers.
+    """How one column writes its numbers. None is above ``largest``.
 
     ``has_three_decimals``: whether 1.234 with the decimal mark is a number with three decimals; else it is refused.
     """
 
     decimal: str
+    largest: int | Decimal
     is_money: bool
     has_three_decimals: bool = False
 
@@ -145,8 +156,9 @@ class NumberFormat:
             return cell
         if written.is_zero:
             return "0"
-        if self.decimal not in written.readings:
+        marks = written.marks(self.largest)
+        if self.decimal not in marks:
             raise CellError(f"is not a number with a decimal {NAMES[self.decimal]}")
-        if written.is_open and self.decimal in written.body and not self.has_three_decimals:
+        if written.is_open and len(marks) > 1 and self.decimal in written.body and not self.has_three_decimals:
             raise CellError("may have thousands or three decimals: write 1234.56, or give --decimal")
         return written.plain(self.decimal)
