@@ -62,19 +62,22 @@ ORDER BY s.customer_id
 ON CONFLICT (customer_id) DO NOTHING
 """
 
-# An UPDATE alone would lock its rows in any order.
+# An UPDATE alone would lock its rows in any order. What is not locked here is not updated: it may be a newer edit.
 LOCK_CHANGED = """
-SELECT FROM customers_staging AS s JOIN {table} AS c USING (customer_id)
-WHERE {differs}
-  AND s.customer_id > %(low)s AND s.customer_id <= %(high)s AND c.customer_id > %(low)s AND c.customer_id <= %(high)s
-ORDER BY c.customer_id FOR NO KEY UPDATE OF c
+SELECT coalesce(array_agg(customer_id), '{{}}') FROM (
+  SELECT c.customer_id
+  FROM customers_staging AS s JOIN {table} AS c USING (customer_id)
+  WHERE {differs}
+    AND s.customer_id > %(low)s AND s.customer_id <= %(high)s AND c.customer_id > %(low)s AND c.customer_id <= %(high)s
+  ORDER BY c.customer_id FOR NO KEY UPDATE OF c
+) AS locked
 """
 
 UPDATE = """
 UPDATE {table} AS c SET {assignments}
 FROM customers_staging AS s
-WHERE c.customer_id = s.customer_id AND {differs}
-  AND s.customer_id > %(low)s AND s.customer_id <= %(high)s AND c.customer_id > %(low)s AND c.customer_id <= %(high)s
+WHERE c.customer_id = s.customer_id AND c.customer_id = ANY(%(locked)s::bigint[])
+  AND s.customer_id > %(low)s AND s.customer_id <= %(high)s
 """
 
 
@@ -107,6 +110,12 @@ class Progress:
 
     def __call__(self, what: str, rows: int) -> None: ...
 
+    def before(self, piece: "Slice") -> None:
+        """Called in the transaction that stores a slice, once the rows that it will change are locked.
+
+        An exception stops the load, and nothing of the slice is stored.
+        """
+
     def note(self, piece: "Slice", tally: "Tally") -> None:
         """Called in the transaction that stores a slice: what is written here is stored with it, or not at all."""
 
@@ -119,16 +128,18 @@ class Staging:
     """Checked rows in a temporary table of this connection, ready to be compared and stored."""
 
     def __init__(self, cursor: CursorWrapper, table: str, fields: tuple[str, ...], progress: Progress) -> None:
+        self.fields = fields
+        self.differs = " OR ".join(f"c.{field} IS DISTINCT FROM s.{field}" for field in fields[1:]).join("()")
         self._cursor = cursor
         self._progress = progress
         self._words = {
             "table": table,
             "columns": ", ".join(fields),
-            "differs": " OR ".join(f"c.{field} IS DISTINCT FROM s.{field}" for field in fields[1:]).join("()"),
+            "differs": self.differs,
             "assignments": ", ".join(f"{field} = s.{field}" for field in fields[1:]),
         }
 
-    def _run(self, statement: str, **values: int) -> int:
+    def _run(self, statement: str, **values: Any) -> int:
         self._cursor.execute(statement.format(**self._words), values or None)
         rows: int = self._cursor.rowcount
         return rows
@@ -201,17 +212,24 @@ class Staging:
         with transaction.atomic():
             self._cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
             due = self._compare(piece)
+            locked = self._lock(piece, due.changed)
             # No statement without a row for it: even then its trigger would wake the workers.
             new = self._run(INSERT, **ids) if due.new else 0
-            # Fewer than expected: somebody else has inserted one of them at this moment.
-            changed = self._update(ids) if due.changed or new < due.new else 0
+            if new < due.new:  # another session has inserted one of them at this moment
+                locked = self._lock(piece, due.new - new)
+            changed = self._run(UPDATE, **ids, locked=locked) if locked else 0
             tally = Tally(new, changed, piece.rows - new - changed)
             self._progress.note(piece, tally)
         return tally
 
-    def _update(self, ids: dict[str, int]) -> int:
-        self._run(LOCK_CHANGED, **ids)
-        return self._run(UPDATE, **ids)
+    def _lock(self, piece: Slice, due: int) -> list[int]:
+        """Lock the rows that are due for a change; their ids. From here on no editor comes in between."""
+        locked: list[int] = []
+        if due:
+            self._run(LOCK_CHANGED, low=piece.low, high=piece.high)
+            locked = self._cursor.fetchone()[0]
+        self._progress.before(piece)
+        return locked
 
 
 @contextmanager

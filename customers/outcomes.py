@@ -69,6 +69,7 @@ def import_outcomes(
     observed_until: date | None = None,
     dry_run: bool = False,
     rejects_path: Path | None = None,
+    decimal: str | None = None,
     slice_rows: int = SLICE_ROWS,
     progress: Progress | None = None,
 ) -> OutcomesReport:
@@ -79,14 +80,16 @@ def import_outcomes(
     """
     began = monotonic()
     with (
-        opened(path, OUTCOMES, rejects_path=rejects_path, dry_run=dry_run) as source,
+        opened(path, OUTCOMES, rejects_path=rejects_path, dry_run=dry_run, decimal=decimal) as source,
         staged(as_stored(source.rows), STORED, progress, table=TABLE) as staging,
     ):
         source.rejects.publish()
         unknown = count_unknown()
         tally = staging.compare() if dry_run else staging.store(slice_rows)
     seconds = monotonic() - began
-    report = OutcomesReport(tally, source.rejects, source.layout.ignored, seconds, unknown, observed_until)
+    report = OutcomesReport(
+        tally, source.rejects, source.layout.ignored, source.formats, seconds, unknown, observed_until
+    )
     if observed_until and report.is_complete and not dry_run:
         say_complete(observed_until)
     return report

@@ -7,9 +7,12 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
+from customers.admin.ages import age_of
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.imports import staging, steps
 from customers.imports.forms import NextStepForm, UploadForm
@@ -18,8 +21,8 @@ from customers.imports.models import ImportBatch, ImportPiece
 # How often the browser asks again while the workers are at it: time enough to choose to cancel.
 REFRESH_SECONDS = 5
 
-TOLD = ("state", "progress", "message", "report", "reasons", "rejected_rows")
-ORIGIN = ("file_name", "file_bytes", "sha256", "uploaded_by", "uploaded_at", "confirmed_by", "confirmed_at")
+TOLD = ("state", "checked", "progress", "message", "since_check", "report", "reasons", "rejected_rows")
+ORIGIN = ("file_name", "file_bytes", "sha256", "decimal", "uploaded_by", "uploaded_at", "confirmed_by", "confirmed_at")
 
 
 @admin.register(ImportBatch)
@@ -30,6 +33,30 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     list_select_related = ("uploaded_by",)
     show_full_result_count = False
+
+    @admin.display(description="Checked")
+    def checked(self, batch: ImportBatch) -> str:
+        """How old the check is; what is done about its age."""
+        if batch.checked_at is None:
+            return "not yet"
+        told = f"{age_of(batch.checked_at, timezone.now())} ago, {localtime(batch.checked_at):%Y-%m-%d %H:%M}"
+        if batch.state not in ImportBatch.WAITING:
+            return told
+        return f"{told}. The customers are compared again before any is written; you are asked again if one was edited."
+
+    @admin.display(description="Changed since the check before")
+    def since_check(self, batch: ImportBatch) -> SafeString | str:
+        """The customers for whose sake the import has asked again, as a link to the list and one to each."""
+        changed = batch.changed_since_check or {}
+        if not changed.get("customers"):
+            return "none"
+        ids = changed["ids"]
+        listed = f"{reverse('admin:customers_customer_changelist')}?customer_id__in={','.join(map(str, ids))}"
+        links = format_html_join(
+            ", ", '<a href="{}">{}</a>', ((reverse("admin:customers_customer_change", args=[it]), it) for it in ids)
+        )
+        more = f" and {changed['customers'] - len(ids):,} more" if changed["customers"] > len(ids) else ""
+        return format_html('{}{} (<a href="{}">in the list</a>)', links, more, listed)
 
     @admin.display(description="Progress")
     def progress(self, batch: ImportBatch) -> SafeString | str:
@@ -90,8 +117,8 @@ class ImportBatchAdmin(ReadOnlyAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ("file",)})]
-        step = [("Next step", {"fields": ("next_step",)})] if self.has_change_permission(request, obj) else []
+            return [(None, {"fields": ("file", "decimal")})]
+        step = [("Next step", {"fields": ("next_step", "check")})] if self.has_change_permission(request, obj) else []
         return [(None, {"fields": TOLD}), *step, ("The file", {"fields": ORIGIN})]
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -122,6 +149,8 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             obj.file_name = (file.name or "")[-200:]
             obj.uploaded_by_id = request.user.pk
             steps.begin(obj, file.chunks(staging.PIECE_BYTES))
+        elif form.cleaned_data["next_step"] == NextStepForm.IMPORT and form.is_of_another_check:
+            messages.warning(request, "Nothing was done: the file has been compared again. Look at what has changed.")
         elif not self.next_step(request, obj, form.cleaned_data["next_step"]):
             messages.warning(request, "Nothing was done: the import has moved on meanwhile.")
 

@@ -21,6 +21,7 @@ DAY = re.compile(r"(\d{4}-\d{2}-\d{2})([ T]00:00(:00(\.0+)?)?)?", re.ASCII)
 NO_VALUE = frozenset({"", "?", "-", "na", "n/a", "#n/a", "none", "null"})
 NOT_A_NUMBER = frozenset({"nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 CENT = Decimal("0.01")
+LOST_DIGITS = "is in scientific notation without all its digits: write 159660.80, not 1.6E+05"
 # What 64-bit arithmetic leaves behind a sum of money; anything larger was meant.
 FLOAT_NOISE = Decimal("0.000001")
 YES_NO = {"true": True, "yes": True, "t": True, "y": True, "false": False, "no": False, "f": False, "n": False}
@@ -108,7 +109,7 @@ def check_money(field: str) -> Callable[[str], Decimal]:
     low, high, _ = BOUNDS[field]
 
     def check(cell: str) -> Decimal:
-        value = number(cell)
+        value = number(cell, decimals=2)
         if not low <= value <= high:
             raise CellError(f"must be from {low} to {high}")
         cents = value.quantize(CENT)
@@ -119,13 +120,17 @@ def check_money(field: str) -> Callable[[str], Decimal]:
     return check
 
 
-def number(cell: str) -> Decimal:
+def number(cell: str, *, decimals: int = 0) -> Decimal:
+    """A finite number. In scientific notation it must give all digits, up to so many decimals."""
     refuse_no_value(cell)
     if cell.casefold() in NOT_A_NUMBER:
         raise CellError("is not a finite number")
     if not NUMBER.fullmatch(cell):
         raise CellError("is not a number")
-    return Decimal(cell)
+    value = Decimal(cell)
+    if "e" in cell.casefold() and value and int(value.as_tuple().exponent) > -decimals:
+        raise CellError(LOST_DIGITS)
+    return value
 
 
 def refuse_no_value(cell: str) -> None:

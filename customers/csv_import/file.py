@@ -8,15 +8,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TextIO
 
-# How a file begins that somebody took for a CSV.
+from customers.csv_import.packed import seekable, unpacked
+from customers.csv_import.refused import RefusedError as RefusedError
+
+# How a file begins that was taken for a CSV, and what to do with it.
+SAVE = "save it as CSV in UTF-8"
+UNPACK = "unpack it first"
+WORKBOOK_OR_ZIP = ("an Excel workbook or a zip archive", "save the workbook as CSV in UTF-8, or unpack the archive")
 OTHER_FORMATS = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\x1f\x8b": "a gzip archive",
-    b"%PDF": "a PDF",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
+    b"PK\x03\x04": WORKBOOK_OR_ZIP,
+    b"PK\x05\x06": WORKBOOK_OR_ZIP,
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", SAVE),
+    b"\x1f\x8b": ("a gzip archive in another one", "unpack it once"),
+    b"BZh": ("a bzip2 archive", UNPACK),
+    b"\xfd7zXZ\0": ("an xz archive", UNPACK),
+    b"\x28\xb5\x2f\xfd": ("a zstandard archive", UNPACK),
+    b"7z\xbc\xaf\x27\x1c": ("a 7-Zip archive", UNPACK),
+    b"Rar!\x1a\x07": ("a RAR archive", UNPACK),
+    b"PAR1": ("a Parquet file", SAVE),
+    b"%PDF": ("a PDF", SAVE),
+    b"\xff\xfe": ("UTF-16 text", SAVE),
+    b"\xfe\xff": ("UTF-16 text", SAVE),
 }
+HEAD_BYTES = 512
+TAR, TAR_AT = b"ustar", 257
 # Excel's own first line.
 SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)
 # csv reads a space between a closing quote and the delimiter as a mistake; spreadsheets and people don't.
@@ -25,13 +40,12 @@ PADDED_QUOTE = re.compile(r'" +(?=[,;|\t\r\n]|$)')
 Record = tuple[int, list[str]]
 
 
-class RefusedError(Exception):
-    """The file as a whole can't be loaded, and nothing of it was stored. The message is for a person."""
-
-
 @contextmanager
 def open_csv(path: Path) -> Iterator[TextIO]:
-    """Open a UTF-8 text file whose lines end in LF, CRLF or CR. RefusedError says why that is not possible."""
+    """Open a UTF-8 text file whose lines end in LF, CRLF or CR; it may be packed by gzip, or come from a pipe.
+
+    The text can go back to its beginning: ``seek(0)``. RefusedError says why a file can't be read.
+    """
     try:
         raw = path.open("rb")
     except FileNotFoundError:
@@ -40,13 +54,17 @@ def open_csv(path: Path) -> Iterator[TextIO]:
         raise RefusedError(f"{path} is a directory.") from None
     except OSError as error:
         raise RefusedError(f"{path} can't be read: {error.strerror}.") from None
-    with raw:
-        yield text_of(raw, path)
+    with raw, seekable(raw, path) as file:
+        yield text_of(file, path)
 
 
-def text_of(raw: IO[bytes], name: object) -> TextIO:
-    """The text of a binary file that stands at its beginning and can go back there. RefusedError as ``open_csv``."""
-    refuse_other_formats(raw.read(64), name)
+def text_of(raw: IO[bytes], name: object, most: int | None = None) -> TextIO:
+    """The text of a binary file that stands at its beginning and can go back there. RefusedError as ``open_csv``.
+
+    An archive that holds more than ``most`` bytes is refused where that shows: by the reader of its text.
+    """
+    raw = unpacked(raw, name, most)
+    refuse_other_formats(raw.read(HEAD_BYTES), name)
     raw.seek(0)
     return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
@@ -54,9 +72,11 @@ def text_of(raw: IO[bytes], name: object) -> TextIO:
 def refuse_other_formats(head: bytes, path: object) -> None:
     if not head:
         raise RefusedError(f"{path} is empty.")
-    for magic, what in OTHER_FORMATS.items():
+    for magic, (what, to_do) in OTHER_FORMATS.items():
         if head.startswith(magic):
-            raise RefusedError(f"{path} is {what}, not a CSV; save it as CSV in UTF-8.")
+            raise RefusedError(f"{path} is {what}, not a CSV; {to_do}.")
+    if head.startswith(TAR, TAR_AT):
+        raise RefusedError(f"{path} is a tar archive, not a CSV; {UNPACK}.")
     if b"\0" in head[:4]:
         raise RefusedError(f"{path} looks like UTF-16 text or a binary file; save it as CSV in UTF-8.")
 

@@ -17,6 +17,7 @@ class Report:
     tally: Tally
     rejects: Rejects
     ignored: list[str]
+    formats: list[str]
     seconds: float
 
     @property
@@ -34,19 +35,21 @@ def import_file(
     *,
     dry_run: bool = False,
     rejects_path: Path | None = None,
+    decimal: str | None = None,
     slice_rows: int = SLICE_ROWS,
     progress: Progress | None = None,
 ) -> Report:
     """Load a CSV file of customers. Nothing is stored before the whole file was read and checked.
 
     Raises RefusedError when the file as a whole can't be loaded, LoadError when storing stopped half-way. A dry run
-    stores nothing, and writes rejected rows only where ``rejects_path`` says.
+    stores nothing, and writes rejected rows only where ``rejects_path`` says. ``decimal`` is "comma" or "point" for
+    columns whose numbers could be read both ways.
     """
     began = monotonic()
     with (
-        opened(path, CUSTOMERS, rejects_path=rejects_path, dry_run=dry_run) as source,
+        opened(path, CUSTOMERS, rejects_path=rejects_path, dry_run=dry_run, decimal=decimal) as source,
         staged(source.rows, source.layout.fields, progress) as staging,
     ):
         source.rejects.publish()
         tally = staging.compare() if dry_run else staging.store(slice_rows)
-    return Report(tally, source.rejects, source.layout.ignored, monotonic() - began)
+    return Report(tally, source.rejects, source.layout.ignored, source.formats, monotonic() - began)

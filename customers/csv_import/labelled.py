@@ -7,10 +7,11 @@ import numpy as np
 
 from customers.bulk import Row
 from customers.csv_import.cells import CHECKS, NO_VALUE, check_flag
-from customers.csv_import.columns import Columns, Layout, read_layout, spellings
-from customers.csv_import.file import Lines, RefusedError, at_least_one, header_line, open_csv, records
+from customers.csv_import.columns import Columns, Layout, spellings
+from customers.csv_import.file import RefusedError, open_csv
 from customers.csv_import.rejects import Rejects
 from customers.csv_import.rows import good_rows_and_cells
+from customers.csv_import.source import table_of
 from customers.ml_service.schema import FEATURES, LABEL
 from customers.ml_service.training import TrainingData
 
@@ -26,20 +27,20 @@ LEAST = 5  # customers who left, and who stayed: one for each fold
 
 @dataclass(frozen=True, eq=False)
 class LabelledFile:
-    """The customers that can be trained on, and the rows that can't."""
+    """The customers that can be trained on, the rows that can't, and how the numbers of unusual columns were read."""
 
     data: TrainingData
     rejects: Rejects
+    formats: list[str]
 
 
-def read_labelled(path: Path) -> LabelledFile:
+def read_labelled(path: Path, decimal: str | None = None) -> LabelledFile:
     """Read a file by the rules of the import. RefusedError when it as a whole can't be trained on."""
     with open_csv(path) as text:
-        lines = Lines(text)
-        layout = read_layout(header_line(lines), LABELLED)
-        rejects = Rejects(None, layout.names)
-        good = list(good_rows_and_cells(at_least_one(records(lines, layout.delimiter)), layout, rejects.add))
-    file = LabelledFile(training_data(good, layout), rejects)
+        table = table_of(text, LABELLED, decimal)
+        rejects = Rejects(None, table.layout.names)
+        good = list(good_rows_and_cells(table.records, table.layout, rejects.add))
+    file = LabelledFile(training_data(good, table.layout), rejects, table.formats)
     refuse_too_few(file)
     return file
 

@@ -15,11 +15,14 @@ from customers.csv_import.rows import Fault, Rejected
 HEADER = ("row_number", "column", "reason")
 FIRST_BYTES = ",".join(HEADER).encode()
 SUFFIX = ".rejects.csv"
+DEVICES = (Path("/dev"), Path("/dev/fd"))
 KINDS_SHOWN = 10
 
 
 def default_path(source: Path) -> Path:
-    return source.with_suffix(SUFFIX)
+    """Beside the file; in the current directory for what comes from a pipe, /dev/stdin."""
+    is_device = source.parent in DEVICES or source.is_relative_to("/proc")
+    return (Path() if is_device else source.parent) / Path(source.name.removesuffix(".gz")).with_suffix(SUFFIX)
 
 
 class Rejects:
@@ -101,11 +104,15 @@ def line_of(rejected: Rejected) -> list[Any]:
 
 
 def remove_former(path: Path, source: Path) -> None:
-    """Take away what a former run rejected, lest it look like this run's. RefusedError when it is something else."""
+    """Take away what a former run rejected, lest it look like this run's. RefusedError when it is something else.
+
+    It stays when it was never named and rows come from a pipe: they may be its own, mended, and nowhere else.
+    """
     try:
         if path.exists() and source.exists():
             refuse_to_lose(path, source)
-            path.unlink()
+            if source.is_file() or path != default_path(source):
+                path.unlink()
     except OSError as error:
         raise cannot_write(path, error) from None
 

@@ -84,8 +84,9 @@ class RowChecker:
         refuse_foreign_line(cells, row_number, self._layout.columns)
         width = len(self._layout.names)
         if len(cells) != width:
-            fault = Fault("", f"does not have {width} cells as the header has", f"it has {len(cells)}")
-            return Rejected(row_number, [fault], cells)
+            are_split = len(cells) > width and self._layout.delimiter == ","
+            detail = f"it has {len(cells)}{'; a number with a comma needs quotes around it' * are_split}"
+            return Rejected(row_number, [Fault("", f"does not have {width} cells as the header has", detail)], cells)
         return Rejected(row_number, list(self._faults(cells)), cells)
 
     def _faults(self, cells: list[str]) -> Iterator[Fault]:

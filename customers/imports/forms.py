@@ -10,6 +10,7 @@ from django.template.defaultfilters import filesizeformat
 
 from customers.csv_import.columns import read_layout
 from customers.csv_import.file import Lines, RefusedError, header_line, text_of
+from customers.csv_import.packed import unpacked
 from customers.imports.models import ImportBatch
 
 # More than any header needs: the rest is checked by a worker.
@@ -19,13 +20,19 @@ HEAD_BYTES = 1 << 16
 class UploadForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
     file = forms.FileField(
         label="CSV file",
-        help_text="In UTF-8, with a header. It is checked first; nothing is imported before you say so.",
-        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+        help_text="UTF-8 with a header, or that gzipped. It is checked first; nothing is imported before you say so.",
+        widget=forms.FileInput(attrs={"accept": ".csv,.gz,text/csv,application/gzip"}),
+    )
+    decimal = forms.ChoiceField(
+        label="Decimal mark",
+        required=False,
+        choices=[("", "as the numbers of each column show"), *ImportBatch.DECIMALS],
+        help_text="Needed only when a check says that a column is ambiguous, or mixes commas and points.",
     )
 
     class Meta:
         model = ImportBatch
-        fields: tuple[str, ...] = ()
+        fields = ("decimal",)
 
     def clean_file(self) -> "UploadedFile[bytes]":
         file: UploadedFile[bytes] = self.cleaned_data["file"]
@@ -45,18 +52,21 @@ def refuse_too_large(size: int) -> None:
 
 def refuse_bad_head(file: "UploadedFile[bytes]") -> None:
     """What a person should hear at once: another format, or a column that is missing."""
-    head = io.BytesIO(file.read(HEAD_BYTES))
-    file.seek(0)
     try:
-        read_layout(header_line(Lines(text_of(cast(IO[bytes], head), file.name))))
+        head = io.BytesIO(unpacked(cast(IO[bytes], file.file), file.name).read(HEAD_BYTES))
+        read_layout(header_line(Lines(text_of(head, file.name))))
     except RefusedError as error:
         raise forms.ValidationError(str(error)) from None
+    finally:
+        file.seek(0)
 
 
 class NextStepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
     IMPORT, CANCEL = "import", "cancel"
 
     next_step = forms.ChoiceField(widget=forms.RadioSelect, help_text="It is done when you save this page.")
+    # Which check the page has shown: meanwhile there may be another, with other customers to look at.
+    check = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = ImportBatch
@@ -64,8 +74,14 @@ class NextStepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["check"].initial = f"{self.instance.checked_at}"
         stop = (self.CANCEL, "Cancel, and forget the file")
         go_on = (self.IMPORT, "Import the rest now" if self.instance.stored_rows else "Import now")
         can_go_on = self.instance.state in ImportBatch.WAITING and self.instance.good_rows > 0
         field = cast(forms.ChoiceField, self.fields["next_step"])
         field.choices = [go_on, stop] if can_go_on else [stop]
+
+    @property
+    def is_of_another_check(self) -> bool:
+        """Whether the file has been compared again since the page was shown."""
+        return bool(self.cleaned_data["check"]) and self.cleaned_data["check"] != f"{self.instance.checked_at}"

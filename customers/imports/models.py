@@ -27,6 +27,8 @@ class ImportBatch(models.Model):
     WAITING = (State.CHECKED, State.STOPPED)
     FINAL = (State.REFUSED, State.IMPORTED, State.CANCELLED)
 
+    DECIMALS = (("comma", "comma: 1.234,56"), ("point", "point: 1,234.56"))
+
     file_name = models.CharField("file", max_length=200)
     file_bytes = models.PositiveBigIntegerField("bytes")
     sha256 = models.CharField("SHA-256", max_length=64)
@@ -37,11 +39,24 @@ class ImportBatch(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.UPLOADED, db_default=State.UPLOADED)
     state_since = models.DateTimeField(db_default=Now())
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="That came to nothing, in a row.")
+    decimal = models.CharField(
+        "decimal mark",
+        max_length=5,
+        blank=True,
+        default="",
+        db_default="",
+        choices=DECIMALS,
+        help_text="Decides only where the numbers of a column leave it open.",
+    )
     message = models.CharField(
         max_length=1000, blank=True, default="", db_default="", help_text="Why it went no further."
     )
 
-    # What the check found; the rows that can't be imported are in pieces of their own.
+    # What the check found, and what had changed since the one before; the rows that can't be imported are in pieces.
+    checked_at = models.DateTimeField(null=True)
+    changed_since_check = models.JSONField(
+        null=True, help_text="How many customers an import would have overwritten unseen, and the first of their ids."
+    )
     new = models.PositiveIntegerField(null=True)
     changed = models.PositiveIntegerField(null=True)
     unchanged = models.PositiveIntegerField(null=True)
@@ -80,11 +95,15 @@ class ImportBatch(models.Model):
 
 
 class ImportPiece(models.Model):
-    """Some bytes of the uploaded file, or of that with the rejected rows. Gone when nobody needs them any more."""
+    """Some bytes of the uploaded file, of its rejected rows, or of what its customers were like when it was checked.
+
+    Gone when they are not needed any more.
+    """
 
     class Of(models.TextChoices):
         FILE = "file"
         REJECTS = "rejects"
+        SEEN = "seen"
 
     batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="pieces", db_index=False)
     of = models.CharField(max_length=7, choices=Of)

@@ -40,10 +40,10 @@ def pieces(batch: ImportBatch, of: str) -> Iterator[bytes]:
 
 
 @contextmanager
-def spooled(batch: ImportBatch) -> Iterator[IO[bytes]]:
-    """The uploaded file, at its beginning. It has no name on the disk, so that a killed worker leaves nothing there."""
+def spooled(batch: ImportBatch, of: str = ImportPiece.Of.FILE) -> Iterator[IO[bytes]]:
+    """The bytes as a file, at its beginning. It has no name on the disk: a killed worker leaves nothing there."""
     with TemporaryFile() as file:
-        for content in pieces(batch, ImportPiece.Of.FILE):
+        for content in pieces(batch, of):
             file.write(content)
         file.seek(0)
         yield file
@@ -51,4 +51,4 @@ def spooled(batch: ImportBatch) -> Iterator[IO[bytes]]:
 
 def forget_file(batch: ImportBatch) -> None:
     """The uploaded file is no longer needed; its rejected rows stay."""
-    batch.pieces.filter(of=ImportPiece.Of.FILE).delete()
+    batch.pieces.filter(of__in=[ImportPiece.Of.FILE, ImportPiece.Of.SEEN]).delete()

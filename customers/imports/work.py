@@ -7,28 +7,36 @@ the next job begins the check anew, or goes on importing above the last customer
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from math import inf
+from tempfile import TemporaryFile
 from time import monotonic
-from typing import TextIO
+from typing import Any, TextIO
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
+from django.utils.timezone import localtime
 
 from customers import background, on_behalf
-from customers.bulk import LoadError, Progress, Slice, Tally, staged
+from customers.bulk import LoadError, Progress, Slice, Staging, Tally, staged
 from customers.csv_import.columns import CUSTOMERS
 from customers.csv_import.file import RefusedError, text_of
+from customers.csv_import.packed import MB
 from customers.csv_import.rejects import Rejects
 from customers.csv_import.source import Source, read
 from customers.imports import staging
 from customers.imports.models import ImportBatch, ImportPiece
 from customers.imports.rejected import SpooledRejects, spool
+from customers.imports.since_check import Changed, ChangedSinceCheckError, SinceCheck
+from customers.models import LARGEST_CUSTOMER_ID
 
 log = logging.getLogger("vigilpay.imports")
 
 JOB = "customers.imports.work.work_off"
 State = ImportBatch.State
+SEEN = ImportPiece.Of.SEEN
 
 # One import at a time, whatever the number of workers: the others score. Any number that nobody else uses.
 TURN = 0x5669_6769_6C49
@@ -104,20 +112,24 @@ def step(batch: ImportBatch) -> bool:
 @contextmanager
 def opened(batch: ImportBatch) -> Iterator[TextIO]:
     """The uploaded file as text. RefusedError when it is none."""
-    with staging.spooled(batch) as file, text_of(file, batch.file_name) as text:
+    most = settings.IMPORT_MAX_MB * MB
+    with staging.spooled(batch) as file, text_of(file, batch.file_name, most) as text:
         yield text
 
 
 def check(batch: ImportBatch) -> None:
     """Read the whole file, compare it with the customers, and say what an import would do. Stores no customer."""
-    with opened(batch) as text, spool() as (rejected_rows, rejects_file):
-        source = read(text, CUSTOMERS, lambda names: SpooledRejects(rejected_rows, names))
+    with opened(batch) as text, spool() as (rejected_rows, rejects_file), TemporaryFile() as seen:
+        source = read(text, CUSTOMERS, lambda names: SpooledRejects(rejected_rows, names), batch.decimal or None)
         with staged(source.rows, source.layout.fields) as rows:
+            SinceCheck(rows).snapshot(seen)  # first: an edit in between is one since the check
             tally = rows.compare()
         rejected_rows.flush()
         with transaction.atomic():
-            if checked(batch, tally, source) and source.rejects.rows:
-                staging.keep(batch, ImportPiece.Of.REJECTS, rejects_file)
+            if checked(batch, tally, source):
+                staging.keep(batch, SEEN, seen)
+                if source.rejects.rows:
+                    staging.keep(batch, ImportPiece.Of.REJECTS, rejects_file)
 
 
 def checked(batch: ImportBatch, tally: Tally, source: Source) -> bool:
@@ -126,25 +138,72 @@ def checked(batch: ImportBatch, tally: Tally, source: Source) -> bool:
     return batch.move(
         (State.UPLOADED,),
         State.CHECKED,
-        new=tally.new,
-        changed=tally.changed,
-        unchanged=tally.unchanged,
+        **found(tally),
         rejected=source.rejects.rows,
-        notes=[*ignored, *source.rejects.summary(), *first],
+        notes=[*ignored, *source.formats, *source.rejects.summary(), *first],
     )
 
 
+def found(tally: Tally) -> dict[str, Any]:
+    """What a check has found, as fields of the batch."""
+    return {"new": tally.new, "changed": tally.changed, "unchanged": tally.unchanged, "checked_at": Now()}
+
+
 def store(batch: ImportBatch) -> None:
-    """Bring the customers to the file's values, above the last one stored, as edits of whoever has confirmed it."""
+    """Bring the customers to the file's values, above the last one stored, as edits of the user who has confirmed it.
+
+    Goes no further than the first customer that was edited since the check: see ``ask_again``.
+    """
     books = Books(batch)
-    with on_behalf.of(batch.confirmed_by_id), opened(batch) as text:
-        source = read(text, CUSTOMERS, lambda names: Rejects(None, names))
-        with staged(source.rows, source.layout.fields, books) as rows:
-            books.ends = monotonic() + settings.DRAIN_SECONDS / 2
-            rows.store(after=batch.stored_up_to, patience_seconds=LOCK_PATIENCE_SECONDS)
+    with on_behalf.of(batch.confirmed_by_id), opened(batch) as text, staging.spooled(batch, SEEN) as seen:
+        source = read(text, CUSTOMERS, lambda names: Rejects(None, names), batch.decimal or None)
+        with staged(source.rows, source.layout.fields, books) as rows, SinceCheck(rows).beside(seen) as since_check:
+            books.since_check = since_check
+            try:
+                store_unless_changed(batch, rows, books)
+            except ChangedSinceCheckError:
+                ask_again(batch, rows, since_check)
+
+
+def store_unless_changed(batch: ImportBatch, rows: Staging, books: "Books") -> None:
+    books.before(Slice(batch.stored_up_to, LARGEST_CUSTOMER_ID, batch.good_rows))
+    books.ends = monotonic() + settings.DRAIN_SECONDS / 2
+    rows.store(after=batch.stored_up_to, patience_seconds=LOCK_PATIENCE_SECONDS)
     with transaction.atomic():
         if batch.move((State.CONFIRMED,), State.IMPORTED, message=""):
             staging.forget_file(batch)
+
+
+def ask_again(batch: ImportBatch, rows: Staging, since_check: SinceCheck) -> None:
+    """Compare the file anew, say what has changed since the check, and wait until it is confirmed once more."""
+    batch.refresh_from_db()
+    changed = since_check.changed(Slice(batch.stored_up_to, LARGEST_CUSTOMER_ID, batch.good_rows))
+    with TemporaryFile() as seen:
+        since_check.snapshot(seen)
+        tally = rows.compare()
+        with transaction.atomic():
+            moved = batch.move(
+                (State.CONFIRMED,),
+                State.STOPPED if batch.stored_rows else State.CHECKED,
+                **found(tally),
+                message=changed_in_words(batch, changed),
+                changed_since_check=asdict(changed),
+                confirmed_at=batch.confirmed_at if batch.stored_rows else None,
+            )
+            if moved:
+                log.info("Import %s asks again: %s customers have changed", batch.pk, changed.customers)
+                staging.keep(batch, SEEN, seen)
+
+
+def changed_in_words(batch: ImportBatch, changed: Changed) -> str:
+    if batch.checked_at is None:  # without a snapshot whatever would be overwritten counts as changed
+        return "It was checked by an older version, and has been compared again. Confirm it once more."
+    they = "1 customer was" if changed.customers == 1 else f"{changed.customers:,} customers were"
+    return (
+        f"{they} edited, added or deleted since the check of {localtime(batch.checked_at):%Y-%m-%d %H:%M}, and the "
+        "import would overwrite that. It has stopped before them, and the file has been compared again: "
+        "look at them, then import or cancel."
+    )
 
 
 def end(batch: ImportBatch, state: str, message: str) -> None:
@@ -159,12 +218,17 @@ class Books(Progress):
     """Writes down with each slice how far the import is: what is told is stored, and nothing twice."""
 
     def __init__(self, batch: ImportBatch) -> None:
+        self.since_check: SinceCheck | None = None
         self._of_batch = ImportBatch.objects.filter(pk=batch.pk, state=State.CONFIRMED)
         self.ends = inf
 
     def __call__(self, what: str, rows: int) -> None:
         if monotonic() > self.ends:
             raise TimeIsUpError
+
+    def before(self, piece: Slice) -> None:
+        if self.since_check is not None:
+            self.since_check.refuse_changes(piece)
 
     def note(self, piece: Slice, tally: Tally) -> None:
         written = self._of_batch.update(

@@ -1,6 +1,7 @@
 """What all commands that load a CSV file have in common: options, report, exit codes."""
 
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,23 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from customers.bulk import SLICE_ROWS, LoadError
 from customers.csv_import.file import RefusedError
 from customers.csv_import.importer import Report
+from customers.csv_import.number_format import DECIMALS
 from customers.management.progress import TerminalProgress, positive
 
 EXIT_CODES = "Exits with 0 when all rows were loaded, 2 when some were rejected, 1 when the file was refused."
 SOME_REJECTED = 2
 INTERRUPTED = 130
+
+
+def input_file(text: str) -> Path:
+    """A path, as an argument's type; - is standard input."""
+    return Path("/dev/stdin" if text == "-" else text)
+
+
+def add_decimal(parser: CommandParser | ArgumentParser) -> None:
+    parser.add_argument(
+        "--decimal", choices=list(DECIMALS), help="the decimal mark of columns whose numbers could be read both ways"
+    )
 
 
 class CsvCommand(BaseCommand):
@@ -23,9 +36,12 @@ class CsvCommand(BaseCommand):
         raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="CSV in UTF-8, with a header")
+        parser.add_argument(
+            "file", type=input_file, help="CSV in UTF-8, with a header; may be gzipped; - reads standard input"
+        )
         parser.add_argument("--dry-run", action="store_true", help="check and compare, store nothing")
         parser.add_argument("--rejects", type=Path, metavar="PATH", help="where rejected rows go (FILE.rejects.csv)")
+        add_decimal(parser)
         parser.add_argument(
             "--batch-rows", type=positive, default=SLICE_ROWS, metavar="N", help="rows per transaction (%(default)s)"
         )
@@ -42,6 +58,7 @@ class CsvCommand(BaseCommand):
         return {
             "dry_run": options["dry_run"],
             "rejects_path": options["rejects"],
+            "decimal": options["decimal"],
             "slice_rows": options["batch_rows"],
         }
 
@@ -58,6 +75,8 @@ class CsvCommand(BaseCommand):
     def tell(self, report: Report, *, dry_run: bool) -> None:
         if report.ignored:
             self.stdout.write(f"Ignored columns: {', '.join(report.ignored)}")
+        for line in report.formats:
+            self.stdout.write(line)
         counts = f"{report.tally.new} new, {report.tally.changed} changed, {report.tally.unchanged} unchanged"
         self.stdout.write(f"{'Dry run, nothing stored: ' if dry_run else ''}{counts}, {report.rejects.rows} rejected")
         self.stdout.write(f"{report.rows} rows in {report.seconds:.1f} s, {report.rows / report.seconds:.0f} rows/s")

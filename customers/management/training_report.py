@@ -23,6 +23,7 @@ def about_rows(file: LabelledFile) -> Iterator[str]:
     data = file.data
     left = percent(data.churn_rate)
     yield f"{len(data.labels):,} customers, {left} of whom left; {file.rejects.rows:,} rows rejected"
+    yield from file.formats
     yield from file.rejects.summary()
 
 

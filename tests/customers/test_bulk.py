@@ -133,6 +133,16 @@ class TestOthersAtWork:
         assert tally == Tally(changed=1)
         assert Customer.objects.get(pk=7).age == 43
 
+    def test_a_row_that_was_as_the_load_has_it_and_is_edited_meanwhile_keeps_the_edit(self):
+        class EditInBetween(Progress):
+            def before(self, piece):
+                with outsider() as editor:
+                    editor.execute("UPDATE customers_customer SET age = 60 WHERE customer_id = 8")
+
+        load(staged_row(7), staged_row(8))
+        assert load(staged_row(7, age=43), staged_row(8), progress=EditInBetween()) == Tally(changed=1, unchanged=1)
+        assert list(Customer.objects.order_by("pk").values_list("age", flat=True)) == [43, 60]
+
     def test_an_editor_that_waits_for_a_slice_that_waits_for_it_is_never_the_victim(self):
         load(staged_row(1), staged_row(2))
         with outsider(autocommit=False) as editor:

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from customers import bulk
 from customers.management import progress
 from customers.management.progress import TerminalProgress
 from customers.models import Customer
-from tests.customers.csv_import.texts import HEADER, row, rows, write
+from tests.customers.csv_import.texts import HEADER, row, rows, text_of, write
 from tests.databases import url_of_test_database
 from tests.others import outsider
 
@@ -53,6 +54,11 @@ class TestReport:
         header, cells = HEADER[1:-2], row(1)[1:-2]
         assert "Ignored" not in run(write(tmp_path / "a.csv", cells, header=header))
 
+    def test_columns_with_a_number_format_of_their_own_are_named(self, tmp_path):
+        said = run(write(tmp_path / "a.csv", row(1, Balance="1.234,50"), row(2, Balance="€ 125.000", Age="42,0")))
+        assert said.splitlines()[1:3] == ["Age: decimal comma", "Balance: decimal comma, thousands by point, in EUR"]
+        assert list(Customer.objects.order_by("pk").values_list("balance", flat=True)) == [Decimal("1234.50"), 125000]
+
     def test_a_dry_run_says_so(self, tmp_path):
         said = run(write(tmp_path / "a.csv", *rows(3)), "--dry-run")
         assert "Dry run, nothing stored: 3 new, 0 changed, 0 unchanged, 0 rejected" in said
@@ -87,6 +93,15 @@ class TestExitCodes:
     def test_the_whole_file_refused(self, tmp_path):
         code, said, _ = refusal(tmp_path / "nowhere.csv")
         assert (code, said) == (1, f"There is no file {tmp_path / 'nowhere.csv'}. Nothing was stored.")
+
+    def test_amounts_that_may_be_thousands_refuse_the_file_until_the_user_says_what_they_are(self, tmp_path):
+        path = write(tmp_path / "a.csv", row(1, Balance="83.800"), row(2, Balance="0"))
+        code, said, _ = refusal(path)
+        assert (code, Customer.objects.count()) == (1, 0)
+        assert "Balance is ambiguous: 83.800 (line 2)" in said
+        assert said.endswith("Nothing was stored.")
+        assert "Balance: decimal comma, thousands by point" in run(path, "--decimal=comma")
+        assert Customer.objects.get(pk=1).balance == 83800
 
     @pytest.mark.parametrize("rows_per_batch", ["0", "-1", "many"])
     def test_an_impossible_batch_size(self, rows_per_batch, tmp_path):
@@ -129,8 +144,16 @@ class TestEndsHalfWay:
         assert "1 new, 0 changed, 0 unchanged, 1 rejected" in done.stdout
         assert Customer.objects.get().pk == 1
 
+    def test_a_pipe_is_read_and_its_rejected_rows_come_into_the_current_directory(self, tmp_path):
+        text = text_of([HEADER, row(1, Balance="1'250.00"), row(2, Age="200")])
+        done = as_process("-", input=text, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (2, "CommandError: Rejected rows: 1.\n")
+        assert "Rejected rows are in stdin.rejects.csv" in done.stdout
+        assert Customer.objects.get().balance == 1250
+        assert [file.name for file in tmp_path.iterdir()] == ["stdin.rejects.csv"]
 
-def as_process(path):
+
+def as_process(path, **how):
     """Run ``manage.py import_customers`` on the test database."""
     return subprocess.run(
         [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "import_customers", str(path)],
@@ -138,6 +161,7 @@ def as_process(path):
         capture_output=True,
         text=True,
         timeout=60,
+        **how,
     )
 
 

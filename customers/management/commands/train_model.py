@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from customers.csv_import.file import RefusedError
 from customers.csv_import.labelled import LabelledFile, read_labelled
 from customers.management import training_report as report
+from customers.management.csv_command import add_decimal, input_file
 from customers.management.progress import TerminalProgress, positive
 from customers.ml_service.errors import ModelError
 from customers.ml_service.training import DEFAULT_SEED, SETTINGS, Trained, TrainingData, TrainingDataError, save, train
@@ -28,7 +29,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("csv_path", metavar="FILE.csv", type=Path)
+        parser.add_argument("csv_path", metavar="FILE.csv", type=input_file)
+        add_decimal(parser)
         parser.add_argument(
             "--seed", type=int, default=DEFAULT_SEED, help="the same seed gives the same forest (%(default)s)"
         )
@@ -44,10 +46,10 @@ class Command(BaseCommand):
             help="where the model goes (ml_assets/)",
         )
 
-    def handle(self, *, csv_path: Path, output: Path, strict: bool, **options: Any) -> None:
+    def handle(self, *, csv_path: Path, output: Path, strict: bool, decimal: str | None, **options: Any) -> None:
         how = {name: options[name] for name in ("seed", "trees", "search")}
         try:
-            file = read_labelled(csv_path)
+            file = read_labelled(csv_path, decimal)
             self.tell_file(file)
             if strict and file.rejects.rows:
                 raise CommandError(f"Rejected rows: {file.rejects.rows}. Mend them, or train without --strict.")

@@ -1,12 +1,16 @@
 """A file as numbered records, or one clear sentence."""
 
+import gzip
 import io
+import os
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from customers.csv_import.file import Lines, RefusedError, header_line, open_csv, records
+from customers.csv_import.file import text_of as text_of_bytes
 from tests.customers.csv_import.texts import text_of
 
 
@@ -66,6 +70,58 @@ class TestRecords:
         assert [cells for _, cells in records_of(text)] == [cells for cells in expected if "".join(cells).strip()]
 
 
+class TestPacked:
+    TEXT = "a,b\n" + "".join(f"{n},{n * n}\n" for n in range(5000))
+
+    @pytest.mark.parametrize("name", ["a.csv.gz", "named_otherwise.csv"])
+    def test_a_gzip_archive_is_read_as_what_it_holds_whatever_its_name(self, name, tmp_path):
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(self.TEXT.encode()))
+        assert read_all(path) == records_of(self.TEXT)
+
+    def test_its_text_can_be_read_a_second_time(self, tmp_path):
+        path = tmp_path / "a.csv.gz"
+        path.write_bytes(gzip.compress(b"\xef\xbb\xbf" + self.TEXT.encode()))
+        with open_csv(path) as text:
+            first = list(text)
+            text.seek(0)
+            assert list(text) == first == self.TEXT.splitlines(keepends=True)
+
+    @pytest.mark.parametrize(
+        "harm",
+        [
+            lambda packed: packed[: len(packed) // 2],
+            lambda packed: packed[:-4],
+            lambda packed: packed[:5],
+            lambda packed: packed[:-8] + bytes(8),
+            lambda packed: packed[:100] + bytes(50) + packed[150:],
+            lambda packed: packed + b"more",
+        ],
+        ids=["half of it", "no length", "no head", "another checksum", "zeros inside", "more behind it"],
+    )
+    def test_a_damaged_one_is_named(self, harm, tmp_path):
+        path = tmp_path / "a.csv.gz"
+        path.write_bytes(harm(gzip.compress(self.TEXT.encode())))
+        with pytest.raises(RefusedError, match=r"a\.csv\.gz is a damaged or incomplete gzip archive; fetch it again"):
+            read_all(path)
+
+    def test_it_is_unpacked_no_further_than_the_limit(self):
+        bomb = io.BytesIO(gzip.compress(bytes(10_000_000).replace(b"\0", b"a")))
+        text = text_of_bytes(bomb, "a.csv.gz", most=1_000_000)
+        with pytest.raises(RefusedError, match=r"^a\.csv\.gz has more than 1 MB when it is unpacked"):
+            text.read()
+        assert bomb.tell() < 100_000
+
+    def test_what_a_pipe_holds_is_read_twice(self, tmp_path):
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        threading.Thread(target=pipe.write_text, args=(self.TEXT,)).start()
+        with open_csv(pipe) as text:
+            first = text.read()
+            text.seek(0)
+            assert text.read() == first == self.TEXT
+
+
 class TestHeaderLine:
     def test_blank_lines_and_the_line_of_excel_come_before_it(self):
         assert header_line(Lines(iter(["\n", "sep=;\n", "a;b\n"]))) == "a;b\n"
@@ -82,7 +138,14 @@ class TestRefusals:
             (b"", "is empty"),
             (b"PK\x03\x04rest", "is an Excel workbook or a zip archive, not a CSV"),
             (b"\xd0\xcf\x11\xe0rest", "is an old Excel workbook, not a CSV"),
-            (b"\x1f\x8brest", "is a gzip archive"),
+            (b"PK\x05\x06rest", "unpack the archive"),
+            (b"BZh9rest", "is a bzip2 archive, not a CSV; unpack it first"),
+            (b"\xfd7zXZ\0rest", "is an xz archive, not a CSV; unpack it first"),
+            (b"PAR1rest", "is a Parquet file, not a CSV; save it as CSV"),
+            (b"a" * 257 + b"ustar", "is a tar archive, not a CSV; unpack it first"),
+            (gzip.compress(gzip.compress(b"a,b")), "is a gzip archive in another one, not a CSV; unpack it once"),
+            (gzip.compress(b"PK\x03\x04rest"), "is an Excel workbook or a zip archive"),
+            (gzip.compress(b""), "is empty"),
             ("\ufeffa,b".encode("utf-16-le"), "is UTF-16 text"),
             ("a,b".encode("utf-16-be"), "looks like UTF-16"),
             ("a,b".encode("utf-16-le"), "looks like UTF-16"),

@@ -1,5 +1,7 @@
 """A file of customers of whom it is known whether they left, as data to train on."""
 
+import gzip
+
 import pytest
 
 from customers.csv_import.columns import BANKS_NAMES
@@ -36,6 +38,25 @@ def test_every_variant_of_the_layout_ends_in_the_same_data(variant, tmp_path):
     assert file.data.rows == [FEATURES_OF_SOMEBODY] * 10
     assert file.data.labels.tolist() == [0, 1] * 5
     assert file.rejects.rows == 0
+
+
+def test_amounts_are_read_by_the_number_format_of_their_column_and_that_is_told(tmp_path):
+    file = read_labelled(write(tmp_path / "a.csv", *some(9, Balance="119.700,25"), row(1009, Balance="83.800")))
+    assert [customer[5] for customer in file.data.rows] == [119700.25] * 9 + [83800]
+    assert file.formats == ["Balance: decimal comma, thousands by point"]
+
+
+def test_amounts_that_may_be_thousands_are_refused_until_the_user_says_what_they_are(tmp_path):
+    path = write(tmp_path / "a.csv", *some(Balance="83.800"))
+    with pytest.raises(RefusedError, match=r"^Balance is ambiguous: 83\.800 \(line 2\) .* give --decimal comma"):
+        read_labelled(path)
+    assert read_labelled(path, "comma").data.rows[0][5] == 83800
+
+
+def test_a_packed_file_is_read_as_what_it_holds(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(text_of(TABLE).encode()))
+    assert read_labelled(path).data.rows == [FEATURES_OF_SOMEBODY] * 10
 
 
 def test_columns_that_are_not_learned_from_come_along_as_text(tmp_path):

@@ -1,10 +1,13 @@
 """What becomes of rows that could not be loaded."""
 
 import csv
+import os
 import stat
+from pathlib import Path
 
 import pytest
 
+from customers.csv_import import rejects as rejects_module
 from customers.csv_import.file import RefusedError
 from customers.csv_import.rejects import Rejects, default_path, remove_former
 from customers.csv_import.rows import Fault, Rejected
@@ -99,6 +102,16 @@ def test_the_file_stands_beside_the_imported_one(source, rejects, tmp_path):
 
 
 class TestFormerRejects:
+    @pytest.mark.parametrize(("name", "stays"), [("stdin.rejects.csv", True), ("named.csv", False)])
+    def test_those_of_a_pipe_stay_unless_they_were_named(self, name, stays, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        pipe, path = tmp_path / "stdin", Path(name)
+        os.mkfifo(pipe)
+        monkeypatch.setattr(rejects_module, "default_path", lambda source: Path("stdin.rejects.csv"))
+        reject(path, rejected())
+        remove_former(path, pipe)
+        assert path.exists() is stays
+
     def test_they_are_taken_away(self, tmp_path):
         source, path = tmp_path / "a.csv", tmp_path / "a.rejects.csv"
         source.touch()
@@ -132,3 +145,18 @@ class TestFormerRejects:
         source.touch()
         with pytest.raises(RefusedError, match="name another"):
             remove_former(tmp_path, source)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("data/a.csv", "data/a.rejects.csv"),
+        ("data/a.csv.gz", "data/a.rejects.csv"),
+        ("/dev/stdin", "stdin.rejects.csv"),
+        ("/dev/fd/63", "63.rejects.csv"),
+        ("/proc/self/fd/0", "0.rejects.csv"),
+        ("/dev/shm/a.csv", "/dev/shm/a.rejects.csv"),
+    ],
+)
+def test_they_go_beside_the_file_and_nowhere_among_the_devices(source, expected):
+    assert default_path(Path(source)) == Path(expected)

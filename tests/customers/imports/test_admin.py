@@ -1,11 +1,15 @@
 """Uploads of staff, from the form to the imported customers."""
 
 import csv
+import gzip
 import io
+import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 from django.utils.html import escape
 
 from customers.admin.imports import REFRESH_SECONDS
@@ -26,9 +30,9 @@ def staff():
     return superuser()
 
 
-def upload(client, *body, header=HEADER, name="bank.csv", content=None, follow=False):
+def upload(client, *body, header=HEADER, name="bank.csv", content=None, follow=False, **said):
     text = text_of([header, *body]).encode() if content is None else content
-    return client.post(f"{LIST}add/", {"file": SimpleUploadedFile(name, text)}, follow=follow)
+    return client.post(f"{LIST}add/", {"file": SimpleUploadedFile(name, text), **said}, follow=follow)
 
 
 def page_of(batch):
@@ -97,11 +101,64 @@ class TestUpload:
             (b"\n\n", "nothing but blank lines"),
             ("CustomerId,Gesch\xe4ft\n".encode("cp1252"), "Line 1 is not UTF-8; it looks like Windows-1252"),
             (b"", "empty"),
+            (gzip.compress(b"CustomerId,Age\n1,40\n"), "lacks the columns CreditScore"),
+            (gzip.compress(b"PK\x03\x04rest"), "is an Excel workbook or a zip archive, not a CSV"),
+            (gzip.compress(b"CustomerId,Age\n1,40\n")[:20], "is a damaged or incomplete gzip archive"),
         ],
     )
     def test_what_is_no_such_file_is_said_at_once(self, staff, content, said):
         assert said in complaint(upload(staff, content=content, name="bank.csv"))
         assert not ImportBatch.objects.exists()
+
+    def test_a_packed_file_is_checked_as_what_it_holds(self, staff):
+        upload(staff, content=gzip.compress(text_of([HEADER, *rows(3)]).encode()))
+        work.work_off()
+        assert ImportBatch.objects.get().new == 3
+
+    def test_one_that_unpacks_to_more_than_the_limit_is_refused(self, staff, settings):
+        settings.IMPORT_MAX_MB = 1
+        bomb = gzip.compress(text_of([HEADER]).encode() + b" " * (50 * 1024 * 1024))
+        assert len(bomb) < 100_000
+        upload(staff, content=bomb)
+        work.work_off()
+        batch = ImportBatch.objects.get()
+        assert batch.state == State.REFUSED
+        assert batch.message.startswith("bank.csv has more than 1 MB when it is unpacked, which is the limit.")
+
+
+class TestNumberFormats:
+    BODY = (row(1, Balance="83.800"), row(2, Balance="0"))
+
+    def test_what_is_ambiguous_is_refused_and_the_user_chooses_the_mark_beside_the_file(self, staff):
+        upload(staff, *self.BODY)
+        work.work_off()
+        batch = ImportBatch.objects.get()
+        assert batch.state == State.REFUSED
+        assert batch.message.startswith("Balance is ambiguous: 83.800 (line 2)")
+        assert "choose the decimal mark beside the file" in batch.message
+        assert 'name="decimal"' in staff.get(f"{LIST}add/").content.decode()
+
+    def test_the_chosen_mark_holds_for_the_check_and_the_import_and_is_told(self, staff):
+        upload(staff, *self.BODY, decimal="comma")
+        work.work_off()
+        batch = ImportBatch.objects.get()
+        page = staff.get(page_of(batch)).content.decode()
+        assert "Balance: decimal comma, thousands by point" in page
+        assert "comma: 1.234,56" in page
+        say(staff, batch, "import")
+        work.work_off()
+        assert Customer.objects.get(pk=1).balance == 83800
+
+    def test_without_a_choice_the_column_decides(self, staff):
+        upload(staff, row(1, Balance="1.234,50"), row(2, Balance="83.800"))
+        work.work_off()
+        say(staff, ImportBatch.objects.get(), "import")
+        work.work_off()
+        assert Customer.objects.get(pk=2).balance == 83800
+
+    def test_another_choice_is_refused(self, staff):
+        response = upload(staff, *self.BODY, decimal="dash")
+        assert "decimal" in response.context["adminform"].form.errors
 
 
 class TestCheck:
@@ -209,6 +266,48 @@ class TestImport:
     def test_an_import_is_never_deleted(self, staff):
         batch = checked(staff, row(1))
         assert staff.post(f"{LIST}{batch.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+class TestChangedSinceTheCheck:
+    @pytest.fixture
+    def batch(self, staff):
+        say(staff, checked(staff, row(1), row(2)), "import")
+        work.work_off()
+        batch = checked(staff, row(1, Age="50"), row(2))
+        ImportBatch.objects.filter(pk=batch.pk).update(checked_at=timezone.now() - timedelta(hours=5))
+        Customer.objects.filter(pk=1).update(age=60)
+        return batch
+
+    def test_the_page_says_how_old_the_check_is(self, staff, batch):
+        page = staff.get(page_of(batch)).content.decode()
+        assert "5 h ago" in page
+        assert "you are asked again if one was edited" in page
+
+    def test_confirmed_it_asks_again_and_links_to_the_customers(self, staff, batch):
+        say(staff, batch, "import")
+        work.work_off()
+        page = staff.get(page_of(batch)).content.decode()
+        assert "1 customer was edited, added or deleted since the check of" in page
+        assert '<a href="/admin/customers/customer/1/change/">1</a>' in page
+        [address] = re.findall(r'href="([^"]*customer_id__in[^"]*)"', page)
+        listed = staff.get(address).content.decode()
+        assert "/admin/customers/customer/1/change/" in listed
+        assert "/admin/customers/customer/2/change/" not in listed
+        assert Customer.objects.get(pk=1).age == 60
+        say(staff, batch, "import")
+        work.work_off()
+        assert Customer.objects.get(pk=1).age == 50
+
+    def test_a_page_that_was_shown_before_confirms_nothing(self, staff, batch):
+        shown = staff.get(page_of(batch)).context["adminform"].form["check"].value()
+        say(staff, batch, "import")
+        work.work_off()
+        stale = staff.post(page_of(batch), {"next_step": "import", "check": shown}, follow=True)
+        assert "the file has been compared again" in str(next(iter(stale.context["messages"])))
+        assert ImportBatch.objects.get(pk=batch.pk).state == State.CHECKED
+        shown = stale.context["adminform"].form["check"].value()
+        staff.post(page_of(batch), {"next_step": "import", "check": shown})
+        assert ImportBatch.objects.get(pk=batch.pk).state == State.CONFIRMED
 
 
 class TestWhoMay:

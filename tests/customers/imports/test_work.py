@@ -13,8 +13,8 @@ from customers.imports import steps, work
 from customers.imports.models import ImportBatch, ImportPiece
 from customers.models import Customer
 from events import jobs
-from tests.customers.csv_import.texts import HEADER, row, rows, text_of
-from tests.others import outsider
+from tests.customers.csv_import.texts import HEADER, row, rows, text_of, without
+from tests.others import await_that, outsider, together, waiting_for_locks
 
 State = ImportBatch.State
 
@@ -151,6 +151,168 @@ class TestInTheMiddle:
         assert steps.confirm(batch, batch.confirmed_by_id)
         work.work_off()
         assert (now(batch).state, batch.message, batch.stored_new) == (State.IMPORTED, "", 1)
+
+
+def customer(customer_id, **fields):
+    return Customer.objects.create(
+        customer_id=customer_id, **{**stored_as(row(customer_id)), "surname": "Maronard"} | fields
+    )
+
+
+def delete(customer_id):
+    Customer.objects.filter(pk=customer_id).delete()
+
+
+def replace(customer_id, **fields):
+    delete(customer_id)
+    customer(customer_id, **fields)
+
+
+@pytest.mark.django_db
+class TestChangedSinceTheCheck:
+    """The file says 50 years of customers 1 to 3, of whom 1 and 2 are there, with 42."""
+
+    @pytest.fixture
+    def batch(self):
+        customer(1), customer(2)
+        return confirmed(*rows(3, Age="50"))
+
+    @pytest.mark.parametrize(
+        ("edit", "ids"),
+        [
+            (lambda: Customer.objects.filter(pk=1).update(age=60), [1]),
+            (lambda: Customer.objects.filter(pk=2).update(surname="Norliville"), [2]),  # no new version
+            (lambda: Customer.objects.update(balance=5), [1, 2]),
+            (lambda: customer(3), [3]),
+            (lambda: delete(1), [1]),
+            (lambda: replace(1, age=43), [1]),  # version 1 again
+        ],
+        ids=["edited", "renamed", "both", "added", "deleted", "deleted and added"],
+    )
+    def test_nothing_is_stored_and_the_page_asks_again_with_those_customers(self, batch, edit, ids):
+        edit()
+        before = sorted(Customer.objects.values_list())
+        work.work_off()
+        assert (now(batch).state, batch.changed_since_check) == (State.CHECKED, {"customers": len(ids), "ids": ids})
+        assert "edited, added or deleted since the check of" in batch.message
+        assert sorted(Customer.objects.values_list()) == before
+        assert (batch.confirmed_at, batch.stored_rows, batch.good_rows) == (None, 0, 3)
+
+    def test_what_the_import_would_do_is_counted_anew(self, batch):
+        assert (now(batch).new, batch.changed) == (1, 2)
+        delete(1)
+        work.work_off()
+        assert (now(batch).new, batch.changed, batch.unchanged) == (2, 1, 0)
+
+    def test_confirmed_once_more_it_is_imported(self, batch):
+        Customer.objects.filter(pk=1).update(age=60)
+        work.work_off()
+        assert steps.confirm(batch, batch.confirmed_by_id)
+        work.work_off()
+        assert (now(batch).state, batch.stored_new, batch.stored_changed) == (State.IMPORTED, 1, 2)
+        assert set(Customer.objects.values_list("age", flat=True)) == {50}
+        assert batch.changed_since_check == {"customers": 1, "ids": [1]}  # the record of the edits that gave way
+        assert not ImportPiece.objects.exists()
+
+    def test_edited_again_meanwhile_it_asks_again(self, batch):
+        for age in (60, 61):
+            Customer.objects.filter(pk=1).update(age=age)
+            work.work_off()
+            assert (now(batch).state, batch.changed_since_check["ids"]) == (State.CHECKED, [1])
+            steps.confirm(batch, batch.confirmed_by_id)
+        work.work_off()
+        assert now(batch).state == State.IMPORTED
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            lambda: Customer.objects.filter(pk=1).update(age=50),
+            lambda: customer(9),
+            lambda: [Customer.objects.filter(pk=1).update(age=age) for age in (60, 42)],
+            lambda: Customer.objects.update(churn_risk_score=0.5),
+        ],
+        ids=["to what the file says", "another customer", "there and back", "scored"],
+    )
+    def test_where_nothing_would_be_lost_nothing_is_asked(self, batch, edit):
+        edit()
+        work.work_off()
+        assert (now(batch).state, batch.changed_since_check) == (State.IMPORTED, None)
+
+    def test_very_many_are_counted_and_the_first_are_named(self):
+        batch = confirmed(*rows(150, Age="50"))
+        Customer.objects.bulk_create(Customer(customer_id=n, **stored_as(row(n))) for n in range(1, 151))
+        work.work_off()
+        assert now(batch).changed_since_check == {"customers": 150, "ids": list(range(1, 101))}
+
+    def test_an_edit_of_a_column_that_the_file_lacks_is_not_lost(self):
+        customer(1)
+        batch = ImportBatch(file_name="bank.csv")
+        steps.begin(batch, [text_of(without("Surname", [HEADER, row(1, Age="50")])).encode()])
+        work.work_off()
+        steps.confirm(batch, get_user_model().objects.create_user("clerk").pk)
+        Customer.objects.update(surname="Norliville")
+        work.work_off()
+        assert now(batch).state == State.IMPORTED
+
+    def test_a_check_from_before_an_upgrade_is_made_again(self, batch):
+        ImportBatch.objects.update(checked_at=None)
+        batch.pieces.filter(of="seen").delete()
+        work.work_off()
+        assert (now(batch).state, batch.message) == (
+            State.CHECKED,
+            "It was checked by an older version, and has been compared again. Confirm it once more.",
+        )
+        steps.confirm(batch, batch.confirmed_by_id)
+        work.work_off()
+        assert now(batch).state == State.IMPORTED
+
+
+@pytest.mark.django_db(transaction=True)
+class TestChangedWhileRowsAreStored:
+    def test_an_edit_behind_the_first_slice_stops_it_there(self, monkeypatch):
+        Customer.objects.bulk_create(Customer(customer_id=n, **stored_as(row(n))) for n in (SLICE_ROWS, SLICE_ROWS + 3))
+        batch = confirmed(*rows(SLICE_ROWS + 3, Age="50"))
+        compare = Staging._compare
+
+        def edited_before_the_second(staging, piece):
+            if piece.low:
+                with outsider() as other:
+                    other.execute("UPDATE customers_customer SET age = 60")
+            return compare(staging, piece)
+
+        monkeypatch.setattr(Staging, "_compare", edited_before_the_second)
+        work.work_off()
+        monkeypatch.setattr(Staging, "_compare", compare)
+        last = SLICE_ROWS + 3
+        assert (now(batch).state, batch.stored_rows) == (State.STOPPED, SLICE_ROWS)
+        assert batch.changed_since_check == {"customers": 1, "ids": [last]}
+        assert Customer.objects.get(pk=last).age == 60
+        assert steps.confirm(batch, batch.confirmed_by_id)
+        work.work_off()
+        assert (now(batch).state, batch.stored_rows) == (State.IMPORTED, last)
+        assert (Customer.objects.get(pk=last).age, Customer.objects.get(pk=1).age) == (50, 60)
+
+    def test_an_edit_in_the_last_slice_that_was_there_before_keeps_the_first_from_being_stored(self):
+        last = SLICE_ROWS + 3
+        customer(last)
+        batch = confirmed(*rows(last, Age="50"))
+        Customer.objects.update(age=60)
+        work.work_off()
+        assert (now(batch).state, batch.stored_rows, Customer.objects.count()) == (State.CHECKED, 0, 1)
+
+    def test_an_open_edit_that_a_slice_waits_for_is_not_overwritten(self):
+        customer(1)
+        batch = confirmed(row(1, Age="50"))
+        with outsider(autocommit=False) as editor:
+            editor.execute("UPDATE customers_customer SET age = 60")
+
+            def finish_later():
+                await_that(waiting_for_locks, "the import waits for the edit")
+                editor.commit()
+
+            together(work.work_off, finish_later)
+        assert (now(batch).state, batch.changed_since_check) == (State.CHECKED, {"customers": 1, "ids": [1]})
+        assert Customer.objects.get(pk=1).age == 60
 
 
 @pytest.mark.django_db

@@ -68,6 +68,17 @@ def test_a_feature_that_gives_the_label_away_is_warned_of(tmp_path):
     assert err.startswith("Warning: tenure alone tells who left (ROC AUC 1.000) and is trained on.")
 
 
+def test_the_number_format_of_a_column_is_told_and_asked_for(tmp_path):
+    customers = [row(n, Exited=str(n % 2), Balance=f"{n % 7 + 1}.{n:03}") for n in range(1, 21)]
+    path = write(tmp_path / "a.csv", *customers, row(21, Age="200", Balance="0"))
+    with pytest.raises(CommandError, match=r"Balance is ambiguous: 2\.001 \(line 2\).* Nothing was trained\.$"):
+        run(write(tmp_path / "b.csv", *customers), tmp_path)
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="train without --strict"):
+        call_command(Command(stdout=out), str(path), "--strict", "--decimal=comma")
+    assert "Balance: decimal comma, thousands by point" in out.getvalue().splitlines()
+
+
 class TestRejectedRows:
     @pytest.fixture
     def dirty(self, table):
