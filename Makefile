@@ -5,10 +5,14 @@ VENV = .venv
 PY = $(VENV)/bin/python
 MANAGE = $(PY) manage.py
 # Nothing is resolved: the locks are complete, and hold on another day what they hold today.
-PIP = $(PY) -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps
+PIP = $(PY) $(AS_A_MODULE) pip install --progress-bar off --disable-pip-version-check --quiet --require-hashes --no-deps
 # Two makes never install at once: the second waits for the first's lock, then finds nothing left to do.
-ONE_AT_A_TIME = $(PYTHON) -c 'import fcntl, subprocess, sys; lock = open("Makefile"); \
-	fcntl.flock(lock, fcntl.LOCK_EX); sys.exit(subprocess.call(sys.argv[1:], close_fds=False))'
+ONE_AT_A_TIME = $(PYTHON) -c '$(NO_TRACEBACK); import fcntl, os; lock = os.open("Makefile", os.O_RDONLY); \
+	os.set_inheritable(lock, True); fcntl.flock(lock, fcntl.LOCK_EX); os.execvp(sys.argv[1], sys.argv[1:])'
+# A module as `python -m` runs it, but for what Ctrl-C shows: nothing.
+AS_A_MODULE = -c '$(NO_TRACEBACK); import runpy; del sys.argv[0]; \
+	runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)'
+NO_TRACEBACK = import sys; sys.excepthook = lambda kind, *at: kind is KeyboardInterrupt or sys.__excepthook__(kind, *at)
 PYTHON_CHECK = import sys; (3, 11) <= sys.version_info[:2] <= (3, 14) or sys.exit( \
 	"VigilPay needs Python 3.11 to 3.14, this is " + sys.version.split()[0] + ": try `make PYTHON=python3.12 ...`")
 VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spec("ensurepip") or sys.exit( \
@@ -132,6 +136,12 @@ LINT_IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command; lint
 CHAOS = $(PY) -m tests.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras
 
+# pip's own last words, "no matching distribution", do not tell a newcomer that it is the network that is missing.
+PIP_LOG = $(VENV)/pip.log
+INSTALL = rm -f $(PIP_LOG); $(PIP) --log $(PIP_LOG) -r $(1) && rm -f $(PIP_LOG) || { \
+	! grep -q "connection broken by\|connection error" $(PIP_LOG) || echo "The package index cannot be reached: connect to the network, or" \
+	"name a proxy (HTTPS_PROXY) or a mirror (PIP_INDEX_URL), then run the same again." >&2; exit 1; }
+
 setup-dev: setup
 	@$(ONE_AT_A_TIME) $(MAKE) -s $(VENV)/.dev-stamp
 
@@ -139,16 +149,16 @@ setup-dev: setup
 $(VENV)/.runtime-stamp: requirements.txt $(PY)
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip
 	@echo "Installing the runtime packages into $(VENV), which takes a minute or two the first time"
-	@$(PIP) -r requirements.txt
-	@$(PY) -m customers.ml_service.warm
+	@$(call INSTALL,requirements.txt)
+	@$(PY) $(AS_A_MODULE) customers.ml_service.warm
 	@touch $@
 
 $(VENV)/.dev-stamp: requirements-dev.txt $(VENV)/.runtime-stamp
 	@echo "Installing the development packages into $(VENV)"
-	@$(PIP) -r requirements-dev.txt
+	@$(call INSTALL,requirements-dev.txt)
 	@touch $@
 
 $(PY):
 	@$(PYTHON) -c '$(PYTHON_CHECK)'
 	@$(PYTHON) -c '$(VENV_CHECK)'
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON) $(AS_A_MODULE) venv --clear $(VENV)

@@ -1,10 +1,15 @@
 #!/usr/bin/env python
 """Django's command-line utility for administrative tasks."""
 
+import signal
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the imports below have been made and can tell it in a word
+
 import os
 import sys
 
-from vigilpay import env, localdb
+from vigilpay import exits
 
 
 def main() -> None:
@@ -12,12 +17,16 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vigilpay.settings")
     from django.core.management import execute_from_command_line
 
-    try:
+    from vigilpay import (
+        localdb,
+        settings,  # noqa: F401  a wrong environment is refused before anything is started
+    )
+
+    if sys.argv[1:2] != ["demo"]:  # which starts the server itself, and stops it
         localdb.ensure_started()
-        execute_from_command_line(sys.argv)
-    except (env.SettingError, localdb.LocalServerError) as error:
-        sys.exit(str(error))
+    execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":
-    main()
+    with exits.in_one_line():
+        main()

@@ -78,10 +78,18 @@ SELECT count(*), percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY lag),
 FROM score
 """
 
+# At work: claimed, and a worker that still runs was there by then. What a worker that is gone had claimed waits for its
+# time, when it is given out again. A claim locks a job for the time of a retry.
 QUEUE = """
-SELECT count(*) FILTER (WHERE lock <= clock_timestamp()), count(*) FILTER (WHERE lock > clock_timestamp()),
-    (SELECT count(*) FROM customers_stalemark)
-FROM django_q_ormq WHERE key = %s
+WITH job AS (
+    SELECT lock > clock_timestamp() AND EXISTS (
+        SELECT FROM events_worker
+        WHERE looked_at > clock_timestamp() - make_interval(secs => %(heard)s)
+          AND started_at <= lock - make_interval(secs => %(retry)s)) AS at_work
+    FROM django_q_ormq WHERE key = %(key)s
+)
+SELECT count(*) FILTER (WHERE NOT at_work), count(*) FILTER (WHERE at_work), (SELECT count(*) FROM customers_stalemark)
+FROM job
 """
 
 FAILURES = """
@@ -155,7 +163,7 @@ class Lag:
 
 @dataclass(frozen=True)
 class Queue:
-    """Jobs that wait for a worker, and jobs that one has taken."""
+    """Jobs that wait for a worker, and jobs that a running one has taken."""
 
     waiting_jobs: int
     claimed_jobs: int
@@ -287,7 +295,9 @@ def measured(cursor: CursorWrapper) -> Freshness:
 
 def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portfolio, lag: Lag) -> Freshness:
     dead_letters, retries = one(cursor, FAILURES, [active.id if active else None])
-    waiting_jobs, claimed_jobs, marks = one(cursor, QUEUE, [Conf.CLUSTER_NAME])
+    waiting_jobs, claimed_jobs, marks = one(
+        cursor, QUEUE, {"key": Conf.CLUSTER_NAME, "retry": Conf.RETRY, "heard": HEARD_SECONDS}
+    )
     (rejected,) = one(cursor, REJECTED)
     (workers,) = one(cursor, WORKERS, [HEARD_SECONDS])
     (given_up,) = one(cursor, GIVEN_UP, [GIVEN_UP_DAYS])

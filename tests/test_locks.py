@@ -122,7 +122,7 @@ def test_a_lock_installs_the_same_when_newer_packages_have_come_out(tmp_path):
     lock = tmp_path / "lock.txt"
     lock.write_text(f"plugin==1.0 --hash={plugin}\nmeasure[toml]==1.0 --hash={measure}\nreader==1.0 --hash={reader}\n")
 
-    pip = re.search(r"^PIP = \$\(PY\) (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    pip = ["-m", "pip", "install", *install_options(ROOT / "Makefile")[0].split()]
     target = tmp_path / "installed"
     index = ("--isolated", "--no-index", "--find-links", str(tmp_path), "--target", str(target))
     subprocess.run([sys.executable, *pip, *index, "-r", str(lock)], check=True, capture_output=True, text=True)

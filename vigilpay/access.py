@@ -72,4 +72,6 @@ def as_json_error(response: HttpResponse) -> JsonResponse:
     for name in ("Allow", "Retry-After"):
         if name in response:
             error[name] = response[name]
+    # Django's note that its log has this answer: without it there is a second line.
+    error._has_been_logged = getattr(response, "_has_been_logged", False)  # type: ignore[attr-defined]
     return error

@@ -13,6 +13,7 @@ import pwd
 import re
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -26,7 +27,8 @@ from typing import Any
 
 import psycopg
 
-from vigilpay import env
+from vigilpay import env, exits, interrupts
+from vigilpay.server_users import Users
 
 NAME = "vigilpay"  # of the superuser and of the database
 PORT = "5432"  # only names the socket file: there is no TCP
@@ -51,6 +53,7 @@ SETTINGS = {
 START_SECONDS = 120  # crash recovery may have up to max_wal_size to read
 STOP_SECONDS = 60
 ORPHAN_SECONDS = 10  # how long backends of a killed server may take to notice and go
+LAST_SECONDS = 2  # how long a worker that was killed may take to end itself
 LOG_BYTES = 10_000_000
 
 
@@ -73,16 +76,29 @@ class Account:
             return f"uid {self.uid}"
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run to its end, in a session of its own: our terminal's Ctrl-C must not reach a server."""
+        """Run to its end, in a session of its own: our terminal's Ctrl-C must not reach a server.
+
+        It does reach the program, which then undoes what it has begun: initdb its files, pg_ctl the server's start.
+        """
         switch: dict[str, Any] = {}
         if self.uid != os.geteuid():
             switch = {"user": self.uid, "group": self.gid, "extra_groups": []}
-        output: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+        pipe = subprocess.PIPE
+        output: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, "text": True}
         try:
             # Fixed programs, arguments of our own, no shell.
-            return subprocess.run(command, cwd="/", env=ENVIRONMENT, start_new_session=True, **output, **switch)  # noqa: S603
+            process = subprocess.Popen(command, cwd="/", env=ENVIRONMENT, start_new_session=True, **output, **switch)  # noqa: S603
         except OSError as error:
             raise LocalServerError(f"{self.name} cannot run {command[0]}: {error.strerror}.") from error
+        with process:
+            try:
+                said, complained = process.communicate()
+            except KeyboardInterrupt:
+                with interrupts.held():
+                    process.send_signal(signal.SIGINT)
+                    process.communicate()
+                raise
+        return subprocess.CompletedProcess(command, process.returncode, said, complained)
 
 
 def own_account() -> Account:
@@ -197,6 +213,10 @@ class LocalServer:
         return unprivileged_account()
 
     @cached_property
+    def users(self) -> Users:
+        return Users(self.home, self.account.uid, self.account.gid)
+
+    @cached_property
     def program_directory(self) -> Path:
         """Where the account finds the programs: beside data kept away from the checkout lies a copy of the wheel's."""
         directory = self.programs.directory
@@ -237,40 +257,57 @@ class LocalServer:
     def status(self) -> Status:
         return Status(self._postmaster_pid(), self.programs.major, self.data, self.log, self.socket_directory)
 
-    def ensure_started(self) -> bool:
-        """Whether it had to be started."""
+    def ensure_started(self, *, for_now: bool = False) -> None:
+        """Have it running, and used by this process. A server that had to be started for now, the last user stops."""
+        self.users.join()
         if self._answers():
-            return False
+            return
         with self._lock():
-            if self._answers():  # another start finished while this one waited for the lock
-                return False
-            self._start()
-            return True
+            if not self._answers():  # or another start finished while this one waited for the lock
+                self._start(for_now=for_now)
+            self.users.join()
 
     def stop(self, mode: str = "fast") -> None:
         """Fast: open transactions are rolled back; "immediate" is a crash on purpose. Nothing to stop is fine."""
+        self.users.leave()
         if not self.home.exists():
             return
         with self._lock():
-            if self._postmaster_pid() is not None:
-                self._copy_programs()
-                self._pg_ctl("stop", "-m", mode, "-t", str(STOP_SECONDS))
-            self._remove_socket_directory()
+            self._stop(mode)
+
+    def leave(self) -> None:
+        """No longer use it. The last to do so stops a server that was started for now."""
+        self.users.leave()
+        deadline = time.monotonic() + LAST_SECONDS
+        while self.users.is_for_now():
+            with self._lock(), self.users.alone() as alone:
+                if alone:
+                    return self._stop()
+            if time.monotonic() > deadline:
+                return _say("PostgreSQL goes on, for others use it: the last demo, or `make db-stop`, stops it.")
+            time.sleep(0.05)
 
     # --- the steps, all under the lock --------------------------------------------------------------------------------
 
-    def _start(self) -> None:
+    def _start(self, *, for_now: bool) -> None:
         with suppress(FileExistsError):
             self.home.mkdir(mode=0o700)
         self._hand_over(self.home)
         self._copy_programs()
         if self._postmaster_pid() is None:
+            self.users.mark(for_now=for_now)
             self._forget_dead_postmaster()
             self._make_socket_directory()
             if not self.data.exists():
                 self._initialise()
             self._launch()
         self._create_database()
+
+    def _stop(self, mode: str = "fast") -> None:
+        if self._postmaster_pid() is not None:
+            self._copy_programs()
+            self._pg_ctl("stop", "-m", mode, "-t", str(STOP_SECONDS))
+        self._remove_socket_directory()
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -327,10 +364,14 @@ class LocalServer:
         # Trust: whoever can enter the 0700 socket directory is the server's own account, or root, who may pass
         # everywhere and to whom no password would be a hindrance.
         options = [f"--username={NAME}", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
-        made = self.account.run(self.program_directory / "initdb", "-D", draft, *options)
-        if made.returncode != 0:
-            raise LocalServerError(f"initdb failed:\n{made.stdout}{made.stderr}\n{self._advice()}")
-        draft.rename(self.data)
+        try:
+            made = self.account.run(self.program_directory / "initdb", "-D", draft, *options)
+            if made.returncode != 0:
+                raise LocalServerError(f"initdb failed:\n{made.stdout}{made.stderr}\n{self._advice()}")
+            draft.rename(self.data)
+        finally:
+            with interrupts.held():
+                shutil.rmtree(draft, ignore_errors=True)
 
     def _postmaster_pid(self) -> int | None:
         """The running server's process; None too if the number in its file is another program's by now."""
@@ -452,9 +493,6 @@ def _say(message: str) -> None:
 # --- this checkout's own server ---------------------------------------------------------------------------------------
 
 
-_started_by: set[int] = set()  # process ids, for a forked child has started nothing
-
-
 def local_server() -> LocalServer:
     return LocalServer(env.ROOT, env.text("VIGILPAY_PG_BIN", ""))
 
@@ -466,14 +504,23 @@ def connection_settings(name: str = NAME) -> dict[str, str]:
 
 def ensure_started() -> None:
     """Start the private server if it is the one in use: with DATABASE_URL set there is nothing to do."""
-    if not env.text("DATABASE_URL", "") and local_server().ensure_started():
-        _started_by.add(os.getpid())
+    if not env.text("DATABASE_URL", ""):
+        local_server().ensure_started()
 
 
-def stop_if_started_here() -> None:
-    """Stop the private server if this very process had to start it: others may use one that ran before."""
-    if os.getpid() in _started_by:
-        stop()
+@contextmanager
+def started_for_now() -> Iterator[None]:
+    """The same for the time of the block: a server that had to be started for it stops with the last of its users."""
+    if env.text("DATABASE_URL", ""):
+        yield
+        return
+    server = local_server()
+    try:
+        server.ensure_started(for_now=True)
+        yield
+    finally:
+        with interrupts.held():
+            server.leave()
 
 
 def stop() -> None:
@@ -492,6 +539,7 @@ def main() -> int:
     try:
         if action == "start":
             server.ensure_started()
+            server.users.mark(for_now=False)
         elif action == "stop":
             server.stop()
         sys.stdout.write(f"{server.status()}\n")
@@ -502,4 +550,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with exits.in_one_line():
+        sys.exit(main())

@@ -49,12 +49,14 @@ class Child:
     def stop(self) -> None:
         """SIGTERM to the main process alone, for django-q2 hangs when its whole group gets one; then the group's end.
 
-        What is killed loses nothing: a worker's claims are row locks, free at once.
+        What is killed loses nothing: a worker's claims are row locks, free at once. A Ctrl-C meanwhile waits no longer.
         """
         self.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=self._stop_seconds)
-        self.kill()
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=self._stop_seconds)
+        finally:
+            self.kill()
 
     def terminate(self) -> None:
         self._process.terminate()

@@ -79,8 +79,10 @@ def fill(group: Group, names: frozenset[str], *, using: str = DEFAULT_DB_ALIAS) 
         if f"{permission.content_type.app_label}.{permission.codename}" in names
     ]
     if lacking:
+        # What an upgrade adds is worth a line; what the first migrate gives is the whole table above.
+        level = logging.INFO if group.permissions.exists() else logging.DEBUG
         group.permissions.add(*lacking)
-        log.info("Group %s may now: %s", group.name, ", ".join(sorted(found.codename for found in lacking)))
+        log.log(level, "Group %s may now: %s", group.name, ", ".join(sorted(found.codename for found in lacking)))
 
 
 def app_of(name: str) -> str:

@@ -3,11 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from vigilpay.index import index
+
 admin.site.site_header = "VigilPay"
 admin.site.site_title = "VigilPay"
 admin.site.index_title = "Churn risk"
 
 urlpatterns = [
+    path("", index, name="index"),
     path("admin/", admin.site.urls),
     path("customers/", include("customers.urls")),
     path("events/", include("events.urls")),

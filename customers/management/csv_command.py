@@ -15,7 +15,6 @@ from customers.management.progress import TerminalProgress, positive
 
 EXIT_CODES = "Exits with 0 when all rows were loaded, 2 when some were rejected, 1 when the file was refused."
 SOME_REJECTED = 2
-INTERRUPTED = 130
 
 
 def input_file(text: str) -> Path:
@@ -69,8 +68,6 @@ class CsvCommand(BaseCommand):
             raise CommandError(f"{error} Nothing was stored.") from None
         except LoadError as error:
             raise CommandError(str(error)) from None
-        except KeyboardInterrupt:
-            raise CommandError("Interrupted. Run the same again to finish.", returncode=INTERRUPTED) from None
 
     def tell(self, report: Report, *, dry_run: bool) -> None:
         if report.ignored:

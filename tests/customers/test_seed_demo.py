@@ -82,9 +82,8 @@ def test_ctrl_c_while_customers_are_made_up_stores_none(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(TerminalProgress, "__call__", interrupt)
-    with pytest.raises(CommandError, match="Interrupted") as caught:
+    with pytest.raises(KeyboardInterrupt):
         seed("--customers=20000")
-    assert caught.value.returncode == 130
     assert not Customer.objects.exists()
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
+from django_q.conf import Conf
 from django_q.models import OrmQ
 
 from customers import scoring
@@ -173,13 +174,29 @@ class TestLag:
 
 
 class TestEngine:
-    def test_jobs_wait_or_are_at_work(self):
+    @pytest.mark.parametrize(
+        ("worker", "waiting", "at_work"),
+        [
+            ({"started": 30, "looked": 0.5}, 1, 2),
+            ({"started": 10, "looked": 0.5}, 2, 1),  # it took the place of one that was killed with the older job
+            ({"started": 30, "looked": 60}, 3, 0),
+            ({"started": 1, "looked": None}, 3, 0),
+            (None, 3, 0),
+        ],
+        ids=["running", "started anew", "gone", "starting", "none"],
+    )
+    def test_jobs_wait_or_are_at_work(self, worker, waiting, at_work):
         now = timezone.now()
         OrmQ.objects.create(key="vigilpay", payload="", lock=now - timedelta(seconds=1))
-        OrmQ.objects.create(key="vigilpay", payload="", lock=now + timedelta(seconds=100))
-        OrmQ.objects.create(key="somebody else's", payload="", lock=now)
+        for claimed_ago in (20, 5):
+            OrmQ.objects.create(key="vigilpay", payload="", lock=now + timedelta(seconds=Conf.RETRY - claimed_ago))
+        OrmQ.objects.create(key="another queue", payload="", lock=now)
+        if worker:
+            looked_at = worker["looked"] and now - timedelta(seconds=worker["looked"])
+            started_at = now - timedelta(seconds=worker["started"])
+            Worker.objects.create(name="here", host="h", started_at=started_at, looked_at=looked_at)
         queue = freshness().queue
-        assert (queue.waiting_jobs, queue.claimed_jobs) == (1, 1)
+        assert (queue.waiting_jobs, queue.claimed_jobs) == (waiting, at_work)
 
     def test_workers_run_as_long_as_they_are_heard_of(self):
         now = timezone.now()

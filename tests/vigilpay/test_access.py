@@ -1,13 +1,16 @@
 """Who may call the JSON views from where, and that every error outside the admin is JSON."""
 
+import logging
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
-from django.urls import include, path
+from django.urls import include, path, resolve
 
 from customers.models import ScoreRecord
 from tests.factories import make_customer
+from vigilpay import __version__
 from vigilpay.access import as_json_error, may_call_without_login
 
 pytestmark = pytest.mark.django_db
@@ -90,7 +93,7 @@ class TestProduction:
 
 
 class TestJsonErrors:
-    @pytest.mark.parametrize("unknown", ["/", "/nothing/", "/customers/", "/customers/analyze/", "/administration/"])
+    @pytest.mark.parametrize("unknown", ["/nothing/", "/customers/", "/customers/analyze/", "/administration/"])
     def test_an_unknown_address_is_404_in_json(self, client, unknown):
         response = client.get(unknown)
         assert response.status_code == 404
@@ -112,6 +115,21 @@ class TestJsonErrors:
         assert response.status_code == 400
         assert response.json() == {"error": "Bad Request"}
 
+    @pytest.mark.parametrize("host", ["evil.example", "not_a_name", "evil.example:80:80", "[", ""])
+    @pytest.mark.parametrize("address", ["/", "/customers/analyze/1/", "/admin/", "/admin/login/"])
+    def test_a_wrong_host_is_one_line_in_the_log(self, caplog, host, address):
+        response = Client().get(address, headers={"host": host} if host else {}, SERVER_NAME="elsewhere.example")
+        assert response.status_code == 400
+        assert [record.name for record in caplog.records] == ["django.security.DisallowedHost"]
+        assert "Invalid HTTP_HOST header" in (line := as_logged(caplog.records[0]))
+        assert "\n" not in line
+
+    @override_settings(ROOT_URLCONF=__name__)
+    def test_a_crash_is_told_once_with_its_traceback(self, caplog):
+        Client(raise_request_exception=False).get("/crash/")
+        assert [record.getMessage() for record in caplog.records] == ["Internal Server Error: /crash/"]
+        assert 'RuntimeError("a bug")' in as_logged(caplog.records[0])
+
     def test_the_admin_keeps_its_own_pages(self):
         staff = Client()
         staff.force_login(get_user_model().objects.create_superuser("clerk", password=None))
@@ -126,6 +144,34 @@ class TestJsonErrors:
 
     def test_a_good_answer_is_left_alone(self, client, address):
         assert client.get(address).json().keys() == {"customer_id", "churn_risk_score"}
+
+
+def as_logged(record):
+    """As it stands in the log."""
+    [handler] = [handler for handler in logging.getLogger().handlers if handler.get_name() == "console"]
+    assert handler.filter(record)
+    return handler.format(record)
+
+
+class TestIndex:
+    def test_it_tells_name_version_and_where_to_go_on(self, client):
+        answer = client.get("/").json()
+        assert (answer["name"], answer["version"]) == ("VigilPay", __version__)
+        assert answer["links"]["admin"] == "/admin/"
+        assert answer["links"]["analyze"] == "/customers/analyze/{customer_id}/"
+        assert set(answer["links"]) == {"admin", "analyze", "insights", "history", "what_if", "freshness"}
+
+    def test_each_address_that_it_names_is_one(self, client):
+        for address in client.get("/").json()["links"].values():
+            assert resolve(address.replace("{customer_id}", "1"))
+
+    def test_nothing_is_posted_there(self, client):
+        response = client.post("/")
+        assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+
+    @pytest.mark.usefixtures("production")
+    def test_in_production_it_asks_for_a_session_as_all_others(self, client):
+        assert client.get("/").status_code == 401
 
 
 @pytest.mark.parametrize("caller", LOOPBACK)

@@ -186,6 +186,107 @@ def test_the_server_outlives_its_starter_and_the_terminals_ctrl_c(used_server):
     connect(server).close()
 
 
+# --- used by several --------------------------------------------------------------------------------------------------
+
+USE = "server.ensure_started(for_now=True); print('up', flush=True); sys.stdin.readline(); server.leave()"
+
+
+@contextmanager
+def demo(server, code=USE):
+    """A process that uses the server for now, until the block ends."""
+    with python(server, code, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == "up\n"
+        yield process
+        process.said = process.communicate("\n")[1]
+        assert process.returncode == 0, process.said
+
+
+def runs(server):
+    return again(server).status().pid is not None
+
+
+def test_the_last_who_uses_a_server_for_now_stops_it(used_server):
+    used_server.stop()
+    with demo(used_server):
+        with demo(used_server) as first:
+            pass
+        assert runs(used_server)
+        connect(used_server).close()
+        assert "others use it" in first.said
+    assert not runs(used_server)
+    assert not used_server.socket_directory.exists()
+
+
+def test_a_server_that_was_there_before_stays(used_server):
+    with demo(used_server):
+        pass
+    assert runs(used_server)
+
+
+def test_a_command_that_came_later_keeps_the_server_of_a_demo(used_server):
+    used_server.stop()
+    with demo(used_server, USE.replace("for_now=True", "for_now=False").replace("server.leave()", "pass")):
+        pass
+    assert runs(used_server)
+    used_server.stop()
+    with demo(used_server):
+        again(used_server).ensure_started()  # this process uses it now, and only its end or a stop changes that
+    assert runs(used_server)
+    used_server.stop()
+
+
+def test_who_is_killed_uses_it_no_longer(used_server):
+    used_server.stop()
+    with demo(used_server), python(used_server, USE, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        other.kill()
+    assert not runs(used_server)
+
+
+def test_a_server_that_the_user_asked_for_stays(used_server, monkeypatch, capsys):
+    used_server.stop()
+    monkeypatch.setattr(localdb, "local_server", lambda: again(used_server))
+    monkeypatch.setattr(sys, "argv", ["localdb", "start"])
+    with demo(used_server):
+        assert localdb.main() == 0
+    used_server.users.leave()
+    assert runs(used_server)
+
+
+FOR_NOW = """
+from vigilpay import exits, localdb
+localdb.local_server = lambda: server
+with exits.in_one_line(), localdb.started_for_now():
+    print("up")
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("moment", ["initdb", "start", "up"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_at_any_moment_of_a_use_for_now_leaves_no_server(make_server, used_server, moment, times, monkeypatch):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    server = make_server() if moment == "initdb" else used_server
+    server.stop()
+    pipe = subprocess.PIPE
+    with python(server, FOR_NOW, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        if moment == "initdb":
+            wait_until(lambda: list(server.home.glob("draft-*/base")))
+        elif moment == "start":
+            wait_until(lambda: (server.data / "postmaster.pid").exists())
+        else:
+            process.stdout.readline()
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+        said = process.communicate()[1]
+    assert (process.returncode, said.splitlines()[-1]) == (130, "Interrupted. Run the same again to finish.")
+    assert "Traceback" not in said
+    assert not runs(server)
+    assert list(server.home.glob("draft-*")) == []
+    assert not server.socket_directory.exists()
+
+
 # --- after accidents --------------------------------------------------------------------------------------------------
 
 

