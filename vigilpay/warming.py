@@ -13,6 +13,9 @@ from vigilpay.processes import ROOT
 
 log = logging.getLogger("vigilpay.events")
 
+# Of its own: this process has no use for numba.
+COMMAND = [sys.executable, "-m", "customers.ml_service.warm"]
+
 # A cache that is there is loaded in half a second.
 QUICK_SECONDS = 3.0
 LOOK_SECONDS = 1.0
@@ -23,9 +26,8 @@ def warm(signals: StopSignals) -> None:
 
     Returns when it has ended, however it has, or when this process is asked to stop: without kernels numpy scores.
     """
-    # Of its own: this process has no use for numba. In a session of its own: Ctrl-C reaches us alone.
-    command = [sys.executable, "-m", "customers.ml_service.warm"]
-    compiler = subprocess.Popen(command, cwd=ROOT, start_new_session=True)  # noqa: S603  our own module, no shell
+    # In a session of its own: Ctrl-C reaches us alone.
+    compiler = subprocess.Popen(COMMAND, cwd=ROOT, start_new_session=True)  # noqa: S603  our own module, no shell
     began, told = monotonic(), False
     try:
         while compiler.poll() is None and not signals.wait(LOOK_SECONDS):
