@@ -140,7 +140,7 @@ def keep_if_possible(forest: Forest) -> None:
     try:
         former.keep(settings.ML_ASSETS_DIR, forest)
     except OSError as error:
-        log.info("The files of the active model are not kept: %s", error)
+        log.debug("The files of the active model are not kept: %s", error)  # `check` warns of it, customers.W003
 
 
 @transaction.atomic

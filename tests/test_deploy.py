@@ -96,6 +96,8 @@ def test_what_the_image_writes_later_are_volumes_filled_from_it(image, service):
         if IS_ROOT:
             assert image.inside(image.environment[variable]).stat().st_uid == image.uid
     assert (image.inside(image.environment["VIGILPAY_ML_ASSETS"]) / "model.pkl").is_file()
+    # What strangers reach can change no model, which is code; commands are run in the worker's container.
+    assert (f"models:{image.environment['VIGILPAY_ML_ASSETS']}" in parts["volumes"]) is (service == "worker")
 
 
 @pytest.mark.django_db
