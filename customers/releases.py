@@ -1,6 +1,6 @@
 """Which model is active: joins the files on this machine to the one fact in the database.
 
-In development the file in place is the active model, whoever put it there. In production a person puts a model into
+In development the file in place is the active model, however it came there. In production a person puts a model into
 service, by ``release_model``: files that came another way, as with an upgrade of the code, are left alone. Only a
 database without any release takes the model that it finds. docs/decisions/0025-who-puts-a-model-into-service.md
 """

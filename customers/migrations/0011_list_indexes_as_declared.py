@@ -1,6 +1,6 @@
 """The indexes of the admin's list, where an early commit's version of 0007 made others. Else this does nothing.
 
-Concurrently: nobody waits. An attempt that was cut short is simply repeated.
+Concurrently: no edit waits. An attempt that was cut short is simply repeated.
 """
 
 from django.db import migrations

@@ -81,7 +81,7 @@ def test_processes_that_come_and_go_have_it_in_common(condition, caplog):
     assert caplog.messages == ["It works again"]
 
 
-def test_a_process_that_was_killed_in_its_turn_holds_up_nobody(condition, caplog):
+def test_a_process_that_was_killed_in_its_turn_holds_up_no_other(condition, caplog):
     condition._turn.acquire()
     condition.begin("It is broken")
     assert caplog.messages == ["It is broken"]

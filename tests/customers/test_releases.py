@@ -120,7 +120,7 @@ class TestProduction:
             assert found.churn_risk_score == former.predict_one(found.features())
         assert active_model()[0].fingerprint == ModelRelease.objects.get().fingerprint == former.fingerprint
 
-    def test_edits_wait_for_a_model_while_an_empty_database_finds_a_file_that_nobody_released(
+    def test_edits_wait_for_a_model_while_an_empty_database_finds_a_file_that_was_never_released(
         self, strict_assets, another_forest
     ):
         drop_in(another_forest, strict_assets)
@@ -256,7 +256,7 @@ class TestUpgrade:
 
 
 class TestKeeping:
-    """Whoever replaces the files in place, the model before is kept, and one command goes back to it."""
+    """However the files in place are replaced, the model before is kept, and one command goes back to it."""
 
     def test_of_a_file_dropped_in(self, assets, another_forest):
         customer = make_scored()

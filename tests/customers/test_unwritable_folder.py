@@ -19,7 +19,7 @@ from tests.factories import make_scored
 
 pytestmark = pytest.mark.django_db
 
-NOBODY = 65534
+UNPRIVILEGED = 65534
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def folder(settings, another_forest):
 
 @contextmanager
 def not_writable(path, models=None):
-    """To us, whoever we are: root's rights are laid down for as long. All other folders of the models are writable."""
+    """To this process: root's rights are laid down for as long. All other folders of the models are writable."""
     for folder in ((models or path), *(models or path).rglob("*")):
         if folder.is_dir():
             folder.chmod(0o777)
@@ -48,7 +48,7 @@ def not_writable(path, models=None):
     path.chmod(0o555)
     is_root = os.geteuid() == 0
     if is_root:
-        os.seteuid(NOBODY)
+        os.seteuid(UNPRIVILEGED)
     try:
         yield
     finally:
@@ -108,7 +108,7 @@ def test_a_training_is_refused_before_its_minutes_have_passed(folder, tmp_path):
     assert not (folder / "candidates").exists()
 
 
-def test_candidates_of_another_user_keep_nobody_from_a_release(folder):
+def test_candidates_of_another_user_keep_no_user_from_a_release(folder):
     (folder / "candidates").mkdir()
     with not_writable(folder / "candidates", folder):
         run(folder / "next.pkl")

@@ -57,7 +57,7 @@ def test_a_knock_is_left_to_machines_that_can_score(broker):
     assert not OrmQ.objects.exists()
 
 
-def test_its_own_look_still_wakes_whoever_can(broker, settings):
+def test_its_own_look_still_wakes_machines_that_can(broker, settings):
     make_customer()
     nobody_is_awake()
     OrmQ.objects.all().delete()
