@@ -19,7 +19,8 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
-	test test-browser lint types check coverage screenshots chaos chaos-short mutants bench bench-freshness bench-engine bench-model bench-admin lock format clean
+	test test-browser lint types check coverage screenshots chaos chaos-short mutants \
+	bench bench-freshness bench-engine bench-model bench-admin freeze lock format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -117,6 +118,9 @@ screenshots: setup-dev ## Draw the pictures of docs/screenshots/ anew, with cust
 format: setup-dev ## Put the code into shape
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
+
+freeze: setup ## Note down what new migrations do: from then on a test holds them to it
+	@$(PY) -m tests.frozen
 
 lock: setup-dev ## Pin the newest packages that requirements*.in allow, and prove that the locks are complete
 	@$(COMPILE) -o requirements.txt requirements.in

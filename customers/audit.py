@@ -6,7 +6,6 @@ A row is read in one statement, values, score and version: an edit at the same t
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -16,7 +15,7 @@ from customers import scoring
 from customers.bulk import Progress
 from customers.claims import CustomerBusyError
 from customers.marks import count_unmarked
-from customers.ml_service import Forest, ScoringError
+from customers.ml_service import Forest, ScoringError, former
 from customers.ml_service.assets import MODEL_FILE
 from customers.ml_service.original import Original
 from customers.ml_service.pickles import load_estimator, read_bytes, sha256_of
@@ -193,10 +192,11 @@ def open_findings() -> int:
 
 def original_of(forest: Forest) -> Original:
     """The active model as scikit-learn knows it. The file is unpickled: it is the one whose checksum was released."""
-    data = read_bytes(Path(settings.ML_ASSETS_DIR) / MODEL_FILE)
-    if sha256_of(data) != forest.sha256:
-        raise ModelNotActiveError("The model file was replaced at this moment; audit again.")
-    return Original(load_estimator(data), forest.encodings)
+    folders = (settings.ML_ASSETS_DIR, former.folder_of(settings.ML_ASSETS_DIR, forest.fingerprint))
+    for path in (folder / MODEL_FILE for folder in folders):
+        if path.exists() and sha256_of(data := read_bytes(path)) == forest.sha256:
+            return Original(load_estimator(data), forest.encodings)
+    raise ModelNotActiveError("The model file was replaced at this moment; audit again.")
 
 
 def read(statement: str, *values: Any) -> list[Row]:

@@ -1,11 +1,16 @@
 """Is there a model that may be used, and do the settings make sense together?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's own name
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  Django's own name
+from django.db import DatabaseError
 
-from customers.ml_service import ModelError, current_forest
+from customers.ml_service import ModelError, current_forest, former
+from customers.ml_service.assets import MODEL_FILE
+from customers.models import ModelRelease
+from customers.releases import in_place
 
 
 @register()
@@ -14,8 +19,38 @@ def model_is_usable(**kwargs: Any) -> list[CheckMessage]:
     try:
         current_forest()
     except ModelError as error:
-        return [Warning(str(error), hint="Until this is mended no customer is scored.", id="customers.W001")]
+        kept = "" if settings.ACCEPT_UNRELEASED_MODEL else ", unless the active model's files are kept on this machine"
+        return [Warning(str(error), hint=f"Until this is mended no customer is scored{kept}.", id="customers.W001")]
     return []
+
+
+@register(Tags.database)
+def active_model_outlives_an_upgrade(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """In production: its files are on this machine, and kept where no upgrade of the code overwrites them."""
+    if settings.ACCEPT_UNRELEASED_MODEL:
+        return []
+    return [message for alias in databases or () for message in about_active_model(alias)]
+
+
+def about_active_model(alias: str) -> list[CheckMessage]:
+    try:
+        release = ModelRelease.objects.using(alias).active()
+    except DatabaseError:
+        return []  # no tables yet
+    if release is None or former.is_kept(settings.ML_ASSETS_DIR, release.fingerprint):
+        return []
+    forest, instead = in_place(release)
+    if forest is None:
+        hint = "Put its model.pkl and model.json on this machine with: manage.py release_model PATH"
+        return [Warning(f"{release} is active, and can't score here: {instead}.", hint=hint, id="customers.W002")]
+    hint = f"As a user that may write there: manage.py release_model {settings.ML_ASSETS_DIR / MODEL_FILE}"
+    return [
+        Warning(
+            f"The files of {release} are kept nowhere: an upgrade of the code that replaces them stops the scoring.",
+            hint=hint,
+            id="customers.W003",
+        )
+    ]
 
 
 @register()

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from customers.ml_service import FEATURES, Forest, ModelError, current_forest
+from customers.ml_service import FEATURES, Forest, ModelError
 from customers.models import Customer, ModelRelease
+from customers.releases import forest_of
 from customers.samples import random_ids
 
 SAMPLE_CUSTOMERS = 2000
@@ -73,13 +74,12 @@ def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> Shift | No
 
 
 def active_forest() -> Forest | None:
-    """The active model, if its file is in place here. Unlike ``active_model`` this activates nothing."""
+    """The active model, if its files are here. Unlike ``active_model`` this activates nothing."""
+    active = ModelRelease.objects.active()
     try:
-        forest = current_forest()
+        return forest_of(active) if active is not None else None
     except ModelError:
         return None
-    active = ModelRelease.objects.active()
-    return forest if active is not None and active.fingerprint == forest.fingerprint else None
 
 
 def table(shift: Shift) -> Iterator[str]:

@@ -130,7 +130,7 @@ def in_words(error: Exception) -> str:
 
 
 def record(cursor: CursorWrapper, refusals: Sequence[Refusal], release: ModelRelease) -> None:
-    """Count one more attempt for each, and set the time of the next; log each, for somebody may have to look."""
+    """Count one more attempt for each, and set the time of the next; a line for each reason, for a person to look."""
     if not refusals:
         return
     cursor.execute(
@@ -144,8 +144,15 @@ def record(cursor: CursorWrapper, refusals: Sequence[Refusal], release: ModelRel
             "pause": settings.RETRY_SECONDS,
         },
     )
-    for refusal in refusals:
-        log.warning("No score for customer %s, version %s: %s", refusal.customer_id, refusal.version, refusal.error)
+    for error in dict.fromkeys(refusal.error for refusal in refusals):
+        tell([refusal for refusal in refusals if refusal.error == error])
+
+
+def tell(refusals: Sequence[Refusal]) -> None:
+    """One line for customers of one batch who were refused for the same reason."""
+    first = refusals[0]
+    others = f" and {len(refusals) - 1:,} others" if len(refusals) > 1 else ""
+    log.warning("No score for customer %s, version %s%s: %s", first.customer_id, first.version, others, first.error)
 
 
 def requeue(customer_ids: Iterable[int] | None = None) -> int:

@@ -1,4 +1,9 @@
-"""Which model is active: joins the file that this process has loaded to the one fact in the database."""
+"""Which model is active: joins the files on this machine to the one fact in the database.
+
+In development the file in place is the active model, however it came there. In production a person puts a model into
+service, by ``release_model``: files that came another way, as with an upgrade of the code, are left alone. Only a
+database without any release takes the model that it finds. docs/decisions/0025-who-puts-a-model-into-service.md
+"""
 
 import logging
 from pathlib import Path
@@ -6,7 +11,9 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 
+from customers.conditions import Condition
 from customers.ml_service import Forest, ModelError, current_forest, former
+from customers.ml_service.assets import MODEL_FILE
 from customers.ml_service.packaging import Package
 from customers.ml_service.pickles import read_bytes, sha256_of
 from customers.models import ModelRelease
@@ -18,40 +25,44 @@ REGISTER_LOCK = 0x56494749
 
 
 class ModelNotActiveError(ModelError):
-    """This machine holds a model file that was in service once, but is not the active one now."""
+    """This machine holds the files of other models than the active one."""
 
 
 class ReleaseMovedOnError(ModelError):
     """Another model became active in the middle of a piece of work, which has to begin anew."""
 
 
+# Another model lies in place than the active one, which this machine has kept.
+displaced = Condition(log)
+
 # What this process has last seen to be active.
-_seen_active: ModelRelease | None = None
+_seen: tuple[Forest, ModelRelease] | None = None
+# The models whose files this process has seen in place, and kept as far as it may.
+_kept: set[tuple[Path, str]] = set()
 
 
 def active_model() -> tuple[Forest, ModelRelease]:
-    """The forest of this process and its release, which is the active one.
+    """The active release and its forest.
 
-    Raises ``ModelError`` when there is no usable model file here, or when it is not the active one.
+    Raises ``ModelError`` when this machine has no usable files of it.
     """
-    global _seen_active
-    forest = current_forest()
+    global _seen
     release = ModelRelease.objects.active()
-    if release is None or release.fingerprint != forest.fingerprint:
-        forest, release = activate_noticed()
-    _seen_active = release
-    return forest, release
+    if release is None or settings.ACCEPT_UNRELEASED_MODEL:
+        _seen = noticed(release)
+    else:
+        _seen = active_forest_of(release), release
+    return _seen
 
 
 def model_at_hand() -> tuple[Forest, ModelRelease]:
-    """As ``active_model``, but the database is asked only if this process does not know the release of its file.
+    """As ``active_model``, but the database is asked only if this process does not know the active release.
 
-    For whoever asks in a later statement anyway, ``hold_to``: each is a part of the time from an edit to its score.
+    For callers that ask in a later statement anyway, ``hold_to``: each is a part of the time from an edit to its score.
     """
-    forest = current_forest()
-    if _seen_active is not None and _seen_active.fingerprint == forest.fingerprint:
-        return forest, _seen_active
-    return active_model()
+    if _seen is None or (settings.ACCEPT_UNRELEASED_MODEL and current_forest() is not _seen[0]):
+        return active_model()
+    return _seen
 
 
 def hold_to(release: ModelRelease, newest_id: int | None) -> None:
@@ -60,63 +71,134 @@ def hold_to(release: ModelRelease, newest_id: int | None) -> None:
         raise ReleaseMovedOnError("The active model has changed at this very moment.")
 
 
+def noticed(release: ModelRelease | None) -> tuple[Forest, ModelRelease]:
+    """The forest in place and its release, which is made if this is not the one of that forest."""
+    forest = current_forest()
+    if release is None or release.fingerprint != forest.fingerprint:
+        forest, release = activate_noticed()
+    keep_if_possible(forest)
+    return forest, release
+
+
+def active_forest_of(release: ModelRelease) -> Forest:
+    """As ``forest_of``, of the active release. Says once which of its files are used."""
+    forest, instead = in_place(release)
+    if forest is not None:
+        displaced.end("The files of %s are in place again.", release)
+        keep_if_possible(forest)
+        return forest
+    forest = kept_forest_of(release, instead)
+    path = former.folder_of(settings.ML_ASSETS_DIR, release.fingerprint) / MODEL_FILE
+    displaced.begin(
+        "This machine goes on scoring with the kept files of %s: %s. Put them back with: manage.py release_model %s",
+        *(release, instead, path),
+    )
+    return forest
+
+
+def forest_of(release: ModelRelease) -> Forest:
+    """The forest of this release, from the files in place, or else from those that were kept.
+
+    Raises ``ModelNotActiveError`` when both are missing.
+    """
+    forest, instead = in_place(release)
+    return forest or kept_forest_of(release, instead)
+
+
+def in_place(release: ModelRelease) -> tuple[Forest | None, str]:
+    """The forest in place if it is this release's, else what is there instead, in words."""
+    try:
+        forest = current_forest()
+    except ModelError as error:
+        return None, str(error)
+    if forest.fingerprint == release.fingerprint:
+        return forest, ""
+    return None, f"{settings.ML_ASSETS_DIR / MODEL_FILE} is another model ({forest.sha256[:12]})"
+
+
+def kept_forest_of(release: ModelRelease, instead: str) -> Forest:
+    """The forest of the files that were kept. ``ModelNotActiveError`` without them, with what is there ``instead``."""
+    try:
+        return former.kept_forest(settings.ML_ASSETS_DIR, release.fingerprint)
+    except ModelError:
+        raise ModelNotActiveError(
+            f"the active model is {release}, and this machine has no files of it: {instead}. Copy its model.pkl and "
+            "model.json here from another machine and run: manage.py release_model PATH (that makes no new release); "
+            "or put another model into service by the same command"
+        ) from None
+
+
+def keep_if_possible(forest: Forest) -> None:
+    """Keep the active model's files against an upgrade of the code, which may overwrite those in place.
+
+    A process that may not write there scores all the same; ``release_model`` is run by a user that may.
+    """
+    model = settings.ML_ASSETS_DIR, forest.fingerprint
+    if model in _kept:
+        return
+    _kept.add(model)
+    try:
+        former.keep(settings.ML_ASSETS_DIR, forest)
+    except OSError as error:
+        log.debug("The files of the active model are not kept: %s", error)  # `check` warns of it, customers.W003
+
+
 @transaction.atomic
 def activate_noticed() -> tuple[Forest, ModelRelease]:
-    """Make the file that was found in place of the active one the active model, where the rules let it."""
+    """Make the file in place the active model, where the rules let it."""
     take_turns()
-    # Read only now: a forest read before our turn may be the one that somebody else's turn has just replaced.
-    forest = current_forest()
     active = ModelRelease.objects.active()
+    if active is not None and not settings.ACCEPT_UNRELEASED_MODEL:
+        return active_forest_of(active), active  # another process was the first in this database
+    # Read only now: a forest read before our turn may be the one that another process's turn has just replaced.
+    forest = current_forest()
     if active is not None and active.fingerprint == forest.fingerprint:
-        return forest, active  # somebody else was first
-    refuse_former_release(forest, active)
+        return forest, active
     return forest, activate(forest, note="noticed in ml_assets" if active else "first model of this database")
 
 
 @transaction.atomic
 def put_into_service(note: str, package: Package | None = None) -> ModelRelease:
-    """Make the file in ml_assets/ the active model because somebody said so, even if it served before.
+    """Make the file in ml_assets/ the active model because a person said so, even if it served before.
 
-    A ``package`` is put there first. Files before the row, and both while nobody else can activate anything: a crash
-    between the two leaves the former release active, and running the same again completes it.
+    A ``package`` is put there first, and kept like the model that it replaces. Files before the row, and both while no
+    other process can activate anything: a crash between the two leaves the former release active, and running the same
+    again completes it.
     """
     take_turns()
-    active = ModelRelease.objects.active()
     if package is not None:
-        keep_outgoing(active)
+        keep_outgoing(package)
+        former.keep_package(settings.ML_ASSETS_DIR, package)
         package.install(settings.ML_ASSETS_DIR)
     forest = current_forest()
     if package is not None and forest.fingerprint != package.forest.fingerprint:
-        raise ModelError("Somebody else has replaced the model file at this very moment. Nothing was activated.")
+        raise ModelError("Another process has replaced the model file at this very moment. Nothing was activated.")
+    active = ModelRelease.objects.active()
     if active is not None and active.fingerprint == forest.fingerprint:
         return active
     return activate(forest, note=note)
 
 
-def keep_outgoing(active: ModelRelease | None) -> None:
-    """Keep the files in place for a return to them, if they are those of the active model."""
+def keep_outgoing(package: Package) -> None:
+    """Keep the files in place, whatever they are, for a return to them.
+
+    In development they are the active model, even if no process has noticed that yet.
+    """
     try:
         forest = current_forest()
     except ModelError:
         return  # nothing usable is there, as after a crash in the middle of this
-    if active is not None and active.fingerprint == forest.fingerprint:
-        former.keep(settings.ML_ASSETS_DIR, forest)
+    if forest.sha256 == package.forest.sha256:
+        return  # as after a crash, or copied there to be released
+    if settings.ACCEPT_UNRELEASED_MODEL:
+        noticed(ModelRelease.objects.active())
+    former.keep(settings.ML_ASSETS_DIR, forest)
 
 
 def take_turns() -> None:
     """Hold other processes that activate a model until this transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REGISTER_LOCK])
-
-
-def refuse_former_release(forest: Forest, active: ModelRelease | None) -> None:
-    """Outside development a file that served before is an old copy on this machine, not somebody's wish to go back."""
-    if settings.ACCEPT_UNRELEASED_MODEL or not ModelRelease.objects.filter(fingerprint=forest.fingerprint).exists():
-        return
-    raise ModelNotActiveError(
-        f"The model file on this machine ({forest.sha256[:12]}) was in service before, but the active model is "
-        f"{active}. Put the active file in place, or go back to this one with: manage.py release_model PATH"
-    )
 
 
 def activate(forest: Forest, *, note: str) -> ModelRelease:

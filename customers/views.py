@@ -12,12 +12,15 @@ from psycopg.errors import QueryCanceled
 from customers import insights, scoring, story_pages
 from customers.bodies import BodyError, json_object
 from customers.claims import CustomerBusyError
+from customers.conditions import Condition
 from customers.ml_service import InputError, ModelError
 from customers.models import Customer
 from customers.questions import WhatIfQuestion, WrongFieldsError, page_asked
 from customers.responses import P, View, error, posts_only, reads_only, wrong_fields
 
 log = logging.getLogger("vigilpay.views")
+
+database_away = Condition(log)
 
 # What our own rooms raise, and the status that says so with their words.
 REFUSALS: Mapping[type[Exception], Callable[[Any], JsonResponse]] = {
@@ -33,23 +36,25 @@ REFUSALS: Mapping[type[Exception], Callable[[Any], JsonResponse]] = {
 
 
 def out_of_reach(lost: Exception) -> JsonResponse:
-    """Who asks is told to come back; the operator is told why."""
-    log.warning("The database can't be reached: %s", lost)
+    """The caller is told to come back; the operator is told why, once."""
+    database_away.begin("The database can't be reached: %s", lost, state="away")
     return error(503, "The database can't be reached at this moment; try again.", **{"Retry-After": "5"})
 
 
 def says_why_not(view: View[P]) -> View[P]:
     """Turn what our own rooms raise into the status that says so."""
 
-    def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
+    def answered(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
         try:
-            return view(request, *args, **kwargs)
+            answer = view(request, *args, **kwargs)
+            database_away.end("The database can be reached again.")
+            return answer
         except tuple(REFUSALS) as refused:
             if isinstance(refused.__cause__, QueryCanceled):
                 raise  # the web server's own limit of time, of which it tells itself
             return next(say(refused) for kind, say in REFUSALS.items() if isinstance(refused, kind))
 
-    return cast("View[P]", wraps(view)(answer))
+    return cast("View[P]", wraps(view)(answered))
 
 
 @reads_only

@@ -13,7 +13,7 @@ class EventsConfig(AppConfig):
 
         from customers import background, paused
         from customers.models import Customer
-        from events import checks, dispatch, editors, pause, schedules, signals, warmup  # noqa: F401  checks registers itself
+        from events import dispatch, editors, pause, schedules, signals, trigger_repair, warmup
         from events.alerts import checks as alert_checks  # noqa: F401
 
         paused.tell_by(pause.notice)
@@ -21,4 +21,5 @@ class EventsConfig(AppConfig):
         connection_created.connect(editors.connected, dispatch_uid="events.connected")
         post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
         post_spawn.connect(warmup.worker_spawned, dispatch_uid="events.worker_spawned")
+        post_migrate.connect(trigger_repair.mend, sender=self, dispatch_uid="events.trigger_repair")
         post_migrate.connect(schedules.ensure_schedules, sender=self, dispatch_uid="events.ensure_schedules")

@@ -14,7 +14,7 @@ from django.db import Error, InterfaceError, OperationalError, close_old_connect
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
-from events import dispatch, look, vital_signs, watch
+from events import dispatch, look, model_state, vital_signs, watch
 from events.channels import JOBS_CHANNEL, STALE_CHANNEL
 from events.lifeline import Lifeline
 from events.listener import Jobs, Listener
@@ -27,6 +27,12 @@ RECONNECT_SECONDS = 0.25
 
 # django-q2 hands a job on by a thread, which has to wait for the interpreter while we ask for the next one.
 HAND_ON_SECONDS = 0.001
+
+# A machine that cannot score lets those that can have a job first.
+STAND_BACK_SECONDS = 0.2
+
+# Made before the fork, for all processes of the cluster.
+OUTAGE = Outage("The broker")
 
 ENQUEUE = """
 WITH job AS (INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, clock_timestamp()) RETURNING id)
@@ -63,7 +69,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         self._look_due = 0.0
         self._is_knocked = False
         self._has_given = False
-        self._outage = Outage("The broker")
+        self._stands_back = False
         self._lifeline = Lifeline()
         self._beat = vital_signs.Beat()
 
@@ -95,7 +101,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
             # Raising would cost ten seconds: django-q2 takes the whole pusher for dead.
             self._mend(error)
             return None
-        self._outage.over()
+        OUTAGE.over()
         self._has_given = bool(jobs)
         return jobs
 
@@ -107,7 +113,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
             except (OperationalError, InterfaceError) as error:
                 self._mend(error)
             else:
-                return self._outage.over()
+                return OUTAGE.over()
 
     def set_stat(self, key: str, value: str, timeout: int) -> None:
         """Called twice a second by the sentinel. Its word is worth no more than a word: it waits for nothing."""
@@ -119,7 +125,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         super().set_stat(key, value, timeout)
 
     def _mend(self, error: Exception) -> None:
-        self._outage.lost(error)
+        OUTAGE.lost(error)
         self._listener.close()
         close_old_connections()  # and Django's own, which the look uses: outside requests nobody else mends it
         sleep(RECONNECT_SECONDS)
@@ -132,6 +138,9 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         while True:
             if monotonic() >= self._look_due:
                 self._look()
+            if self._stands_back:
+                self._is_knocked = False
+                sleep(STAND_BACK_SECONDS)
             jobs = self._answer_knock() or self._listener.claim(self.list_key, vital_signs.worker_name())
             if jobs or monotonic() >= until:
                 return jobs
@@ -150,6 +159,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
 
     def _look(self) -> None:
         self._look_due = monotonic() + settings.LOOK_SECONDS
+        self._stands_back = model_state.is_missing()
         if (self._model_file.changed() or look.anything_to_do()) and dispatch.wake():
             self._model_file.remember()
         else:  # not in the way of a drain that somebody waits for, which looks for messages itself

@@ -42,7 +42,9 @@ class Companion:
         try:
             while self._work():
                 pass
-        except (DatabaseError, ModelError) as error:
+        except ModelError:
+            pass  # the drain itself meets it, and says so
+        except DatabaseError as error:
             log.warning("The second lane of a drain ends: %s", error)
         finally:
             connection.close()

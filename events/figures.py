@@ -10,12 +10,15 @@ from django.db import OperationalError, transaction
 from django.db.backends.utils import CursorWrapper
 
 from customers import distribution, movers
+from customers.conditions import Condition
 from customers.distribution import Distribution
 from customers.movers import Mover, Movers
 from events import freshness
 from events.freshness import Coverage, Lag, LagStep, Portfolio
 
 log = logging.getLogger("vigilpay.events")
+
+without_movers = Condition(log)
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,12 @@ def movers_in_time(cursor: CursorWrapper, at: datetime) -> list[Movers]:
     """None where so much was scored of late that the search for them takes too long: all else is told nevertheless."""
     try:
         with transaction.atomic():
-            return movers.movers(cursor, at)
+            found = movers.movers(cursor, at)
     except OperationalError as error:
-        log.warning("The overview goes without movers: %s", error)
+        without_movers.begin("The overview goes without movers: %s", error)
         return []
+    without_movers.end("The overview has movers again.")
+    return found
 
 
 def _portfolio(kept: Mapping[str, Any]) -> Portfolio:

@@ -12,7 +12,7 @@ from customers.imports import steps as imports
 from customers.imports import work as import_work
 from customers.ml_service import ModelError
 from customers.samples import random_ids
-from events import dispatch, drains, look, overview, pause, watch
+from events import dispatch, drains, look, model_state, overview, pause, watch
 from events.alerts import retention as alert_retention
 from events.alerts import sending
 from events.companion import Companion
@@ -24,8 +24,6 @@ log = logging.getLogger("vigilpay.events")
 LOOK_PAUSE_SECONDS = 0.005
 # The same when what it found can't be scored now, since somebody's open edit holds it.
 STUCK_PAUSE_SECONDS = 0.05
-# How long rows simply stay stale when the model can't be used, before somebody tries again.
-BROKEN_MODEL_SECONDS = 4.0
 # How many customers the audit looks at, each hour: a second of work.
 AUDIT_CUSTOMERS = 200
 
@@ -34,15 +32,15 @@ NOTHING = scoring.Batch(claimed=0)
 
 def rescore_stale() -> int:
     """Score what is stale until nothing is, stay to look for a moment, and return the number of scores stored."""
-    if first_asked(pause.is_paused):
-        pause.say_once(pause.notice())
+    if first_asked(pause.keeps_from_scoring):
         return 0
     with drains.recorded() as tally:
         try:
             drain(tally)
+        except releases.ReleaseMovedOnError:
+            dispatch.hand_over()
         except ModelError as error:
-            log.error("No customer can be scored, edits go on: %s", error)
-            watch.promise(BROKEN_MODEL_SECONDS)
+            model_state.lost(error)
     return tally.stored
 
 
@@ -82,6 +80,7 @@ def next_batch(tally: drains.Tally) -> scoring.Batch:
 def tell(batch: scoring.Batch) -> None:
     """Have the alerts sent that the scores of this batch have raised."""
     if batch.stored:
+        model_state.found()
         dispatch.send_if_due()
 
 
@@ -95,7 +94,7 @@ def sweep_stale() -> bool:
     try:
         releases.active_model()
     except ModelError as error:
-        log.error("No customer can be scored, edits go on: %s", error)
+        model_state.lost(error)
         return False
     marks.restore_marks()
     return dispatch.wake_if_stale()
@@ -117,7 +116,7 @@ def audit_sample() -> int:
     try:
         return audit.audit(random_ids(AUDIT_CUSTOMERS)).wrong
     except ModelError as error:
-        log.error("No score could be audited: %s", error)
+        model_state.lost(error)
         return 0
 
 

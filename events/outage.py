@@ -1,28 +1,29 @@
-"""One line when PostgreSQL is lost, one when it is back, however often somebody tries in between."""
+"""One line when PostgreSQL is lost, one when it is back, however often it is tried in between."""
 
 import logging
-from time import monotonic
+
+from customers.conditions import Condition
 
 log = logging.getLogger("vigilpay.events")
 
 
 class Outage:
+    """Of one part of the worker. Processes forked from the one that made it have it in common."""
+
     def __init__(self, who: str) -> None:
         self._who = who
-        self._began: float | None = None
+        self._condition = Condition(log)
 
     @property
     def is_on(self) -> bool:
-        return self._began is not None
+        return self._condition.is_on
 
     def lost(self, error: Exception) -> None:
         """An attempt failed."""
-        if self._began is None:
-            self._began = monotonic()
-            log.warning("%s lost PostgreSQL and tries until it is back: %s", self._who, str(error).strip())
+        words = str(error).strip()
+        self._condition.begin("%s lost PostgreSQL and tries until it is back: %s", self._who, words, state="lost")
 
     def over(self) -> None:
         """An attempt succeeded."""
-        if self._began is not None:
-            log.warning("%s has PostgreSQL again, after %.1f s.", self._who, monotonic() - self._began)
-            self._began = None
+        if self.is_on:
+            self._condition.end("%s has PostgreSQL again, after %.1f s.", self._who, self._condition.seconds)

@@ -2,14 +2,17 @@
 
 import logging
 from datetime import datetime
-from functools import lru_cache
 
 from django.db import connection
 
+from customers.conditions import Condition
 from events import dispatch
 from events.models import Pause
 
 log = logging.getLogger("vigilpay.events")
+
+# Jobs come by every second, and find scoring paused.
+skipped = Condition(log)
 
 IS_PAUSED = "SELECT EXISTS (SELECT FROM events_pause)"
 
@@ -51,7 +54,11 @@ def in_words(since: datetime, by: str, reason: str) -> str:
     return f"Scoring is paused since {since:%Y-%m-%d %H:%M} UTC{who}{why}."
 
 
-@lru_cache(maxsize=1)
-def say_once(text: str) -> None:
-    """Log it, unless it was the last that this process logged: jobs come by every second."""
-    log.warning("%s Edits go on.", text)
+def keeps_from_scoring() -> bool:
+    """As ``is_paused``, for a job: says once that nothing is scored, and once that it is again."""
+    if not is_paused():
+        if skipped.is_on:
+            skipped.end("Scoring goes on, after %.0f s.", skipped.seconds)
+        return False
+    skipped.begin("%s Edits go on.", notice())
+    return True

@@ -6,7 +6,8 @@ No clock but our own takes part: what counts is how long a fact has not changed 
 from dataclasses import dataclass
 from datetime import datetime
 
-# A cluster that has just been started imports, connects, and may have to compile the model's kernels.
+# A cluster that has just been started imports, connects, and may have to compile the model's kernels: all of its
+# processes are slow until its first job is done.
 START_SECONDS = 120.0
 
 
@@ -26,6 +27,7 @@ class Pulse:
     def __init__(self, stall_seconds: float, now: float) -> None:
         self._stall_seconds = stall_seconds
         self._facts = Facts()
+        self._has_started = False
         self._began = self._felt = self._looked = self._guarded = self._claimed = now
 
     def feel(self, facts: Facts, now: float) -> str:
@@ -39,6 +41,9 @@ class Pulse:
             self._guarded = now
         if facts.claimed_at is None or facts.claimed_at != former.claimed_at:
             self._claimed = now
+        if facts.acknowledged_at is not None and not self._has_started:
+            self._has_started = True
+            self.forgive(now)
         return self._fault(now)
 
     def forgive(self, now: float) -> None:
@@ -56,7 +61,8 @@ class Pulse:
             ("its sentinel has not guarded it", self._guarded, facts.guarded_at),
             ("it has claimed a job and acknowledged none", self._claimed, facts.acknowledged_at),
         ):
-            patience = self._stall_seconds if first_seen else max(self._stall_seconds, START_SECONDS)
+            is_at_work = self._has_started and first_seen
+            patience = self._stall_seconds if is_at_work else max(self._stall_seconds, START_SECONDS)
             if now - since > patience:
                 return f"{word} for {now - since:.0f} s"
         return ""

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import psycopg
 from django.db import Error
 
+from customers.conditions import Condition
 from events.outage import Outage
 from events.pulse import Pulse
 from events.stop_signals import StopSignals
@@ -59,7 +60,7 @@ class Supervisor:
         self._limits = limits
         self._facts = WorkerFacts()
         self._outage = Outage("The supervisor")
-        self._told_of_tables = False
+        self._tables_missing = Condition(log)
 
     def run(self) -> None:
         """Returns when somebody has asked to stop, and nothing of the cluster is left."""
@@ -87,9 +88,11 @@ class Supervisor:
 
     def _tables_are_there(self) -> bool:
         missing = self._facts.pending_migrations()
-        if missing and not self._told_of_tables:
-            log.warning("The worker waits for `manage.py migrate`: %s not up to date.", ", ".join(missing))
-        self._told_of_tables = bool(missing)
+        if missing:
+            apps = ", ".join(missing)
+            self._tables_missing.begin("The worker waits for `manage.py migrate`: %s not up to date.", apps)
+        else:
+            self._tables_missing.end("The tables are up to date.")
         return not missing
 
     def _run_one(self, name: str, pulse: Pulse) -> str:

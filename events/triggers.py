@@ -270,6 +270,9 @@ ALERTED = Trigger(
     body=BODY,
 )
 
+# What the names of all of them begin with.
+OURS = "vigilpay_"
+
 FUNCTIONS = (MARK, KEEP_UNSCORED)
 TRIGGERS = (ARRIVE, GUARD, STAMP, RELEASED, ALERTED)
 

@@ -5,17 +5,22 @@ import logging
 from django.db import OperationalError
 from django.http import HttpRequest, JsonResponse
 
+from customers.conditions import Condition
 from customers.responses import error, reads_only
 from events.freshness import recent_freshness
 
 log = logging.getLogger("vigilpay.events")
+
+unanswered = Condition(log)
 
 
 @reads_only
 def freshness(request: HttpRequest) -> JsonResponse:
     """How fresh the scores are, as numbers."""
     try:
-        return JsonResponse(recent_freshness().as_dict())
+        answer = recent_freshness().as_dict()
+        unanswered.end("There are answers on freshness again.")
+        return JsonResponse(answer)
     except OperationalError as busy:
-        log.warning("No answer on freshness: %s", busy)
+        unanswered.begin("No answer on freshness: %s", busy, state="unanswered")
         return error(503, "The database has no answer at this moment; try again.", **{"Retry-After": "5"})

@@ -1,5 +1,6 @@
 """Shared by all rooms: the private PostgreSQL is up, and model files are never those of the checkout."""
 
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +9,13 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from customers import ml_service
+from customers import ml_service, releases, views
+from customers.conditions import Condition
 from customers.models import StaleMark
+from events import broker, figures, model_state, pause
+from events import views as events_views
+from events.alerts import sending
+from events.outage import Outage
 from tests.factories import nobody_is_awake, train_forest
 from vigilpay import localdb
 
@@ -40,11 +46,27 @@ def asleep(request: pytest.FixtureRequest) -> None:
         nobody_is_awake()
 
 
+@pytest.fixture(autouse=True)
+def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test reads of a condition as the first one that meets it."""
+    for module, name in (
+        (releases, "displaced"),
+        (views, "database_away"),
+        (model_state, "unusable"),
+        (pause, "skipped"),
+        (figures, "without_movers"),
+        (events_views, "unanswered"),
+    ):
+        monkeypatch.setattr(module, name, Condition(module.log))
+    monkeypatch.setattr(broker, "OUTAGE", Outage("The broker"))
+    monkeypatch.setattr(sending, "refused", {channel: Condition(logging.getLogger()) for channel in sending.WAYS})
+
+
 @pytest.fixture
 def assets(tmp_path: Path, settings) -> Iterator[Path]:
     """A copy of ``ml_assets/`` that a test may damage; the model service and the settings point to it."""
     directory = tmp_path / "ml_assets"
-    shutil.copytree(SHIPPED, directory)
+    shutil.copytree(SHIPPED, directory, ignore=shutil.ignore_patterns("former", "candidates"))
     settings.ML_ASSETS_DIR = directory
     ml_service.configure(assets_dir=directory, accept_unreleased=True)
     yield directory

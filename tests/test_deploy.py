@@ -1,17 +1,24 @@
 """What the files in ``deploy/`` start, name and wait for is there."""
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
+import tempfile
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import yaml
 from django.conf import settings
-from django.core.management import get_commands
+from django.core.management import call_command, get_commands
 
+from customers import ml_service
+from customers.models import ModelRelease
+from tests.factories import make_scored
+from tests.image import IS_ROOT, Image
 from vigilpay.management.commands.run_worker import WAY_OUT_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +65,59 @@ def test_the_compose_file_names_files_and_volumes_that_exist():
     assert ((DEPLOY / build["context"]).resolve() / build["dockerfile"]).is_file()
     mounted = {mount.split(":")[0] for service in COMPOSE["services"].values() for mount in service.get("volumes", ())}
     assert mounted == set(COMPOSE["volumes"])
+
+
+@pytest.fixture(scope="module")
+def image():
+    """Not below tmp_path: other users cannot reach that."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as root:
+        os.chmod(root, 0o755)
+        image = Image(Path(root))
+        image.build()
+        yield image
+
+
+def test_the_steps_of_the_dockerfile_make_what_the_image_needs(image):
+    """They have run, so that what they name is there: here it is what they leave behind."""
+    assert (image.user, image.uid) == ("vigilpay", 10001)
+    assert (image.inside("manage.py")).is_file()
+    assert list(image.inside("staticfiles").glob("admin/css/*.css"))
+    assert not (image.inside(".git")).exists()
+    assert not (image.inside("ml_assets/former")).exists()
+
+
+@pytest.mark.parametrize("service", ["migrate", "web", "worker"])
+def test_what_the_image_writes_later_are_volumes_filled_from_it(image, service):
+    parts = COMPOSE["services"][service]
+    mounted = [mount.split(":")[1] for mount in parts["volumes"]]
+    assert parts["read_only"]
+    for variable in ("VIGILPAY_ML_ASSETS", "NUMBA_CACHE_DIR"):
+        assert image.environment[variable] in mounted
+        if IS_ROOT:
+            assert image.inside(image.environment[variable]).stat().st_uid == image.uid
+    assert (image.inside(image.environment["VIGILPAY_ML_ASSETS"]) / "model.pkl").is_file()
+    # What strangers reach can change no model, which is code; commands are run in the worker's container.
+    assert (f"models:{image.environment['VIGILPAY_ML_ASSETS']}" in parts["volumes"]) is (service == "worker")
+
+
+@pytest.mark.django_db
+def test_a_model_is_released_in_the_read_only_container(image, settings, another_forest, request):
+    """By the image's user, to whom nothing else is left to write to than the volumes."""
+    models = image.inside(image.environment["VIGILPAY_ML_ASSETS"])
+    candidate = shutil.copy(another_forest, image.root / "candidate.pkl")
+    settings.ML_ASSETS_DIR, settings.ACCEPT_UNRELEASED_MODEL = models, False
+    ml_service.configure(assets_dir=models, accept_unreleased=False)
+    request.addfinalizer(lambda: ml_service.configure(assets_dir=ROOT / "ml_assets", accept_unreleased=True))
+    make_scored()  # as root, perhaps, who keeps the model: it belongs to the image's user all the same
+    subprocess.run(["chmod", "-R", "a-w", image.inside("."), models.parent], check=True)
+    subprocess.run(["chmod", "-R", "u+w", models], check=True)
+    if IS_ROOT:
+        call_command("release_model", candidate, dry_run=True, stdout=StringIO())  # imports what it needs, as root
+        os.seteuid(image.uid)
+        request.addfinalizer(lambda: os.seteuid(0))
+    call_command("release_model", candidate, note="in a container", stdout=StringIO())
+    call_command("release_model", "--rollback", stdout=StringIO())
+    assert [release.note[:7] for release in ModelRelease.objects.order_by("id")] == ["first m", "in a co", "back to"]
 
 
 def test_nobody_is_killed_before_a_stop_has_come_to_its_own_end():

@@ -14,6 +14,12 @@ from .explain import Explained, Explainer
 from .schema import FEATURES, Explanation
 
 
+def fingerprint_of(sha256: str, encodings: Encodings) -> str:
+    """The fingerprint of the model whose file has this checksum and was fitted on these label codes."""
+    codes = json.dumps(encodings.as_metadata(), sort_keys=True)
+    return hashlib.sha256(f"{sha256} {codes}".encode()).hexdigest()
+
+
 @dataclass(frozen=True, eq=False)
 class Forest:
     """A loaded model. Immutable and safe to share between threads and forks.
@@ -31,8 +37,7 @@ class Forest:
     @cached_property
     def fingerprint(self) -> str:
         """What the scores depend on, the file and its label codes, as a hexadecimal SHA-256."""
-        codes = json.dumps(self.encodings.as_metadata(), sort_keys=True)
-        return hashlib.sha256(f"{self.sha256} {codes}".encode()).hexdigest()
+        return fingerprint_of(self.sha256, self.encodings)
 
     @property
     def n_trees(self) -> int:

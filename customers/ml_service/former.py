@@ -1,4 +1,7 @@
-"""Model files that served before, kept beside the present ones so that going back needs nobody's help."""
+"""Model files kept beside the ones in place: of the models that served before, and of the one that serves now.
+
+Going back needs no other source for them, and an upgrade that overwrites the files in place takes nothing away.
+"""
 
 import json
 import os
@@ -7,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .assets import ARRAYS_FILE, METADATA_FILE, MODEL_FILE
-from .errors import ModelMissingError
+from .assets import ARRAYS_FILE, METADATA_FILE, MODEL_FILE, metadata_for
+from .errors import ModelCorruptError, ModelMissingError
 from .forest import Forest
-from .packaging import write_all
+from .packaging import Package, write_all
 from .pickles import sha256_of
+from .registry import forest_in
 
 FOLDER = "former"
 KEEP = 5
@@ -26,13 +30,39 @@ def folder_of(assets_dir: Path, fingerprint: str) -> Path:
 
 def keep(assets_dir: Path, forest: Forest) -> None:
     """Copy the files of this forest, which are in place, to where they can be found again."""
-    places = (assets_dir / name for name in (MODEL_FILE, ARRAYS_FILE, METADATA_FILE))
-    files = {path.name: path.read_bytes() for path in places if path.exists()}
+    # A model.json or arrays of another file, beside one that was only copied there, are none of this model's.
+    names = (ARRAYS_FILE, MODEL_FILE, METADATA_FILE) if forest.released else (MODEL_FILE,)
+    files = {name: (assets_dir / name).read_bytes() for name in names if (assets_dir / name).exists()}
     if sha256_of(files.get(MODEL_FILE, b"")) != forest.sha256:
-        return  # somebody has replaced them since the forest was loaded
-    folder = folder_of(assets_dir, forest.fingerprint)
-    write_all(folder, files)
+        return  # replaced since the forest was loaded
+    if forest.released and not metadata_for(forest.sha256, assets_dir / METADATA_FILE):
+        return
+    _write(folder_of(assets_dir, forest.fingerprint), files)
+
+
+def keep_package(assets_dir: Path, package: Package) -> None:
+    """As `keep`, of a model before it is put in place."""
+    files = {name: package.files[name] for name in (ARRAYS_FILE, MODEL_FILE, METADATA_FILE)}
+    _write(folder_of(assets_dir, package.forest.fingerprint), files)
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    missing = {name: data for name, data in files.items() if _content(folder / name) != data}
+    if missing:
+        write_all(folder, missing)
     os.utime(folder)  # kept last, even if all of it was there
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def kept_forest(assets_dir: Path, fingerprint: str) -> Forest:
+    """The forest of the kept files, under the same rules as the one in place; ModelError when there is none."""
+    forest = forest_in(folder_of(assets_dir, fingerprint))
+    if forest.fingerprint != fingerprint:
+        raise ModelCorruptError(f"{folder_of(assets_dir, fingerprint)} holds another model than its name says")
+    return forest
 
 
 def find(assets_dir: Path, fingerprint: str, sha256: str) -> Path:
@@ -50,9 +80,10 @@ def is_kept(assets_dir: Path, fingerprint: str) -> bool:
     return (folder_of(assets_dir, fingerprint) / MODEL_FILE).exists()
 
 
-def prune(assets_dir: Path) -> None:
-    """Remove all but the models that were kept last."""
-    folders = [path for path in (assets_dir / FOLDER).glob("*") if path.is_dir()]
+def prune(assets_dir: Path, active: str) -> None:
+    """Remove all but the models that were kept last, and the one of the `active` fingerprint."""
+    stays = folder_of(assets_dir, active)
+    folders = [path for path in (assets_dir / FOLDER).glob("*") if path.is_dir() and path != stays]
     for folder in sorted(folders, key=lambda path: path.stat().st_mtime_ns, reverse=True)[KEEP:]:
         shutil.rmtree(folder)
 

@@ -167,7 +167,7 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write every file beside its place first, then move them there; the one that vouches for the others comes last."""
     temporary = {name: _beside(folder / name) for name in files}
     for path in temporary.values():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
     try:
         for name, data in files.items():
             _write_durably(temporary[name], data)
@@ -179,6 +179,20 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
             path.unlink(missing_ok=True)
 
 
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _give_to_owner_of_folder(folder)
+
+
+def _give_to_owner_of_folder(path: Path) -> None:
+    """What root writes belongs to the user whose folder it is, who has to read it, and to replace it one day."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
@@ -188,6 +202,7 @@ def _write_durably(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    _give_to_owner_of_folder(path)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -48,7 +48,7 @@ _lock = threading.RLock()
 # A fork in the middle of another thread's load must not leave the child with a lock that nobody releases.
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _settings = _Settings()
-_held: _Held | None = None
+_held: dict[_Settings, _Held] = {}
 
 
 def configure(*, assets_dir: Path, accept_unreleased: bool, numba_cache_dir: Path | None = None) -> None:
@@ -68,25 +68,35 @@ def current_forest() -> Forest:
     A file that cannot be used raises its ModelError at every call until the files change: the former forest is never
     served in its place, and a bad file that stays the same is not read again.
     """
-    held = _held
-    if held is None or held.signature != _signature(_settings):
-        held = _reload()
+    return _forest_by(_settings)
+
+
+def forest_in(folder: Path) -> Forest:
+    """As `current_forest`, of the model in another folder. Raises the same errors."""
+    return _forest_by(replace(_settings, assets_dir=folder))
+
+
+def _forest_by(settings: _Settings) -> Forest:
+    held = _held.get(settings)
+    if held is None or held.signature != _signature(settings):
+        held = _reload(settings)
     if held.forest is None:
         assert held.error is not None  # noqa: S101 - for mypy: one of the two is set
         raise type(held.error)(*held.error.args)  # a fresh one: a shared exception would collect tracebacks
     return held.forest
 
 
-def _reload() -> _Held:
-    global _held
+def _reload(settings: _Settings) -> _Held:
     with _lock:
-        settings = _settings
-        if _held is None or _held.signature != _signature(settings):
+        held = _held.get(settings)
+        if held is None or held.signature != _signature(settings):
             held = _load(settings)
-            if isinstance(held.error, ModelMissingError):
-                return held  # permissions or mounts can change without changing the files: look again next time
-            _held = held
-        return _held
+            if not isinstance(held.error, ModelMissingError):
+                # Permissions or mounts can change without changing the files: then look again next time.
+                _held[settings] = held
+            for other in set(_held) - {settings, _settings}:
+                del _held[other]  # a model that was kept elsewhere, and was the active one once
+        return held
 
 
 def _load(settings: _Settings) -> _Held:

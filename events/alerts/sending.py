@@ -7,6 +7,7 @@ from time import monotonic
 
 from django.conf import settings
 
+from customers.conditions import Condition
 from events.alerts import email, outbox, webhook
 from events.alerts.errors import DeliveryError
 from events.alerts.models import Delivery
@@ -17,6 +18,8 @@ WAYS: dict[str, Callable[[Delivery], None]] = {
     Delivery.Channel.EMAIL: email.send,
     Delivery.Channel.WEBHOOK: webhook.send,
 }
+# A receiver that is away refuses every message, of thousands perhaps.
+refused: dict[str, Condition] = {channel: Condition(log) for channel in WAYS}
 
 
 def send_what_is_due() -> int:
@@ -37,19 +40,18 @@ def attempt(delivery: Delivery) -> bool:
         note(delivery, in_words(error))
         return False
     outbox.sent(delivery)
+    refused[delivery.channel].end("Messages on alerts are taken again (%s).", delivery.channel)
     return True
 
 
 def note(delivery: Delivery, error: str) -> None:
     is_tried_again = outbox.failed(delivery, error)
-    log.warning(
-        "The message %s on alerts was not taken (attempt %s of %s), %s: %s",
-        delivery.pk,
-        delivery.attempts,
-        settings.ALERT_ATTEMPTS,
-        "it will be tried again" if is_tried_again else "it is given up: see Deliveries in the admin",
-        error,
-    )
+    which = f"attempt {delivery.attempts} of {settings.ALERT_ATTEMPTS}"
+    what = f"The message {delivery.pk} on alerts was not taken ({which})"
+    if is_tried_again:
+        refused[delivery.channel].begin("%s, it will be tried again: %s", what, error, state=error)
+    else:
+        log.warning("%s, it is given up: see Deliveries in the admin: %s", what, error)
 
 
 def in_words(error: Exception) -> str:

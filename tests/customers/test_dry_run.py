@@ -76,10 +76,19 @@ class TestRehearsal:
         customer = make_scored()
         make_customer()  # never scored: nothing to compare
         shutil.copy(another_forest, assets / "model.pkl")
+        shutil.rmtree(assets / "former")
         shift = rehearse(load_forest(another_forest))
         assert shift.customers == 1
         assert shift.mean_before == customer.churn_risk_score
         assert ModelRelease.objects.count() == 1
+
+    def test_an_active_model_that_was_kept_scores_them_itself(self, assets, another_forest):
+        customer = make_scored()
+        make_customer()
+        shutil.copy(another_forest, assets / "model.pkl")
+        shift = rehearse(load_forest(another_forest))
+        assert shift.customers == 2
+        assert shift.mean_before == customer.churn_risk_score
 
     def test_it_takes_no_more_customers_than_asked_for(self, assets, another_forest):
         active_model()

@@ -6,18 +6,19 @@ import shutil
 from contextlib import suppress
 from io import StringIO
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from customers import releases, scoring
+from customers import audit, insights, releases, scoring
 from customers.management.commands import release_model
-from customers.ml_service import ModelError, UnreleasedModelError, current_forest, load_forest
+from customers.ml_service import ModelError, UnreleasedModelError, current_forest, former, load_forest, registry
 from customers.ml_service.packaging import Package
 from customers.ml_service.packaging import release as release_file
 from customers.models import Customer, ModelRelease
 from customers.releases import ModelNotActiveError, active_model, put_into_service
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.factories import SOMEBODY, edit, make_customer, make_customers, make_scored
 from tests.others import together
 
 pytestmark = pytest.mark.django_db
@@ -97,49 +98,199 @@ def test_a_model_that_became_active_elsewhere_after_our_file_was_read_is_not_tur
     assert [found.sha256 for found in ModelRelease.objects.order_by("id")] == [former.sha256, forest.sha256]
 
 
-class TestProduction:
-    def test_a_file_that_nobody_released_is_refused_and_nothing_changes(self, strict_assets, another_forest):
-        customer = make_scored()
-        drop_in(another_forest, strict_assets)
-        with pytest.raises(UnreleasedModelError, match="release_model"):
-            scoring.rescore_batch()
-        customer.refresh_from_db()
-        assert customer.is_current()
-        assert ModelRelease.objects.count() == 1
+def bring(forest, assets):
+    """As an upgrade of the code does it: another model with all that vouches for it."""
+    release_file(forest, assets_dir=assets)
 
-    def test_edits_wait_for_a_model_while_the_file_is_refused(self, strict_assets, another_forest):
+
+class TestProduction:
+    """A person puts a model into service, nothing else does."""
+
+    @pytest.mark.parametrize("come", [drop_in, bring])
+    def test_a_file_that_came_another_way_changes_nothing_and_scoring_goes_on(
+        self, strict_assets, another_forest, come
+    ):
+        customer, waiting = make_scored(), make_customer(age=66)
+        former = current_forest()
+        come(another_forest, strict_assets)
+        assert scoring.rescore_batch().stored == 1
+        for found in (customer, waiting):
+            found.refresh_from_db()
+            assert found.is_current()
+            assert found.churn_risk_score == former.predict_one(found.features())
+        assert active_model()[0].fingerprint == ModelRelease.objects.get().fingerprint == former.fingerprint
+
+    def test_edits_wait_for_a_model_while_an_empty_database_finds_a_file_that_was_never_released(
+        self, strict_assets, another_forest
+    ):
         drop_in(another_forest, strict_assets)
         customer = make_customer()
         with pytest.raises(UnreleasedModelError):
             scoring.rescore_batch()
         assert list(Customer.objects.stale()) == [customer]
 
-    def test_a_released_file_that_is_found_in_place_is_taken_up(self, strict_assets, another_forest):
-        make_scored()
-        release_file(another_forest, assets_dir=strict_assets)
-        assert scoring.rescore_batch().stored == 1
+    def test_an_empty_database_takes_the_released_file_that_it_finds(self, strict_assets, another_forest):
+        bring(another_forest, strict_assets)
+        assert active_model()[1].sha256 == load_forest(another_forest).sha256
 
-    def test_an_old_copy_on_one_machine_does_not_become_active_again(self, strict_assets, another_forest, tmp_path):
-        old_copy = shutil.copytree(strict_assets, tmp_path / "old")
-        customer = make_scored()
-        release_file(another_forest, assets_dir=strict_assets)
-        scoring.rescore_batch()
-        shutil.copytree(old_copy, strict_assets, dirs_exist_ok=True)
-        with pytest.raises(ModelNotActiveError, match="release_model"):
+    def test_of_two_machines_that_meet_an_empty_database_the_second_does_not_overrule_the_first(
+        self, strict_assets, another_forest, monkeypatch
+    ):
+        active_model()
+        bring(another_forest, strict_assets)
+        shutil.rmtree(strict_assets / "former")
+        too_early = iter([None])
+        monkeypatch.setattr(ModelRelease.objects, "active", lambda: next(too_early, first()))
+        with pytest.raises(ModelNotActiveError):
             active_model()
+        assert ModelRelease.objects.count() == 1
+
+    @pytest.mark.parametrize("come", [drop_in, bring])
+    def test_a_machine_without_the_active_files_scores_nothing_and_says_what_to_do(
+        self, strict_assets, another_forest, come
+    ):
+        customer = make_scored()
+        come(another_forest, strict_assets)
+        shutil.rmtree(strict_assets / "former")
+        with pytest.raises(ModelNotActiveError, match=r"the active model is release .*release_model PATH") as caught:
+            active_model()
+        assert str(strict_assets) in str(caught.value)
         customer.refresh_from_db()
         assert customer.is_current()
-        assert ModelRelease.objects.count() == 2
+        assert ModelRelease.objects.count() == 1
 
-    def test_a_person_can_go_back_to_it(self, strict_assets, another_forest, tmp_path):
+    def test_the_active_files_put_there_by_the_command_make_no_new_release(
+        self, strict_assets, another_forest, tmp_path
+    ):
+        elsewhere = shutil.copytree(strict_assets, tmp_path / "elsewhere")
+        active_model()
+        bring(another_forest, strict_assets)
+        shutil.rmtree(strict_assets / "former")
+        assert "no score changes" in run(elsewhere / "model.pkl")
+        assert active_model()[0].fingerprint == ModelRelease.objects.get().fingerprint
+
+    def test_a_person_can_go_back_to_an_old_copy(self, strict_assets, another_forest, tmp_path):
         old_copy = shutil.copytree(strict_assets, tmp_path / "old")
         active_model()
-        release_file(another_forest, assets_dir=strict_assets)
-        active_model()
-        call_command("release_model", old_copy / "model.pkl", stdout=StringIO())
+        run(another_forest)
+        run(old_copy / "model.pkl")
         forest, release = active_model()
         assert forest.sha256 == release.sha256 == load_forest(old_copy / "model.pkl").sha256
         assert ModelRelease.objects.count() == 3
+
+
+def first():
+    return ModelRelease.objects.order_by("id").first()
+
+
+class TestUpgrade:
+    """The bank's own model is active; then new code comes, and with it another shipped model."""
+
+    @pytest.fixture
+    def bank(self, strict_assets, another_forest, third_forest):
+        """The bank's customer, scored by the bank's model, and another model in place since."""
+        run(another_forest, note="our own")
+        customer = make_scored()
+        bring(third_forest, strict_assets)
+        return customer
+
+    def test_everything_goes_on_with_the_model_of_the_bank(self, bank, another_forest):
+        own = load_forest(another_forest)
+        edit(bank, age=55)
+        assert scoring.rescore_batch().stored == 1
+        bank.refresh_from_db()
+        assert bank.is_current()
+        assert bank.churn_risk_score == own.predict_one(bank.features()) == scoring.analyze(bank.pk)
+        told = insights.of_customer(bank.pk)
+        assert told["explained_score"] == bank.churn_risk_score
+        assert told["explained_by"] == told["model_release"] == ModelRelease.objects.active().pk
+        assert audit.audit([bank.pk]) == audit.Report(audited=1)
+        assert [release.sha256 for release in ModelRelease.objects.all()] == [own.sha256]
+
+    def test_it_is_told_once_with_the_command_that_puts_the_files_back(self, bank, caplog, strict_assets):
+        for _ in range(3):
+            active_model()
+        [line] = [message for message in caplog.messages if "goes on scoring" in message]
+        path = Path(line.split("release_model ")[1])
+        caplog.clear()
+        assert "no score changes" in run(path)
+        active_model()
+        assert [message for message in caplog.messages if "in place again" in message]
+        assert current_forest().fingerprint == ModelRelease.objects.get().fingerprint
+        assert "goes on scoring" not in run(status=True)
+
+    def test_another_process_reads_the_kept_files_as_well(self, bank, monkeypatch, another_forest):
+        monkeypatch.setattr(registry, "_held", {})
+        monkeypatch.setattr(releases, "_seen", None)
+        assert active_model()[0].sha256 == load_forest(another_forest).sha256
+
+    def test_a_half_unpacked_upgrade_stops_nothing(self, bank, strict_assets, another_forest):
+        for broken in (b"", b"half of it"):
+            (strict_assets / "model.pkl").write_bytes(broken)
+            assert active_model()[0].sha256 == load_forest(another_forest).sha256
+        (strict_assets / "model.pkl").unlink()
+        assert active_model()[0].sha256 == load_forest(another_forest).sha256
+
+    def test_the_status_says_what_lies_in_place(self, bank):
+        assert re.search(r"model\.pkl is another model .* kept files", run(status=True))
+
+    def test_the_shipped_model_is_tried_out_against_the_one_of_the_bank(self, bank, strict_assets, another_forest):
+        said = run(strict_assets / "model.pkl", dry_run=True)
+        mean = load_forest(another_forest).predict_one(bank.features())
+        assert f"mean            {mean:.4f} ->" in said
+
+    def test_a_person_may_take_the_shipped_model_and_go_back(self, bank, strict_assets, third_forest, another_forest):
+        run(strict_assets / "model.pkl", note="it is better")
+        assert active_model()[1].sha256 == load_forest(third_forest).sha256
+        run(rollback=True)
+        assert active_model()[1].sha256 == load_forest(another_forest).sha256
+
+    def test_a_second_upgrade_stops_nothing_either(self, bank, strict_assets, another_forest):
+        for folder in (strict_assets / "former").iterdir():
+            if not former.is_kept(strict_assets, ModelRelease.objects.get().fingerprint):
+                shutil.rmtree(folder)
+        bring(another_forest, strict_assets)
+        active_model()
+        (strict_assets / "model.json").unlink()
+        assert active_model()[0].sha256 == load_forest(another_forest).sha256
+
+
+class TestKeeping:
+    """However the files in place are replaced, the model before is kept, and one command goes back to it."""
+
+    def test_of_a_file_dropped_in(self, assets, another_forest):
+        customer = make_scored()
+        before = customer.churn_risk_score
+        drop_in(another_forest, assets)
+        scoring.rescore_batch()
+        run(rollback=True)
+        scoring.rescore_batch()
+        customer.refresh_from_db()
+        assert customer.churn_risk_score == before
+
+    def test_of_a_file_dropped_in_that_no_process_has_noticed(self, assets, another_forest, third_forest):
+        active_model()
+        drop_in(another_forest, assets)
+        run(third_forest)
+        assert ModelRelease.objects.count() == 3
+        run(rollback=True)
+        assert active_model()[1].sha256 == load_forest(another_forest).sha256
+
+    def test_of_the_shipped_model_that_nothing_was_scored_by(self, assets, another_forest):
+        shipped = current_forest().sha256
+        run(another_forest)
+        run(rollback=True)
+        assert active_model()[1].sha256 == shipped
+
+    def test_in_production_what_never_served_is_none_to_go_back_to(self, strict_assets, another_forest):
+        run(another_forest)
+        with pytest.raises(CommandError, match="No model preceded"):
+            run(rollback=True)
+
+    def test_a_folder_that_can_not_be_written_keeps_nothing_and_stops_nothing(self, assets, monkeypatch):
+        monkeypatch.setattr(former, "write_all", lambda *_given: (_ for _ in ()).throw(PermissionError(13, "no")))
+        assert make_scored().is_current()
+        assert not (assets / "former").exists()
 
 
 class TestCommand:
@@ -241,7 +392,7 @@ class TestProgress:
         assert re.search(rf"release {second.pk} +1\n", said)
         assert re.search(r"left to rescore +2, scores of several models", said)
         assert re.search(rf"release {first.pk} .* \(kept here\): first model", said)
-        assert re.search(rf"release {second.pk} .*\d: spring", said)
+        assert re.search(rf"release {second.pk} .*: spring", said)
 
     def test_of_an_empty_database_too(self, assets):
         assert "Active model: none" in run(status=True)

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 from django_q.models import OrmQ
 
-from customers import marks, scoring
+from customers import marks, releases, scoring
 from customers.ml_service import current_forest, load_forest
 from customers.models import Customer, DriftCheck, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
-from events import jobs, look, watch
+from events import dispatch, jobs, look, watch
 from events.models import Watch
 from tests.factories import (
     SOMEBODY,
@@ -172,11 +172,44 @@ class TestBrokenModel:
         assert ScoreRecord.objects.count() == 1
         assert "No customer can be scored, edits go on" in caplog.text
 
-    def test_for_some_seconds_nobody_need_try_again(self, model_file):
+    def test_another_machine_that_has_the_model_is_not_kept_from_looking(self, model_file):
         model_file.unlink()
         make_customer()
         jobs.rescore_stale()
-        assert not watch.promise_unless_awake()
+        assert not watch.is_awake()
+
+    def test_it_is_told_once_by_whichever_job_and_once_more_when_it_is_over(self, model_file, caplog):
+        content = model_file.read_bytes()
+        make_scored()
+        model_file.unlink()
+        make_customer()
+        caplog.clear()
+        for job in (jobs.rescore_stale, jobs.rescore_stale, jobs.sweep_stale, jobs.audit_sample):
+            job()
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        model_file.write_bytes(content)
+        caplog.clear()
+        for _ in range(2):
+            jobs.rescore_stale()
+        assert caplog.messages == ["Customers are scored again, after 0 s."]
+
+    def test_another_reason_is_told_as_well(self, model_file, caplog):
+        model_file.unlink()
+        jobs.rescore_stale()
+        model_file.write_bytes(b"something else")
+        jobs.rescore_stale()
+        assert [record.levelname for record in caplog.records].count("ERROR") == 2
+
+    def test_releases_that_follow_each_other_are_no_fault_and_the_work_is_handed_over(self, monkeypatch, caplog):
+        def moved_on(*_model):
+            raise releases.ReleaseMovedOnError("The active model has changed at this very moment.")
+
+        make_scored()
+        caplog.clear()
+        monkeypatch.setattr(scoring, "batch_by", moved_on)
+        assert jobs.rescore_stale() == 0
+        assert not caplog.records
+        assert [job.func() for job in OrmQ.objects.all()] == [dispatch.RESCORE_JOB]
 
     def test_scoring_goes_on_when_the_file_is_back(self, model_file):
         content = model_file.read_bytes()
@@ -368,7 +401,7 @@ class TestAudit:
     def test_without_a_model_it_says_so_and_goes_on(self, assets, caplog):
         (assets / "model.pkl").unlink()
         assert jobs.audit_sample() == 0
-        assert "No score could be audited" in caplog.text
+        assert "No customer can be scored" in caplog.text
 
 
 class TestDrift:

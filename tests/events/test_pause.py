@@ -22,7 +22,6 @@ pytestmark = pytest.mark.django_db
 def short_promises(monkeypatch):
     current_forest().predict_one(SOMEBODY)
     monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.05)
-    pause.say_once.cache_clear()
 
 
 class TestWhilePaused:

@@ -54,6 +54,17 @@ def test_a_cluster_that_starts_has_more_time_for_its_first_look_and_its_first_jo
     assert compiling == {}
 
 
+@pytest.mark.parametrize("part", ["looked_at", "guarded_at"])
+def test_starting_is_no_standstill_until_the_first_job_is_done(part):
+    """Under load it looks once, and then waits for processors that others have."""
+
+    def slow(second):
+        acknowledged = LONG_AGO if second > 60 else None
+        return replace(healthy(second), **{part: LONG_AGO}, acknowledged_at=acknowledged)
+
+    assert min(faults(slow, 100)) == 61 + STALL + 1
+
+
 def test_a_row_that_was_lost_and_comes_back_is_no_stall():
     assert faults(lambda second: Facts() if 20 < second < 23 else healthy(second), 60) == {}
 

@@ -144,7 +144,7 @@ def test_a_cluster_that_ended_by_itself_is_cleared_away_and_started_anew_whateve
 def test_a_cluster_that_stalls_is_killed_without_being_asked_and_started_anew(caplog):
     with Scene(stall_seconds=0.5) as scene:
         cluster = scene.cluster()
-        Worker.objects.update(looked_at=timezone.now())  # it looks once, and never again
+        Worker.objects.update(looked_at=timezone.now(), acknowledged_at=timezone.now())  # and never again
         scene.cluster(2)
         assert cluster.told == ["kill"]
     assert "its pusher has not looked" in caplog.text
@@ -153,7 +153,7 @@ def test_a_cluster_that_stalls_is_killed_without_being_asked_and_started_anew(ca
 def test_an_outage_is_waited_for_and_kills_nobody(caplog):
     with Scene(stall_seconds=0.5) as scene:
         scene.cluster()
-        Worker.objects.update(looked_at=timezone.now())
+        Worker.objects.update(looked_at=timezone.now(), acknowledged_at=timezone.now())
         with renamed("events_worker"):
             await_that(lambda: "The supervisor lost" in caplog.text, "it noticed")
             scene.thread.join(1.0)  # longer than a stall

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from customers.ml_service import ModelError
+from customers.ml_service import ModelError, model_folder
 from customers.ml_service.assets import MODEL_FILE
 from customers.ml_service.card import CARD_FILE, card_files, remove_other_pictures, told_of
 from customers.ml_service.packaging import write_all
@@ -28,6 +28,8 @@ class Command(BaseCommand):
             files = card_files(told_of(path))
             write_all(output, files)
             remove_other_pictures(output, files)
-        except (ModelError, OSError) as error:
+        except OSError as error:
+            raise CommandError(model_folder.in_words(error, output)) from None
+        except ModelError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Written: {output / CARD_FILE}")

@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.dry_run import SAMPLE_CUSTOMERS, Shift, rehearse, table
 from customers.management.progress import positive
-from customers.ml_service import ModelError, former
+from customers.ml_service import ModelError, former, model_folder
 from customers.ml_service.packaging import Package, verify
 from customers.models import ModelRelease
-from customers.releases import put_into_service, remembered
+from customers.releases import in_place, put_into_service, remembered
 from customers.rollback import on_the_way, target_of, verified
 from customers.rollover import Rollover, rollover
 
@@ -50,7 +50,9 @@ class Command(BaseCommand):
                 self.go_back(**options)
             elif path:
                 self.release(path, **options)
-        except (ModelError, OSError) as error:
+        except OSError as error:
+            raise CommandError(model_folder.in_words(error, settings.ML_ASSETS_DIR)) from error
+        except ModelError as error:
             raise CommandError(str(error)) from error
         if status:
             self.show_status()
@@ -58,12 +60,14 @@ class Command(BaseCommand):
             self.watch()
 
     def release(self, path: Path, *, note: str, sha256: str, **options: Any) -> None:
+        refuse_unwritable(**options)
         package = verify(path, note=note, remembered=remembered(path), expected_sha256=sha256)
         if self.try_out(package, **options):
             self.activate(package, note or f"released from {path.name}")
             former.forget_intent(settings.ML_ASSETS_DIR)
 
     def go_back(self, *, to: int | None, note: str, **options: Any) -> None:
+        refuse_unwritable(**options)
         target = target_of(to)
         self.stdout.write(f"Going back to {target} of {target.released_at:%Y-%m-%d %H:%M}: {target.note}")
         note = note or f"back to release {target.pk}"
@@ -90,11 +94,11 @@ class Command(BaseCommand):
         active = put_into_service(note, package)
         what_follows = "It was active already; no score changes." if active == before else "All customers are rescored."
         self.say(f"Active model: {active}. {what_follows}")
-        former.prune(settings.ML_ASSETS_DIR)
+        former.prune(settings.ML_ASSETS_DIR, active.fingerprint)
 
     def show_status(self) -> None:
         now = rollover()
-        self.say(f"Active model: {now.active or 'none'}", *counts(now))
+        self.say(f"Active model: {now.active or 'none'}", *other_files(now), *counts(now))
         for release in ModelRelease.objects.all()[:RELEASES_SHOWN]:
             kept = former.is_kept(settings.ML_ASSETS_DIR, release.fingerprint)
             self.say(
@@ -146,12 +150,30 @@ def refuse_contradictions(path: Path | None, *, rollback: bool, status: bool, wa
         raise CommandError("Name the PATH of a model file, or one of --rollback, --status, --wait.")
 
 
+def refuse_unwritable(*, dry_run: bool, **_others: Any) -> None:
+    """Before the file is verified and tried out, which takes longer than the answer may be waited for."""
+    if not dry_run:
+        model_folder.refuse_unwritable(settings.ML_ASSETS_DIR)
+
+
 def refuse_far(shift: Shift | None, most: float | None) -> None:
     if shift is not None and most is not None and abs(shift.of_mean) > most:
         raise CommandError(
             f"Refused: the mean score would move by {shift.of_mean:+.4f}, more than {most} (--max-mean-shift). "
             "Nothing was changed."
         )
+
+
+def other_files(now: Rollover) -> list[str]:
+    """A line where another model lies in place on this machine."""
+    if now.active is None:
+        return []
+    forest, instead = in_place(now.active)
+    if forest is not None:
+        return []
+    if former.is_kept(settings.ML_ASSETS_DIR, now.active.fingerprint):
+        return [f"  {instead}; this machine scores with the kept files of {now.active}"]
+    return [f"  {instead}; this machine scores nothing"]
 
 
 def counts(now: Rollover) -> list[str]:

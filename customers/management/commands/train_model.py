@@ -1,5 +1,6 @@
-"""`manage.py train_model FILE.csv`: fit, judge and package a forest."""
+"""`manage.py train_model FILE.csv`: fit, judge and package a forest, as a candidate for a release."""
 
+import shlex
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable
@@ -7,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
 from customers.csv_import.file import RefusedError
 from customers.csv_import.labelled import LabelledFile, read_labelled
 from customers.management import training_report as report
 from customers.management.csv_command import add_decimal, input_file
 from customers.management.progress import TerminalProgress, positive
+from customers.ml_service import model_folder
+from customers.ml_service.assets import MODEL_FILE
 from customers.ml_service.errors import ModelError
 from customers.ml_service.training import DEFAULT_SEED, SETTINGS, Trained, TrainingData, TrainingDataError, save, train
 from customers.ml_service.training.leaks import features_alone, others_alone
@@ -22,8 +27,8 @@ from customers.ml_service.training.leaks import features_alone, others_alone
 class Command(BaseCommand):
     requires_system_checks = ()  # a missing or broken model must not keep anybody from training one
     help = (
-        "Train a forest on a CSV file in the public bank-churn layout or a variant of it (docs/model.md); "
-        "write model.pkl, model.json and the flat arrays."
+        "Train a forest on a CSV file in the public bank-churn layout or a variant of it (docs/model.md), and write it "
+        "to a folder of its own. In development it is also released; in production a person does that: release_model."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,17 +41,24 @@ class Command(BaseCommand):
         parser.add_argument("--trees", type=positive, help=trees)
         parser.add_argument("--search", action="store_true", help="find the best settings first; takes minutes")
         parser.add_argument("--strict", action="store_true", help="refuse the file when one of its rows is rejected")
-        parser.add_argument(
-            "--output",
-            metavar="DIR",
-            type=Path,
-            default=settings.ML_ASSETS_DIR,
-            help="where the model goes (ml_assets/)",
-        )
+        parser.add_argument("--candidate", action="store_true", help="only write the model, as production always does")
+        where = "write the model to this folder, and release nothing (ml_assets/candidates/CHECKSUM/)"
+        parser.add_argument("--output", metavar="DIR", type=Path, help=where)
 
-    def handle(self, *, csv_path: Path, output: Path, strict: bool, decimal: str | None, **options: Any) -> None:
+    def handle(
+        self,
+        *,
+        csv_path: Path,
+        output: Path | None,
+        candidate: bool,
+        strict: bool,
+        decimal: str | None,
+        **options: Any,
+    ) -> None:
         how = {name: options[name] for name in ("seed", "trees", "search")}
         try:
+            refuse_live_files(output)
+            model_folder.refuse_unwritable(output or settings.ML_ASSETS_DIR / model_folder.CANDIDATES)
             file = read_labelled(csv_path, decimal)
             self.tell_file(file)
             if strict and file.rejects.rows:
@@ -54,14 +66,35 @@ class Command(BaseCommand):
             trained = self.train(file.data, **how)
         except (RefusedError, TrainingDataError) as error:
             raise CommandError(f"{error} Nothing was trained.") from None
+        except ModelError as error:
+            raise CommandError(f"{error}. Nothing was trained.") from None
         self.tell(report.about_training(trained.metadata))
+        path = self.save(trained, output)
+        release = f"manage.py release_model {shlex.quote(str(path))}"
+        if output or candidate or not settings.ACCEPT_UNRELEASED_MODEL:
+            self.stdout.write(f'Try it out with: {release} --dry-run\nPut it into service with: {release} --note "why"')
+        else:
+            self.release(path, f"trained on {csv_path.name}", release)
+
+    def save(self, trained: Trained, output: Path | None) -> Path:
+        """Write the model to its folder; its model.pkl."""
+        folder = output or settings.ML_ASSETS_DIR / model_folder.CANDIDATES / trained.sha256[:12]
         try:
-            metadata = save(trained, output)
-        except (ModelError, OSError) as error:
-            raise CommandError(f"Nothing was written to {output}: {error}.") from None
-        self.stdout.write(
-            f"{output} holds the model now: {metadata['n_nodes']:,} nodes, sha256 {metadata['sha256'][:12]}…"
-        )
+            metadata = save(trained, folder)
+        except OSError as error:
+            raise CommandError(model_folder.in_words(error, folder)) from None
+        except ModelError as error:
+            raise CommandError(f"Nothing was written to {folder}: {error}.") from None
+        self.stdout.write(f"{folder} holds the model: {metadata['n_nodes']:,} nodes, sha256 {metadata['sha256'][:12]}…")
+        return folder / MODEL_FILE
+
+    def release(self, path: Path, note: str, command: str) -> None:
+        """As by hand: verified, tried out, put into service, and the model before it kept."""
+        try:
+            call_command("release_model", str(path), note=note, stdout=self.stdout, stderr=self.stderr)
+        except Error as error:  # a training that took minutes is not lost for a database that is away or empty
+            problem = str(error).strip().splitlines()[0]
+            raise CommandError(f"It is not in service: {problem}. After `manage.py migrate`: {command}") from None
 
     def tell_file(self, file: LabelledFile) -> None:
         features, others = features_alone(file.data), others_alone(file.data)
@@ -76,3 +109,11 @@ class Command(BaseCommand):
     def tell(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.stdout.write(line)
+
+
+def refuse_live_files(output: Path | None) -> None:
+    """The files in service are release_model's alone: it verifies, keeps what was there, and asks for a reason."""
+    if output is not None and output.resolve() == settings.ML_ASSETS_DIR.resolve():
+        raise CommandError(
+            f"{output} holds the model in service, which only release_model replaces. Name another folder, or none."
+        )

@@ -15,6 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from customers.ml_service.diagnostics import diagnose
 from customers.ml_service.encoding import Encodings, encode_rows
 from customers.ml_service.packaging import prepare
+from customers.ml_service.pickles import sha256_of
 from customers.ml_service.reference import describe
 from customers.ml_service.sanity import CHANCE
 
@@ -41,6 +42,11 @@ class Trained:
     metadata: Mapping[str, Any]
     data: TrainingData
     out_of_fold: Scores
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the model.pkl."""
+        return sha256_of(self.pickled)
 
 
 def train(

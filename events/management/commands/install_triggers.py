@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS
 
-from events.triggers import LET_EDITORS_LOOK, TRIGGERS, install_sql
+from events.trigger_repair import install
+from events.triggers import TRIGGERS
 
 
 class Command(BaseCommand):
@@ -13,8 +14,5 @@ class Command(BaseCommand):
     requires_system_checks = ()  # it mends what the checks complain of
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            for statement in install_sql():
-                cursor.execute(statement)
-            cursor.execute(LET_EDITORS_LOOK)
+        install(DEFAULT_DB_ALIAS)
         self.stdout.write(f"{len(TRIGGERS)} triggers installed.")

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 
 import numpy as np
@@ -140,3 +141,18 @@ class TestFindings:
         assert (
             f"version: written by scikit-learn {sklearn.__version__}, which is installed" in verify(source).findings()
         )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_releases_belongs_to_the_owner_of_the_folder(source, tmp_path):
+    """Who has to read it, whatever root's umask is, and to release the next one."""
+    (tmp_path / "models").mkdir()
+    os.chown(tmp_path / "models", 10001, 10002)
+    former = os.umask(0o077)
+    try:
+        release(source, assets_dir=tmp_path / "models" / "new" / "assets")
+    finally:
+        os.umask(former)
+    written = list((tmp_path / "models").rglob("*"))
+    assert len(written) == 6
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in written} == {(10001, 10002)}

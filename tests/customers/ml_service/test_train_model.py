@@ -43,7 +43,7 @@ def test_the_forest_is_shown_beside_its_baselines(table, tmp_path):
     assert [line.split()[-1] for line in lines[head + 1 : head + 8]] == [
         "higher", "higher", "lower", "lower", "lower", "higher", "higher"
     ]  # fmt: skip
-    assert all(len(line) <= 120 for line in lines[:-1])  # the last one names the directory
+    assert all(len(line) <= 120 for line in lines[:-3])  # the last ones name the folder
     assert err == ""
 
 

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from events.stop_signals import StopSignals
 from events.supervisor import Limits, Supervisor
 from vigilpay.processes import Cluster
+from vigilpay.warming import warm
 
 # A stop lets the drain at work come to its own end; this is for the rest of the way out.
 WAY_OUT_SECONDS = 5.0
@@ -23,4 +24,5 @@ class Command(BaseCommand):
             )
         limits = Limits(settings.STALL_SECONDS, stop_seconds=settings.DRAIN_SECONDS + WAY_OUT_SECONDS)
         with StopSignals() as signals:
+            warm(signals)
             Supervisor(Cluster, signals, limits).run()

@@ -1,0 +1,129 @@
+"""The upgrade of a bank's database from the oldest supported commit, while customers are being edited.
+
+That commit is 19bea91, the first that ran. Its tables are made by going back to its migrations and undoing what was
+changed in one of them afterwards; a dump of the result equals one of a database that the commit itself has made.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from customers import audit
+from tests.databases import scratch_database
+from tests.factories import SOMEBODY
+
+ROOT = Path(__file__).resolve().parent.parent
+CUSTOMERS = 300
+
+GO_BACK = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("migrate", "events", "0002", verbosity=0)
+call_command("migrate", "customers", "0001", verbosity=0)
+"""
+AS_IT_WAS = "ALTER TABLE customers_modelrelease DROP COLUMN fingerprint"
+INSERT = f"""
+INSERT INTO customers_customer (customer_id, {", ".join(SOMEBODY)})
+SELECT number, {", ".join(["%s"] * len(SOMEBODY))} FROM generate_series(1, {CUSTOMERS}) AS number
+"""
+RELEASE = "INSERT INTO customers_modelrelease (sha256, note, metadata) VALUES (%s, 'first model', '{}') RETURNING id"
+SCORE = """
+SELECT set_config('vigilpay.scorer', 'on', false);
+UPDATE customers_customer SET churn_risk_score = 0.25, scored_version = version, scored_by_id = (
+    SELECT max(id) FROM customers_modelrelease
+), scored_at = now(), stale_since = NULL WHERE customer_id <= 200;
+SELECT set_config('vigilpay.scorer', 'off', false);
+"""
+UPGRADE = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("check", databases=["default"])
+"""
+DRAIN = """
+from customers import audit, scoring
+print(sum(scoring.rescore_batch().stored for _ in range(20)), audit.audit())
+"""
+
+
+class Editor:
+    """Edits one customer after the other, and remembers what was committed."""
+
+    def __init__(self, url):
+        self._url = url
+        self.ages = dict.fromkeys(range(1, CUSTOMERS + 1), SOMEBODY["age"])
+        self.edits = dict.fromkeys(self.ages, 0)
+        self.errors = []
+        self._stop = threading.Event()
+
+    def edit_until_stopped(self):
+        pick = random.Random(1)
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            while not self._stop.wait(0.005):
+                try:
+                    self._edit(connection, pick.randint(1, CUSTOMERS), pick.randint(18, 92))
+                except psycopg.Error as error:
+                    self.errors.append(error)
+
+    def _edit(self, connection, customer_id, age):
+        changed = "UPDATE customers_customer SET age = %s WHERE customer_id = %s AND age <> %s"
+        if connection.execute(changed, [age, customer_id, age]).rowcount:
+            self.ages[customer_id] = age
+            self.edits[customer_id] += 1
+
+    @contextmanager
+    def at_work(self):
+        thread = threading.Thread(target=self.edit_until_stopped)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+
+def run(url, program):
+    """In a process of its own, on that database; what it prints."""
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", program]
+    told = {**os.environ, "DATABASE_URL": url}
+    done = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def old_database():
+    with scratch_database("vigilpay_test_upgrade") as url, psycopg.connect(url, autocommit=True) as connection:
+        run(url, GO_BACK)
+        connection.execute(AS_IT_WAS)
+        connection.execute(INSERT, list(SOMEBODY.values()))
+        connection.execute(RELEASE, ["a" * 64])
+        connection.execute(SCORE)
+        yield url, connection
+
+
+def test_nothing_is_lost_and_everything_is_scored_or_stale_as_it_should_be(old_database):
+    url, connection = old_database
+    editor = Editor(url)
+    with editor.at_work():
+        run(url, UPGRADE)
+    assert editor.errors == []
+    assert sum(editor.edits.values()) > CUSTOMERS  # it did edit, all the time
+
+    rows = connection.execute("SELECT customer_id, age, version, stale_since IS NOT NULL FROM customers_customer")
+    found = {customer_id: rest for customer_id, *rest in rows}
+    assert {customer_id: age for customer_id, (age, _version, _stale) in found.items()} == editor.ages
+    assert {customer_id: version - 1 for customer_id, (_age, version, _stale) in found.items()} == editor.edits
+    stale = {customer_id for customer_id, (_age, _version, is_stale) in found.items() if is_stale}
+    assert stale == {customer_id for customer_id, edits in editor.edits.items() if edits or customer_id > 200}
+
+    # Another model than that of then is in place: all are scored by it, and the history begins.
+    assert run(url, DRAIN).splitlines()[-1] == f"{CUSTOMERS} {audit.Report(audited=CUSTOMERS)}"
+    [(fingerprint,)] = connection.execute("SELECT DISTINCT fingerprint FROM customers_modelrelease WHERE sha256 ~ '^a'")
+    assert len(fingerprint) == 64
