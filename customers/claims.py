@@ -145,4 +145,5 @@ def lock_one(cursor: CursorWrapper, customer_id: int) -> list[tuple[Any, ...]]:
         if isinstance(error.__cause__, LockNotAvailable):
             raise CustomerBusyError("Another session is editing this customer; nothing was written.") from error
         raise
-    return cursor.fetchall()
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -18,7 +18,7 @@ END
 
 
 def keep(former: str, source: str = "") -> str:
-    """The statement that keeps the version that the row ``former`` holds, or each row of ``source`` by that name."""
+    """The statement that keeps the version in the row ``former``, or in each row of ``source``, a FROM by that name."""
     return f"""INSERT INTO @schema@.customers_unscoredversion
         (customer_id, arrived_at, version, edited_at, edited_by, {", ".join(FEATURES)})
     SELECT {former}.customer_id, {former}.arrived_at, {former}.version,
@@ -26,25 +26,23 @@ def keep(former: str, source: str = "") -> str:
         {", ".join(f"{former}.{feature}" for feature in FEATURES)}{source};"""
 
 
-# With the rights of the owner, as whoever may delete customers need not be able to write history: so the function must
-# not be of use to a table of the editor's own.
-FOR_CUSTOMERS_ALONE = """IF TG_RELID <> '@schema@.customers_customer'::regclass THEN
-        RAISE insufficient_privilege USING MESSAGE = 'permission denied: history is kept of customers alone';
-    END IF;"""
+def end_lives(leaving: str) -> str:
+    """What waits for its score stands in the row alone, and would go with it.
 
-# What waits for its score stands in the row alone, and would go with it.
-THAT_WAIT = "\nWHEN (OLD.stale_since IS NOT NULL)"
-END_LIFE = f"""
+    With the rights of the owner, for who may delete customers need not be able to write history: so it must not serve
+    a table of the editor's own.
+    """
+    return f"""
 BEGIN
-    {FOR_CUSTOMERS_ALONE}
-    {keep("OLD")}
+    IF TG_RELID <> '@schema@.customers_customer'::regclass THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: history is kept of customers alone';
+    END IF;
+    {keep("former", f" FROM {leaving} AS former WHERE former.stale_since IS NOT NULL")}
     RETURN NULL;
 END
 """
-END_ALL_LIVES = f"""
-BEGIN
-    {FOR_CUSTOMERS_ALONE}
-    {keep("former", " FROM @schema@.customers_customer AS former WHERE former.stale_since IS NOT NULL")}
-    RETURN NULL;
-END
-"""
+
+
+GONE = "gone"  # the transition table: the rows deleted by the statement
+END_LIVES = end_lives(GONE)
+END_ALL_LIVES = end_lives("@schema@.customers_customer")

@@ -244,7 +244,14 @@ END
 )
 
 LIFE = Trigger("vigilpay_3_life", "BEFORE INSERT OR UPDATE OF customer_id, arrived_at", lives.BEGIN_LIFE)
-LEAVE = Trigger("vigilpay_leave", "AFTER DELETE", lives.END_LIFE, condition=lives.THAT_WAIT, with_rights_of_owner=True)
+LEAVE = Trigger(
+    "vigilpay_leave",
+    "AFTER DELETE",
+    lives.END_LIVES,
+    level="STATEMENT",
+    transition=f"\nREFERENCING OLD TABLE AS {lives.GONE}",
+    with_rights_of_owner=True,
+)
 LEAVE_ALL = Trigger(
     "vigilpay_leave_all", "BEFORE TRUNCATE", lives.END_ALL_LIVES, level="STATEMENT", with_rights_of_owner=True
 )

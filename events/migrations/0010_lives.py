@@ -49,18 +49,18 @@ BEGIN
     END IF;
     INSERT INTO @schema@.customers_unscoredversion
         (customer_id, arrived_at, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
-    SELECT OLD.customer_id, OLD.arrived_at, OLD.version,
-        GREATEST(OLD.stale_since, OLD.edited_at), OLD.edited_by,
-        OLD.credit_score, OLD.geography, OLD.gender, OLD.age, OLD.tenure, OLD.balance, OLD.num_of_products, OLD.has_cr_card, OLD.is_active_member;
+    SELECT former.customer_id, former.arrived_at, former.version,
+        GREATEST(former.stale_since, former.edited_at), former.edited_by,
+        former.credit_score, former.geography, former.gender, former.age, former.tenure, former.balance, former.num_of_products, former.has_cr_card, former.is_active_member FROM gone AS former WHERE former.stale_since IS NOT NULL;
     RETURN NULL;
 END
 $body$;
 CREATE OR REPLACE TRIGGER vigilpay_leave
 AFTER DELETE ON @schema@.customers_customer
-FOR EACH ROW
-WHEN (OLD.stale_since IS NOT NULL)
+REFERENCING OLD TABLE AS gone
+FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_leave();
-COMMENT ON TRIGGER vigilpay_leave ON @schema@.customers_customer IS 'f6da8ad612e0d76c12ebafd7653894c15346a871f94d736cc65c34630adc9b57';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
+COMMENT ON TRIGGER vigilpay_leave ON @schema@.customers_customer IS '9b9af08edddf59df717f6944d4c4c12ebd5c60aac0d5b5d35ffd3c1753463746';$sql$, '@schema@', quote_ident(current_schema())); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_leave_all() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
