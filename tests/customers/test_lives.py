@@ -424,6 +424,37 @@ class TestAtTheSameTime:
         assert not Customer.objects.stale().exists()
         assert ModelRelease.objects.count() == 1
 
+    def test_staff_who_save_during_a_reload_change_the_row_that_came_back(self):
+        customer = make_scored(age=40)
+        staff, answers = superuser(), []
+        with outsider(autocommit=False) as loader:
+            loader.execute("UPDATE customers_customer SET surname = 'Held'")
+            with meanwhile(lambda: answers.append(saved_by(staff, customer))):
+                await_that(waiting_for_locks, "staff wait for the row")
+                loader.execute(f"{OUT} DELETE FROM customers_customer; {IN}")
+                loader.commit()
+        assert (answers[0].status_code, Customer.objects.get().age) == (302, 61)
+        assert Customer.objects.get().arrived_at > customer.arrived_at
+
+    def test_staff_who_save_a_customer_who_is_being_deleted_do_not_bring_the_row_back(self):
+        customer = make_scored(age=40)
+        staff, answers = superuser(), []
+        with outsider(autocommit=False) as loader:
+            loader.execute("DELETE FROM customers_customer")
+            with meanwhile(lambda: answers.append(saved_by(staff, customer))):
+                await_that(waiting_for_locks, "staff wait for the row")
+                loader.commit()
+        assert not Customer.objects.exists()
+        shown = staff.get(answers[0].url).content.decode()
+        assert f"Customer {customer.pk} has left the table. Nothing was saved." in shown
+        assert "was changed successfully" not in shown
+
+
+def saved_by(staff, customer):
+    values = {"surname": "", **{field: getattr(customer, field) for field in SOMEBODY}, "age": 61}
+    values = {name: value for name, value in values.items() if value is not False}
+    return staff.post(f"/admin/customers/customer/{customer.pk}/change/", values)
+
 
 def reload_elsewhere():
     with outsider(autocommit=False) as loader:
