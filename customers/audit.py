@@ -32,7 +32,8 @@ PAGE_ROWS = 5000
 _CURRENT = f"""
 SELECT customer_id, version, churn_risk_score, EXISTS (
     SELECT FROM customers_scorerecord AS record
-    WHERE record.customer_id = customer.customer_id AND record.version = customer.version
+    WHERE record.customer_id = customer.customer_id AND record.arrived_at = customer.arrived_at
+      AND record.version = customer.version
       AND record.scored_by_id = customer.scored_by_id AND record.score = customer.churn_risk_score
 ), {", ".join(FEATURES)}
 FROM customers_customer AS customer

@@ -129,14 +129,21 @@ def claim_one(cursor: CursorWrapper, customer_id: int) -> Claim:
     """
     patience_ms = max(1, round(settings.ANALYZE_LOCK_SECONDS * 1000))  # 0 would be PostgreSQL's word for "for ever"
     cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience_ms}ms"])
-    try:
-        cursor.execute(CLAIM_ONE, [customer_id])
-    except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
-            raise CustomerBusyError("Somebody is editing this customer at this moment; nothing was written.") from error
-        raise
-    rows = cursor.fetchall()
+    # Twice: the row that was waited for may have been replaced meanwhile, by one that only a new look can see.
+    rows = lock_one(cursor, customer_id) or lock_one(cursor, customer_id)
     cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
     if not rows:
         raise Customer.DoesNotExist(f"There is no customer {customer_id}.")
     return Claim.of(rows)
+
+
+def lock_one(cursor: CursorWrapper, customer_id: int) -> list[tuple[Any, ...]]:
+    """The columns of a claim. Raises ``CustomerBusyError`` when the lock_timeout is up."""
+    try:
+        cursor.execute(CLAIM_ONE, [customer_id])
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise CustomerBusyError("Another session is editing this customer; nothing was written.") from error
+        raise
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -23,19 +23,22 @@ from customers.models import ModelRelease
 
 log = logging.getLogger("vigilpay.scoring")
 
-SAME = "failure.version = excluded.version AND failure.release_id = excluded.release_id"
+SAME = """failure.arrived_at = excluded.arrived_at AND failure.version = excluded.version
+        AND failure.release_id = excluded.release_id"""
 
 # One more attempt. The pause before the next grows fourfold; after the last there is none, the customer is set aside.
-# An edit in between (another version), or another model, begins anew.
+# An edit in between (another version), another life, or another model, begins anew. Which life it is stands in the row,
+# which the caller holds.
 RECORD = f"""
 INSERT INTO customers_scoringfailure AS failure
-    (customer_id, version, release_id, attempts, error, first_failed_at, last_failed_at, retry_at)
-SELECT refused.customer_id, refused.version, %(release)s, 1, refused.error, clock_timestamp(), clock_timestamp(),
+    (customer_id, arrived_at, version, release_id, attempts, error, first_failed_at, last_failed_at, retry_at)
+SELECT customer_id, customer.arrived_at, version, %(release)s, 1, refused.error, clock_timestamp(), clock_timestamp(),
     CASE WHEN %(attempts)s > 1 THEN clock_timestamp() + make_interval(secs => %(pause)s) END
 FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(errors)s::text[]) AS refused (customer_id, version, error)
+JOIN customers_customer AS customer USING (customer_id, version)
 ON CONFLICT (customer_id) DO UPDATE SET
-    version = excluded.version, release_id = excluded.release_id, error = excluded.error,
-    last_failed_at = excluded.last_failed_at,
+    arrived_at = excluded.arrived_at, version = excluded.version, release_id = excluded.release_id,
+    error = excluded.error, last_failed_at = excluded.last_failed_at,
     first_failed_at = CASE WHEN {SAME} THEN failure.first_failed_at ELSE excluded.first_failed_at END,
     attempts = CASE WHEN {SAME} THEN failure.attempts + 1 ELSE 1 END,
     retry_at = CASE WHEN NOT ({SAME}) THEN excluded.retry_at WHEN failure.attempts + 1 < %(attempts)s
@@ -43,8 +46,10 @@ ON CONFLICT (customer_id) DO UPDATE SET
 """
 
 REQUEUE = """
-UPDATE customers_scoringfailure SET attempts = 0, retry_at = clock_timestamp()
-WHERE %(everybody)s OR customer_id = ANY (%(ids)s) RETURNING customer_id
+UPDATE customers_scoringfailure AS failure SET attempts = 0, retry_at = clock_timestamp()
+FROM customers_customer AS customer
+WHERE customer.customer_id = failure.customer_id AND customer.arrived_at = failure.arrived_at
+  AND (%(everybody)s OR failure.customer_id = ANY (%(ids)s)) RETURNING failure.customer_id
 """
 
 # Somebody whom every model that works at all can score: tells a broken model from a strange customer.
@@ -166,7 +171,6 @@ def requeue(customer_ids: Iterable[int] | None = None) -> int:
 
 
 def forget_deleted() -> int:
-    """Forget the failures of customers who are gone; how many there were."""
+    """Forget the failures of former lives, of customers who are gone or came back since; how many there were."""
     with connection.cursor() as cursor:
-        cursor.execute(marks.FORGET_GONE)
-        return int(cursor.rowcount)
+        return marks.forget_former_lives(cursor)

@@ -1,5 +1,6 @@
-"""Column types that Django has no name for."""
+"""Columns that several tables share, and types that Django has no name for."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -22,4 +23,15 @@ def contributions(**options: Any) -> Any:
         blank=True,  # a form's check would look at each number of none
         help_text="Of the nine fields in FEATURES order, as probabilities. Empty where none were stored yet.",
         **options,
+    )
+
+
+# Of rows from before arrivals were noted.
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def arrived_at() -> Any:
+    """Which life of a customer id: a row that leaves the table and comes back begins another, with versions from 1."""
+    return models.DateTimeField(
+        db_default=LONG_AGO, editable=False, help_text="When the customer came into the table, or came back."
     )

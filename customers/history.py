@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import connection
 
+from customers.fields import LONG_AGO
 from customers.ml_service.moves import Move, moves
 from customers.ml_service.schema import FEATURES
 
@@ -21,9 +22,10 @@ LARGEST_RECORD = 2**63 - 1  # no record of a score has this id
 
 VALUES = ", ".join(FEATURES)
 
-# Each version of a customer stands in one of three places: scored, overwritten before it was scored, or still waiting
-# in the row. A customer who was deleted and came again begins anew at version 1; the lives are told apart by the time
-# of that birth, for within a life an edit's statement may have begun before the score that it waited for.
+# Each version of a customer stands in one of three places: scored, gone before it was scored, or still waiting in the
+# row. A customer who left the table and came back begins anew at version 1; the lives are told apart by the time of
+# that arrival. From before arrivals were noted, by the time of the first version: within a life an edit's statement may
+# have begun before the score that it waited for.
 STORY = f"""
 WITH scored AS (
     SELECT * FROM customers_scorerecord WHERE customer_id = %(customer)s AND id < %(before)s
@@ -36,26 +38,28 @@ WITH scored AS (
       AND (%(to_the_end)s OR edited_at <= (SELECT max(scored_at) FROM scored))
     ORDER BY id DESC LIMIT %(edits)s
 ), entry AS (
-    SELECT version, edited_at, edited_by, {VALUES}, scored_at, score, previous_score, cause, scored_by_id, id,
-        contributions,
+    SELECT arrived_at, version, edited_at, edited_by, {VALUES}, scored_at, score, previous_score, cause, scored_by_id,
+        id, contributions,
         version = 1 AND previous_score IS NULL AND stale_since IS NOT NULL AS born, stale_since, scored_at AS at
     FROM scored
     UNION ALL
-    SELECT version, edited_at, edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL, id, NULL,
+    SELECT arrived_at, version, edited_at, edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL, id, NULL,
         version = 1, edited_at, edited_at
     FROM unscored
     UNION ALL
-    SELECT version, GREATEST(stale_since, edited_at), edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        version = 1, stale_since, GREATEST(stale_since, edited_at)
+    SELECT arrived_at, version, GREATEST(stale_since, edited_at), edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, version = 1, stale_since, GREATEST(stale_since, edited_at)
     FROM customers_customer WHERE customer_id = %(customer)s AND stale_since IS NOT NULL AND %(to_the_end)s
 ), told AS (
-    SELECT *, count(*) FILTER (WHERE born) OVER (ORDER BY CASE WHEN born THEN stale_since ELSE at END) AS life
+    SELECT *, CASE WHEN arrived_at = '{LONG_AGO}' THEN
+        count(*) FILTER (WHERE born) OVER (PARTITION BY arrived_at ORDER BY CASE WHEN born THEN stale_since ELSE at END)
+        END AS birth
     FROM entry
 )
-SELECT life, version, edited_at, edited_by, id, scored_at, score, previous_score, cause, scored_by_id, contributions,
-    {VALUES}
+SELECT arrived_at, birth, version, edited_at, edited_by, id, scored_at, score, previous_score, cause, scored_by_id,
+    contributions, {VALUES}
 FROM told
-ORDER BY life, version, scored_at NULLS LAST, id
+ORDER BY arrived_at, birth, version, scored_at NULLS LAST, id
 """
 
 
@@ -72,13 +76,15 @@ class Change:
 class Edit:
     """What made a version: when, by whom (see ``Behaviour.edited_by``), and which fields it changed.
 
-    Without changes: the customer came with these values, at version 1, or what was before is no longer kept.
+    Without changes: the customer came with these values, at version 1, or what was before is no longer kept. A customer
+    who has ``returned`` had left the table; the changes are those against the last values known.
     """
 
     version: int
     edited_at: datetime | None
     edited_by: str
     changes: tuple[Change, ...]
+    returned: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ class Chapter:
 class Entry:
     """One row of the statement above: a customer in one version, with a score of it or without one."""
 
-    life: int
+    life: tuple[datetime, int | None]
     version: int
     edited_at: datetime | None
     edited_by: str
@@ -132,12 +138,16 @@ class Entry:
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> "Entry":
-        life, version, edited_at, edited_by, record, scored_at, score, previous, cause, release, reasons, *values = row
+        arrived_at, birth, version, edited_at, edited_by, record, scored_at, score, *told = row
+        previous, cause, release, reasons, *values = told
         scored = None if score is None else Score(record, score, previous, version, scored_at, cause, release, reasons)
-        return cls(life, version, edited_at, edited_by, values, scored)
+        return cls((arrived_at, birth), version, edited_at, edited_by, values, scored)
 
     def is_of_same_version(self, other: "Entry | None") -> bool:
         return other is not None and (other.life, other.version) == (self.life, self.version)
+
+    def begins_anew(self, before: "Entry | None") -> bool:
+        return before is not None and before.life != self.life
 
 
 def story(customer_id: int, scores: int = MOST_SCORES, before: int | None = None) -> list[Chapter]:
@@ -167,23 +177,28 @@ def up_to_the_last_score(chapters: list[Chapter]) -> list[Chapter]:
 
 
 def chapters_of(entries: Iterable[Entry]) -> Iterator[Chapter]:
-    """A chapter ends with a score, or with the customer."""
+    """A chapter ends with a score, or when the customer leaves."""
     edits: list[Edit] = []
     before: Entry | None = None
     former: Score | None = None
     for entry in entries:
-        if before is not None and before.life != entry.life:
-            if edits:
-                yield Chapter(tuple(edits), None)
-            edits, before, former = [], None, None
+        if entry.begins_anew(before) and edits:
+            yield Chapter(tuple(edits), None)
+            edits = []
         if not entry.is_of_same_version(before):
-            edits.append(Edit(entry.version, entry.edited_at, entry.edited_by, changes(before, entry)))
+            edits.append(edit_of(entry, before))
         if entry.score is not None:
             yield Chapter(tuple(edits), entry.score, entry.score.moves_since(former))
             edits, former = [], entry.score
         before = entry
     if edits:
         yield Chapter(tuple(edits), None)
+
+
+def edit_of(entry: Entry, before: Entry | None) -> Edit:
+    """What led from the version before to this one."""
+    changed, returned = changes(before, entry), entry.begins_anew(before)
+    return Edit(entry.version, entry.edited_at, entry.edited_by, changed, returned)
 
 
 def changes(before: Entry | None, after: Entry) -> tuple[Change, ...]:

@@ -8,13 +8,13 @@ a customer is stale stands in its row. docs/decisions/0012-stale-marks.md has th
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
 from customers.models import LARGEST_CUSTOMER_ID, ModelRelease, ScoringFailure, StaleMark
 from customers.releases import hold_to
-from customers.staleness import NOT_FAILED, STALE
+from customers.staleness import NOT_FAILED, OF_THIS_VERSION, STALE
 
 # The kinds of marks, each a number that is added to the mark's own: so they are taken in this order.
 LIVE = 0 << 60  # one customer, somebody waits for it
@@ -52,12 +52,18 @@ VALUES (nextval('customers_stalemark_id_seq') + {REGION}, 1, {LARGEST_CUSTOMER_I
 NOTHING_IS_LOST = "SELECT nextval('customers_stalemark_intact')"
 ALL_MARKS_ARE_LOST = "SELECT pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NULL"
 
-# Of customers who were deleted since, or go by another id now. When they are due they must not be so for ever.
-FORGET_GONE = """
-DELETE FROM customers_scoringfailure AS failure
-WHERE NOT EXISTS (SELECT FROM customers_customer AS customer WHERE customer.customer_id = failure.customer_id)
+# Of customers who were deleted since, or go by another id now, and may have come back. When they are due they must not
+# be so for ever. Looked at twice, locked in between: a customer may come back and fail after the first look.
+OF_FORMER_LIFE = """NOT EXISTS (
+    SELECT FROM customers_customer AS customer
+    WHERE customer.customer_id = failure.customer_id AND customer.arrived_at = failure.arrived_at)"""
+HOLD_FORMER_LIVES = f"""
+SELECT customer_id FROM customers_scoringfailure AS failure
+WHERE {OF_FORMER_LIFE} AND (NOT %s OR retry_at <= clock_timestamp()) FOR UPDATE SKIP LOCKED
 """
-FORGET_GONE_WHEN_DUE = f"{FORGET_GONE} AND retry_at <= clock_timestamp()"
+FORGET_FORMER_LIVES = f"""
+DELETE FROM customers_scoringfailure AS failure WHERE customer_id = ANY (%s) AND {OF_FORMER_LIFE}
+"""
 MARK_DUE_FAILURES = f"""
 INSERT INTO customers_stalemark (id, first_id, last_id)
 SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
@@ -153,8 +159,7 @@ FROM customers_customer AS customer, (
 ) AS marked
 WHERE {STALE} AND NOT customer_id <@ marked.ids
   AND pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NOT NULL
-  AND NOT EXISTS (SELECT FROM customers_scoringfailure AS failure
-                  WHERE failure.customer_id = customer.customer_id AND failure.version = customer.version)
+  AND NOT EXISTS (SELECT FROM customers_scoringfailure AS failure WHERE {OF_THIS_VERSION})
 """
 
 
@@ -267,8 +272,16 @@ def restore_marks() -> int:
             mark_all()
             cursor.execute(NOTHING_IS_LOST)
             return 1
-        cursor.execute(FORGET_GONE_WHEN_DUE)
+        forget_former_lives(cursor, due_only=True)
         cursor.execute(MARK_DUE_FAILURES)
+        return int(cursor.rowcount)
+
+
+def forget_former_lives(cursor: CursorWrapper, *, due_only: bool = False) -> int:
+    """Forget the failures of customers who are gone, or came back since; how many there were."""
+    with transaction.atomic():
+        cursor.execute(HOLD_FORMER_LIVES, [due_only])
+        cursor.execute(FORGET_FORMER_LIVES, [[row[0] for row in cursor.fetchall()]])
         return int(cursor.rowcount)
 
 

@@ -9,7 +9,7 @@ from django.db.models import F, OuterRef, Q
 from django.db.models.functions import Cast, Collate, Now, Upper
 from django.db.models.lookups import Exact
 
-from customers.fields import contributions
+from customers.fields import arrived_at, contributions
 from customers.imports.models import ImportBatch as ImportBatch
 from customers.imports.models import ImportPiece as ImportPiece
 from customers.ml_service.schema import BOUNDS, FEATURES, GENDERS, GEOGRAPHIES
@@ -19,6 +19,9 @@ ACTIVE = "SELECT id, fingerprint FROM customers_modelrelease ORDER BY id DESC LI
 
 BY_RISK = (F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc())
 LARGEST_CUSTOMER_ID = 2**63 - 1  # what a bigint holds
+# For a subquery: the id alone may be that of a former life, whose versions began at 1, too.
+SAME_LIFE = {"customer_id": OuterRef("customer_id"), "arrived_at": OuterRef("arrived_at")}
+SAME_VERSION = {**SAME_LIFE, "version": OuterRef("version")}
 
 
 class ModelReleaseQuerySet(models.QuerySet["ModelRelease"]):
@@ -72,9 +75,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def with_failure(self) -> "CustomerQuerySet":
         """With ``failure_error`` and ``failure_retry_at``: of the present version and the active model, else None."""
         failure = ScoringFailure.objects.filter(
-            customer_id=OuterRef("customer_id"),
-            version=OuterRef("version"),
-            release=models.Subquery(ModelRelease.objects.newest_id()),
+            **SAME_VERSION, release=models.Subquery(ModelRelease.objects.newest_id())
         )
         return self.annotate(
             failure_error=models.Subquery(failure.values("error")),
@@ -120,6 +121,7 @@ class Behaviour(models.Model):
         db_default="",
         help_text="django, django:<id of the user>, or sql:<role>; empty for a customer who came with these values.",
     )
+    arrived_at = arrived_at()
 
     class Meta:
         abstract = True
@@ -132,7 +134,7 @@ class Behaviour(models.Model):
 class Customer(Behaviour):
     """A customer, the nine behavioural fields, and the score that follows them.
 
-    The columns from ``edited_by`` on belong to the engine: database triggers move the first four, the scorer alone
+    The columns from ``edited_by`` on belong to the engine: database triggers move the first five, the scorer alone
     writes the rest, and whatever else is written there is quietly kept out.
     """
 
@@ -228,6 +230,7 @@ class ScoreRecord(models.Model):
 
     class Cause(models.TextChoices):
         CREATED = "created"  # the customer's first score
+        RETURNED = "returned"  # the first since the customer came back
         EDITED = "edited"
         RELEASE = "release"  # only the model has changed
         ANALYZE = "analyze"  # somebody asked
@@ -249,9 +252,10 @@ class ScoreRecord(models.Model):
     has_cr_card = models.BooleanField(null=True)
     is_active_member = models.BooleanField(null=True)
     edited_by = models.CharField(max_length=80, default="", db_default="", help_text="As in Behaviour.")
+    arrived_at = arrived_at()
 
     score = models.FloatField()
-    previous_score = models.FloatField(null=True)
+    previous_score = models.FloatField(null=True, help_text="Of a customer who came back: the last one known.")
     contributions = contributions()
     version = models.BigIntegerField(help_text="The version of the customer that was scored.")
     scored_by = models.ForeignKey(
@@ -276,8 +280,8 @@ class ScoreRecord(models.Model):
 class UnscoredVersion(Behaviour):
     """What a customer was between two edits that came faster than the scorer. Written by a trigger, append-only.
 
-    Every version of a customer is thus kept once: here when it was overwritten before it was scored, with its score in
-    ``ScoreRecord`` otherwise, or in the customer itself while it waits.
+    Every version of a customer is thus kept once: here when it was overwritten or deleted before it was scored, with
+    its score in ``ScoreRecord`` otherwise, or in the customer itself while it waits.
     """
 
     customer_id = models.BigIntegerField()
@@ -326,14 +330,19 @@ class ScoringFailureQuerySet(models.QuerySet["ScoringFailure"]):
         return self.filter(retry_at__isnull=True)
 
     def of_customer(self, release: int | None) -> models.Exists:
-        """For a query of customers: whether one of these is of his present version and that release."""
-        return models.Exists(self.filter(customer_id=OuterRef("pk"), version=OuterRef("version"), release=release))
+        """For a query of customers: whether one of these is of the present version and that release."""
+        return models.Exists(self.filter(**SAME_VERSION, release=release))
+
+    def of_present_life(self) -> "ScoringFailureQuerySet":
+        """Without those of customers who are gone, or who were gone and came back since."""
+        return self.filter(models.Exists(Customer.objects.filter(**SAME_LIFE)))
 
 
 class ScoringFailure(models.Model):
     """A customer in a version that a model could not score: how often it was tried, and why it failed."""
 
     customer_id = models.BigIntegerField("customer ID", primary_key=True)
+    arrived_at = arrived_at()
     version = models.BigIntegerField()
     release = models.ForeignKey(ModelRelease, on_delete=models.CASCADE, related_name="+", db_index=False)
     attempts = models.PositiveSmallIntegerField()

@@ -22,8 +22,8 @@ SET LOCAL enable_nestloop TO DEFAULT;
 SET LOCAL max_parallel_workers_per_gather TO DEFAULT
 """
 
-# The oldest record of the time says in previous_score what the customer began it with. Who came meanwhile, or came
-# again after having been deleted, began with his first score; who is not there any more has gone.
+# The oldest record of the time says in previous_score what the customer began it with, also of those who left the table
+# and came back. Who came meanwhile began with the first score; who is not there any more has gone.
 MOVES = """
 WITH began AS (
     SELECT DISTINCT ON (customer_id) customer_id, COALESCE(previous_score, score) AS score

@@ -42,14 +42,26 @@ _ARRAYS = ", ".join(
     [*(f"%({name})s::smallint[]" for name in REASONS), *(f"%({name})s::real[]" for name in CONTRIBUTIONS)]
 )
 
+_VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
+
 # Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
-# said before is read here once more, which is cheaper than sending it to and fro.
+# said before is read here once more, which is cheaper than sending it to and fro. Of a customer who came back the row
+# says nothing, but the history does: a known risk is no news, nor is another model's answer to the same values.
 WRITE = f"""
 WITH scored AS (
-    SELECT score.*, customer.churn_risk_score AS previous_score, customer.stale_since
+    SELECT score.*, COALESCE(customer.churn_risk_score, known.score) AS previous_score, customer.stale_since,
+        CASE WHEN known.has_same_values AND known.scored_by_id <> %(release)s THEN '{ScoreRecord.Cause.RELEASE}'
+            WHEN known.score IS NOT NULL THEN '{ScoreRecord.Cause.RETURNED}' END AS return_cause
     FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[], {_ARRAYS})
         AS score (customer_id, version, score, {", ".join([*REASONS, *CONTRIBUTIONS])})
     JOIN customers_customer AS customer USING (customer_id, version)
+    LEFT JOIN LATERAL (
+        SELECT record.score, record.scored_by_id,
+            {_VALUES.format("record")} = {_VALUES.format("customer")} AS has_same_values
+        FROM customers_scorerecord AS record
+        WHERE customer.churn_risk_score IS NULL AND record.customer_id = customer.customer_id
+        ORDER BY record.id DESC LIMIT 1
+    ) AS known ON true
     WHERE %(release)s = (SELECT max(id) FROM customers_modelrelease)
 ), stored AS (
     UPDATE customers_customer AS customer
@@ -59,22 +71,24 @@ WITH scored AS (
         reason_codes = array_remove(ARRAY[{", ".join(REASONS)}], 0::smallint)
     FROM scored
     WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
-    RETURNING customer.*, scored.previous_score, scored.stale_since AS was_stale_since
+    RETURNING customer.*, scored.previous_score, scored.stale_since AS was_stale_since, scored.return_cause
 ), healed AS (
     DELETE FROM customers_scoringfailure AS failure USING stored
-    WHERE failure.customer_id = stored.customer_id RETURNING failure.customer_id, failure.version
+    WHERE failure.customer_id = stored.customer_id
+    RETURNING failure.customer_id, failure.arrived_at, failure.version
 )
 INSERT INTO customers_scorerecord
-    (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, scored_at, scored_by_id,
-     contributions, {", ".join(FEATURES)})
+    (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, arrived_at, scored_at,
+     scored_by_id, contributions, {", ".join(FEATURES)})
 SELECT customer_id, churn_risk_score, previous_score, version,
-    CASE WHEN %(cause)s <> '' THEN %(cause)s
-        WHEN EXISTS (SELECT FROM healed WHERE healed.customer_id = stored.customer_id
-                     AND healed.version = stored.version) THEN '{ScoreRecord.Cause.RETRY}'
+    CASE WHEN return_cause = '{ScoreRecord.Cause.RELEASE}' THEN return_cause
+        WHEN %(cause)s <> '' THEN %(cause)s
+        WHEN (customer_id, arrived_at, version) IN (SELECT * FROM healed) THEN '{ScoreRecord.Cause.RETRY}'
+        WHEN return_cause IS NOT NULL THEN return_cause
         WHEN previous_score IS NULL THEN '{ScoreRecord.Cause.CREATED}'
         WHEN was_stale_since IS NOT NULL THEN '{ScoreRecord.Cause.EDITED}'
         ELSE '{ScoreRecord.Cause.RELEASE}' END,
-    was_stale_since, GREATEST(edited_at, was_stale_since), edited_by, scored_at, %(release)s,
+    was_stale_since, GREATEST(edited_at, was_stale_since), edited_by, arrived_at, scored_at, %(release)s,
     contributions, {", ".join(FEATURES)}
 FROM stored
 """

@@ -10,16 +10,16 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from customers.models import Customer, ModelRelease, ScoringFailure
-from customers.staleness import STALE
+from customers.staleness import OF_THIS_VERSION, STALE
 
 # Of the customers of a list what the statements below look at, under the name by which ``staleness`` knows them.
-LOOKED_AT = ("customer_id", "version", "stale_since", "scored_by_id")
+LOOKED_AT = ("customer_id", "arrived_at", "version", "stale_since", "scored_by_id")
 PLACEHOLDER = re.compile(r"%%|%s")
 
 # Of those not set aside. No clock in it, as in NOT_FAILED: that would be asked customer by customer.
-NOT_SET_ASIDE = """NOT EXISTS (
+NOT_SET_ASIDE = f"""NOT EXISTS (
     SELECT FROM customers_scoringfailure AS failure
-    WHERE failure.customer_id = customer.customer_id AND failure.version = customer.version
+    WHERE {OF_THIS_VERSION}
       AND failure.release_id = %(release)s AND failure.retry_at IS NULL)"""
 
 # Each request is what a drain takes at once.
@@ -33,15 +33,16 @@ GROUP BY piece ORDER BY piece RETURNING cardinality(customer_ids)
 """
 
 # A dead letter that a person has written: as every other it counts until the customer is requeued or edited, or
-# another model comes.
+# another model comes. Who came back while this was running has a life of which it knows nothing.
 SET_ASIDE = f"""
 INSERT INTO customers_scoringfailure AS failure
-    (customer_id, version, release_id, attempts, error, first_failed_at, last_failed_at, retry_at)
-SELECT customer_id, version, %(release)s, 0, %(reason)s, clock_timestamp(), clock_timestamp(), NULL
+    (customer_id, arrived_at, version, release_id, attempts, error, first_failed_at, last_failed_at, retry_at)
+SELECT customer_id, arrived_at, version, %(release)s, 0, %(reason)s, clock_timestamp(), clock_timestamp(), NULL
 FROM ({{chosen}}) AS customer ({", ".join(LOOKED_AT)}) WHERE {STALE} AND %(release)s::bigint IS NOT NULL
 ON CONFLICT (customer_id) DO UPDATE SET
-    version = excluded.version, release_id = excluded.release_id, attempts = excluded.attempts,
-    error = excluded.error, last_failed_at = excluded.last_failed_at, retry_at = NULL
+    arrived_at = excluded.arrived_at, version = excluded.version, release_id = excluded.release_id,
+    attempts = excluded.attempts, error = excluded.error, last_failed_at = excluded.last_failed_at, retry_at = NULL
+WHERE failure.arrived_at <= excluded.arrived_at
 """
 
 
@@ -68,7 +69,7 @@ def set_aside(customers: QuerySet[Customer], reason: str) -> int:
 
 def requeue(customers: QuerySet[Customer]) -> int:
     """Try those who have failed, or were set aside, again at once; how many there were. A drain marks who is due."""
-    failed = ScoringFailure.objects.filter(customer_id__in=customers.order_by().values("pk"))
+    failed = ScoringFailure.objects.of_present_life().filter(customer_id__in=customers.order_by().values("pk"))
     return failed.update(attempts=0, retry_at=Now())
 
 

@@ -3,7 +3,9 @@
 # What is stale by the fields of its own row: edited since, or scored by another model than the active one, whichever
 # came first. And who is set aside, or not due yet: nothing has changed since.
 STALE = "(customer.stale_since IS NOT NULL OR customer.scored_by_id <> %(release)s)"
-NOT_FAILED = """NOT EXISTS (
+OF_THIS_VERSION = """failure.customer_id = customer.customer_id
+      AND failure.arrived_at = customer.arrived_at AND failure.version = customer.version"""
+NOT_FAILED = f"""NOT EXISTS (
     SELECT FROM customers_scoringfailure AS failure
-    WHERE failure.customer_id = customer.customer_id AND failure.version = customer.version
+    WHERE {OF_THIS_VERSION}
       AND failure.release_id = %(release)s AND (failure.retry_at IS NULL OR failure.retry_at > clock_timestamp()))"""

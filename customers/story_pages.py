@@ -85,5 +85,6 @@ def edit_told(edit: Edit, names: Mapping[str, str]) -> Json:
         "version": edit.version,
         "edited_at": edit.edited_at,
         "edited_by": names[edit.edited_by],
+        "returned": edit.returned,
         "changes": {change.field: {"before": change.before, "after": change.after} for change in edit.changes},
     }

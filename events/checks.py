@@ -125,9 +125,13 @@ def fault_of_function(function: Function, found: Sequence[Any] | None, schema: s
     """What is wrong with an installed function, in words; empty when nothing is."""
     if found is None:
         return "is missing"
-    rights = [True, [SAFE_PATH]] if function.with_rights_of_owner else [False, None]
-    declared = [function.body.replace(SCHEMA, schema), *rights]
+    declared = [function.body.replace(SCHEMA, schema), *rights_of(function)]
     return "" if found == declared else "is not the one declared in events/triggers.py"
+
+
+def rights_of(declared: Function | Trigger) -> list[Any]:
+    """Of the function: whether it runs with its owner's rights, and with which settings."""
+    return [True, [SAFE_PATH]] if declared.with_rights_of_owner else [False, None]
 
 
 def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
@@ -141,7 +145,7 @@ def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
     if (
         body != trigger.body.replace(SCHEMA, schema)
         or fingerprint != trigger.fingerprint()
-        or rights != [False, None]
+        or rights != rights_of(trigger)
         or in_one_spelling(definition, schema) != in_one_spelling(f"CREATE TRIGGER {trigger.definition()}", SCHEMA)
     ):
         return "is not the one declared in events/triggers.py"

@@ -23,7 +23,7 @@ from events.verdict import Facts, Status, judge
 # The lag of the scores of this time is told, in these steps.
 LAG_WINDOW_SECONDS = 15 * 60
 LAG_STEPS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
-LAG_CAUSES = [ScoreRecord.Cause.CREATED, ScoreRecord.Cause.EDITED]
+LAG_CAUSES = [ScoreRecord.Cause.CREATED, ScoreRecord.Cause.RETURNED, ScoreRecord.Cause.EDITED]
 # Whoever asks rather hears nothing than keeps a connection busy; 1,000,000 customers take less than a tenth of it.
 PATIENCE = "5s"
 # A worker that was heard of within this time counts as running.
@@ -47,8 +47,9 @@ WITH portfolio AS MATERIALIZED (
     SELECT scored_by_id, stale, failing, count(*) AS customers, min(stale_since) AS edited_since
     FROM (
         SELECT scored_by_id, stale_since, COALESCE({STALE}, false) AS stale,
-            {STALE} AND (customer_id, version) IN (
-                SELECT customer_id, version FROM customers_scoringfailure WHERE release_id = %(release)s) AS failing,
+            {STALE} AND (customer_id, arrived_at, version) IN (
+                SELECT customer_id, arrived_at, version FROM customers_scoringfailure
+                WHERE release_id = %(release)s) AS failing,
             stale_since IS NOT NULL AS edited
         FROM customers_customer AS customer
     ) AS customer
@@ -94,7 +95,7 @@ FROM job
 
 FAILURES = """
 SELECT count(*) FILTER (WHERE retry_at IS NULL), count(*) FILTER (WHERE retry_at IS NOT NULL)
-FROM customers_scoringfailure AS failure JOIN customers_customer USING (customer_id, version)
+FROM customers_scoringfailure AS failure JOIN customers_customer USING (customer_id, arrived_at, version)
 WHERE failure.release_id = %s
 """
 

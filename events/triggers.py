@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from customers.marks import LIVE, OUTDATED, REGION
 from customers.ml_service.schema import FEATURES
+from events import lives
 from events.alerts.raising import BODY, STORED
 from events.channels import STALE_CHANNEL
 
@@ -82,6 +83,7 @@ class Trigger:
     level: str = "ROW"
     condition: str = ""
     transition: str = ""
+    with_rights_of_owner: bool = False
 
     def install_sql(self) -> str:
         """Create or replace function and trigger, and note what was declared where the check can read it."""
@@ -89,7 +91,7 @@ class Trigger:
         return INSTALL.format(sql=f"{self.create_sql()}\n{comment}")
 
     def create_sql(self) -> str:
-        function = Function(self.name, "", self.body, "trigger")
+        function = Function(self.name, "", self.body, "trigger", self.with_rights_of_owner)
         return f"{function.create_sql()}\nCREATE OR REPLACE TRIGGER {self.definition()};"
 
     def definition(self) -> str:
@@ -172,10 +174,7 @@ BEGIN
     IF pg_trigger_depth() = 0 THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: history is written by the trigger alone';
     END IF;
-    INSERT INTO @schema@.customers_unscoredversion
-        (customer_id, version, edited_at, edited_by, {", ".join(FEATURES)})
-    VALUES (former.customer_id, former.version, GREATEST(former.stale_since, former.edited_at), former.edited_by,
-        {", ".join(f"former.{feature}" for feature in FEATURES)});
+    {lives.keep("former")}
 END
 """,
 )
@@ -244,6 +243,19 @@ END
 """,
 )
 
+LIFE = Trigger("vigilpay_3_life", "BEFORE INSERT OR UPDATE OF customer_id, arrived_at", lives.BEGIN_LIFE)
+LEAVE = Trigger(
+    "vigilpay_leave",
+    "AFTER DELETE",
+    lives.END_LIVES,
+    level="STATEMENT",
+    transition=f"\nREFERENCING OLD TABLE AS {lives.GONE}",
+    with_rights_of_owner=True,
+)
+LEAVE_ALL = Trigger(
+    "vigilpay_leave_all", "BEFORE TRUNCATE", lives.END_ALL_LIVES, level="STATEMENT", with_rights_of_owner=True
+)
+
 # The newest release is the active one: when it comes or goes, every score may be another model's.
 RELEASED = Trigger(
     name="vigilpay_released",
@@ -274,7 +286,7 @@ ALERTED = Trigger(
 OURS = "vigilpay_"
 
 FUNCTIONS = (MARK, KEEP_UNSCORED)
-TRIGGERS = (ARRIVE, GUARD, STAMP, RELEASED, ALERTED)
+TRIGGERS = (ARRIVE, GUARD, STAMP, LIFE, LEAVE, LEAVE_ALL, RELEASED, ALERTED)
 
 # The triggers read and mark with the rights of whoever edits: a role that may write customers and nothing else would
 # see its edit fail. There is nothing to hide.

@@ -15,7 +15,7 @@ from customers import marks, scoring
 from customers.ml_service import Explained
 from customers.ml_service.reference import describe
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
-from customers.models import Customer, ModelRelease, StaleMark
+from customers.models import Customer, ModelRelease, ScoringFailure, StaleMark
 from customers.releases import active_model
 from events import watch
 from events.models import Watch
@@ -52,6 +52,15 @@ def make_scored(**fields: Any) -> Customer:
     scoring.analyze(customer.pk)
     customer.refresh_from_db()
     return customer
+
+
+def make_failure(customer: Customer, **fields: Any) -> ScoringFailure:
+    """As if the model had had no answer to the customer as the row is; set aside unless it says when to try again."""
+    customer.refresh_from_db()
+    values = {"release": ModelRelease.objects.active(), "attempts": 5, "error": "Odd balance.", **fields}
+    return ScoringFailure.objects.create(
+        customer_id=customer.pk, arrived_at=customer.arrived_at, version=customer.version, **values
+    )
 
 
 def edit(customer: Customer, **fields: Any) -> None:

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "vigilpay.csp.ContentSecurityPolicyMiddleware",
     "vigilpay.statement_timeout.StatementTimeoutMiddleware",
+    "vigilpay.odd_requests.OddRequestsMiddleware",
     "vigilpay.access.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

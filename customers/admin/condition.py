@@ -16,6 +16,7 @@ from customers.models import ScoreRecord
 
 CAUSES: Mapping[str, str] = {
     ScoreRecord.Cause.CREATED: "the customer came",
+    ScoreRecord.Cause.RETURNED: "the customer left the table and came back",
     ScoreRecord.Cause.EDITED: "an edit",
     ScoreRecord.Cause.RELEASE: "another model was released",
     ScoreRecord.Cause.ANALYZE: "somebody asked for it",

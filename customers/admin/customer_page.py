@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 
 from customers.admin import after_save, condition, story_html, what_if_html, why_html
@@ -43,6 +44,8 @@ class CustomerPage(WhatIfPage):
         return super().get_fieldsets(request, obj) if obj else (WHO, (HEADING, {"fields": BEHAVIOUR}))
 
     def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+        if change:
+            hold(obj)
         super().save_model(request, obj, form, change)
         if not change:
             after_save.expect(request, obj.pk, None)
@@ -52,7 +55,11 @@ class CustomerPage(WhatIfPage):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "GET":
             after_save.tell(request)
-        return super().changeform_view(request, *args, **kwargs)
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except Customer.DoesNotExist as gone:
+            messages.error(request, f"{gone} Nothing was saved.")
+            return redirect("admin:customers_customer_changelist")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.method == "GET":
@@ -90,3 +97,13 @@ class CustomerPage(WhatIfPage):
     @admin.display(description="What if")
     def what_if(self, customer: Customer) -> SafeString:
         return what_if_html.what_if(facts_of(customer))
+
+
+def hold(customer: Customer) -> None:
+    """Lock the row, or Django would insert one that was deleted meanwhile. Raises ``Customer.DoesNotExist``.
+
+    Twice: the row that was waited for may have been replaced, by one that only a new look can see.
+    """
+    rows = Customer.objects.select_for_update(no_key=True).filter(pk=customer.pk).values_list("pk")
+    if not list(rows) and not list(rows.all()):
+        raise Customer.DoesNotExist(f"Customer {customer.pk} has left the table.")

@@ -1,6 +1,6 @@
 """Customers whom the model could not score."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from customers import failures
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.admin.staff_log import log_action
-from customers.models import ScoringFailure
+from customers.models import ScoringFailure, ScoringFailureQuerySet
 
 
 class FailureStateFilter(admin.SimpleListFilter):
@@ -34,6 +34,9 @@ class ScoringFailureAdmin(ReadOnlyAdmin):
     search_fields = ("=customer_id",)
     show_full_result_count = False
     actions = ("try_again",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScoringFailure]:
+        return cast(ScoringFailureQuerySet, super().get_queryset(request)).of_present_life()
 
     @admin.display(description="Next try", ordering="retry_at", empty_value="set aside")
     def next_try(self, failure: ScoringFailure) -> Any:

@@ -77,7 +77,8 @@ def done(chapter: Chapter, editors: Mapping[str, str]) -> SafeString | str:
 def edited(edit: Edit, editor: str) -> SafeString | str:
     if not edit.changes:
         return came_or_was_edited(edit, editor)
-    return format_html("{}: {}", editor, changes_in_words((it.field, it.before, it.after) for it in edit.changes))
+    who = came_or_was_edited(edit, editor) if edit.returned else editor
+    return format_html("{}: {}", who, changes_in_words((it.field, it.before, it.after) for it in edit.changes))
 
 
 def time_of(edit: Edit, score: Score | None) -> str:
@@ -88,9 +89,10 @@ def time_of(edit: Edit, score: Score | None) -> str:
 
 
 def came_or_was_edited(edit: Edit, editor: str) -> str:
-    if edit.version > 1:
+    if edit.version > 1 and not edit.returned:
         return f"edited by {editor}"  # what the customer was before is not kept any more
-    return f"{CAUSES['created']} (by {editor})" if edit.edited_by not in NOBODY else CAUSES["created"]
+    came = CAUSES["returned" if edit.returned else "created"]
+    return f"{came} (by {editor})" if edit.edited_by not in NOBODY else came
 
 
 def moved(chapter: Chapter) -> SafeString | str:

@@ -6,8 +6,10 @@ messages appended; the unique key of an alert holds the id of a record that nobo
 
 STORED = "stored"  # the transition table: the records of the statement
 
-# The score moved though nobody edited: another model gave it. What an audit repairs was no one's model's score.
-MOVED_BY_THE_MODEL = "({0}.previous_score IS NOT NULL AND {0}.stale_since IS NULL AND {0}.cause <> 'audit')"
+# The score moved though the values are the same: another model gave it. Who came back is stale in any case, with or
+# without other values: the cause tells. What an audit repairs was no one's model's score.
+MOVED_BY_THE_MODEL = """({0}.previous_score IS NOT NULL AND {0}.cause <> 'audit'
+            AND ({0}.stale_since IS NULL OR {0}.cause = 'release'))"""
 
 IN_SEGMENT = """(rule.geography = '' OR rule.geography = record.geography)
             AND (rule.is_active_member IS NULL OR rule.is_active_member = record.is_active_member)

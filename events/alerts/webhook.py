@@ -14,9 +14,10 @@ from socket import SHUT_RDWR
 from threading import Timer
 from time import time
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from django.conf import settings
+from django.utils.encoding import iri_to_uri
 
 from events.alerts import outbox
 from events.alerts.errors import DeliveryError
@@ -34,7 +35,8 @@ def send(delivery: Delivery) -> None:
     if not is_configured():
         raise DeliveryError("VIGILPAY_WEBHOOK_URL and VIGILPAY_WEBHOOK_SECRET are not both set.")
     body = json.dumps(payload(delivery), separators=(",", ":")).encode()
-    status = post(split(settings.WEBHOOK_URL), body, headers(str(delivery.key), int(time()), body))
+    url = split(settings.WEBHOOK_URL)
+    status = post(url, body, {**login(url), **headers(str(delivery.key), int(time()), body)})
     if not 200 <= status < 300:
         raise DeliveryError(
             f"The receiver answered {status}{', a redirect, which is not followed' * (status // 100 == 3)}."
@@ -42,16 +44,34 @@ def send(delivery: Delivery) -> None:
 
 
 def split(url: str) -> SplitResult:
-    """The parts of an address that may be called."""
+    """The parts of an address that may be called, path and query as they are sent: in ASCII."""
     schemes = ["https"] if settings.PRODUCTION else ["https", "http"]
     try:
         parts = urlsplit(url)
-        is_good = parts.scheme in schemes and parts.hostname and parts.port != 0 and url.isprintable()
+        host = (parts.hostname or "").encode("idna")  # refuses what no name server can be asked for
+        is_good = parts.scheme in schemes and host and parts.port != 0 and url.isprintable()
     except ValueError:  # it quotes what it could not read, and that may hold a secret
         is_good = False
     if not is_good or " " in url:
         raise DeliveryError(f"VIGILPAY_WEBHOOK_URL must be an address that begins with {' or '.join(schemes)}://")
-    return parts
+    if "#" in url:
+        raise DeliveryError("VIGILPAY_WEBHOOK_URL has a #, and no receiver is told what follows: write %23 for it.")
+    login(parts)
+    return parts._replace(path=iri_to_uri(parts.path), query=iri_to_uri(parts.query))
+
+
+def login(url: SplitResult) -> dict[str, str]:
+    """The header for the name and password that stand in front of the host, if any do (RFC 7617)."""
+    if not url.username and not url.password:
+        return {}
+    try:
+        name, password = unquote(url.username or "", errors="strict"), unquote(url.password or "", errors="strict")
+    except UnicodeDecodeError:
+        name = ":"
+    if ":" in name:
+        fault = "The login in VIGILPAY_WEBHOOK_URL must be user:password, percent-encoded, with no colon in the user."
+        raise DeliveryError(fault) from None
+    return {"Authorization": f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"}
 
 
 def post(url: SplitResult, body: bytes, told: dict[str, str]) -> int:

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from customers.models import Customer, ModelRelease, ScoringFailure
-from tests.factories import make_customer, make_scored
+from tests.factories import make_customer, make_failure, make_scored
 from tests.staff import logged_in
 
 pytestmark = pytest.mark.django_db
@@ -29,19 +29,12 @@ def keeper():
     return logged_in("keeper", "change_scoringfailure")
 
 
-def fail(customer, **fields):
-    release = ModelRelease.objects.active()
-    return ScoringFailure.objects.create(
-        customer_id=customer.pk, version=customer.version, release=release, attempts=5, error="Odd balance.", **fields
-    )
-
-
 @pytest.fixture
 def aside():
     make_scored()
     customer = make_customer()
     customer.refresh_from_db()
-    fail(customer)
+    make_failure(customer)
     return customer
 
 
@@ -79,7 +72,7 @@ class TestBesideTheCustomer:
         for _ in range(5):
             customer = make_customer()
             customer.refresh_from_db()
-            fail(customer)
+            make_failure(customer)
         with CaptureQueriesContext(connection) as many:
             assert page(clerk, CUSTOMERS).count("set aside: ") == 6
         assert len(many) == len(one)
@@ -94,7 +87,7 @@ class TestList:
     def test_it_can_be_narrowed_to_dead_letters(self, clerk, aside):
         again = make_customer()
         again.refresh_from_db()
-        fail(again, retry_at=timezone.now())
+        make_failure(again, retry_at=timezone.now())
         listed = {
             state: [failure.pk for failure in clerk.get(FAILURES, {"state": state}).context["cl"].result_list]
             for state in ("set_aside", "retried")

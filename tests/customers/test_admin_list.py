@@ -14,8 +14,16 @@ from customers.admin import paging
 from customers.admin.freshness import age
 from customers.admin.paging import Counted, counted, estimate, rounded
 from customers.marks import joined, where_stale_ones_are
-from customers.models import Customer, ModelRelease, RescoreRequest, ScoreRecord, ScoringFailure, StaleMark
-from tests.factories import edit, forget_marks, make_customer, make_customers, make_scored, write_as_scorer
+from customers.models import Customer, ModelRelease, RescoreRequest, ScoreRecord, StaleMark
+from tests.factories import (
+    edit,
+    forget_marks,
+    make_customer,
+    make_customers,
+    make_failure,
+    make_scored,
+    write_as_scorer,
+)
 from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
@@ -67,14 +75,6 @@ def stale_since(customer, seconds):
     Customer.objects.filter(pk=customer.pk).update(stale_since=timezone.now() - timedelta(seconds=seconds))
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('vigilpay.scorer', '', true)")
-
-
-def set_aside(customer):
-    customer.refresh_from_db()
-    release = ModelRelease.objects.active()
-    ScoringFailure.objects.create(
-        customer_id=customer.pk, version=customer.version, release=release, attempts=5, error="Odd balance."
-    )
 
 
 class TestRow:
@@ -210,7 +210,7 @@ class TestFilters:
         current, edited, aside, unscored = make_scored(), make_scored(), make_scored(), make_customer()
         edit(edited, age=70)
         edit(aside, age=70)
-        set_aside(aside)
+        make_failure(aside)
         assert listed(staff, freshness="current") == [current.pk]
         assert set(listed(staff, freshness="stale")) == {edited.pk, aside.pk, unscored.pk}
         assert listed(staff, freshness="set_aside") == [aside.pk]

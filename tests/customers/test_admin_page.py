@@ -14,9 +14,9 @@ from customers import insights, paused
 from customers.admin import after_save, customer_facts
 from customers.admin.ages import in_words
 from customers.ml_service import NOTE, InputError, ModelError
-from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
+from customers.models import Customer, ModelRelease, ScoreRecord
 from events import jobs
-from tests.factories import SOMEBODY, edit, make_customer, make_scored, rescore, write_as_scorer
+from tests.factories import SOMEBODY, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
 from tests.others import meanwhile
 from tests.staff import logged_in, superuser
 
@@ -63,15 +63,7 @@ def filled_in(customer, **changes):
 
 
 def fail_scoring(customer, **fields):
-    customer.refresh_from_db()
-    ScoringFailure.objects.create(
-        customer_id=customer.pk,
-        version=customer.version,
-        release=ModelRelease.objects.active(),
-        attempts=5,
-        error="Odd <balance>.",
-        **fields,
-    )
+    make_failure(customer, error="Odd <balance>.", **fields)
 
 
 class TestScore:

@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from customers import marks
-from customers.models import ModelRelease, ScoringFailure, StaleMark
-from tests.factories import make_customer, make_scored
+from customers.models import ScoringFailure, StaleMark
+from tests.factories import make_customer, make_failure, make_scored
 
 pytestmark = pytest.mark.django_db
 
@@ -20,14 +20,7 @@ def failed():
     make_scored()
     aside, again = make_customer(), make_customer()
     for customer, retry_at in ((aside, None), (again, timezone.now() + timedelta(hours=1))):
-        ScoringFailure.objects.create(
-            customer_id=customer.pk,
-            version=1,
-            release=ModelRelease.objects.active(),
-            attempts=5,
-            error="The balance is odd.",
-            retry_at=retry_at,
-        )
+        make_failure(customer, error="The balance is odd.", retry_at=retry_at)
     return aside.pk, again.pk
 
 

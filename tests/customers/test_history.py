@@ -121,7 +121,7 @@ class TestOneLife:
 
 
 class TestLives:
-    def test_who_was_deleted_and_came_again_begins_anew(self):
+    def test_who_left_the_table_and_came_back_begins_anew(self):
         customer = make_scored(customer_id=7_000_001, age=40)
         edit(customer, age=41)
         rescore(customer)
@@ -129,7 +129,10 @@ class TestLives:
         make_scored(customer_id=7_000_001, age=66)
         told = story(7_000_001)
         assert [versions(chapter) for chapter in told] == [[1], [2], [1]]
-        assert changes(told[-1]) == [()]
+        assert [edit.returned for chapter in told for edit in chapter.edits] == [False, False, True]
+        assert changes(told[-1]) == [(Change("age", 41, 66),)]  # against what was known last
+        assert told[-1].score.previous_score == told[-2].score.score
+        assert told[-1].moves
 
     def test_versions_of_two_lives_do_not_mix(self):
         for age in (40, 60):
@@ -140,8 +143,9 @@ class TestLives:
             rescore(customer)
             edit(customer, age=age + 3)
         told = story(7_000_002)
-        # The last version of the first life was in its row alone, and went with it.
-        assert [versions(chapter) for chapter in told] == [[1, 2, 3], [1, 2, 3], [4]]
+        # The last version of the first life was in its row alone: it is kept when the row goes.
+        assert [versions(chapter) for chapter in told] == [[1, 2, 3], [4], [1, 2, 3], [4]]
+        assert [bool(chapter.score) for chapter in told] == [True, False, True, False]
         scored = [chapter for chapter in told if chapter.score]
         assert [changes(chapter)[1:] for chapter in scored] == [
             [(Change("age", a, a + 1),), (Change("age", a + 1, a + 2),)] for a in (40, 60)

@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from customers import failures, retention, scoring
-from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, UnscoredVersion
+from customers.models import Customer, ScoreRecord, ScoringFailure, UnscoredVersion
 from customers.retention import Pruned, prune, would_prune
-from tests.factories import make_customer, make_scored
+from tests.factories import make_customer, make_failure, make_scored
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -122,9 +122,7 @@ def test_failures_of_customers_who_are_gone_are_forgotten():
     make_scored()
     here, gone = make_customer(), make_customer()
     for customer in (here, gone):
-        ScoringFailure.objects.create(
-            customer_id=customer.pk, version=1, release=ModelRelease.objects.active(), attempts=1, error="odd"
-        )
+        make_failure(customer)
     gone.delete()
     assert failures.forget_deleted() == 1
     assert ScoringFailure.objects.get().pk == here.pk

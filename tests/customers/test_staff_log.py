@@ -5,8 +5,8 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.test import RequestFactory
 
 from customers.admin.staff_log import NAMED, log_action
-from customers.models import Customer, ModelRelease, ScoringFailure
-from tests.factories import make_scored
+from customers.models import Customer
+from tests.factories import make_failure, make_scored
 from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
@@ -20,11 +20,8 @@ def staff():
 
 
 def fail(*customers):
-    release = ModelRelease.objects.active()
     for customer in customers:
-        ScoringFailure.objects.create(
-            customer_id=customer.pk, version=customer.version, release=release, attempts=5, error="Odd balance."
-        )
+        make_failure(customer)
 
 
 def only_entry():

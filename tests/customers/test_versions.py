@@ -10,7 +10,7 @@ from hypothesis.extra.django import TransactionTestCase
 from customers import marks, scoring
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, UnscoredVersion
-from tests.factories import edit, make_customer, make_scored
+from tests.factories import edit, make_customer, make_failure, make_scored
 from tests.others import outsider
 
 Cause = ScoreRecord.Cause
@@ -72,15 +72,7 @@ class TestCause:
 
 def fail(customer):
     """As if the model had had no answer to the version as it is, a while ago."""
-    customer.refresh_from_db()
-    ScoringFailure.objects.create(
-        customer_id=customer.pk,
-        version=customer.version,
-        release=ModelRelease.objects.active(),
-        attempts=1,
-        error="It would not.",
-        retry_at="2020-01-01T00:00Z",
-    )
+    make_failure(customer, attempts=1, retry_at="2020-01-01T00:00Z")
 
 
 @pytest.mark.django_db(transaction=True)

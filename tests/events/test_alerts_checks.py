@@ -36,6 +36,13 @@ def test_nothing_set_is_nothing_wrong():
         ("https://example.org:port/", LONG_ENOUGH, "must be an address"),
         ("https://[example.org/", LONG_ENOUGH, "must be an address"),
         ("https://example.org/a b", LONG_ENOUGH, "must be an address"),
+        ("https://example..org/", LONG_ENOUGH, "must be an address"),
+        (f"https://{'ü' * 64}.example/", LONG_ENOUGH, "must be an address"),
+        ("https://user:se#cret@example.org/", LONG_ENOUGH, "must be an address"),
+        ("https://example.org/#secret", LONG_ENOUGH, "write %23"),
+        ("https://user:1#cret@example.org/", LONG_ENOUGH, "write %23"),  # the host would be "user"
+        ("https://us%3Aer:secret@example.org/", LONG_ENOUGH, "no colon"),
+        ("https://user:%FF@example.org/", LONG_ENOUGH, "percent-encoded"),
         ("https://example.org/", "", "VIGILPAY_WEBHOOK_SECRET is not"),
         ("https://example.org/", "short", "24 bytes or more"),
         ("https://example.org/", "whsec_0123456789abcdef01234567", "24 bytes or more"),  # 18 once decoded
@@ -50,7 +57,16 @@ def test_an_address_or_a_secret_that_cannot_work_is_an_error_that_quotes_neither
     assert not secret or secret not in message
 
 
-@pytest.mark.parametrize("url", ["https://example.org/hook?site=1", "http://127.0.0.1:8000/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/hook?site=1",
+        "http://127.0.0.1:8000/",
+        "https://[::1]:8443/",
+        "https://user:p%40ss%3Aw%C3%B6rd@example.org/",
+        "https://bücher.example/Prüfung?straße=ß",
+    ],
+)
 def test_good_ones_are_none(settings, url):
     settings.WEBHOOK_URL, settings.WEBHOOK_SECRET = url, LONG_ENOUGH
     assert said(webhook_can_be_called) == []

@@ -17,6 +17,7 @@ from events.models import Drain, Worker
 from tests.factories import (
     make_customer,
     make_customers,
+    make_failure,
     make_scored,
     score_by_a_model_taken_back,
     write_as_scorer,
@@ -27,13 +28,6 @@ pytestmark = pytest.mark.django_db
 
 def another_release():
     return ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
-
-
-def fail(customer, *, release=None, **fields):
-    release = release or ModelRelease.objects.active()
-    return ScoringFailure.objects.create(
-        customer_id=customer.pk, version=customer.version, release=release, attempts=1, error="odd", **fields
-    )
 
 
 def went_stale(customer, seconds):
@@ -111,7 +105,7 @@ class TestFailures:
         make_scored()
         customer = make_customer()
         went_stale(customer, 500)
-        fail(customer)
+        make_failure(customer)
         found = freshness()
         assert (found.status, found.dead_letters, found.retries_waiting) == ("failing", 1, 0)
         assert (found.stale_count, found.held_back_count) == (1, 1)
@@ -119,14 +113,14 @@ class TestFailures:
 
     def test_who_will_be_tried_again_is_no_dead_letter(self):
         make_scored()
-        fail(make_customer(), retry_at=timezone.now() + timedelta(minutes=1))
+        make_failure(make_customer(), retry_at=timezone.now() + timedelta(minutes=1))
         found = freshness()
         assert (found.status, found.dead_letters, found.retries_waiting) == ("catching up", 0, 1)
 
     def test_an_edit_since_or_another_model_makes_the_failure_history(self):
         make_scored()
         customer = make_customer()
-        fail(customer)
+        make_failure(customer)
         Customer.objects.filter(pk=customer.pk).update(age=55)
         assert (freshness().dead_letters, freshness().held_back_count) == (0, 0)
         customer.refresh_from_db()
@@ -138,7 +132,7 @@ class TestFailures:
     def test_a_failure_of_somebody_who_was_deleted_does_not_count(self):
         make_scored()
         customer = make_customer()
-        fail(customer)
+        make_failure(customer)
         customer.delete()
         assert freshness().dead_letters == 0
 

@@ -18,6 +18,7 @@ from tests.factories import (
     forget_marks,
     make_customer,
     make_customers,
+    make_failure,
     make_scored,
     random_rows,
     refer_to,
@@ -361,14 +362,8 @@ def count_tries(monkeypatch):
 
 
 def fail(customer, retry_at):
-    ScoringFailure.objects.create(
-        customer_id=customer.pk,
-        version=customer.version,
-        release=ModelRelease.objects.active() or ModelRelease.objects.create(sha256="0" * 64),
-        attempts=1,
-        error="It would not.",
-        retry_at=retry_at,
-    )
+    release = ModelRelease.objects.active() or ModelRelease.objects.create(sha256="0" * 64)
+    make_failure(customer, release=release, retry_at=retry_at)
 
 
 @pytest.mark.django_db(transaction=True)

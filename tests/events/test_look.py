@@ -6,9 +6,8 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from customers.models import ModelRelease, ScoringFailure
 from events import look, pause
-from tests.factories import forget_marks, make_customer, make_scored
+from tests.factories import forget_marks, make_customer, make_failure, make_scored
 
 pytestmark = pytest.mark.django_db
 
@@ -32,14 +31,7 @@ def test_so_are_marks_lost_in_a_crash():
 def test_so_is_a_failed_customer_who_is_due_and_no_other(seconds, due):
     customer = make_scored()
     forget_marks()
-    ScoringFailure.objects.create(
-        customer_id=customer.pk,
-        version=1,
-        release=ModelRelease.objects.active(),
-        attempts=1,
-        error="It would not.",
-        retry_at=None if seconds is None else Now() + timedelta(seconds=seconds),
-    )
+    make_failure(customer, retry_at=None if seconds is None else Now() + timedelta(seconds=seconds))
     assert look.anything_to_do() is due
 
 

@@ -15,7 +15,7 @@ from django.test import RequestFactory
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
 from events import pause
 from events.models import Drain, Overview
-from tests.factories import make_scored
+from tests.factories import make_failure, make_scored
 from tests.staff import superuser, with_role
 from vigilpay.roles import ANALYST, OPERATOR, ROLES, VIEWER, fill_groups
 
@@ -55,9 +55,7 @@ def somebody(model):
         Customer: lambda: customer,
         ScoreRecord: ScoreRecord.objects.latest,
         ModelRelease: lambda: active,
-        ScoringFailure: lambda: ScoringFailure.objects.create(
-            customer_id=customer.pk, version=customer.version, release=active, attempts=5, error="Odd balance."
-        ),
+        ScoringFailure: lambda: make_failure(customer),
         Drain: lambda: Drain.objects.create(
             worker="here:1", started_at="2026-01-01T00:00Z", claimed=1, stored=1, rejected=0, refused=0
         ),

@@ -32,14 +32,14 @@ class Command(BaseCommand):
             self.stdout.write(listed(options["json"]))
 
     def requeue(self, customer_ids: list[int]) -> None:
-        failed = set(ScoringFailure.objects.filter(pk__in=customer_ids).values_list("pk", flat=True))
+        failed = set(ScoringFailure.objects.of_present_life().filter(pk__in=customer_ids).values_list("pk", flat=True))
         if unknown := [customer_id for customer_id in customer_ids if customer_id not in failed]:
             raise CommandError(f"No failure of these is known, nothing was done: {', '.join(map(str, unknown))}")
         self.stdout.write(f"To be tried again now: {failures.requeue(customer_ids)}.")
 
 
 def listed(as_json: bool) -> str:
-    found = list(ScoringFailure.objects.values(*FIELDS))
+    found = list(ScoringFailure.objects.of_present_life().values(*FIELDS))
     if as_json:
         return json.dumps(found, cls=DjangoJSONEncoder)
     if not found:

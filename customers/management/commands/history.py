@@ -53,8 +53,11 @@ def told(chapter: Chapter, names: dict[str, str]) -> Iterator[tuple[str, str, st
 
 
 def edit_in_words(edit: Edit) -> str:
-    if edit.changes:
-        return ", ".join(map(change_in_words, edit.changes))
+    changed = ", ".join(map(change_in_words, edit.changes))
+    if edit.returned:
+        return f"left the table and came back{changed and ': '}{changed}"
+    if changed:
+        return changed
     return "created" if edit.version == 1 else "edited; what was before is no longer kept"
 
 

@@ -1,0 +1,86 @@
+"""Requests that no page of ours would send: answered as Django answers those that it looks at, and never by a crash.
+
+Django's admin checks how a lookup in an address is written, and leaves it to the database whether its value can be
+looked up: NUL in a text, a pattern that is none, a range of one value, the year 0.
+"""
+
+import logging
+from collections.abc import Callable
+from traceback import walk_tb
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ERROR_FLAG
+from django.core.exceptions import FieldError, ValidationError
+from django.db import DataError, ProgrammingError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import ResolverMatch, reverse
+
+from vigilpay.access import in_admin
+
+log = logging.getLogger("vigilpay.access")
+
+NUL = "\0"
+# What a value that can't be looked up ends in: in Django, in the driver, or in PostgreSQL.
+UNREADABLE = (
+    *(DataError, ProgrammingError, FieldError, ValidationError),
+    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError),
+)
+
+
+class OddRequestsMiddleware:
+    """Before the sessions, whose key is a cookie."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if NUL in request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""):
+            del request.COOKIES[settings.SESSION_COOKIE_NAME]  # nobody's
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or not in_admin(request) or not isinstance(error, UNREADABLE):
+            return None
+        if NUL in unquote(str(match.kwargs.get("object_id", ""))):
+            messages.warning(request, "There is nothing with that ID.")
+            return HttpResponseRedirect(reverse("admin:index"))
+        if has_passed(error, "response_action"):
+            return chosen_amiss(request, match)
+        if request.method in ("GET", "HEAD") or has_passed(error, "get_changelist_instance"):
+            return without_its_question(request, error)
+        return None
+
+
+def has_passed(error: Exception, function: str) -> bool:
+    """Whether it was raised in this function of Django's, or in what that has called."""
+    return any(frame.f_code.co_name == function for frame, _line in walk_tb(error.__traceback__))
+
+
+def chosen_amiss(request: HttpRequest, match: ResolverMatch) -> HttpResponse | None:
+    """Back to the list, where the rows chosen for an action can't be any; an action that fails by itself does fail."""
+    key: Any = match.func.model_admin.opts.pk  # type: ignore[attr-defined]  # Django's admin notes it on its views
+    if all(is_key(key, chosen) for chosen in request.POST.getlist("_selected_action")):
+        return None
+    messages.error(request, "Nothing was done: what was chosen can't be read. Choose in the list and try again.")
+    return HttpResponseRedirect(request.get_full_path())
+
+
+def is_key(field: Any, text: str) -> bool:
+    try:
+        field.to_python(text)
+    except ValidationError:
+        return False
+    return NUL not in text
+
+
+def without_its_question(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    """To the same page, as Django sends whoever asks by a field that is not there; once."""
+    if not set(request.GET) - {ERROR_FLAG}:
+        return None
+    log.warning("%s was asked for what can't be looked up: %s", request.path, type(error).__name__)
+    return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
