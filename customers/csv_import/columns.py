@@ -1,7 +1,6 @@
 """Which column of a CSV file holds what: header spellings, delimiters, and what a header must have."""
 
 import csv
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,36 +9,13 @@ from typing import Any
 from customers.bulk import STORED
 from customers.csv_import.cells import CHECKS
 from customers.csv_import.file import RefusedError
-from customers.ml_service.schema import BANK_SPELLING, FEATURES, LABEL
+from customers.ml_service.names import BANKS_NAMES as BANKS_NAMES
+from customers.ml_service.names import plain, plain_names, spellings
+from customers.ml_service.schema import FEATURES
 
 DELIMITERS = (",", ";", "\t", "|")
 
-BANKS_NAMES = {"customer_id": "CustomerId", "surname": "Surname", LABEL: "Exited"}
-BANKS_NAMES |= {ours: bank for bank, ours in BANK_SPELLING.items()}
-
-# Other names seen in the wild; the bank's spelling and ours are recognised anyway. Capitals, spaces and _ don't count.
-ALIASES = {
-    "customer_id": ("customer number", "customer no", "cust id", "client id"),
-    "surname": ("last name", "family name"),
-    "geography": ("country",),
-    "gender": ("sex",),
-    "balance": ("account balance",),
-    "num_of_products": ("products number", "number of products", "num products", "products"),
-    "has_cr_card": ("credit card", "has credit card"),
-    "is_active_member": ("active member", "is active", "active"),
-    LABEL: ("churn", "churned"),
-}
 CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
-
-
-def plain(name: str) -> str:
-    """A column name without what people spell differently."""
-    return re.sub(r"[\W_]+", "", name).casefold()
-
-
-def spellings(field: str) -> tuple[str, ...]:
-    """How a field of a customer may be called, the bank's name first."""
-    return (BANKS_NAMES[field], field, *ALIASES.get(field, ()))
 
 
 @dataclass(frozen=True)
@@ -60,7 +36,7 @@ class Columns:
     @cached_property
     def field_of(self) -> Mapping[str, str]:
         """Which field a plain name means."""
-        return {plain(name): field for field, names in self.names.items() for name in names}
+        return plain_names(self.names)
 
 
 CUSTOMERS = Columns(

@@ -40,6 +40,14 @@ GEOGRAPHIES: tuple[str, ...] = ("France", "Germany", "Spain")
 GENDERS: tuple[str, ...] = ("Female", "Male")
 CATEGORIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"geography": GEOGRAPHIES, "gender": GENDERS})
 
+# How to fit a forest, where a message says that one was fitted on something else.
+NINE_COLUMNS = f"the {len(FEATURES)} raw columns in this order: " + ", ".join(
+    f"{name} ({', '.join(f'{word} {code}' for code, word in enumerate(CATEGORIES[name]))})"
+    if name in CATEGORIES
+    else name
+    for name in FEATURES
+)
+
 
 class Bounds(NamedTuple):
     """Lowest and highest value that can be true of a customer, both included."""
