@@ -7,10 +7,11 @@ import numpy as np
 
 from customers.bulk import Row
 from customers.csv_import.cells import CHECKS, NO_VALUE, check_flag
-from customers.csv_import.columns import Columns, Layout, read_layout, spellings
+from customers.csv_import.columns import Columns, Layout, read_layout
 from customers.csv_import.file import Lines, RefusedError, at_least_one, header_line, open_csv, records
 from customers.csv_import.rejects import Rejects
 from customers.csv_import.rows import good_rows_and_cells
+from customers.ml_service.names import spellings
 from customers.ml_service.schema import FEATURES, LABEL
 from customers.ml_service.training import TrainingData
 

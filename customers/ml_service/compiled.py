@@ -83,8 +83,8 @@ class FlatForest:
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """Return what `from_arrays` needs."""
-        arrays = {"nodes": self.nodes, "values": self.values, "shares": self.shares, "roots": self.roots}
-        return {**arrays, **rounding.as_arrays(self.roundings)}
+        arrays = rounding.as_arrays(self.roundings)
+        return arrays | {"nodes": self.nodes, "values": self.values, "shares": self.shares, "roots": self.roots}
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> FlatForest:

@@ -1,7 +1,7 @@
 """Customer values to the model's numbers: checked, label-encoded, cast to float32 as scikit-learn does."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NoReturn, cast
@@ -41,11 +41,16 @@ class Encodings:
         """Read the `encodings` of a model.json. ValueError when they are not whole numbers for exactly our words."""
         if not isinstance(stored, Mapping):
             raise ValueError("encodings must be an object with the keys geography and gender")
-        return cls(**{name: _checked_codes(name, words, stored.get(name)) for name, words in CATEGORIES.items()})
+        codes = {name: _checked_codes(name, words, stored.get(name)) for name, words in CATEGORIES.items()}
+        return cls(codes["geography"], codes["gender"])
 
     def as_metadata(self) -> dict[str, dict[str, int]]:
         """Return the codes as model.json stores them."""
         return {"geography": dict(self.geography), "gender": dict(self.gender)}
+
+    def rounding_by(self, roundings: Roundings) -> "Encodings":
+        """Return the same codes for the forest that these roundings belong to."""
+        return replace(self, roundings=roundings)
 
     def in_float32(self, rows: Sequence[Sequence[float]] | Floats) -> Matrix:
         """Return the (n, 9) matrix of rows that `encode_row` gave, as the forest compares them."""

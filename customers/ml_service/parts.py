@@ -19,9 +19,6 @@ class Parts(NamedTuple):
     steps: tuple[Any, ...]
     forest: "RandomForestClassifier"
 
-    def __str__(self) -> str:
-        return " and ".join(type(step).__name__ for step in self.steps)
-
 
 def parts_of(model: Any) -> Parts:
     """Return what is inside of an unpickled model. ModelClassError says why it cannot be used, and what can."""

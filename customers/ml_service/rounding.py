@@ -7,6 +7,7 @@ thresholds of a column get float32 values of their own, all different, and what 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,16 +64,21 @@ class Rounding:
     def round(self, values: Floats) -> Floats32:
         """Return the (n,) values as float32: not above a stand-in exactly when not above its threshold."""
         above = np.searchsorted(self.raw, values)  # so many thresholds lie below each value
-        lows = np.append(-_LARGEST, np.nextafter(self.stand_ins, _LARGEST))
-        highs = np.append(self.stand_ins, _LARGEST)
-        rounded: Floats32 = np.clip(values.astype(np.float32), lows[above], highs[above])
+        rounded: Floats32 = np.clip(values.astype(np.float32), self._lows[above], self._highs[above])
         return rounded
+
+    @cached_property
+    def _lows(self) -> Floats32:
+        return np.append(-_LARGEST, np.nextafter(self.stand_ins, _LARGEST))
+
+    @cached_property
+    def _highs(self) -> Floats32:
+        return np.append(self.stand_ins, _LARGEST)
 
     def is_sound(self) -> bool:
         """Whether a search in it can be relied on."""
-        return bool(
-            np.isfinite(self.raw).all() and (np.diff(self.raw) > 0).all() and (np.diff(self.stand_ins) > 0).all()
-        )
+        rising = all((np.diff(numbers) > 0).all() for numbers in (self.raw, self.stand_ins))
+        return rising and bool(np.isfinite(self.raw).all())
 
 
 Roundings = Mapping[int, Rounding]
@@ -97,10 +103,9 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], n_columns: int) -> Roundings
         columns, raw, stand_ins = (arrays[name] for name in ("cut_columns", "cut_raw", "cut_stand_ins"))
         found = {int(column): Rounding(raw[columns == column], stand_ins[columns == column]) for column in set(columns)}
     except (KeyError, IndexError, TypeError) as error:
-        raise ModelCorruptError(
-            "the forest's arrays of rounding do not fit together; release the model again"
-        ) from error
-    types = (columns.dtype, raw.dtype, stand_ins.dtype) == (np.int64, np.float64, np.float32)
+        message = "the forest's arrays of rounding do not fit together; release the model again"
+        raise ModelCorruptError(message) from error
+    types = [str(array.dtype) for array in (columns, raw, stand_ins)] == ["int64", "float64", "float32"]
     if not types or not set(found) <= set(range(n_columns)) or not all(it.is_sound() for it in found.values()):
         raise ModelCorruptError("the forest's arrays of rounding hold impossible values; release the model again")
     return found
