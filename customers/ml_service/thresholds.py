@@ -16,10 +16,11 @@ from .parts import SCALERS
 from .rounding import Floats32
 from .schema import BOUNDS, CATEGORIES, FEATURES, NINE_COLUMNS
 
-# Below these a bank tells no customers apart: there lie scaled values, and logarithms.
-_LEAST = {"credit_score": 10.0, "balance": 20.0}
-# In a right forest all divide; with codes of more countries than ours, or gaps filled with -1, some do not.
-_FEW = 0.25
+# From these on a bank tells customers apart. Below, and possible, lie scaled values and logarithms.
+_MEANT_FROM = {"credit_score": 10.0, "balance": 20.0}
+# In a right forest all divide, or most if gaps were filled with -1. Above all values lies none, unless there were more
+# countries than ours, whose codes have to be told.
+_FEWEST_DIVIDING, _MOST_ABOVE = 0.25, 0.25
 # A forest of whole numbers has thresholds at k and at k + 0.5, and no third from k up to k + 1.
 _MOST_FROM_ONE_TO_THE_NEXT = 2
 # Scaled values and shares lie within it; of raw columns only those with small numbers do.
@@ -36,19 +37,28 @@ class Column:
     high: float
 
     @property
-    def dividing(self) -> int:
-        """How many thresholds have possible values on both sides."""
-        return int(((self.thresholds >= self.low) & (self.thresholds < self.high)).sum())
-
-    @property
     def is_wrong(self) -> bool:
-        """Whether all customers go the same way at every threshold."""
-        return self.dividing == 0
+        """Whether no threshold has possible values on both sides: all customers go the same way."""
+        return not self._inside(self.low)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether they do at most of them, or whole numbers are divided where there are no more than two."""
-        return self.dividing < _FEW * len(self.thresholds) or self.is_between_neighbours
+        """Whether many are where customers do not differ, or whole numbers are divided where there are only two."""
+        number, above = len(self.thresholds), int((self.thresholds >= self.high).sum())
+        few = self.dividing < _FEWEST_DIVIDING * number or above > _MOST_ABOVE * number
+        return few or self.is_between_neighbours
+
+    @property
+    def dividing(self) -> int:
+        """How many thresholds tell customers apart."""
+        return self._inside(self._meant_from)
+
+    @property
+    def _meant_from(self) -> float:
+        return _MEANT_FROM.get(self.name, self.low)
+
+    def _inside(self, low: float) -> int:
+        return int(((self.thresholds >= low) & (self.thresholds < self.high)).sum())
 
     @property
     def is_between_neighbours(self) -> bool:
@@ -69,13 +79,11 @@ class Column:
 
     def __str__(self) -> str:
         number = len(self.thresholds)
-        if self.is_between_neighbours:
+        if self.dividing and self.is_between_neighbours:
             below = int(np.floor(self.thresholds.min()))
             return f"{self.name}: all of its {number:,} thresholds ({self.span}) lie between {below} and {below + 1}"
-        how_many = f"{self.dividing:,}" if self.dividing else "none"
-        return (
-            f"{self.name}: {how_many} of its {number:,} thresholds ({self.span}) from {self.low:,g} to {self.high:,g}"
-        )
+        how_many, span = self.dividing or "none", f"{self._meant_from:,g} to {self.high:,g}"
+        return f"{self.name}: {how_many} of its {number:,} thresholds ({self.span}) inside {span}"
 
 
 def columns(flat: FlatForest, encodings: Encodings) -> list[Column]:
@@ -94,7 +102,7 @@ def _range(name: str, encodings: Encodings) -> tuple[float, float]:
         codes = encodings.as_metadata()[name].values()
         return float(min(codes)), float(max(codes))
     low, high, _ = BOUNDS[name]
-    return _LEAST.get(name, float(low)), float(high)
+    return float(low), float(high)
 
 
 def refuse(found: Sequence[Column], split: Sequence[Column]) -> None:

@@ -107,9 +107,9 @@ WRONG = {
     "dummies": (np.column_stack([NUMBERS[:, [0, 3, 4, 5, 6, 7, 8]], GERMAN, SPANISH]), "Dummies"),
     "dummies first": (np.column_stack([GERMAN, SPANISH, NUMBERS[:, [0, 3, 4, 5, 6, 7, 8]]]), "Dummies"),
     "three columns": (np.column_stack([NUMBERS[:, [3, 5, 6]], np.zeros((len(ROWS), 6))]), "another order"),
+    "age for tenure": (NUMBERS[:, [0, 1, 2, 4, 3, 5, 6, 7, 8]], "another order"),
     "codes from 1": (of(lambda codes: codes + 1, [1, 2]), "Other label codes"),
     "year of birth": (of(lambda age: 2026 - age, [3]), "other units"),
-    "logarithm": (of(np.log1p, [5]), "other units"),
 }
 
 
@@ -134,9 +134,14 @@ def test_the_right_names_do_not_help_it(kind, tmp_path):
 
 
 DOUBTFUL = {
-    "age for tenure": (NUMBERS[:, [0, 1, 2, 4, 3, 5, 6, 7, 8]], "age: none"),
     "tenure for a flag": (NUMBERS[:, [0, 1, 2, 3, 7, 5, 6, 4, 8]], r"has_cr_card: \d+ of its \d+ thresholds \(0.5 to"),
-    "share of leavers": (of(lambda it: np.choose(it.astype(int), [0.16, 0.32, 0.17]), [1]), "geography: all .* 0 and 1"),
+    "country for gender": (NUMBERS[:, [0, 2, 1, 3, 4, 5, 6, 7, 8]], r"gender: \d+ of its \d+ thresholds \(0.5 to"),
+    "logarithm": (of(np.log1p, [5]), "balance: none"),
+    "hundreds of points": (of(lambda points: points / 100, [0]), "credit_score: none"),
+    "share of leavers": (
+        of(lambda codes: np.choose(codes.astype(int), [0.16, 0.32, 0.17]), [1]),
+        "geography: all .* 0 and 1",
+    ),
 }  # fmt: skip
 
 
