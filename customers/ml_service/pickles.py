@@ -31,15 +31,22 @@ _OTHER_LIBRARIES = (
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the file's bytes; ModelMissingError when there is none or it cannot be read."""
+    """Return the file's bytes.
+
+    ModelMissingError when there is none or it cannot be read, ModelCorruptError when it begins like another kind of file.
+    """
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         message = f"there is no model file {path}; train one (`manage.py train_model`) or copy it there"
         raise ModelMissingError(message) from None
     except OSError as error:
         reason = error.strerror or error
         raise ModelMissingError(f"the model file {path} cannot be read ({reason}); check its permissions") from None
+    for beginning, what in OTHER_FORMATS.items():
+        if data[:64].lstrip().startswith(beginning):
+            raise ModelCorruptError(f"the model file {path} {what}")
+    return data
 
 
 def sha256_of(data: bytes) -> str:
@@ -58,7 +65,6 @@ def load_estimator(data: bytes) -> Any:
     import sklearn
     from sklearn.exceptions import InconsistentVersionWarning
 
-    _refuse_other_formats(data)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -73,12 +79,6 @@ def load_estimator(data: bytes) -> Any:
             logger.warning("model.pkl: %s", str(warning.message).split(". ")[0])
             break
     return model
-
-
-def _refuse_other_formats(data: bytes) -> None:
-    for beginning, what in OTHER_FORMATS.items():
-        if data[:64].lstrip().startswith(beginning):
-            raise ModelCorruptError(f"the model file {what}")
 
 
 def _refuse(error: Exception, version_warnings: list[warnings.WarningMessage]) -> NoReturn:

@@ -18,7 +18,8 @@ TABLES = {
     "ours": FEATURES,
     "the bank's": [BANKS_NAMES[field] for field in FEATURES],
     "second public table": (
-        "credit_score", "country", "gender", "age", "tenure", "balance", "products_number", "credit_card", "active_member",
+        "credit_score", "country", "gender", "age", "tenure", "balance", "products_number", "credit_card",
+        "active_member",
     ),
     "with spaces": (
         "Credit Score", "Geography", "Gender", "Age", "Tenure", "Balance", "Num Of Products", "Has Cr Card",

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -19,7 +20,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, OneHotEncoder, PowerTransformer, StandardScaler
 
 from customers.ml_service import ModelClassError, ModelColumnsError, ModelCorruptError, ModelVersionError, load_forest
+from customers.ml_service.assets import open_forest
 from customers.ml_service.golden import generate_rows
+from customers.ml_service.packaging import verify
 from customers.ml_service.schema import BANK_SPELLING
 
 from .forests import as_numbers, dump, fit, fit_pipeline, left, unfitted
@@ -142,8 +145,9 @@ FILES = {
 def test_a_file_of_another_kind_is_called_what_it_is(content, tmp_path, caplog):
     path = tmp_path / "model.pkl"
     path.write_bytes(content)
-    with pytest.raises(ModelCorruptError, match=f"the model file is {FILES[content]}"):
-        load_forest(path)
+    for use in (load_forest, partial(open_forest, accept_unreleased=False), partial(verify, expected_sha256="abc")):
+        with pytest.raises(ModelCorruptError, match=rf"the model file .*model\.pkl is {FILES[content]}"):
+            use(path)
     assert caplog.text == ""
 
 
