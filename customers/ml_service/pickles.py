@@ -33,7 +33,7 @@ _OTHER_LIBRARIES = (
 def read_bytes(path: Path) -> bytes:
     """Return the file's bytes.
 
-    ModelMissingError when there is none or it cannot be read, ModelCorruptError when it begins like another kind of file.
+    ModelMissingError when there is none or it cannot be read, ModelCorruptError when it begins like something else.
     """
     try:
         data = path.read_bytes()

@@ -28,7 +28,6 @@ MEASURED = [0, 3, 4, 5, 6]  # what people scale: not codes and flags
 def assets(tmp_path, monkeypatch):
     """A folder with a model in service, as in development; what was configured before returns afterwards."""
     monkeypatch.setattr(registry, "_settings", registry._settings)
-    monkeypatch.setattr(registry, "_held", None)
     monkeypatch.setattr("customers.ml_service.engine._cache_directory", None)
     folder = tmp_path / "assets"
     release(dump(fit(), tmp_path), assets_dir=folder)
