@@ -10,9 +10,10 @@ from django.db import connection
 
 from customers.bulk import SLICE_ROWS, Progress, Row, staged
 from customers.csv_import.cells import check_flag, check_id, check_past_day
-from customers.csv_import.columns import ALIASES, Columns, spellings
+from customers.csv_import.columns import Columns
 from customers.csv_import.importer import Report
 from customers.csv_import.source import opened
+from customers.ml_service.names import ALIASES, spellings
 from customers.ml_service.schema import LABEL
 from customers.models import OutcomesComplete
 
@@ -24,7 +25,7 @@ OUTCOMES = Columns(
     names={
         "customer_id": ("customer_id", *ALIASES["customer_id"]),
         "date": ("date", "left on", "leaving date", "exit date", "churn date", "day"),
-        "left": ("left", "has left", *spellings(LABEL)),
+        "left": ("left", *spellings(LABEL)),
     },
     required=("customer_id", "date"),
     checks={"customer_id": check_id, "date": check_past_day, "left": check_flag},

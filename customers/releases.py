@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from customers.conditions import Condition
 from customers.ml_service import Forest, ModelError, current_forest, former
-from customers.ml_service.assets import MODEL_FILE
+from customers.ml_service.assets import MODEL_FILE, TRUSTED
 from customers.ml_service.packaging import Package
 from customers.ml_service.pickles import read_bytes, sha256_of
 from customers.models import ModelRelease
@@ -213,7 +213,7 @@ def activate(forest: Forest, *, note: str) -> ModelRelease:
 def summary(forest: Forest) -> dict[str, object]:
     """What is worth keeping of model.json: what the model card tells of the file, and whom it was trained on."""
     # The codes of metadata alone: those of a file without any are a guess, not worth remembering.
-    kept = ("training", "sklearn_version", "metrics", "baselines", "diagnostics", "encodings", "reference")
+    kept = ("training", "sklearn_version", "metrics", "baselines", "diagnostics", "encodings", "reference", TRUSTED)
     return {"n_trees": forest.n_trees, **{key: forest.metadata[key] for key in kept if key in forest.metadata}}
 
 

@@ -1,7 +1,6 @@
 """Which column of a CSV file holds what: header spellings, delimiters, and what a header must have."""
 
 import csv
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,36 +9,13 @@ from typing import Any
 from customers.bulk import STORED
 from customers.csv_import.cells import CHECKS
 from customers.csv_import.file import RefusedError
-from customers.ml_service.schema import BANK_SPELLING, FEATURES, LABEL
+from customers.ml_service.names import BANKS_NAMES as BANKS_NAMES
+from customers.ml_service.names import plain, plain_names, spellings
+from customers.ml_service.schema import FEATURES, LABEL
 
 DELIMITERS = (",", ";", "\t", "|")
 
-BANKS_NAMES = {"customer_id": "CustomerId", "surname": "Surname", LABEL: "Exited"}
-BANKS_NAMES |= {ours: bank for bank, ours in BANK_SPELLING.items()}
-
-# Other names seen in the wild; the bank's spelling and ours are recognised anyway. Capitals, spaces and _ don't count.
-ALIASES = {
-    "customer_id": ("customer number", "customer no", "cust id", "client id"),
-    "surname": ("last name", "family name"),
-    "geography": ("country",),
-    "gender": ("sex",),
-    "balance": ("account balance",),
-    "num_of_products": ("products number", "number of products", "num products", "products"),
-    "has_cr_card": ("credit card", "has credit card"),
-    "is_active_member": ("active member", "is active", "active"),
-    LABEL: ("churn", "churned"),
-}
 CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
-
-
-def plain(name: str) -> str:
-    """A column name without what people spell differently."""
-    return re.sub(r"[\W_]+", "", name).casefold()
-
-
-def spellings(field: str) -> tuple[str, ...]:
-    """How a field of a customer may be called, the bank's name first."""
-    return (BANKS_NAMES[field], field, *ALIASES.get(field, ()))
 
 
 @dataclass(frozen=True)
@@ -60,7 +36,7 @@ class Columns:
     @cached_property
     def field_of(self) -> Mapping[str, str]:
         """Which field a plain name means."""
-        return {plain(name): field for field, names in self.names.items() for name in names}
+        return plain_names(self.names)
 
 
 CUSTOMERS = Columns(
@@ -103,7 +79,7 @@ def read_layout(header: str, columns: Columns = CUSTOMERS) -> Layout:
     delimiter, names = split_header(header, columns)
     found = [(columns.field_of[plain(name)], i) for i, name in enumerate(names) if plain(name) in columns.field_of]
     refuse_duplicates([field for field, _ in found], names, columns)
-    refuse_missing({field for field, _ in found}, columns)
+    refuse_missing({field for field, _ in found}, names, columns)
     order = sorted(found, key=lambda pair: columns.fields.index(pair[0]))
     return Layout(columns, delimiter, tuple(names), dict(order))
 
@@ -133,11 +109,20 @@ def refuse_duplicates(fields: Sequence[str], names: Sequence[str], columns: Colu
             raise RefusedError(f"Several columns hold the same: {spellings}. Keep one.")
 
 
-def refuse_missing(found: set[str], columns: Columns) -> None:
-    missing = [columns.names[field][0] for field in columns.required if field not in found]
+def refuse_missing(found: set[str], names: Sequence[str], columns: Columns) -> None:
+    missing = [field for field in columns.required if field not in found]
     if missing:
         noun = "column" if len(missing) == 1 else "columns"
-        raise RefusedError(f"The header (the first line) lacks the {noun} {', '.join(missing)}.")
+        called = ", ".join(columns.names[field][0] for field in missing)
+        hint = label_hint(names, columns) if LABEL in missing else ""
+        raise RefusedError(f"The header (the first line) lacks the {noun} {called}.{hint}")
+
+
+def label_hint(names: Sequence[str], columns: Columns) -> str:
+    """What to do where no column is known to tell who left: it has more names than any other."""
+    others = [name for name in names if name and plain(name) not in columns.field_of]
+    among = f"; not known are {', '.join(others)}" if others else ""
+    return f" Rename the column that tells who left (1) and who stayed (0) to {columns.names[LABEL][0]}{among}."
 
 
 def refuse_foreign_line(cells: Sequence[str], line: int, columns: Columns) -> None:

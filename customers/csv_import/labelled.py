@@ -7,11 +7,12 @@ import numpy as np
 
 from customers.bulk import Row
 from customers.csv_import.cells import CHECKS, NO_VALUE, check_flag
-from customers.csv_import.columns import Columns, Layout, spellings
+from customers.csv_import.columns import Columns, Layout
 from customers.csv_import.file import RefusedError, open_csv
 from customers.csv_import.rejects import Rejects
-from customers.csv_import.rows import good_rows_and_cells
+from customers.csv_import.rows import REPEATED, good_rows_and_cells
 from customers.csv_import.source import table_of
+from customers.ml_service.names import spellings
 from customers.ml_service.schema import FEATURES, LABEL
 from customers.ml_service.training import TrainingData
 
@@ -65,8 +66,18 @@ def refuse_too_few(file: LabelledFile) -> None:
     left = int(file.data.labels.sum())
     stayed = len(file.data.labels) - left
     if min(left, stayed) < LEAST:
-        reasons = "".join(f" {line}." for line in file.rejects.summary())
+        reasons = "".join(f" {line}." for line in (*file.rejects.summary(), *about_repeated(file.rejects)))
         raise RefusedError(
             f"At least {LEAST} customers who left and {LEAST} who stayed are needed; "
             f"the file has {left} and {stayed} that can be read.{reasons}"
         )
+
+
+def about_repeated(rejects: Rejects) -> list[str]:
+    """What can be done if rows were left out because of their customer's id, as a line for a person."""
+    repeated = [(kind.column, times) for kind, times in rejects.kinds.items() if kind.reason == REPEATED]
+    return [
+        f"{column} repeats in {times:,} rows. If every row is a customer of its own, take that column out of the file: "
+        "training needs no ids. If a customer has several rows, keep the one to learn from"
+        for column, times in repeated
+    ]

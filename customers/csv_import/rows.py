@@ -10,6 +10,7 @@ from customers.csv_import.cells import CellError
 from customers.csv_import.columns import Layout, refuse_foreign_line
 from customers.csv_import.file import Record
 
+REPEATED = "repeats the customer of an earlier row, which was taken"
 # Enough for every value of every column but balance, whose memory is bounded by it.
 REMEMBERED_CELLS = 20_000
 
@@ -98,7 +99,7 @@ class RowChecker:
 
     def _repeated(self, row_number: int, first: int, cells: list[str]) -> Rejected:
         column = self._layout.spelled(self._layout.fields[0])
-        fault = Fault(column, "repeats the customer of an earlier row, which was taken", f"row {first}")
+        fault = Fault(column, REPEATED, f"row {first}")
         return Rejected(row_number, [fault], cells)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from customers.csv_import.labelled import LabelledFile
+from customers.csv_import.labelled import LabelledFile, about_repeated
 from customers.management.columns import in_columns
 from customers.ml_service.training.leaks import Alone
 from customers.ml_service.training.quality import FIGURES
@@ -25,6 +25,7 @@ def about_rows(file: LabelledFile) -> Iterator[str]:
     yield f"{len(data.labels):,} customers, {left} of whom left; {file.rejects.rows:,} rows rejected"
     yield from file.formats
     yield from file.rejects.summary()
+    yield from about_repeated(file.rejects)
 
 
 def about_others(columns: Sequence[Alone]) -> Iterator[str]:

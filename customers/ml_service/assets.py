@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import golden
+from . import golden, thresholds
 from .compiled import FlatForest, build, from_arrays
 from .encoding import Encodings
 from .errors import ModelCorruptError, ModelError, UnreleasedModelError
@@ -25,6 +25,8 @@ logger = logging.getLogger("vigilpay.model")
 MODEL_FILE = "model.pkl"
 METADATA_FILE = "model.json"
 ARRAYS_FILE = "model.npz"
+# In model.json: why the columns of a forest are right although its thresholds look wrong.
+TRUSTED = "columns_trusted"
 DEFAULT_ASSETS_DIR = Path(__file__).parents[2] / "ml_assets"
 
 
@@ -47,10 +49,23 @@ def open_forest(path: Path, *, accept_unreleased: bool) -> Forest:
             f"{path} (sha256 {sha256[:12]}…) is not the released model; "
             "look at where it came from, then accept it with `manage.py release_model PATH`"
         )
-    encodings = encodings_from(metadata, path)
-    flat = _stored_arrays(metadata, path.parent) or build(load_estimator(data))
+    codes = encodings_from(metadata, path)
+    flat = _stored_arrays(metadata, path.parent) or _from_pickle(data, codes, metadata)
+    encodings = codes.rounding_by(flat.roundings)
     golden.check(flat, encodings, metadata)
+    warn_of_assumed_codes(metadata, path)
     return Forest(flat, sha256, encodings, released=bool(metadata), metadata=metadata)
+
+
+def _from_pickle(data: bytes, codes: Encodings, metadata: Mapping[str, Any]) -> FlatForest:
+    """Build the forest, and refuse one that was fitted on something else, unless its columns were vouched for."""
+    flat = build(load_estimator(data))
+    columns = [] if metadata.get(TRUSTED) else thresholds.columns(flat, codes)
+    thresholds.refuse([column for column in columns if column.is_wrong], columns)
+    for column in columns:
+        if column.is_doubtful:
+            logger.warning("the forest may have been fitted on something else than the nine columns: %s", column)
+    return flat
 
 
 def metadata_for(sha256: str, path: Path) -> Mapping[str, Any]:
@@ -66,7 +81,17 @@ def metadata_for(sha256: str, path: Path) -> Mapping[str, Any]:
 
 
 def encodings_from(metadata: Mapping[str, Any], path: Path) -> Encodings:
-    """Return the label codes stored for this model, else the alphabetical ones, saying so loudly."""
+    """Return the label codes stored for this model, else the alphabetical ones: see `warn_of_assumed_codes`."""
+    if "encodings" not in metadata:
+        return Encodings()
+    try:
+        return Encodings.from_metadata(metadata["encodings"])
+    except ValueError as error:
+        raise ModelCorruptError(f"{path.with_name(METADATA_FILE)}: {error}; release the model again") from None
+
+
+def warn_of_assumed_codes(metadata: Mapping[str, Any], path: Path) -> None:
+    """Say loudly that the label codes of a model that can be used are a guess."""
     if "encodings" not in metadata:
         codes = Encodings()
         logger.warning(
@@ -77,11 +102,6 @@ def encodings_from(metadata: Mapping[str, Any], path: Path) -> Encodings:
             _spoken(codes.geography),
             _spoken(codes.gender),
         )
-        return codes
-    try:
-        return Encodings.from_metadata(metadata["encodings"])
-    except ValueError as error:
-        raise ModelCorruptError(f"{path.with_name(METADATA_FILE)}: {error}; release the model again") from None
 
 
 def _spoken(codes: Mapping[str, int]) -> str:

@@ -5,16 +5,21 @@ is the left one's neighbour; a leaf has threshold +inf and points to itself, so 
 always ends in the right leaf without a branch.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ModelClassError, ModelColumnsError, ModelCorruptError
-from .schema import BANK_SPELLING, FEATURES
+from . import rounding
+from .columns import columns_of
+from .errors import ModelClassError, ModelCorruptError
+from .folding import fold
+from .parts import Parts, parts_of
+from .rounding import Floats32, Roundings, round_down
+from .schema import FEATURES
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -26,6 +31,8 @@ _ROWS_AT_ONCE = 256
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
+# From a tree's inner nodes, their columns and thresholds, to the thresholds as float32.
+Thresholds = Callable[[Indices, Floats], Floats32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +44,7 @@ class FlatForest:
     shares: Floats  # (N,): part of the parent's training weight that went this way; 1 for a root
     roots: Indices  # (T,): first node of each tree
     depths: Indices  # (T,): steps from the root to the deepest leaf
+    roundings: Roundings = field(default_factory=dict)  # by field: where scalers were folded into the thresholds
 
     @property
     def n_trees(self) -> int:
@@ -75,7 +83,8 @@ class FlatForest:
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """Return what `from_arrays` needs."""
-        return {"nodes": self.nodes, "values": self.values, "shares": self.shares, "roots": self.roots}
+        arrays = rounding.as_arrays(self.roundings)
+        return arrays | {"nodes": self.nodes, "values": self.values, "shares": self.shares, "roots": self.roots}
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> FlatForest:
@@ -87,7 +96,8 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> FlatForest:
         raise ModelCorruptError("the forest's arrays do not fit together; release the model again")
     unchecked = FlatForest(nodes, values, shares, roots, depths=np.zeros_like(roots))
     _check_numbers(unchecked)
-    return FlatForest(nodes, values, shares, roots, depths=_checked_depths(unchecked))
+    roundings = rounding.from_arrays(arrays, len(FEATURES))
+    return FlatForest(nodes, values, shares, roots, depths=_checked_depths(unchecked), roundings=roundings)
 
 
 def _stored(arrays: Mapping[str, NDArray[Any]], name: str, dtype: type, ndim: int = 1) -> NDArray[Any]:
@@ -137,19 +147,38 @@ def _in_range(indices: Indices, n_nodes: int) -> bool:
     return not len(indices) or bool(indices.min() >= 0 and indices.max() < n_nodes)
 
 
-def build(model: "RandomForestClassifier") -> FlatForest:
-    """Flatten a fitted forest. ModelClassError, ModelColumnsError or ModelCorruptError say why one cannot be used."""
-    churn_column = churn_column_of(model)
+def build(model: Any) -> FlatForest:
+    """Flatten what `parts_of` takes. ModelClassError, ModelColumnsError or ModelCorruptError say why it cannot be."""
+    parts = parts_of(model)
+    churn_column = churn_column_of(parts.forest)
     columns = np.array(columns_of(model), dtype=np.int64)
-    trees = [estimator.tree_ for estimator in model.estimators_]
+    trees = [estimator.tree_ for estimator in parts.forest.estimators_]
     check_size(sum(int(tree.node_count) for tree in trees))
-    parts, offset = [], 0
+    thresholds, roundings = _thresholds(parts, columns)
+    pieces, offset = [], 0
     for tree in trees:
-        parts.append(_flatten(tree, churn_column, columns, offset))
+        pieces.append(_flatten(tree, churn_column, columns, offset, thresholds))
         offset += int(tree.node_count)
-    nodes, values, shares = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    roots = np.cumsum([0] + [len(part[1]) for part in parts[:-1]], dtype=np.int64)
-    return from_arrays({"nodes": nodes, "values": values, "shares": shares, "roots": roots})
+    nodes, values, shares = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+    roots = np.cumsum([0] + [len(piece[1]) for piece in pieces[:-1]], dtype=np.int64)
+    arrays = {"nodes": nodes, "values": values, "shares": shares, "roots": roots}
+    return from_arrays({**arrays, **rounding.as_arrays(roundings)})
+
+
+def _thresholds(parts: Parts, columns: Indices) -> tuple[Thresholds, Roundings]:
+    """Return how thresholds become float32, and how raw values do, by field, where that takes more than a cast."""
+    if not parts.steps:
+        return lambda _columns, thresholds: round_down(thresholds), {}
+    folded = fold(parts)
+
+    def raw(splits: Indices, thresholds: Floats) -> Floats32:
+        found = np.empty(len(thresholds), dtype=np.float32)
+        for column in set(splits.tolist()):
+            of_column = splits == column
+            found[of_column] = folded[column].stand_ins(thresholds[of_column])
+        return found
+
+    return raw, {int(columns[column]): it.rounding for column, it in folded.items()}
 
 
 def check_size(n_nodes: int) -> None:
@@ -171,31 +200,21 @@ def churn_column_of(model: "RandomForestClassifier") -> int:
 _LABELS: Mapping[str, int] = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 
 
-def columns_of(model: "RandomForestClassifier") -> Sequence[int]:
-    """Return, for each column of the model, the index of our field; by name in either spelling, else by order."""
-    if int(model.n_features_in_) != len(FEATURES):
-        raise ModelColumnsError(
-            f"the forest was fitted on {model.n_features_in_} columns; fit it on the nine columns {', '.join(FEATURES)}"
-        )
-    names = getattr(model, "feature_names_in_", FEATURES)
-    fields = [BANK_SPELLING.get(str(name), str(name)) for name in names]
-    if sorted(fields) != sorted(FEATURES):
-        found = ", ".join(map(str, names))
-        raise ModelColumnsError(f"the forest's columns are {found}; expected {', '.join(FEATURES)}")
-    return [FEATURES.index(name) for name in fields]
-
-
-def _flatten(tree: Any, churn_column: int, columns: Indices, offset: int) -> tuple[NDArray[np.uint32], Floats, Floats]:
+def _flatten(
+    tree: Any, churn_column: int, columns: Indices, offset: int, thresholds: Thresholds
+) -> tuple[NDArray[np.uint32], Floats, Floats]:
     """Return one tree's (nodes, values, shares), its nodes numbered breadth first from `offset`."""
     order = _breadth_first(tree.children_left, tree.children_right)
     position = np.empty_like(order)
     position[order] = np.arange(len(order))
     left = tree.children_left[order]
-    leaf = left < 0
+    leaf, inner = left < 0, order[left >= 0]
     features = np.where(leaf, 0, columns[np.where(leaf, 0, tree.feature[order])])
     targets = offset + np.where(leaf, np.arange(len(order)), position[left])
+    limits = np.full(len(order), np.inf, dtype=np.float32)
+    limits[~leaf] = thresholds(tree.feature[inner], tree.threshold[inner])
     nodes = np.empty((len(order), 2), dtype=np.uint32)
-    nodes[:, 0] = np.where(leaf, np.float32(np.inf), round_down(tree.threshold[order])).view(np.uint32)
+    nodes[:, 0] = limits.view(np.uint32)
     nodes[:, 1] = (features << INDEX_BITS) | targets
     values = np.where(leaf, _probabilities(tree, churn_column)[order], 0.0)
     return nodes, values, _shares(tree)[order]
@@ -207,18 +226,6 @@ def _breadth_first(left: Indices, right: Indices) -> Indices:
         inner = levels[-1][left[levels[-1]] >= 0]
         levels.append(np.stack([left[inner], right[inner]], axis=1).ravel())
     return np.concatenate(levels)
-
-
-def round_down(thresholds: Floats) -> NDArray[np.float32]:
-    """Return the largest float32 not above each float64 threshold.
-
-    scikit-learn casts X to float32 and compares with float64 thresholds; for a float32 x, `x <= t` is the same as
-    `x <= round_down(t)`. Rounding to nearest sends rows that lie between the two the other way.
-    """
-    with np.errstate(over="ignore"):
-        rounded = thresholds.astype(np.float32)
-        too_high = rounded.astype(np.float64) > thresholds
-        return np.where(too_high, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
 def _probabilities(tree: Any, churn_column: int) -> Floats:

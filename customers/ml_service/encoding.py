@@ -1,7 +1,7 @@
 """Customer values to the model's numbers: checked, label-encoded, cast to float32 as scikit-learn does."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NoReturn, cast
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .rounding import Floats, Roundings
 from .schema import BOUNDS, CATEGORIES, FEATURES, GENDERS, GEOGRAPHIES
 
 Row = Sequence[Any]
@@ -26,21 +27,40 @@ def _alphabetical(words: Iterable[str]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Encodings:
-    """Label codes of the two categorical fields. The default is alphabetical, as scikit-learn's LabelEncoder gives."""
+    """Label codes of the two categorical fields. The default is alphabetical, as scikit-learn's LabelEncoder gives.
+
+    `roundings` belong to a forest into which scalers were folded, and tell how its columns become float32.
+    """
 
     geography: Mapping[str, int] = field(default_factory=lambda: _alphabetical(GEOGRAPHIES))
     gender: Mapping[str, int] = field(default_factory=lambda: _alphabetical(GENDERS))
+    roundings: Roundings = field(default_factory=dict)
 
     @classmethod
     def from_metadata(cls, stored: object) -> "Encodings":
         """Read the `encodings` of a model.json. ValueError when they are not whole numbers for exactly our words."""
         if not isinstance(stored, Mapping):
             raise ValueError("encodings must be an object with the keys geography and gender")
-        return cls(**{name: _checked_codes(name, words, stored.get(name)) for name, words in CATEGORIES.items()})
+        codes = {name: _checked_codes(name, words, stored.get(name)) for name, words in CATEGORIES.items()}
+        return cls(codes["geography"], codes["gender"])
 
     def as_metadata(self) -> dict[str, dict[str, int]]:
         """Return the codes as model.json stores them."""
         return {"geography": dict(self.geography), "gender": dict(self.gender)}
+
+    def rounding_by(self, roundings: Roundings) -> "Encodings":
+        """Return the same codes for the forest that these roundings belong to."""
+        return replace(self, roundings=roundings)
+
+    def in_float32(self, rows: Sequence[Sequence[float]] | Floats) -> Matrix:
+        """Return the (n, 9) matrix of rows that `encode_row` gave, as the forest compares them."""
+        if not self.roundings:
+            return np.array(rows, dtype=np.float32)
+        numbers = np.array(rows, dtype=np.float64)
+        matrix = numbers.astype(np.float32)
+        for column, rounding in self.roundings.items():
+            matrix[:, column] = rounding.round(numbers[:, column])
+        return matrix
 
 
 def _checked_codes(name: str, words: tuple[str, ...], codes: object) -> dict[str, int]:
@@ -67,7 +87,10 @@ def pick(customer_data: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def encode_row(row: Row, encodings: Encodings) -> list[float]:
-    """Return one customer's nine numbers in FEATURES order. InputError names the field and what it expects."""
+    """Return one customer's nine numbers in FEATURES order, not yet float32: see `in_float32`.
+
+    InputError names the field and what it expects.
+    """
     if len(row) != len(FEATURES):
         raise InputError(f"a row has the {len(FEATURES)} values {', '.join(FEATURES)}, not {len(row)} values")
     return [
@@ -155,10 +178,12 @@ def _encode_columns(columns: Sequence[Sequence[Any]], encodings: Encodings) -> M
     codes = {"geography": encodings.geography, "gender": encodings.gender}
     matrix = np.empty((len(columns[0]), len(FEATURES)), dtype=np.float32)
     for index, (name, column) in enumerate(zip(FEATURES, columns, strict=True)):
+        rounding = encodings.roundings.get(index)
         if name in codes:
-            matrix[:, index] = list(map(codes[name].__getitem__, column))
+            numbers = np.array(list(map(codes[name].__getitem__, column)), dtype=np.float64)
         else:
-            matrix[:, index] = _number_column(column, name)
+            numbers = _number_column(column, name)
+        matrix[:, index] = numbers if rounding is None else rounding.round(numbers)
     return matrix
 
 
@@ -175,13 +200,13 @@ def _number_column(column: Sequence[Any], name: str) -> NDArray[np.float64]:
 
 
 def _encode_one_by_one(rows: Sequence[Row], encodings: Encodings) -> Matrix:
-    matrix = np.empty((len(rows), len(FEATURES)), dtype=np.float32)
+    matrix = np.empty((len(rows), len(FEATURES)))
     for index, row in enumerate(rows):
         try:
             matrix[index] = encode_row(row, encodings)
         except InputError as error:
             raise error.at_row(index) from None
-    return matrix
+    return encodings.in_float32(matrix)
 
 
 def pick_all(rows: Iterable[Mapping[str, Any]]) -> list[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -97,9 +98,9 @@ def explain_kernels_for(n_rows: int) -> ModuleType | None:
     return _explaining.for_rows(n_rows)
 
 
-def score_row(forest: FlatForest, row: list[float]) -> float:
+def score_row(forest: FlatForest, row: Sequence[float] | NDArray[np.float32]) -> float:
     """Return the score of one encoded row."""
-    vector = np.array(row, dtype=np.float32)
+    vector = np.asarray(row, dtype=np.float32)
     kernels = _scoring.for_rows(1)
     if kernels is None:
         return float(score_matrix(forest, vector[None, :])[0])

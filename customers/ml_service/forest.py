@@ -45,7 +45,8 @@ class Forest:
 
     def predict_one(self, customer_data: Mapping[str, Any]) -> float:
         """Return the churn probability of one customer. InputError names a field that cannot be scored."""
-        return engine.score_row(self.flat, encode_row(pick(customer_data), self.encodings))
+        row = encode_row(pick(customer_data), self.encodings)
+        return engine.score_row(self.flat, self.encodings.in_float32([row])[0] if self.encodings.roundings else row)
 
     def predict_many(self, rows: Iterable[Mapping[str, Any]]) -> Floats:
         """Return the (n,) float64 probabilities of n customers. An InputError carries the row's index."""

@@ -2,25 +2,24 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .compiled import Floats, churn_column_of, columns_of
+from .columns import columns_of
+from .compiled import Floats, churn_column_of
 from .encoding import Encodings
+from .parts import parts_of
 from .schema import FEATURES
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
 
 
 class Original:
-    """A fitted forest as it was unpickled, with the label codes it was fitted on."""
+    """A fitted forest as it was unpickled, whatever lies around it, with the label codes it was fitted on."""
 
-    def __init__(self, model: "RandomForestClassifier", encodings: Encodings) -> None:
+    def __init__(self, model: Any, encodings: Encodings) -> None:
         self._model = model
         self._columns = columns_of(model)
-        self._churn_column = churn_column_of(model)
+        self._churn_column = churn_column_of(parts_of(model).forest)
         self._codes: Mapping[str, Mapping[str, int]] = {
             "geography": encodings.geography,
             "gender": encodings.gender,

@@ -3,27 +3,35 @@
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from . import golden, sanity
-from .assets import ARRAYS_FILE, METADATA_FILE, MODEL_FILE, encodings_from, metadata_for
+from . import golden, sanity, thresholds
+from .assets import (
+    ARRAYS_FILE,
+    METADATA_FILE,
+    MODEL_FILE,
+    TRUSTED,
+    encodings_from,
+    metadata_for,
+    warn_of_assumed_codes,
+)
 from .card import card_files, remove_other_pictures
+from .columns import names_of
 from .compiled import FlatForest, build, score_matrix
 from .encoding import Encodings, encode_rows
 from .errors import ModelCorruptError, ModelVersionError
 from .forest import Forest
 from .original import Original
+from .parts import parts_of
 from .pickles import load_estimator, read_bytes, sha256_of
 from .schema import FEATURES
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
+from .thresholds import Column
 
 _PARITY = 1e-12
 
@@ -35,6 +43,7 @@ class Package:
     forest: Forest
     files: Mapping[str, bytes]
     sanity: sanity.Figures
+    fitted_on: tuple[str, ...] = ()
     vouched_by: str = "no model.json was looked for"
 
     def install(self, assets_dir: str | Path) -> dict[str, Any]:
@@ -49,8 +58,7 @@ class Package:
         codes = {**forest.encodings.geography, **forest.encodings.gender}
         return [
             f"checksum: sha256 {forest.sha256}; {self.vouched_by}",
-            f"class: RandomForestClassifier of {forest.n_trees:,} trees, {len(forest.flat.nodes):,} nodes",
-            f"columns: {', '.join(FEATURES)}",
+            *self.fitted_on,
             f"label codes: {', '.join(f'{word} {code}' for word, code in codes.items())}",
             f"version: {_versions(str(forest.metadata['sklearn_version']))}",
             f"sanity: {self.sanity}",
@@ -58,13 +66,19 @@ class Package:
 
 
 def verify(
-    path: str | Path, *, note: str = "", remembered: Mapping[str, Any] | None = None, expected_sha256: str = ""
+    path: str | Path,
+    *,
+    note: str = "",
+    remembered: Mapping[str, Any] | None = None,
+    expected_sha256: str = "",
+    trusted: str = "",
 ) -> Package:
     """Verify the model file in `path`; nothing is written.
 
     Encodings, metrics and golden rows of a model.json beside `path` are kept when it names this file's SHA-256;
     else those `remembered` of it from a former release; else the labels are taken as alphabetical. **Unpickles the
-    file**: whoever releases it vouches for its source. An `expected_sha256` is compared before that.
+    file**: whoever releases it vouches for its source. An `expected_sha256` is compared before that. `trusted` is the
+    reason why its columns are right although its thresholds look wrong.
     Raises one of the ModelError family.
     """
     source = Path(path)
@@ -73,7 +87,9 @@ def verify(
     told = metadata_for(sha256_of(data), source.with_name(METADATA_FILE))
     metadata = told or dict(remembered or {})
     encodings = encodings_from(metadata, source)
-    package = prepare(data, encodings, {**metadata, "note": note or metadata.get("note", "")})
+    trust = {TRUSTED: trusted} if trusted else {}
+    package = prepare(data, encodings, {**metadata, **trust, "note": note or metadata.get("note", "")})
+    warn_of_assumed_codes(metadata, source)
     return replace(package, vouched_by=_vouched_by(source.with_name(METADATA_FILE), told, remembered))
 
 
@@ -88,9 +104,13 @@ def release(
 
 
 def prepare(data: bytes, encodings: Encodings, metadata: Mapping[str, Any]) -> Package:
-    """Verify the pickle `data` and make the files that a release consists of."""
+    """Verify the pickle `data` and make the files that a release consists of. Raises as `verify`."""
     model = load_estimator(data)
     flat = build(model)
+    columns = thresholds.columns(flat, encodings)
+    if not metadata.get(TRUSTED):
+        thresholds.refuse([column for column in columns if column.is_doubtful], columns)
+    encodings = encodings.rounding_by(flat.roundings)
     golden.check(flat, encodings, metadata)
     _check_parity(model, flat, encodings)
     figures = sanity.check(flat, encodings, metadata)
@@ -105,7 +125,10 @@ def prepare(data: bytes, encodings: Encodings, metadata: Mapping[str, Any]) -> P
         "golden": metadata.get("golden") or golden.record(flat, encodings),
     }
     files = {**card_files(complete), ARRAYS_FILE: arrays, MODEL_FILE: data, METADATA_FILE: _as_json(complete)}
-    return Package(Forest(flat, sha256_of(data), encodings, released=True, metadata=complete), files, figures)
+    forest = Forest(flat, sha256_of(data), encodings, released=True, metadata=complete)
+    return Package(
+        forest, files, figures, fitted_on=(_class(model, flat), _columns(model), _thresholds(columns, metadata))
+    )
 
 
 def refuse_another_file(path: Path, sha256: str, expected: str) -> None:
@@ -123,7 +146,32 @@ def _vouched_by(path: Path, told: Mapping[str, Any], remembered: Mapping[str, An
     return f"{beside}; label codes are {'those it served with before' if remembered else 'taken as alphabetical'}"
 
 
-def _description(model: "RandomForestClassifier", flat: FlatForest) -> dict[str, Any]:
+def _class(model: Any, flat: FlatForest) -> str:
+    steps, forest = parts_of(model)
+    found = f"class: RandomForestClassifier of {flat.n_trees:,} trees, {len(flat.nodes):,} nodes"
+    folded = (
+        f"; {' and '.join(type(step).__name__ for step in steps)} before it folded into its thresholds" if steps else ""
+    )
+    return found if model is forest else f"{found}, in a {type(model).__name__}{folded}"
+
+
+def _columns(model: Any) -> str:
+    names = names_of(model)
+    return f"columns: by name, {', '.join(names)}" if names else f"columns: assumed by order, {', '.join(FEATURES)}"
+
+
+def _thresholds(columns: Sequence[Column], metadata: Mapping[str, Any]) -> str:
+    doubtful = "; ".join(str(column) for column in columns if column.is_doubtful)
+    if doubtful:
+        return f"thresholds: trusted although {doubtful}. Reason: {metadata[TRUSTED]}"
+    partly = [str(column) for column in columns if column.dividing < len(column.thresholds)]
+    unused = [name for name in FEATURES if name not in {column.name for column in columns}]
+    never = f"; never split at: {', '.join(unused)}" if unused else ""
+    look = f"; look at {'; '.join(partly)}" if partly else ""
+    return f"thresholds: {', '.join(f'{column.name} {column.span}' for column in columns)}{never}{look}"
+
+
+def _description(model: Any, flat: FlatForest) -> dict[str, Any]:
     return {
         "format": 1,
         "features": list(FEATURES),
@@ -141,7 +189,7 @@ def _versions(written_by: str) -> str:
     return f"written by scikit-learn {written_by}; {sklearn.__version__} is installed, reads it, and gives these scores"
 
 
-def _check_parity(model: "RandomForestClassifier", flat: FlatForest, encodings: Encodings) -> None:
+def _check_parity(model: Any, flat: FlatForest, encodings: Encodings) -> None:
     """Compare with scikit-learn itself on generated rows: the compiled forest must be the same forest."""
     rows = golden.generate_rows(200)
     theirs = Original(model, encodings).predict_tuples(rows)

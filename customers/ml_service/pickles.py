@@ -1,30 +1,52 @@
-"""From the bytes of model.pkl to a fitted RandomForestClassifier, or a clear error. The one place that unpickles."""
+"""From the bytes of model.pkl to a fitted model with a random forest in it, or a clear error. Unpickles alone."""
 
 import hashlib
 import io
 import logging
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from .errors import ModelClassError, ModelCorruptError, ModelMissingError, ModelVersionError
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
+from .parts import parts_of
 
 logger = logging.getLogger("vigilpay.model")
 
+# How a file begins that is taken for a model.pkl, and what to do about it.
+OTHER_FORMATS = {
+    b"version https://git-lfs": "is a Git LFS pointer, not the file itself; fetch that with `git lfs pull`",
+    b"<": "is a web page or XML; download the file itself",
+    b"PK\x03\x04": "is a zip archive; unpack it, or have the forest dumped with joblib",
+    b"\x89HDF": "is HDF5, as Keras writes it; VigilPay scores RandomForestClassifier, dumped with joblib",
+    b"{": "is JSON, as XGBoost and others write it; VigilPay scores RandomForestClassifier, dumped with joblib",
+    b"CBM1": "is a model of CatBoost; VigilPay scores RandomForestClassifier, dumped with joblib",
+    b"tree\nversion=": "is a model of LightGBM; VigilPay scores RandomForestClassifier, dumped with joblib",
+}
+# Whose models are no forest of scikit-learn's, whatever version is installed.
+_OTHER_LIBRARIES = (
+    "autogluon", "catboost", "cuml", "daal4py", "h2o", "imblearn", "interpret", "keras", "lightgbm", "mlxtend", "onnx",
+    "onnxruntime", "pycaret", "pyspark", "pytorch_tabnet", "skl2onnx", "sklearnex", "skorch", "statsmodels",
+    "tensorflow", "torch", "tpot", "xgboost",
+)  # fmt: skip
+
 
 def read_bytes(path: Path) -> bytes:
-    """Return the file's bytes; ModelMissingError when there is none or it cannot be read."""
+    """Return the file's bytes.
+
+    ModelMissingError when there is none or it cannot be read, ModelCorruptError when it begins like something else.
+    """
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         message = f"there is no model file {path}; train one (`manage.py train_model`) or copy it there"
         raise ModelMissingError(message) from None
     except OSError as error:
         reason = error.strerror or error
         raise ModelMissingError(f"the model file {path} cannot be read ({reason}); check its permissions") from None
+    for beginning, what in OTHER_FORMATS.items():
+        if data[:64].lstrip().startswith(beginning):
+            raise ModelCorruptError(f"the model file {path} {what}")
+    return data
 
 
 def sha256_of(data: bytes) -> str:
@@ -32,8 +54,8 @@ def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def load_estimator(data: bytes) -> "RandomForestClassifier":
-    """Unpickle and check the class. **Runs whatever code the pickle holds**: the caller has decided to trust it.
+def load_estimator(data: bytes) -> Any:
+    """Unpickle a model that `parts_of` takes. **Runs whatever code the pickle holds**: the caller decided to trust it.
 
     The scikit-learn that wrote the file is told by the model's ``__sklearn_version__``.
     Raises ModelCorruptError, ModelVersionError or ModelClassError.
@@ -49,18 +71,19 @@ def load_estimator(data: bytes) -> "RandomForestClassifier":
             model = joblib.load(io.BytesIO(data))
         except Exception as error:  # a broken pickle can raise anything
             _refuse(error, [w for w in caught if issubclass(w.category, InconsistentVersionWarning)])
-    checked = _checked_class(model)
-    checked.__sklearn_version__ = sklearn.__version__  # scikit-learn itself forgets it, and warns of another one only
+    parts_of(model).forest.n_jobs = None  # stored with the model; -1 makes threads for a single row
+    model.__sklearn_version__ = sklearn.__version__  # scikit-learn itself forgets it, and warns of another one only
     for warning in caught:
         if isinstance(warning.message, InconsistentVersionWarning):
-            checked.__sklearn_version__ = warning.message.original_sklearn_version
+            model.__sklearn_version__ = warning.message.original_sklearn_version
             logger.warning("model.pkl: %s", str(warning.message).split(". ")[0])
             break
-    return checked
+    return model
 
 
 def _refuse(error: Exception, version_warnings: list[warnings.WarningMessage]) -> NoReturn:
     shown = f"{type(error).__name__}: {str(error)[:200]}"
+    _refuse_foreign(error)
     other_version = isinstance(error, ImportError | AttributeError) or "incompatible dtype" in str(error)
     if version_warnings or other_version:
         raise ModelVersionError(
@@ -72,12 +95,13 @@ def _refuse(error: Exception, version_warnings: list[warnings.WarningMessage]) -
     ) from error
 
 
-def _checked_class(model: Any) -> "RandomForestClassifier":
-    from sklearn.ensemble import RandomForestClassifier  # late, as above
-
-    if not isinstance(model, RandomForestClassifier):
-        raise ModelClassError(f"the file holds a {type(model).__name__}, expected a fitted RandomForestClassifier")
-    if not getattr(model, "estimators_", None):
-        raise ModelClassError("the RandomForestClassifier is not fitted; call fit() before dumping it")
-    model.n_jobs = None  # stored with the model; -1 makes threads for a single row
-    return model
+def _refuse_foreign(error: Exception) -> None:
+    """ModelClassError when the pickle needs what no version of our libraries has."""
+    library = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if library in _OTHER_LIBRARIES:
+        what = f"this is a model of {library}, or holds one"
+    elif isinstance(error, AttributeError) and "__main__" in str(error):
+        what = f"this model needs what only the notebook or script that dumped it has ({error})"
+    else:
+        return
+    raise ModelClassError(f"{what}; VigilPay scores RandomForestClassifier: dump the fitted forest alone") from error

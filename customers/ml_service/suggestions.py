@@ -12,9 +12,10 @@ from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import engine
-from .encoding import Matrix, encode_row, pick
+from .encoding import encode_row, pick
 from .forest import Forest
 from .messages import Translate, gettext_noop
 from .schema import FEATURES
@@ -90,7 +91,7 @@ def best_changes(
     own = dict(zip(FEATURES, row, strict=True))
     groups = plans_for(own)
     plans = [plan for group in groups for plan in group]
-    before, *after = engine.score_rows(forest.flat, variants(row, plans)).tolist()
+    before, *after = engine.score_rows(forest.flat, forest.encodings.in_float32(variants(row, plans))).tolist()
     outlook = Outlook(before, dict(zip(plans, after, strict=True)))
     chosen = sorted(outlook.smallest_of_the_best(groups), key=outlook.scores.__getitem__)
     return tuple(
@@ -143,9 +144,9 @@ def balance_steps(own: float) -> list[Step]:
     return [Step("RAISE_BALANCE", "balance", target, _BALANCE) for target in targets if target in BALANCES]
 
 
-def variants(row: Sequence[float], plans: Sequence[Plan]) -> Matrix:
+def variants(row: Sequence[float], plans: Sequence[Plan]) -> NDArray[np.float64]:
     """Return the encoded customer as it is, and below it once for each plan with that plan's values."""
-    matrix = np.array([row] * (1 + len(plans)), dtype=np.float32)
+    matrix = np.array([row] * (1 + len(plans)), dtype=np.float64)
     for variant, plan in zip(matrix[1:], plans, strict=True):
         for step in plan:
             variant[FEATURES.index(step.field)] = step.value

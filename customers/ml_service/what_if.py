@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from . import engine
 from .encoding import encode_row, expected_of, pick
 from .errors import InputError
@@ -47,7 +45,7 @@ def compare(
     check_names(changes)
     now = pick(customer_data)
     then = pick({**customer_data, **changes})
-    matrix = np.array([encode_row(row, forest.encodings) for row in (now, then)], dtype=np.float32)
+    matrix = forest.encodings.in_float32([encode_row(row, forest.encodings) for row in (now, then)])
     before, after = engine.score_rows(forest.flat, matrix).tolist()
     return WhatIf(before, after, dict(changes), translate(NOTE))
 

@@ -33,6 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, nargs="?", help="a RandomForestClassifier dumped with joblib")
         parser.add_argument("--note", default="", help="why; kept with the release")
         parser.add_argument("--sha256", default="", metavar="HEX", help="refuse another file before it is opened")
+        parser.add_argument(
+            "--trust-columns", default="", metavar="REASON", help="why the columns are right, if thresholds look wrong"
+        )
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--rollback", action="store_true", help="put the model before the active one into service")
         what.add_argument("--status", action="store_true", help="show releases, and which scored how many customers")
@@ -45,6 +48,8 @@ class Command(BaseCommand):
 
     def handle(self, *, path: Path | None, rollback: bool, status: bool, wait: bool, **options: Any) -> None:
         refuse_contradictions(path, rollback=rollback, status=status, wait=wait, to=options["to"])
+        if options["trust_columns"] and not path:
+            raise CommandError("--trust-columns goes with the PATH of a model file.")
         try:
             if rollback:
                 self.go_back(**options)
@@ -59,9 +64,11 @@ class Command(BaseCommand):
         if wait and not options["dry_run"]:
             self.watch()
 
-    def release(self, path: Path, *, note: str, sha256: str, **options: Any) -> None:
+    def release(self, path: Path, *, note: str, sha256: str, trust_columns: str, **options: Any) -> None:
         refuse_unwritable(**options)
-        package = verify(path, note=note, remembered=remembered(path), expected_sha256=sha256)
+        package = verify(
+            path, note=note, remembered=remembered(path), expected_sha256=sha256, trusted=trust_columns.strip()
+        )
         if self.try_out(package, **options):
             self.activate(package, note or f"released from {path.name}")
             former.forget_intent(settings.ML_ASSETS_DIR)

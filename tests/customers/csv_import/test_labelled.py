@@ -6,7 +6,7 @@ import pytest
 
 from customers.csv_import.columns import BANKS_NAMES
 from customers.csv_import.file import RefusedError
-from customers.csv_import.labelled import LEARNED, read_labelled
+from customers.csv_import.labelled import LEARNED, about_repeated, read_labelled
 from tests.customers.csv_import.texts import HEADER, renamed, row, text_of, without, write, write_text
 
 FEATURES_OF_SOMEBODY = (619.0, "France", "Female", 42.0, 2.0, 119700.25, 1.0, 1.0, 0.0)
@@ -93,6 +93,29 @@ def test_a_missing_column_is_named(field, tmp_path):
     table = without(BANKS_NAMES[field], TABLE)
     with pytest.raises(RefusedError, match=f"lacks the column {BANKS_NAMES[field]}"):
         read_labelled(write_text(tmp_path / "a.csv", text_of(table)))
+
+
+def test_a_label_of_an_unknown_name_is_asked_for_among_the_columns_that_are_not_known(tmp_path):
+    table = renamed(without("Surname", TABLE), Exited="gone_2025")
+    told = r"lacks the column Exited\. Rename the column that tells who left \(1\) and who stayed \(0\) to Exited; "
+    with pytest.raises(RefusedError, match=f"{told}not known are RowNumber, EstimatedSalary, gone_2025"):
+        read_labelled(write_text(tmp_path / "a.csv", text_of(table)))
+
+
+def test_rows_that_repeat_a_customer_are_left_out_with_what_can_be_done(tmp_path):
+    table = [*TABLE, *some(4)]
+    file = read_labelled(write_text(tmp_path / "a.csv", text_of(table)))
+    [told] = about_repeated(file.rejects)
+    assert told.startswith("CustomerId repeats in 4 rows. If every row is a customer of its own, take that column out")
+    assert (
+        about_repeated(read_labelled(write_text(tmp_path / "b.csv", text_of(without("CustomerId", table)))).rejects)
+        == []
+    )
+    alike = write(tmp_path / "c.csv", *(row(1, Exited=str(n % 2)) for n in range(20)))
+    with pytest.raises(
+        RefusedError, match=r"the file has 0 and 1 that can be read\..* take that column out of the file"
+    ):
+        read_labelled(alike)
 
 
 def test_two_columns_for_the_label_are_refused(tmp_path):

@@ -58,6 +58,16 @@ def fit(n_rows: int = 400, *, seed: int = 1, n_estimators: int = 10, **settings:
     return model.fit(as_numbers(rows), left(rows))
 
 
+def unfitted(n_estimators: int = 10, **settings: Any) -> RandomForestClassifier:
+    return RandomForestClassifier(n_estimators, random_state=1, **settings)
+
+
+def fit_pipeline(model: Any, n_rows: int = 400, seed: int = 1) -> Any:
+    """Fit anything that has fit() on made-up customers, whose balances have cents."""
+    rows = generate_rows(n_rows, seed)
+    return model.fit(as_numbers(rows), left(rows))
+
+
 # What random forests of a property test are made with.
 shapes = st.fixed_dictionaries(
     {
