@@ -39,7 +39,7 @@ def with_life(model):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("customers", "0008_import_batches")]
+    dependencies = [("customers", "0009_import_checks")]
 
     operations = [
         *(with_life(model) for model in TABLES),

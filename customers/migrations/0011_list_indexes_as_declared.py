@@ -40,6 +40,6 @@ def drop(schema_editor, name):
 class Migration(migrations.Migration):
     atomic = False  # for CONCURRENTLY
 
-    dependencies = [("customers", "0008_import_batches")]
+    dependencies = [("customers", "0010_lives")]
 
     operations = [migrations.RunPython(make_as_declared, migrations.RunPython.noop)]
