@@ -114,7 +114,7 @@ def refuse_missing(found: set[str], names: Sequence[str], columns: Columns) -> N
     if missing:
         noun = "column" if len(missing) == 1 else "columns"
         called = ", ".join(columns.names[field][0] for field in missing)
-        hint = label_hint(names, columns) if LABEL in missing else ""
+        hint = label_hint(names, columns) if missing == [LABEL] else ""
         raise RefusedError(f"The header (the first line) lacks the {noun} {called}.{hint}")
 
 
