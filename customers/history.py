@@ -11,7 +11,6 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from customers.fields import LONG_AGO
 from customers.ml_service.moves import Move, moves
 from customers.ml_service.schema import FEATURES
 
@@ -51,9 +50,8 @@ WITH scored AS (
         NULL, NULL, version = 1, stale_since, GREATEST(stale_since, edited_at)
     FROM customers_customer WHERE customer_id = %(customer)s AND stale_since IS NOT NULL AND %(to_the_end)s
 ), told AS (
-    SELECT *, CASE WHEN arrived_at = '{LONG_AGO}' THEN
-        count(*) FILTER (WHERE born) OVER (PARTITION BY arrived_at ORDER BY CASE WHEN born THEN stale_since ELSE at END)
-        END AS birth
+    SELECT *, count(*) FILTER (WHERE born) OVER (
+        PARTITION BY arrived_at ORDER BY CASE WHEN born THEN stale_since ELSE at END) AS birth
     FROM entry
 )
 SELECT arrived_at, birth, version, edited_at, edited_by, id, scored_at, score, previous_score, cause, scored_by_id,
@@ -129,7 +127,7 @@ class Chapter:
 class Entry:
     """One row of the statement above: a customer in one version, with a score of it or without one."""
 
-    life: tuple[datetime, int | None]
+    life: tuple[datetime, int]
     version: int
     edited_at: datetime | None
     edited_by: str

@@ -3,8 +3,6 @@ against the new one, what was known is no news, and the history says it."""
 
 import json
 import re
-from contextlib import suppress
-from threading import Thread
 
 import pytest
 from django.core.management import call_command
@@ -13,12 +11,11 @@ from django.db import connection
 from customers import audit, failures, marks, scoring, selections
 from customers.fields import LONG_AGO
 from customers.history import story
-from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, UnscoredVersion
+from customers.models import Customer, ScoreRecord, ScoringFailure, UnscoredVersion
 from events.alerts.models import Alert
 from events.freshness import freshness
 from tests.events.alerting import another_release, rise, scores, store, threshold
 from tests.factories import SOMEBODY, edit, make_customer, make_failure, make_scored, rescore
-from tests.others import await_that, meanwhile, outsider, waiting_for_locks
 from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
@@ -128,6 +125,13 @@ class TestFailures:
         assert (failure.attempts, failure.retry_at is None) == (1, False)
         customer.refresh_from_db()
         assert failure.arrived_at == customer.arrived_at
+
+    def test_the_first_score_of_the_new_life_is_no_second_try_of_the_former(self):
+        customer = make_scored()
+        make_failure(customer)
+        reload()
+        drain()
+        assert ScoreRecord.objects.latest("id").cause == "returned"
 
     def test_nor_does_one_count_that_the_new_life_reaches_the_version_of(self):
         make_scored()
@@ -305,12 +309,14 @@ class TestHistory:
         edit(customer, age=41)
         rescore(customer)
         reload()
-        began = ScoreRecord.objects.earliest("id").stale_since
+        began = ScoreRecord.objects.latest("id").stale_since
         sql("ALTER TABLE customers_customer DISABLE TRIGGER vigilpay_1_guard")
         Customer.objects.update(stale_since=began)
         sql("ALTER TABLE customers_customer ENABLE TRIGGER vigilpay_1_guard")
-        drain()
-        assert [[edit.version for edit in chapter.edits] for chapter in story(customer.pk)] == [[1], [2], [1]]
+        for score in (lambda: None, drain):
+            score()
+            told = [(edit.version, edit.returned) for chapter in story(customer.pk) for edit in chapter.edits]
+            assert told == [(1, False), (2, False), (1, True)]
 
     def test_lives_from_before_arrivals_were_noted_are_told_apart_by_their_first_versions(self):
         for age in (40, 60):
@@ -352,111 +358,3 @@ def test_a_record_of_the_former_life_does_not_vouch_for_a_score():
 
 def stumble(forest, claim):
     raise ZeroDivisionError("A tree without leaves.")
-
-
-@pytest.mark.django_db(transaction=True)
-class TestAtTheSameTime:
-    def test_a_drain_that_holds_the_former_row_notes_its_failure_for_that_life_alone(self, monkeypatch):
-        """The reload waits for the batch, and no longer; its rows are scored like any others."""
-        make_scored()
-        customer = make_customer(age=66)
-        explain = scoring.explain
-
-        def while_a_reload_waits(forest, claim):
-            reloads.start()
-            await_that(waiting_for_locks, "the reload waits for the claim")
-            return (
-                claim.only([]),
-                *explain(forest, claim.only([]))[1:2],
-                [failures.Refusal(customer.pk, claim.versions[0], "It would not.")],
-            )
-
-        reloads = Thread(target=reload_elsewhere)
-        monkeypatch.setattr(scoring, "explain", while_a_reload_waits)
-        assert scoring.rescore_batch().refused == 1
-        reloads.join(timeout=30)
-        monkeypatch.undo()
-        assert freshness().dead_letters + freshness().retries_waiting == 0
-        drain()
-        assert not Customer.objects.stale().exists()
-        assert not ScoringFailure.objects.exists()
-
-    def test_whoever_asks_during_a_reload_gets_the_score_of_the_row_that_came_back(self, settings):
-        settings.ANALYZE_LOCK_SECONDS = 20
-        customer = make_scored(age=40)
-        answers = []
-        with outsider(autocommit=False) as loader:
-            loader.execute("UPDATE customers_customer SET surname = 'Held'")
-            with meanwhile(lambda: answers.append(scoring.analyze(customer.pk))):
-                await_that(waiting_for_locks, "analyze waits for the row")
-                loader.execute(f"{OUT} UPDATE fresh SET age = 60; DELETE FROM customers_customer; {IN}")
-                loader.commit()
-        customer.refresh_from_db()
-        assert (customer.age, customer.churn_risk_score) == (60, answers[0])
-
-    def test_staff_who_set_aside_the_former_life_overwrite_nothing_of_the_new_one(self):
-        make_scored()
-        customer = make_customer()
-        make_failure(customer)
-        with outsider(autocommit=False) as loader:
-            loader.execute(f"{OUT} DELETE FROM customers_customer; {IN}")
-            loader.execute("""UPDATE customers_scoringfailure AS failure
-                SET arrived_at = customer.arrived_at, error = 'of the new life'
-                FROM customers_customer AS customer WHERE customer.customer_id = failure.customer_id""")
-            with meanwhile(lambda: selections.set_aside(Customer.objects.all(), "of the former life")):
-                await_that(waiting_for_locks, "staff wait for the failure")
-                loader.commit()
-        assert ScoringFailure.objects.of_present_life().get().error == "of the new life"
-
-    def test_a_reload_that_commits_in_between_loses_nothing(self):
-        make_scored()
-        customer = make_customer()
-        make_failure(customer)
-        with outsider() as loader:
-            loader.execute(f"CREATE TEMPORARY TABLE fresh AS SELECT {COLUMNS} FROM customers_customer")
-            loader.execute("DELETE FROM customers_customer")
-            assert freshness().dead_letters == 0
-            drain()
-            with suppress(Customer.DoesNotExist):
-                scoring.analyze(customer.pk)
-            loader.execute(IN)
-        drain()
-        assert not Customer.objects.stale().exists()
-        assert ModelRelease.objects.count() == 1
-
-    def test_staff_who_save_during_a_reload_change_the_row_that_came_back(self):
-        customer = make_scored(age=40)
-        staff, answers = superuser(), []
-        with outsider(autocommit=False) as loader:
-            loader.execute("UPDATE customers_customer SET surname = 'Held'")
-            with meanwhile(lambda: answers.append(saved_by(staff, customer))):
-                await_that(waiting_for_locks, "staff wait for the row")
-                loader.execute(f"{OUT} DELETE FROM customers_customer; {IN}")
-                loader.commit()
-        assert (answers[0].status_code, Customer.objects.get().age) == (302, 61)
-        assert Customer.objects.get().arrived_at > customer.arrived_at
-
-    def test_staff_who_save_a_customer_who_is_being_deleted_do_not_bring_the_row_back(self):
-        customer = make_scored(age=40)
-        staff, answers = superuser(), []
-        with outsider(autocommit=False) as loader:
-            loader.execute("DELETE FROM customers_customer")
-            with meanwhile(lambda: answers.append(saved_by(staff, customer))):
-                await_that(waiting_for_locks, "staff wait for the row")
-                loader.commit()
-        assert not Customer.objects.exists()
-        shown = staff.get(answers[0].url).content.decode()
-        assert f"Customer {customer.pk} has left the table. Nothing was saved." in shown
-        assert "was changed successfully" not in shown
-
-
-def saved_by(staff, customer):
-    values = {"surname": "", **{field: getattr(customer, field) for field in SOMEBODY}, "age": 61}
-    values = {name: value for name, value in values.items() if value is not False}
-    return staff.post(f"/admin/customers/customer/{customer.pk}/change/", values)
-
-
-def reload_elsewhere():
-    with outsider(autocommit=False) as loader:
-        loader.execute(f"{OUT} DELETE FROM customers_customer; {IN}")
-        loader.commit()
