@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -25,8 +26,14 @@ class ReleaseMovedOnError(ModelError):
     """Another model became active in the middle of a piece of work, which has to begin anew."""
 
 
-# What this process has last seen to be active.
+# Which release is active, for statements that write or claim by what this process remembers: an id alone is given out
+# again after a restore of an older dump. ``ModelRelease.identity`` says the same of a release at hand.
+NEWEST_RELEASE = "SELECT id || ' ' || fingerprint FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
+
+# What this process has last seen to be active; with a new connection it looks again.
 _seen_active: ModelRelease | None = None
+# The file that was the active model then, and its release.
+_served: tuple[Forest, ModelRelease] | None = None
 
 
 def active_model() -> tuple[Forest, ModelRelease]:
@@ -34,13 +41,30 @@ def active_model() -> tuple[Forest, ModelRelease]:
 
     Raises ``ModelError`` when there is no usable model file here, or when it is not the active one.
     """
-    global _seen_active
     forest = current_forest()
     release = ModelRelease.objects.active()
     if release is None or release.fingerprint != forest.fingerprint:
         forest, release = activate_noticed()
-    _seen_active = release
+    _remember(forest, release)
     return forest, release
+
+
+def look_who_is_active() -> None:
+    """Remember the file at hand as the active model if it is that. Puts nothing into service."""
+    forest, release = current_forest(), ModelRelease.objects.active()
+    if release is not None and release.fingerprint == forest.fingerprint:
+        _remember(forest, release)
+
+
+def _remember(forest: Forest, release: ModelRelease) -> None:
+    global _seen_active, _served
+    _seen_active, _served = release, (forest, release)
+
+
+def forget_active(**kwargs: Any) -> None:
+    """Ask again which release is active. Connected to Django's ``connection_created``: it may be another database."""
+    global _seen_active
+    _seen_active = None
 
 
 def model_at_hand() -> tuple[Forest, ModelRelease]:
@@ -48,15 +72,15 @@ def model_at_hand() -> tuple[Forest, ModelRelease]:
 
     For whoever asks in a later statement anyway, ``hold_to``: each is a part of the time from an edit to its score.
     """
-    forest = current_forest()
-    if _seen_active is not None and _seen_active.fingerprint == forest.fingerprint:
-        return forest, _seen_active
+    forest, seen = current_forest(), _seen_active
+    if seen is not None and seen.fingerprint == forest.fingerprint:
+        return forest, seen
     return active_model()
 
 
-def hold_to(release: ModelRelease, newest_id: int | None) -> None:
-    """Raise ``ReleaseMovedOnError`` unless this release is the newest, as a statement has just found it."""
-    if newest_id != release.pk:
+def hold_to(release: ModelRelease, newest: str | None) -> None:
+    """Raise ``ReleaseMovedOnError`` unless this release is the newest, which ``NEWEST_RELEASE`` has just said."""
+    if newest != release.identity:
         raise ReleaseMovedOnError("The active model has changed at this very moment.")
 
 
@@ -110,13 +134,26 @@ def take_turns() -> None:
 
 
 def refuse_former_release(forest: Forest, active: ModelRelease | None) -> None:
-    """Outside development a file that served before is an old copy on this machine, not somebody's wish to go back."""
-    if settings.ACCEPT_UNRELEASED_MODEL or not ModelRelease.objects.filter(fingerprint=forest.fingerprint).exists():
+    """Outside development a file that served before is an old copy on this machine, not somebody's wish to go back.
+
+    Nor is a file anywhere that has not been replaced since it served, in a database that was restored since.
+    """
+    known = ModelRelease.objects.filter(fingerprint=forest.fingerprint).exists()
+    if not (known and not settings.ACCEPT_UNRELEASED_MODEL) and not is_left_over(forest, active):
         return
     raise ModelNotActiveError(
         f"The model file on this machine ({forest.sha256[:12]}) was in service before, but the active model is "
         f"{active}. Put the active file in place, or go back to this one with: manage.py release_model PATH"
     )
+
+
+def is_left_over(forest: Forest, active: ModelRelease | None) -> bool:
+    """Whether the file has stayed as it was when this process saw it in service, and the database has gone back."""
+    if active is None or _served is None or _served[0] is not forest:
+        return False
+    served = _served[1]
+    id_was_given_again = ModelRelease.objects.filter(pk=served.pk).exclude(fingerprint=served.fingerprint).exists()
+    return active.pk < served.pk or id_was_given_again
 
 
 def activate(forest: Forest, *, note: str) -> ModelRelease:

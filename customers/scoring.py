@@ -18,7 +18,7 @@ from customers.ml_service import Explained, Forest
 from customers.ml_service.reasons import TOP, top_codes
 from customers.ml_service.schema import FEATURES
 from customers.models import ModelRelease, ScoreRecord
-from customers.releases import ReleaseMovedOnError, active_model, model_at_hand
+from customers.releases import NEWEST_RELEASE, ReleaseMovedOnError, active_model, model_at_hand
 
 log = logging.getLogger("vigilpay.scoring")
 
@@ -42,24 +42,35 @@ _ARRAYS = ", ".join(
     [*(f"%({name})s::smallint[]" for name in REASONS), *(f"%({name})s::real[]" for name in CONTRIBUTIONS)]
 )
 
+# The columns of the row that was scored as they go on into its history.
+STORED = ", ".join(
+    f"customer.{name}"
+    for name in (
+        *("customer_id", "churn_risk_score", "version", "edited_at", "edited_by", "scored_at", "contributions"),
+        *FEATURES,
+    )
+)
+
 # Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
-# said before is read here once more, which is cheaper than sending it to and fro.
+# said before is read here once more, which is cheaper than sending it to and fro. Every column has its table's name in
+# front, and none comes by a star: the bank may give its customers columns of any name.
 WRITE = f"""
 WITH scored AS (
-    SELECT score.*, customer.churn_risk_score AS previous_score, customer.stale_since
+    SELECT score.*, customer.churn_risk_score AS previous_score, customer.stale_since AS was_stale_since
     FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[], {_ARRAYS})
         AS score (customer_id, version, score, {", ".join([*REASONS, *CONTRIBUTIONS])})
-    JOIN customers_customer AS customer USING (customer_id, version)
-    WHERE %(release)s = (SELECT max(id) FROM customers_modelrelease)
+    JOIN customers_customer AS customer
+        ON customer.customer_id = score.customer_id AND customer.version = score.version
+    WHERE %(identity)s = ({NEWEST_RELEASE})
 ), stored AS (
     UPDATE customers_customer AS customer
     SET churn_risk_score = scored.score, scored_version = scored.version, scored_by_id = %(release)s,
         scored_at = clock_timestamp(), stale_since = NULL,
-        contributions = ARRAY[{", ".join(CONTRIBUTIONS)}],
-        reason_codes = array_remove(ARRAY[{", ".join(REASONS)}], 0::smallint)
+        contributions = ARRAY[{", ".join(f"scored.{name}" for name in CONTRIBUTIONS)}],
+        reason_codes = array_remove(ARRAY[{", ".join(f"scored.{name}" for name in REASONS)}], 0::smallint)
     FROM scored
     WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
-    RETURNING customer.*, scored.previous_score, scored.stale_since AS was_stale_since
+    RETURNING {STORED}, scored.previous_score, scored.was_stale_since
 ), healed AS (
     DELETE FROM customers_scoringfailure AS failure USING stored
     WHERE failure.customer_id = stored.customer_id RETURNING failure.customer_id, failure.version
@@ -67,15 +78,15 @@ WITH scored AS (
 INSERT INTO customers_scorerecord
     (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, scored_at, scored_by_id,
      contributions, {", ".join(FEATURES)})
-SELECT customer_id, churn_risk_score, previous_score, version,
+SELECT stored.customer_id, stored.churn_risk_score, stored.previous_score, stored.version,
     CASE WHEN %(cause)s <> '' THEN %(cause)s
         WHEN EXISTS (SELECT FROM healed WHERE healed.customer_id = stored.customer_id
                      AND healed.version = stored.version) THEN '{ScoreRecord.Cause.RETRY}'
-        WHEN previous_score IS NULL THEN '{ScoreRecord.Cause.CREATED}'
-        WHEN was_stale_since IS NOT NULL THEN '{ScoreRecord.Cause.EDITED}'
+        WHEN stored.previous_score IS NULL THEN '{ScoreRecord.Cause.CREATED}'
+        WHEN stored.was_stale_since IS NOT NULL THEN '{ScoreRecord.Cause.EDITED}'
         ELSE '{ScoreRecord.Cause.RELEASE}' END,
-    was_stale_since, GREATEST(edited_at, was_stale_since), edited_by, scored_at, %(release)s,
-    contributions, {", ".join(FEATURES)}
+    stored.was_stale_since, GREATEST(stored.edited_at, stored.was_stale_since), stored.edited_by, stored.scored_at,
+    %(release)s, stored.contributions, {", ".join(f"stored.{name}" for name in FEATURES)}
 FROM stored
 """
 
@@ -188,6 +199,7 @@ def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: Mode
         "versions": array(claim.versions),
         "scores": array(answers.scores.tolist()),
         "release": release.pk,
+        "identity": release.identity,
         "cause": cause or claim.cause,
         **reasons_in_columns(answers),
     }

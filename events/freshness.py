@@ -85,8 +85,9 @@ FROM django_q_ormq WHERE key = %s
 """
 
 FAILURES = """
-SELECT count(*) FILTER (WHERE retry_at IS NULL), count(*) FILTER (WHERE retry_at IS NOT NULL)
-FROM customers_scoringfailure AS failure JOIN customers_customer USING (customer_id, version)
+SELECT count(*) FILTER (WHERE failure.retry_at IS NULL), count(*) FILTER (WHERE failure.retry_at IS NOT NULL)
+FROM customers_scoringfailure AS failure JOIN customers_customer AS customer
+    ON customer.customer_id = failure.customer_id AND customer.version = failure.version
 WHERE failure.release_id = %s
 """
 

@@ -3,7 +3,10 @@
 import logging
 from typing import Any
 
-from customers.ml_service import ModelError, current_forest, warm_kernels
+from django.db import Error
+
+from customers.ml_service import ModelError, warm_kernels
+from customers.releases import look_who_is_active
 
 log = logging.getLogger("vigilpay.events")
 
@@ -15,6 +18,8 @@ def worker_spawned(**kwargs: Any) -> None:
     """
     warm_kernels()
     try:
-        current_forest()
+        look_who_is_active()
     except ModelError as error:
         log.warning("No usable model yet: %s", error)
+    except Error as error:
+        log.info("Which model is active is asked with the first job: %s", error)
