@@ -92,10 +92,21 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- database: PostgreSQL only; the private server unless DATABASE_URL names another ---------------------------------
 DATABASE_URL = env.text("DATABASE_URL") if PRODUCTION else env.text("DATABASE_URL", default="")
+DATABASE: dict[str, Any] = env.database_url(DATABASE_URL) if DATABASE_URL else localdb.connection_settings()
+# A host that has vanished without a word is given up within some 15 s, and its database looked for anew; the address
+# may say otherwise. Without meaning on a unix socket.
+GIVE_UP_LOST_HOSTS = {
+    "connect_timeout": "5",
+    "tcp_user_timeout": "15000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+}
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **(env.database_url(DATABASE_URL) if DATABASE_URL else localdb.connection_settings()),
+        **DATABASE,
         "ENGINE": "django.db.backends.postgresql",
+        "OPTIONS": {**GIVE_UP_LOST_HOSTS, **DATABASE.get("OPTIONS", {})},
         # A worker that reconnects for every job pays 26-36 ms for it; a connection that died is replaced unseen.
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
