@@ -17,6 +17,7 @@ from django.db import Error
 
 from events.outage import Outage
 from events.pulse import Pulse
+from events.service_manager import ALIVE, READY, STOPPING, ServiceManager
 from events.stop_signals import StopSignals
 from events.vital_signs import host
 from events.worker_facts import WorkerFacts
@@ -51,12 +52,22 @@ class Limits:
 
 
 class Supervisor:
-    """Runs one cluster after another until it is asked to stop. ``launch`` starts one under the given name."""
+    """Runs one cluster after another until it is asked to stop. ``launch`` starts one under the given name.
 
-    def __init__(self, launch: Callable[[str], Cluster], signals: StopSignals, limits: Limits) -> None:
+    Each turn of its own loops tells the service manager that it is alive, and nothing else does.
+    """
+
+    def __init__(
+        self,
+        launch: Callable[[str], Cluster],
+        signals: StopSignals,
+        limits: Limits,
+        manager: ServiceManager | None = None,
+    ) -> None:
         self._launch = launch
         self._signals = signals
         self._limits = limits
+        self._manager = manager or ServiceManager()
         self._facts = WorkerFacts()
         self._outage = Outage("The supervisor")
         self._told_of_tables = False
@@ -64,6 +75,7 @@ class Supervisor:
     def run(self) -> None:
         """Returns when somebody has asked to stop, and nothing of the cluster is left."""
         pauses = growing_pauses()
+        self._manager.tell(READY)
         try:
             while name := self._announce():
                 pulse = Pulse(self._limits.stall_seconds, monotonic())
@@ -73,6 +85,7 @@ class Supervisor:
                     pauses = growing_pauses()
                 self._rest(next(pauses), fault)
         finally:
+            self._manager.tell(STOPPING)
             self._facts.close()
 
     def _announce(self) -> str:
@@ -82,8 +95,12 @@ class Supervisor:
         while not self._signals.asked:
             if self._reach(self._tables_are_there) and self._reach(lambda: self._facts.register(name, host())):
                 return name
-            self._signals.wait(LOOK_SECONDS)
+            self._wait(LOOK_SECONDS)
         return ""
+
+    def _wait(self, seconds: float) -> int:
+        self._manager.tell(ALIVE)
+        return self._signals.wait(seconds)
 
     def _tables_are_there(self) -> bool:
         missing = self._facts.pending_migrations()
@@ -107,7 +124,7 @@ class Supervisor:
 
     def _watch(self, cluster: Cluster, name: str, pulse: Pulse) -> str:
         """Until something is wrong, which it returns, or somebody asks to stop."""
-        while not self._signals.wait(LOOK_SECONDS):
+        while not self._wait(LOOK_SECONDS):
             if (code := cluster.exit_code()) is not None:
                 return f"its main process has ended by itself with {code}"
             if fault := self._reach(lambda: pulse.feel(self._facts.of(name), monotonic())):
@@ -124,13 +141,13 @@ class Supervisor:
             if monotonic() > ends or self._signals.asked > 1:
                 log.warning("The worker is killed before its jobs have ended; others, or the next, do what is left.")
                 return
-            self._signals.wait(min(LOOK_SECONDS, self._limits.stop_seconds))
+            self._wait(min(LOOK_SECONDS, self._limits.stop_seconds))
 
     def _rest(self, seconds: float, fault: str) -> None:
         log.error("The worker was ended and is started anew in %.0f s: %s.", seconds, fault)
         ends = monotonic() + seconds
         while (left := ends - monotonic()) > 0 and not self._signals.asked:
-            self._signals.wait(left)
+            self._wait(min(LOOK_SECONDS, left))
 
     def _reach(self, ask: Callable[[], Answer]) -> Answer | None:
         """What the database answers; None while PostgreSQL is away, which is no fault of the cluster's."""

@@ -1,7 +1,9 @@
 """The supervisor's own connection to the database: short of patience, so that nothing holds up the one who watches."""
 
+from functools import partial
 from typing import Any, cast
 
+import psycopg
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
@@ -10,6 +12,8 @@ from events.pulse import Facts
 
 CONNECT_SECONDS = 5  # to a host that does not even refuse
 STATEMENT_MILLISECONDS = 5000
+# The server itself may stand still, while its kernel acknowledges all that it is sent.
+ANSWER_SECONDS = 6.0
 
 # A row that is lost in a crash of the database comes back with the pusher's next look.
 BE_QUICK = """
@@ -37,6 +41,8 @@ class WorkerFacts(OwnConnection):
         # A host that vanishes without a word: the kernel gives up what it could not deliver.
         options["tcp_user_timeout"] = STATEMENT_MILLISECONDS
         wrapper.settings_dict = {**wrapper.settings_dict, "OPTIONS": options}
+        connect = wrapper.get_new_connection
+        wrapper.get_new_connection = lambda conn_params: with_limit(connect(conn_params))  # type: ignore[method-assign]
         with wrapper.cursor() as cursor:
             cursor.execute(BE_QUICK, [str(STATEMENT_MILLISECONDS)])
 
@@ -68,3 +74,9 @@ class WorkerFacts(OwnConnection):
     def _execute(self, statement: str, *values: str) -> None:
         with self.connected().cursor() as cursor:
             cursor.execute(statement, values)
+
+
+def with_limit(connection: "psycopg.Connection[Any]") -> "psycopg.Connection[Any]":
+    """Have every wait for this server's answer end with an ``OperationalError``; the connection is of no use then."""
+    connection.wait = partial(connection.wait, timeout=ANSWER_SECONDS)  # type: ignore[method-assign]
+    return connection

@@ -150,6 +150,8 @@ STALL_SECONDS = env.seconds("VIGILPAY_STALL_SECONDS", default=45.0)
 # Said by run_worker to the cluster that it starts: its row in events_worker, and the pipe that tells of our own end.
 WORKER_NAME = env.text("VIGILPAY_WORKER_NAME", default="")
 LIFELINE_FD = env.integer("VIGILPAY_LIFELINE_FD", default=-1)
+# Set by systemd for a service of Type=notify: where run_worker says that it is alive.
+NOTIFY_SOCKET = env.text("NOTIFY_SOCKET", default="")
 # From which age of the oldest stale row freshness says that the workers are behind.
 BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
 # How long history is kept; the newest score of each customer stays.
@@ -217,7 +219,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "vigilpay.logs.NeverBlockingHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "vigilpay": {"level": LOG_LEVEL},
