@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 
-from customers import audit, drift, failures, history, marks, releases, scoring, selections
+from customers import audit, drift, failures, history, marks, releases, scoring, selections, writing
 from customers.export import csv_of
 from customers.models import Customer, ScoreRecord, ScoringFailure
 from events import freshness, overview
@@ -33,7 +33,7 @@ def our_words():
     texts = [node.value for path in files for node in ast.walk(ast.parse(path.read_text())) if is_text(node)]
     statements = [text for text in texts if SQL.search(text)]
     words = {word for text in statements for word in re.findall(r"\b[a-z_][a-z0-9_]{0,62}\b", text)}
-    return words | {*scoring.CONTRIBUTIONS, *scoring.REASONS, *NAMED}
+    return words | {*writing.CONTRIBUTIONS, *writing.REASONS, *NAMED}
 
 
 def is_text(node):
