@@ -16,6 +16,7 @@ import psycopg
 from django.db import Error
 
 from events.outage import Outage
+from events.pooler import refuse_pooler
 from events.pulse import Pulse
 from events.service_manager import ALIVE, READY, STOPPING, ServiceManager
 from events.stop_signals import StopSignals
@@ -89,11 +90,18 @@ class Supervisor:
             self._facts.close()
 
     def _announce(self) -> str:
-        """Wait for a database with our tables and register the next cluster; its name, or "" when asked to stop."""
+        """Wait for a database with our tables and register the next cluster; its name, or "" when asked to stop.
+
+        Raises ``PoolerError`` where no cluster could work.
+        """
         # The token: containers share host names and process numbers.
         name = f"{host()}:{os.getpid()}:{secrets.token_hex(4)}"
         while not self._signals.asked:
-            if self._reach(self._tables_are_there) and self._reach(lambda: self._facts.register(name, host())):
+            if (
+                self._reach(self._is_reached_directly)
+                and self._reach(self._tables_are_there)
+                and self._reach(lambda: self._facts.register(name, host()))
+            ):
                 return name
             self._wait(LOOK_SECONDS)
         return ""
@@ -101,6 +109,11 @@ class Supervisor:
     def _wait(self, seconds: float) -> int:
         self._manager.tell(ALIVE)
         return self._signals.wait(seconds)
+
+    @staticmethod
+    def _is_reached_directly() -> bool:
+        refuse_pooler()
+        return True
 
     def _tables_are_there(self) -> bool:
         missing = self._facts.pending_migrations()

@@ -1,13 +1,11 @@
 """The supervisor's own connection to the database: short of patience, so that nothing holds up the one who watches."""
 
-from functools import partial
 from typing import Any, cast
 
-import psycopg
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
-from events.own_connection import OwnConnection
+from events.own_connection import OwnConnection, with_limit
 from events.pulse import Facts
 
 CONNECT_SECONDS = 5  # to a host that does not even refuse
@@ -42,7 +40,7 @@ class WorkerFacts(OwnConnection):
         options["tcp_user_timeout"] = STATEMENT_MILLISECONDS
         wrapper.settings_dict = {**wrapper.settings_dict, "OPTIONS": options}
         connect = wrapper.get_new_connection
-        wrapper.get_new_connection = lambda conn_params: with_limit(connect(conn_params))  # type: ignore[method-assign]
+        wrapper.get_new_connection = lambda conn_params: with_limit(connect(conn_params), ANSWER_SECONDS)  # type: ignore[method-assign]
         with wrapper.cursor() as cursor:
             cursor.execute(BE_QUICK, [str(STATEMENT_MILLISECONDS)])
 
@@ -74,9 +72,3 @@ class WorkerFacts(OwnConnection):
     def _execute(self, statement: str, *values: str) -> None:
         with self.connected().cursor() as cursor:
             cursor.execute(statement, values)
-
-
-def with_limit(connection: "psycopg.Connection[Any]") -> "psycopg.Connection[Any]":
-    """Have every wait for this server's answer end with an ``OperationalError``; the connection is of no use then."""
-    connection.wait = partial(connection.wait, timeout=ANSWER_SECONDS)  # type: ignore[method-assign]
-    return connection

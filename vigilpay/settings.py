@@ -1,5 +1,6 @@
 """The one settings file. Every value that differs between machines comes from the environment: see .env.example."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,11 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- database: PostgreSQL only; the private server unless DATABASE_URL names another ---------------------------------
 DATABASE_URL = env.text("DATABASE_URL") if PRODUCTION else env.text("DATABASE_URL", default="")
+# Beside a pooler's address in DATABASE_URL, for all but web pages: docs/operations.md.
+DIRECT_URL = env.text("VIGILPAY_DIRECT_DATABASE_URL", default="")
 DATABASE: dict[str, Any] = env.database_url(DATABASE_URL) if DATABASE_URL else localdb.connection_settings()
+if DIRECT_URL and DATABASE_URL and "vigilpay.wsgi" not in sys.modules:
+    DATABASE = env.database_url(DIRECT_URL, name="VIGILPAY_DIRECT_DATABASE_URL")
 # A host that has vanished without a word is given up within some 15 s, and its database looked for anew; the address
 # may say otherwise. Without meaning on a unix socket.
 GIVE_UP_LOST_HOSTS = {
@@ -110,6 +115,8 @@ DATABASES: dict[str, dict[str, Any]] = {
         # A worker that reconnects for every job pays 26-36 ms for it; a connection that died is replaced unseen.
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
+        # A pooler may lend every statement another session, and a cursor of the server's stays with one.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
     }
 }
 # How long one statement of a web page may take before PostgreSQL stops it; workers and commands have no such limit.
