@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.db.backends.signals import connection_created
 from django.db.models.signals import pre_migrate
 
 from customers import ml_service
@@ -11,7 +12,8 @@ class CustomersConfig(AppConfig):
     name = "customers"
 
     def ready(self) -> None:
-        from customers import checks, early_databases  # noqa: F401  registers the checks
+        from customers import checks, early_databases, releases  # noqa: F401  registers the checks
 
         ml_service.configure(assets_dir=settings.ML_ASSETS_DIR, accept_unreleased=settings.ACCEPT_UNRELEASED_MODEL)
         pre_migrate.connect(early_databases.mend, sender=self, dispatch_uid="customers.early_databases")
+        connection_created.connect(releases.forget_active, dispatch_uid="customers.forget_active")

@@ -14,6 +14,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import errors
 
+from customers.contention import lost_to_an_editor
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID
 
@@ -263,10 +264,6 @@ def own_turn(cursor: CursorWrapper, progress: Progress) -> Iterator[None]:
 def try_turn(cursor: CursorWrapper) -> bool:
     cursor.execute("SELECT pg_try_advisory_lock(%s)", [TURN])
     return bool(cursor.fetchone()[0])
-
-
-def lost_to_an_editor(error: DatabaseError) -> bool:
-    return isinstance(error.__cause__, errors.LockNotAvailable | errors.DeadlockDetected)
 
 
 def stopped(error: DatabaseError, before: Tally) -> str:

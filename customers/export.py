@@ -1,7 +1,11 @@
-"""Customers as a CSV file, row by row: read by a cursor of the database, so that no number of them fills the memory."""
+"""Customers as a CSV file, piece by piece: of all of them no more than their ids are in memory at once.
+
+Not by a cursor of the server's, which lives in one session: a pooler may lend each statement another one.
+"""
 
 import csv
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -41,9 +45,10 @@ def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
     yield BYTE_ORDER_MARK + str(write(HEADER))
     active = ModelRelease.objects.active()
     labels = main_reasons()
-    rows = customers.values_list(*READ, "reason_codes__0").iterator(chunk_size=FETCH_ROWS)
-    for piece in pieces(rows):
-        yield "".join(str(write(line(row, active.pk if active else None, labels))) for row in piece)
+    ids = array("q", customers.values_list("pk", flat=True).iterator())
+    for first in range(0, len(ids), FETCH_ROWS):
+        rows = read(ids[first : first + FETCH_ROWS])
+        yield "".join(str(write(line(row, active.pk if active else None, labels))) for row in rows)
 
 
 def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> list[Any]:
@@ -64,12 +69,8 @@ def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> li
     ]
 
 
-def pieces(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    """Some hundred rows at a time: a write to the network for each would cost more than the row."""
-    piece: list[tuple[Any, ...]] = []
-    for row in rows:
-        piece.append(row)
-        if len(piece) == FETCH_ROWS:
-            yield piece
-            piece = []
-    yield piece
+def read(ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """These customers in this order, without those who were deleted meanwhile."""
+    place = {customer_id: number for number, customer_id in enumerate(ids)}
+    rows = Customer.objects.filter(pk__in=list(ids)).order_by().values_list(*READ, "reason_codes__0")
+    return sorted(rows, key=lambda row: place[row[0]])

@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
 from customers.models import LARGEST_CUSTOMER_ID, ModelRelease, ScoringFailure, StaleMark
-from customers.releases import hold_to
+from customers.releases import NEWEST_RELEASE, hold_to
 from customers.staleness import NOT_FAILED, OF_THIS_VERSION, STALE
 
 # The kinds of marks, each a number that is added to the mark's own: so they are taken in this order.
@@ -75,8 +75,6 @@ INSERT INTO customers_stalemark (id, first_id, last_id)
 SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
 FROM unnest(%s::bigint[]) AS these (customer_id)
 """
-
-NEWEST_RELEASE = "SELECT max(id) FROM customers_modelrelease"
 
 # Marks of edits for so many rows, live ones first; the last mark of all, whether there are other kinds; and the active
 # release. If this transaction has edited customers itself, its own marks are among those taken: it has to begin anew

@@ -60,6 +60,11 @@ class ModelRelease(models.Model):
     def __str__(self) -> str:
         return f"release {self.pk} ({self.sha256[:12]})"
 
+    @property
+    def identity(self) -> str:
+        """Which release this is, and of which model: after a restore another one may get the same id."""
+        return f"{self.pk} {self.fingerprint}"
+
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def stale(self) -> "CustomerQuerySet":

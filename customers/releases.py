@@ -7,6 +7,7 @@ database without any release takes the model that it finds. docs/decisions/0025-
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -35,8 +36,14 @@ class ReleaseMovedOnError(ModelError):
 # Another model lies in place than the active one, which this machine has kept.
 displaced = Condition(log)
 
-# What this process has last seen to be active.
+# Which release is active, for statements that write or claim by what this process remembers: an id alone is given out
+# again after a restore of an older dump. ``ModelRelease.identity`` says the same of a release at hand.
+NEWEST_RELEASE = "SELECT id || ' ' || fingerprint FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
+
+# What this process has last seen to be active; with a new connection it looks again.
 _seen: tuple[Forest, ModelRelease] | None = None
+# The file in place that was the active model when this process last saw it so, and its release.
+_served: tuple[Forest, ModelRelease] | None = None
 # The models whose files this process has seen in place, and kept as far as it may.
 _kept: set[tuple[Path, str]] = set()
 
@@ -46,13 +53,20 @@ def active_model() -> tuple[Forest, ModelRelease]:
 
     Raises ``ModelError`` when this machine has no usable files of it.
     """
-    global _seen
+    global _seen, _served
     release = ModelRelease.objects.active()
     if release is None or settings.ACCEPT_UNRELEASED_MODEL:
         _seen = noticed(release)
+        _served = _seen if _seen[0] is current_forest() else _served
     else:
         _seen = active_forest_of(release), release
     return _seen
+
+
+def forget_active(**kwargs: Any) -> None:
+    """Ask again which release is active. Connected to Django's ``connection_created``: it may be another database."""
+    global _seen
+    _seen = None
 
 
 def model_at_hand() -> tuple[Forest, ModelRelease]:
@@ -60,14 +74,15 @@ def model_at_hand() -> tuple[Forest, ModelRelease]:
 
     For callers that ask in a later statement anyway, ``hold_to``: each is a part of the time from an edit to its score.
     """
-    if _seen is None or (settings.ACCEPT_UNRELEASED_MODEL and current_forest() is not _seen[0]):
+    seen = _seen
+    if seen is None or (settings.ACCEPT_UNRELEASED_MODEL and current_forest() is not seen[0]):
         return active_model()
-    return _seen
+    return seen
 
 
-def hold_to(release: ModelRelease, newest_id: int | None) -> None:
-    """Raise ``ReleaseMovedOnError`` unless this release is the newest, as a statement has just found it."""
-    if newest_id != release.pk:
+def hold_to(release: ModelRelease, newest: str | None) -> None:
+    """Raise ``ReleaseMovedOnError`` unless this release is the newest, which ``NEWEST_RELEASE`` has just said."""
+    if newest != release.identity:
         raise ReleaseMovedOnError("The active model has changed at this very moment.")
 
 
@@ -154,6 +169,8 @@ def activate_noticed() -> tuple[Forest, ModelRelease]:
     forest = current_forest()
     if active is not None and active.fingerprint == forest.fingerprint:
         return forest, active
+    if active is not None and is_left_over(forest, active):
+        return active_forest_of(active), active
     return forest, activate(forest, note="noticed in ml_assets" if active else "first model of this database")
 
 
@@ -199,6 +216,15 @@ def take_turns() -> None:
     """Hold other processes that activate a model until this transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REGISTER_LOCK])
+
+
+def is_left_over(forest: Forest, active: ModelRelease | None) -> bool:
+    """Whether the file has stayed as it was when this process saw it in service, and the database has gone back."""
+    if active is None or _served is None or _served[0] is not forest:
+        return False
+    served = _served[1]
+    id_was_given_again = ModelRelease.objects.filter(pk=served.pk).exclude(fingerprint=served.fingerprint).exists()
+    return active.pk < served.pk or id_was_given_again
 
 
 def activate(forest: Forest, *, note: str) -> ModelRelease:

@@ -1,97 +1,36 @@
 """The sole writer of scores: claim stale customers, predict, write where nothing has changed meanwhile."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, DataError, IntegrityError, InternalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.backends.utils import CursorWrapper
-from psycopg.errors import RaiseException
 
 from customers import failures, marks
 from customers.claims import Claim, CustomerBusyError, claim_one, claim_requested, claim_stale
-from customers.failures import Refusal, explain, in_words
+from customers.contention import FEW_ROWS, LOCK_TIMEOUT, lost_to_an_editor
+from customers.failures import explain
 from customers.ml_service import Explained, Forest
-from customers.ml_service.reasons import TOP, top_codes
-from customers.ml_service.schema import FEATURES
 from customers.models import ModelRelease, ScoreRecord
 from customers.releases import ReleaseMovedOnError, active_model, model_at_hand
+from customers.writing import Stored, pace, refuses_a_row, store, store_one_by_one
 
 log = logging.getLogger("vigilpay.scoring")
 
+
 # A model release that lands between claim and write is rare; several in a row are somebody at work on the releases.
 ANALYZE_ATTEMPTS = 3
-
-# A real holds seven digits; what is beyond them would only be sent and thrown away.
-CONTRIBUTION_DIGITS = 8
 
 # Compiling a statement would take longer than running it: the planner takes each mark for a share of the table.
 TAKE_RIGHTS = "SELECT set_config('vigilpay.scorer', 'on', true), set_config('jit', 'off', true)"
 # A worker that is frozen in the middle of a batch would hold its rows for ever: PostgreSQL ends its session instead.
 TAKE_RIGHTS_IN_A_HURRY = f"""{TAKE_RIGHTS}, set_config('synchronous_commit', 'off', true),
-    set_config('idle_in_transaction_session_timeout', '15s', true)"""
-GIVE_RIGHTS_BACK = "SELECT set_config('vigilpay.scorer', 'off', true)"
-
-# The exact contributions, a column each, and the numbers of the top reasons, 0 where there are no more.
-CONTRIBUTIONS = [f"contribution_{field}" for field in FEATURES]
-REASONS = [f"reason_{place}" for place in range(TOP)]
-_ARRAYS = ", ".join(
-    [*(f"%({name})s::smallint[]" for name in REASONS), *(f"%({name})s::real[]" for name in CONTRIBUTIONS)]
-)
-
-_VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
-
-# Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
-# said before is read here once more, which is cheaper than sending it to and fro. Of a customer who came back the row
-# says nothing, but the history does: a known risk is no news, nor is another model's answer to the same values.
-WRITE = f"""
-WITH scored AS (
-    SELECT score.*, COALESCE(customer.churn_risk_score, known.score) AS previous_score, customer.stale_since,
-        CASE WHEN known.has_same_values AND known.scored_by_id <> %(release)s THEN '{ScoreRecord.Cause.RELEASE}'
-            WHEN known.score IS NOT NULL THEN '{ScoreRecord.Cause.RETURNED}' END AS return_cause
-    FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[], {_ARRAYS})
-        AS score (customer_id, version, score, {", ".join([*REASONS, *CONTRIBUTIONS])})
-    JOIN customers_customer AS customer USING (customer_id, version)
-    LEFT JOIN LATERAL (
-        SELECT record.score, record.scored_by_id,
-            {_VALUES.format("record")} = {_VALUES.format("customer")} AS has_same_values
-        FROM customers_scorerecord AS record
-        WHERE customer.churn_risk_score IS NULL AND record.customer_id = customer.customer_id
-        ORDER BY record.id DESC LIMIT 1
-    ) AS known ON true
-    WHERE %(release)s = (SELECT max(id) FROM customers_modelrelease)
-), stored AS (
-    UPDATE customers_customer AS customer
-    SET churn_risk_score = scored.score, scored_version = scored.version, scored_by_id = %(release)s,
-        scored_at = clock_timestamp(), stale_since = NULL,
-        contributions = ARRAY[{", ".join(CONTRIBUTIONS)}],
-        reason_codes = array_remove(ARRAY[{", ".join(REASONS)}], 0::smallint)
-    FROM scored
-    WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
-    RETURNING customer.*, scored.previous_score, scored.stale_since AS was_stale_since, scored.return_cause
-), healed AS (
-    DELETE FROM customers_scoringfailure AS failure USING stored
-    WHERE failure.customer_id = stored.customer_id
-    RETURNING failure.customer_id, failure.arrived_at, failure.version
-)
-INSERT INTO customers_scorerecord
-    (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, arrived_at, scored_at,
-     scored_by_id, contributions, {", ".join(FEATURES)})
-SELECT customer_id, churn_risk_score, previous_score, version,
-    CASE WHEN return_cause = '{ScoreRecord.Cause.RELEASE}' THEN return_cause
-        WHEN %(cause)s <> '' THEN %(cause)s
-        WHEN (customer_id, arrived_at, version) IN (SELECT * FROM healed) THEN '{ScoreRecord.Cause.RETRY}'
-        WHEN return_cause IS NOT NULL THEN return_cause
-        WHEN previous_score IS NULL THEN '{ScoreRecord.Cause.CREATED}'
-        WHEN was_stale_since IS NOT NULL THEN '{ScoreRecord.Cause.EDITED}'
-        ELSE '{ScoreRecord.Cause.RELEASE}' END,
-    was_stale_since, GREATEST(edited_at, was_stale_since), edited_by, arrived_at, scored_at, %(release)s,
-    contributions, {", ".join(FEATURES)}
-FROM stored
-"""
+    set_config('idle_in_transaction_session_timeout', '15s', true),
+    set_config('lock_timeout', '{LOCK_TIMEOUT}', true)"""
+GIVE_RIGHTS_BACK = "SELECT set_config('vigilpay.scorer', 'off', true); SET LOCAL lock_timeout TO DEFAULT"
 
 
 @dataclass(frozen=True)
@@ -111,14 +50,6 @@ class Batch:
         return self.claimed - self.stored - self.refused
 
 
-@dataclass(frozen=True)
-class Stored:
-    """How many scores were written, and what the database refused."""
-
-    rows: int
-    refusals: list[Refusal] = field(default_factory=list)
-
-
 Store = Callable[[CursorWrapper, Claim, Explained, ModelRelease], Stored]
 
 
@@ -129,14 +60,29 @@ def rescore_batch(limit: int | None = None) -> Batch:
     no answer to is recorded as a failure, apart from the scores: neither waits for the other. Raises ``ModelError``
     when there is no usable model; nothing is written then and the rows stay stale.
     """
-    rows = limit or settings.DRAIN_BATCH_ROWS
+    rows = pace.rows(limit or settings.DRAIN_BATCH_ROWS)
     try:
-        return batch_of(rows, store)
+        batch = batch_of(rows, store)
     except DatabaseError as error:
+        if lost_to_an_editor(error):
+            return rescore_a_few(rows)
         if not refuses_a_row(error):
             raise
         log.warning("A batch could not be stored, its customers are tried one by one: %s", type(error).__name__)
         return batch_of(rows, store_one_by_one)
+    pace.won()
+    return batch
+
+
+def rescore_a_few(rows: int) -> Batch:
+    """After a batch that was lost to an editor. What is lost again is marked again, behind all others."""
+    pace.lost()
+    try:
+        return batch_of(min(rows, FEW_ROWS), store_one_by_one)
+    except DatabaseError as error:
+        if not lost_to_an_editor(error):
+            raise
+        return Batch(claimed=0, passed_over=1)
 
 
 def batch_of(rows: int, storing: Store) -> Batch:
@@ -157,7 +103,8 @@ def batch_by(forest: Forest, release: ModelRelease, rows: int, storing: Store) -
         if stored.rows + len(refusals) < len(claim):
             marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
         failures.record(cursor, refusals, release)
-    return Batch(len(claim), stored.rows, len(refusals), claim.passed_over, claim.has_cut)
+    claimed, passed_over = len(claim) - stored.left, claim.passed_over + stored.left
+    return Batch(claimed, stored.rows, len(refusals), passed_over, claim.has_cut)
 
 
 def claim_next(cursor: CursorWrapper, release: ModelRelease, rows: int) -> Claim:
@@ -175,11 +122,18 @@ def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE) -> float:
     Raises ``Customer.DoesNotExist``; ``CustomerBusyError`` when the row stays locked, or models keep changing;
     ``ModelError`` when there is no usable model; ``InputError`` when the model has no answer to these values.
     """
+    busy = "The active model changed again and again while this customer was being scored."
     for _ in range(ANALYZE_ATTEMPTS):
-        score = analyze_once(customer_id, cause)
-        if score is not None:
-            return score
-    raise CustomerBusyError("The active model changed again and again while this customer was being scored.")
+        try:
+            score = analyze_once(customer_id, cause)
+        except DatabaseError as error:
+            if not lost_to_an_editor(error):
+                raise
+            busy = "An open edit holds what has to be written with this customer's score; nothing was written."
+        else:
+            if score is not None:
+                return score
+    raise CustomerBusyError(busy)
 
 
 def analyze_once(customer_id: int, cause: str) -> float | None:
@@ -187,63 +141,9 @@ def analyze_once(customer_id: int, cause: str) -> float | None:
     forest, release = active_model()
     with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor):
         claim = claim_one(cursor, customer_id)
+        cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
         answers = forest.explain_matrix(claim.features)
         return float(answers.scores[0]) if store(cursor, claim, answers, release, cause).rows else None
-
-
-def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease, cause: str = "") -> Stored:
-    """Write scores, reasons and history, in one statement, where nothing has changed since the claim.
-
-    Without a ``cause``, here or in the claim, each record says what the row itself shows: created, edited, retried, or
-    another model.
-    """
-    values: dict[str, Any] = {
-        "ids": array(claim.ids),
-        "versions": array(claim.versions),
-        "scores": array(answers.scores.tolist()),
-        "release": release.pk,
-        "cause": cause or claim.cause,
-        **reasons_in_columns(answers),
-    }
-    cursor.execute(WRITE, values)
-    return Stored(cursor.rowcount)
-
-
-def reasons_in_columns(answers: Explained) -> dict[str, str]:
-    """The nine contributions and the top reasons, an array for each column."""
-    codes = top_codes(answers.matrix, answers.contributions, name_protected=settings.REASONS_NAME_PROTECTED)
-    rounded = answers.contributions.round(CONTRIBUTION_DIGITS)
-    return {
-        **{name: array(column) for name, column in zip(REASONS, codes.T.tolist(), strict=True)},
-        **{name: array(column) for name, column in zip(CONTRIBUTIONS, rounded.T.tolist(), strict=True)},
-    }
-
-
-def store_one_by_one(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease) -> Stored:
-    """As ``store``, but a customer whom the database refuses is named and holds up no other."""
-    rows, refusals = 0, []
-    for position in range(len(claim)):
-        one = claim.only([position])
-        try:
-            with transaction.atomic():
-                rows += store(cursor, one, answers.only([position]), release).rows
-        except DatabaseError as error:
-            if not refuses_a_row(error):
-                raise
-            refusals.append(Refusal(one.ids[0], one.versions[0], in_words(error)))
-    return Stored(rows, refusals)
-
-
-def refuses_a_row(error: DatabaseError) -> bool:
-    """Whether it may be a constraint or a trigger of the bank's that one customer offends. Nothing of ours does."""
-    # What a trigger raises by hand is to Django an error in the program, as a missing table is.
-    raised = isinstance(error.__cause__, RaiseException)
-    return raised or isinstance(error, DataError | IntegrityError | InternalError)
-
-
-def array(numbers: Sequence[float]) -> str:
-    """Numbers as PostgreSQL reads an array. The driver's own way looks at each element: a fifth of a drain's time."""
-    return "{" + ",".join(map(repr, numbers)) + "}"
 
 
 @contextmanager

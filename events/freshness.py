@@ -15,7 +15,7 @@ from django_q.conf import Conf
 
 from customers import drift
 from customers.models import ScoreRecord
-from customers.staleness import STALE
+from customers.staleness import OF_THIS_VERSION, STALE
 from events import pause
 from events.pause import in_words
 from events.verdict import Facts, Status, judge
@@ -93,9 +93,9 @@ SELECT count(*) FILTER (WHERE NOT at_work), count(*) FILTER (WHERE at_work), (SE
 FROM job
 """
 
-FAILURES = """
-SELECT count(*) FILTER (WHERE retry_at IS NULL), count(*) FILTER (WHERE retry_at IS NOT NULL)
-FROM customers_scoringfailure AS failure JOIN customers_customer USING (customer_id, arrived_at, version)
+FAILURES = f"""
+SELECT count(*) FILTER (WHERE failure.retry_at IS NULL), count(*) FILTER (WHERE failure.retry_at IS NOT NULL)
+FROM customers_scoringfailure AS failure JOIN customers_customer AS customer ON {OF_THIS_VERSION}
 WHERE failure.release_id = %s
 """
 

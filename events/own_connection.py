@@ -1,7 +1,9 @@
 """A connection beside Django's own, for who must not wait for it or be closed with it."""
 
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
+import psycopg
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
@@ -28,3 +30,12 @@ class OwnConnection:
         if self._wrapper is not None:
             self._wrapper.close()
             self._wrapper = None
+
+
+def with_limit(connection: "psycopg.Connection[Any]", seconds: float) -> "psycopg.Connection[Any]":
+    """Have every wait for this server's answer end with an ``OperationalError``; the connection is of no use then.
+
+    On our side, and on a unix socket, too: a server that stands still knows no limit of its own.
+    """
+    connection.wait = partial(connection.wait, timeout=seconds)  # type: ignore[method-assign]
+    return connection

@@ -17,7 +17,9 @@ from django.db import Error
 
 from customers.conditions import Condition
 from events.outage import Outage
+from events.pooler import refuse_pooler
 from events.pulse import Pulse
+from events.service_manager import ALIVE, READY, STOPPING, ServiceManager
 from events.stop_signals import StopSignals
 from events.vital_signs import host
 from events.worker_facts import WorkerFacts
@@ -52,12 +54,22 @@ class Limits:
 
 
 class Supervisor:
-    """Runs one cluster after another until it is asked to stop. ``launch`` starts one under the given name."""
+    """Runs one cluster after another until it is asked to stop. ``launch`` starts one under the given name.
 
-    def __init__(self, launch: Callable[[str], Cluster], signals: StopSignals, limits: Limits) -> None:
+    Each turn of its own loops tells the service manager that it is alive, and nothing else does.
+    """
+
+    def __init__(
+        self,
+        launch: Callable[[str], Cluster],
+        signals: StopSignals,
+        limits: Limits,
+        manager: ServiceManager | None = None,
+    ) -> None:
         self._launch = launch
         self._signals = signals
         self._limits = limits
+        self._manager = manager or ServiceManager()
         self._facts = WorkerFacts()
         self._outage = Outage("The supervisor")
         self._tables_missing = Condition(log)
@@ -65,6 +77,7 @@ class Supervisor:
     def run(self) -> None:
         """Returns when somebody has asked to stop, and nothing of the cluster is left."""
         pauses = growing_pauses()
+        self._manager.tell(READY)
         try:
             while name := self._announce():
                 pulse = Pulse(self._limits.stall_seconds, monotonic())
@@ -74,17 +87,34 @@ class Supervisor:
                     pauses = growing_pauses()
                 self._rest(next(pauses), fault)
         finally:
+            self._manager.tell(STOPPING)
             self._facts.close()
 
     def _announce(self) -> str:
-        """Wait for a database with our tables and register the next cluster; its name, or "" when asked to stop."""
+        """Wait for a database with our tables and register the next cluster; its name, or "" when asked to stop.
+
+        Raises ``PoolerError`` where no cluster could work.
+        """
         # The token: containers share host names and process numbers.
         name = f"{host()}:{os.getpid()}:{secrets.token_hex(4)}"
         while not self._signals.asked:
-            if self._reach(self._tables_are_there) and self._reach(lambda: self._facts.register(name, host())):
+            if (
+                self._reach(self._is_reached_directly)
+                and self._reach(self._tables_are_there)
+                and self._reach(lambda: self._facts.register(name, host()))
+            ):
                 return name
-            self._signals.wait(LOOK_SECONDS)
+            self._wait(LOOK_SECONDS)
         return ""
+
+    def _wait(self, seconds: float) -> int:
+        self._manager.tell(ALIVE)
+        return self._signals.wait(seconds)
+
+    @staticmethod
+    def _is_reached_directly() -> bool:
+        refuse_pooler()
+        return True
 
     def _tables_are_there(self) -> bool:
         missing = self._facts.pending_migrations()
@@ -110,7 +140,7 @@ class Supervisor:
 
     def _watch(self, cluster: Cluster, name: str, pulse: Pulse) -> str:
         """Until something is wrong, which it returns, or somebody asks to stop."""
-        while not self._signals.wait(LOOK_SECONDS):
+        while not self._wait(LOOK_SECONDS):
             if (code := cluster.exit_code()) is not None:
                 return f"its main process has ended by itself with {code}"
             if fault := self._reach(lambda: pulse.feel(self._facts.of(name), monotonic())):
@@ -127,13 +157,13 @@ class Supervisor:
             if monotonic() > ends or self._signals.asked > 1:
                 log.warning("The worker is killed before its jobs have ended; others, or the next, do what is left.")
                 return
-            self._signals.wait(min(LOOK_SECONDS, self._limits.stop_seconds))
+            self._wait(min(LOOK_SECONDS, self._limits.stop_seconds))
 
     def _rest(self, seconds: float, fault: str) -> None:
         log.error("The worker was ended and is started anew in %.0f s: %s.", seconds, fault)
         ends = monotonic() + seconds
         while (left := ends - monotonic()) > 0 and not self._signals.asked:
-            self._signals.wait(left)
+            self._wait(min(LOOK_SECONDS, left))
 
     def _reach(self, ask: Callable[[], Answer]) -> Answer | None:
         """What the database answers; None while PostgreSQL is away, which is no fault of the cluster's."""

@@ -1,6 +1,7 @@
 """Promises to look: how many knocks become one job. ``events.models.Watch`` says what a promise is."""
 
 from time import monotonic
+from typing import Any
 
 from django.db import connection
 
@@ -58,8 +59,16 @@ class Memory:
         """Whether the promise seen last still lasts. If not, there may be another."""
         return monotonic() < self._until
 
+    def forget(self) -> None:
+        self._until = 0.0
+
 
 seen = Memory()
+
+
+def forget_promise(**kwargs: Any) -> None:
+    """Ask again. Connected to Django's ``connection_created``: it may be another database, or one that was restored."""
+    seen.forget()
 
 
 def is_awake() -> bool:

@@ -5,11 +5,13 @@ from typing import Any, cast
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
-from events.own_connection import OwnConnection
+from events.own_connection import OwnConnection, with_limit
 from events.pulse import Facts
 
 CONNECT_SECONDS = 5  # to a host that does not even refuse
 STATEMENT_MILLISECONDS = 5000
+# The server itself may stand still, while its kernel acknowledges all that it is sent.
+ANSWER_SECONDS = 6.0
 
 # A row that is lost in a crash of the database comes back with the pusher's next look.
 BE_QUICK = """
@@ -37,6 +39,8 @@ class WorkerFacts(OwnConnection):
         # A host that vanishes without a word: the kernel gives up what it could not deliver.
         options["tcp_user_timeout"] = STATEMENT_MILLISECONDS
         wrapper.settings_dict = {**wrapper.settings_dict, "OPTIONS": options}
+        connect = wrapper.get_new_connection
+        wrapper.get_new_connection = lambda conn_params: with_limit(connect(conn_params), ANSWER_SECONDS)  # type: ignore[method-assign]
         with wrapper.cursor() as cursor:
             cursor.execute(BE_QUICK, [str(STATEMENT_MILLISECONDS)])
 

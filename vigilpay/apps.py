@@ -10,8 +10,9 @@ class VigilPayConfig(AppConfig):
     name = "vigilpay"
 
     def ready(self) -> None:
-        from vigilpay import checks, roles, statement_timeout  # noqa: F401  registers the checks
+        from vigilpay import checks, roles, sessions, statement_timeout  # noqa: F401  registers the checks
 
+        connection_created.connect(sessions.pin, dispatch_uid="vigilpay.sessions")
         connection_created.connect(statement_timeout.limit, dispatch_uid="vigilpay.statement_timeout")
         # Not our own turn, which comes first: the rooms' permissions are made before that of `auth`.
         post_migrate.connect(roles.fill_groups, sender=apps.get_app_config("auth"), dispatch_uid="vigilpay.fill_groups")

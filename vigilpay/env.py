@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from psycopg.pq import Conninfo
+
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -115,21 +117,24 @@ def words(name: str, default: Sequence[str] = ()) -> list[str]:
 
 
 def database_url(url: str, *, name: str = "DATABASE_URL") -> dict[str, object]:
-    """Django's DATABASES entry for postgres://user:password@host:port/database?option=value.
+    """Django's DATABASES entry for postgres://user:password@host:port,host:port/database?option=value.
 
-    A socket directory is given as ?host=/directory (or percent-encoded as the host). host, port, user, password and
-    dbname in the query replace those of the address, as in libpq; every other option is handed to the driver.
+    Several hosts are tried in their order, see libpq's target_session_attrs. A socket directory is given as
+    ?host=/directory (or percent-encoded as the host). host, port, user, password and dbname in the query replace those
+    of the address, as in libpq; every other option must be one of libpq's, and is handed to it.
     """
     if not re.match(r"postgres(ql)?://", url.strip(), re.IGNORECASE):
         raise SettingError(f"{name} must start with postgres:// or postgresql://: no other database is supported.")
     parts = _split(url.strip())
     login, _, address = parts.netloc.rpartition("@")
-    where = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?", address)
-    if where is None or parts.fragment or "/" in parts.path[1:]:
+    places = [re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?", place) for place in address.split(",")]
+    if None in places or parts.fragment or "/" in parts.path[1:]:
         raise SettingError(
             f"{name} cannot be read: expected postgres://user:password@host:port/database, "
             "with special characters in user, password and database percent-encoded (/ as %2F, # as %23, @ as %40)."
         )
+    found = [(unquote(place[1].strip("[]")), place[2] or "") for place in places if place]
+    ports = [port for _, port in found]
     options = _query_options(parts.query)
     user, _, password = login.partition(":")
     settings = {
@@ -137,10 +142,11 @@ def database_url(url: str, *, name: str = "DATABASE_URL") -> dict[str, object]:
         "USER": options.pop("user", unquote(user)),
         "PASSWORD": options.pop("password", unquote(password)),
         # Not urlsplit's hostname: that lowers the case, which changes a socket directory.
-        "HOST": options.pop("host", unquote(where[1].strip("[]"))),
-        "PORT": options.pop("port", where[2] or ""),
+        "HOST": options.pop("host", ",".join(host for host, _ in found)),
+        "PORT": options.pop("port", ",".join(ports) if any(ports) else ""),
     }
-    _check_database(name, settings)
+    _check_options(name, options)
+    _check_database(name, settings, options)
     return {"ENGINE": "django.db.backends.postgresql", **settings, "OPTIONS": options}
 
 
@@ -151,12 +157,46 @@ def _split(url: str) -> SplitResult:
         return SplitResult("", "[", "", "", "")
 
 
-def _check_database(name: str, settings: Mapping[str, str]) -> None:
-    if not settings["NAME"]:
+def _check_database(name: str, settings: Mapping[str, str], options: Mapping[str, str]) -> None:
+    if not settings["NAME"] and "service" not in options:
         raise SettingError(f"{name} names no database: expected postgres://user:password@host:port/database.")
-    port = settings["PORT"]
-    if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
+    ports = settings["PORT"].split(",")
+    if not all(port == "" or (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535) for port in ports):
         raise SettingError(f"{name} cannot be read: the port must be a number from 1 to 65535.")
+    hosts = settings["HOST"].split(",")
+    if len(ports) not in (1, len(hosts)):
+        raise SettingError(
+            f"{name} has {len(hosts)} hosts and {len(ports)} ports: give each host its port, or all one."
+        )
+
+
+# What libpq would refuse at every attempt to connect, so that a worker would try for ever.
+_NUMBERS = (
+    *("connect_timeout", "tcp_user_timeout"),
+    *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
+)
+_CHOICES = {
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+    "load_balance_hosts": ("disable", "random"),
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+}
+
+
+def _check_options(name: str, options: Mapping[str, str]) -> None:
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    for option, value in options.items():
+        if option == "pgbouncer":
+            raise SettingError(
+                f"{name} has the parameter pgbouncer, which is Prisma's and not PostgreSQL's. Remove it: web pages "
+                "work behind a pooler as they are, the worker needs the server's own address (docs/operations.md)."
+            )
+        if option not in known:
+            named = repr(option) if re.fullmatch(r"[A-Za-z_]{1,30}", option) else "that cannot be read"
+            raise SettingError(f"{name} has a parameter {named}, which PostgreSQL does not know: remove it.")
+        if option in _NUMBERS and not re.fullmatch(r"-?[0-9]{1,9}", value):
+            raise SettingError(f"{name} has a parameter {option} that is no whole number.")
+        if value not in _CHOICES.get(option, (value,)):
+            raise SettingError(f"{name} has a parameter {option} that is none of {', '.join(_CHOICES[option])}.")
 
 
 def _query_options(query: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The one settings file. Every value that differs between machines comes from the environment: see .env.example."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +94,30 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- database: PostgreSQL only; the private server unless DATABASE_URL names another ---------------------------------
 DATABASE_URL = env.text("DATABASE_URL") if PRODUCTION else env.text("DATABASE_URL", default="")
+# Beside a pooler's address in DATABASE_URL, for all but web pages: docs/operations.md.
+DIRECT_URL = env.text("VIGILPAY_DIRECT_DATABASE_URL", default="")
+DATABASE: dict[str, Any] = env.database_url(DATABASE_URL) if DATABASE_URL else localdb.connection_settings()
+if DIRECT_URL and DATABASE_URL and "vigilpay.wsgi" not in sys.modules:
+    DATABASE = env.database_url(DIRECT_URL, name="VIGILPAY_DIRECT_DATABASE_URL")
+# A host that has vanished without a word is given up within some 15 s, and its database looked for anew; the address
+# may say otherwise. Without meaning on a unix socket.
+GIVE_UP_LOST_HOSTS = {
+    "connect_timeout": "5",
+    "tcp_user_timeout": "15000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+}
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **(env.database_url(DATABASE_URL) if DATABASE_URL else localdb.connection_settings()),
+        **DATABASE,
         "ENGINE": "django.db.backends.postgresql",
+        "OPTIONS": {**GIVE_UP_LOST_HOSTS, **DATABASE.get("OPTIONS", {})},
         # A worker that reconnects for every job pays 26-36 ms for it; a connection that died is replaced unseen.
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
+        # A pooler may lend every statement another session, and a cursor of the server's stays with one.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
     }
 }
 # How long one statement of a web page may take before PostgreSQL stops it; workers and commands have no such limit.
@@ -140,6 +158,8 @@ STALL_SECONDS = env.seconds("VIGILPAY_STALL_SECONDS", default=45.0)
 # Said by run_worker to the cluster that it starts: its row in events_worker, and the pipe that tells of our own end.
 WORKER_NAME = env.text("VIGILPAY_WORKER_NAME", default="")
 LIFELINE_FD = env.integer("VIGILPAY_LIFELINE_FD", default=-1)
+# Set by systemd for a service of Type=notify: where run_worker says that it is alive.
+NOTIFY_SOCKET = env.text("NOTIFY_SOCKET", default="")
 # From which age of the oldest stale row freshness says that the workers are behind.
 BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
 # How long history is kept; the newest score of each customer stays.
@@ -208,7 +228,9 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "filters": {"brief": {"()": "vigilpay.log_lines.Brief"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["brief"]}},
+    "handlers": {
+        "console": {"class": "vigilpay.logs.NeverBlockingHandler", "formatter": "line", "filters": ["brief"]},
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "vigilpay": {"level": LOG_LEVEL},

@@ -1,7 +1,8 @@
 """A page that asks too much is stopped, and says so; workers and commands take the time that they need.
 
 The limit is PostgreSQL's own ``statement_timeout``, given to connections that are opened while a request is answered:
-such a connection belongs to a thread of the web server, which answers requests and does nothing else.
+such a connection belongs to a thread of the web server, which answers requests and does nothing else. Behind a pooler
+it would become that of other clients, so the limit is the operator's there: docs/operations.md.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from django.urls import reverse
 from psycopg.errors import QueryCanceled
 
 from vigilpay.access import in_admin
+
+# Of this very session alone, as in vigilpay/sessions.py.
+LIMIT = "SELECT set_config('statement_timeout', %s, false) WHERE pg_backend_pid() = %s"
 
 _answering: ContextVar[bool] = ContextVar("answering", default=False)
 
@@ -50,7 +54,7 @@ def limit(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     if _answering.get() and connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             milliseconds = round(settings.WEB_STATEMENT_TIMEOUT_SECONDS * 1000)
-            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [f"{milliseconds}ms"])
+            cursor.execute(LIMIT, [f"{milliseconds}ms", connection.connection.info.backend_pid])
 
 
 def was_stopped(error: Exception) -> bool:

@@ -1,15 +1,20 @@
 """What the supervisor does about a cluster, tried on clusters that do as they are told; the facts are real."""
 
+import os
+import signal
 import socket
 import threading
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
-from events import supervisor
+from events import supervisor, worker_facts
 from events.models import Worker
+from events.pulse import Facts
 from events.supervisor import LONGEST_PAUSE_SECONDS, Limits, Supervisor, growing_pauses
 from events.worker_facts import WorkerFacts
 from tests.others import await_that, outsider
@@ -61,14 +66,14 @@ class Cluster:
 class Scene:
     """A supervisor at work in a thread of its own."""
 
-    def __init__(self, stubborn=False, stall_seconds=30.0, stop_seconds=30.0):
+    def __init__(self, stubborn=False, stall_seconds=30.0, stop_seconds=30.0, manager=None):
         self.signals, self.clusters = Signals(), []
 
         def launch(name):
             self.clusters.append(Cluster(name, stubborn))
             return self.clusters[-1]
 
-        self.supervisor = Supervisor(launch, self.signals, Limits(stall_seconds, stop_seconds))
+        self.supervisor = Supervisor(launch, self.signals, Limits(stall_seconds, stop_seconds), manager)
         self.thread = threading.Thread(target=self._run)
 
     def _run(self):
@@ -222,3 +227,56 @@ class renamed:  # noqa: N801  reads as a verb
 def _sql(statement, *values):
     with outsider() as administrator:
         return administrator.execute(statement, values).fetchall()
+
+
+class TestServiceManager:
+    def test_it_is_told_of_the_start_the_end_and_every_turn_in_between(self, tmp_path):
+        told = []
+        scene = Scene(manager=SimpleNamespace(tell=told.append))
+        with scene:
+            await_that(lambda: told.count("WATCHDOG=1") > 3, "it is alive")
+        assert told[0] == "READY=1"
+        assert told[-1] == "STOPPING=1"
+
+    def test_it_hears_nothing_while_the_loop_stands_still(self, monkeypatch):
+        told, stands_still, goes_on = [], threading.Event(), threading.Event()
+
+        def stand_still(facts, name):
+            stands_still.set()
+            goes_on.wait(30)
+            return Facts()
+
+        monkeypatch.setattr(WorkerFacts, "of", stand_still)
+        with Scene(manager=SimpleNamespace(tell=told.append)):
+            stands_still.wait(30)
+            before = len(told)
+            time.sleep(0.2)  # ten turns
+            assert len(told) == before
+            goes_on.set()
+
+
+def test_a_server_that_stands_still_is_given_up_even_on_a_unix_socket(monkeypatch):
+    monkeypatch.setattr(worker_facts, "ANSWER_SECONDS", 0.3)
+    facts = WorkerFacts()
+    assert facts.of("nobody") == Facts()
+    with facts.connected().cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [(backend,)] = cursor.fetchall()
+    stopped(backend, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with pytest.raises(OperationalError):
+            facts.of("nobody")
+        facts.close()
+        assert time.monotonic() - began < 3
+        assert facts.of("nobody") == Facts()  # by another connection
+    finally:
+        os.kill(backend, signal.SIGCONT)
+        facts.close()
+
+
+def stopped(pid, number):
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pytest.skip("the server's processes are another machine's, or another user's")

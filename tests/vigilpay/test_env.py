@@ -113,6 +113,25 @@ def database(**settings):
         ("postgres:///bank?host=/var/run/Pg", database(HOST="/var/run/Pg")),
         ("postgres://%2Fvar%2Frun%2FPg/bank", database(HOST="/var/run/Pg")),
         ("postgres://ann@[::1]:5433/bank", database(USER="ann", HOST="::1", PORT="5433")),
+        (
+            "postgresql://u:p@h1:5432,h2:5433/bank?target_session_attrs=read-write",
+            database(
+                USER="u", PASSWORD="p", HOST="h1,h2", PORT="5432,5433", OPTIONS={"target_session_attrs": "read-write"}
+            ),
+        ),
+        ("postgres://h1,h2/bank", database(HOST="h1,h2")),
+        ("postgres://h1:5433,h2/bank", database(HOST="h1,h2", PORT="5433,")),
+        (
+            "postgres://ann@[::1]:5433,[fe80::1%25eth0]/bank",
+            database(USER="ann", HOST="::1,fe80::1%eth0", PORT="5433,"),
+        ),
+        ("postgres://%2Frun%2Fa,%2Frun%2Fb:5433/bank", database(HOST="/run/a,/run/b", PORT=",5433")),
+        ("postgres:///bank?host=/run/a,/run/b&port=5432", database(HOST="/run/a,/run/b", PORT="5432")),
+        ("postgresql:///?service=churn", database(NAME="", OPTIONS={"service": "churn"})),
+        (
+            "postgresql://ann:pw@/?service=churn",
+            database(NAME="", USER="ann", PASSWORD="pw", OPTIONS={"service": "churn"}),
+        ),
         ("postgres://db/?dbname=bank&user=ann&port=5433", database(USER="ann", HOST="db", PORT="5433")),
         (
             "postgres://db/bank?sslmode=verify-full&options=-c%20a=b+c",
@@ -139,6 +158,16 @@ def test_database_url(url, expected):
         ("postgres://ann:12/s3cret@db/bank", "percent-encoded"),
         ("postgres://ann:12#s3cret@db/bank", "percent-encoded"),
         ("postgres://ann:s3cret@[::1/bank", "percent-encoded"),
+        ("postgres://ann:s3cret@h1:1,h2:x/bank", "percent-encoded"),
+        ("postgres://ann:s3cret@h1:1,h2:99999/bank", "port must be a number"),
+        ("postgres://ann:s3cret@h1,h2/bank?port=1,2,3", "2 hosts and 3 ports"),
+        ("postgres://ann:s3cret@db/bank?pgbouncer=true", "parameter pgbouncer, which is Prisma's"),
+        ("postgres://ann:s3cret@db/bank?schema=public", "parameter 'schema', which PostgreSQL does not know"),
+        ("postgres://ann:s3cret@db/bank?conn_max_age=60&x=s3cret", "parameter 'conn_max_age'"),
+        ("postgres://ann:s3cret@db/bank?12s3cret!", "parameter that cannot be read"),
+        ("postgres://ann:s3cret@db/bank?connect_timeout=s3cret", "connect_timeout that is no whole number"),
+        ("postgres://ann:s3cret@db/bank?target_session_attrs=master", "none of any, read-write"),
+        ("postgres://ann:s3cret@db/bank?sslmode=on", "sslmode that is none of disable, allow"),
     ],
 )
 def test_a_wrong_database_url_is_refused_without_showing_the_password(url, expected):

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from tests.databases import scratch_database
 from tests.factories import SOMEBODY
 from tests.others import await_that
 from tests.workers import running_worker
+from vigilpay.processes import Child
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPATIENT = {"VIGILPAY_STALL_SECONDS": "5", "VIGILPAY_DRAIN_SECONDS": "1.5"}
@@ -147,7 +149,44 @@ def test_another_broker_is_refused_for_it_leaves_no_signs_of_life(url):
     assert "VIGILPAY_BROKER" in done.stderr
 
 
+def test_systemd_hears_of_it_until_it_stands_still_and_a_log_that_nobody_reads_holds_up_nothing(url, tmp_path):
+    """A pipe that is full from the beginning, and a NOTIFY_SOCKET of our own."""
+    reading, writing = os.pipe()
+    fill(writing)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, os.fdopen(reading), os.fdopen(writing) as log:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        told = {**os.environ, "DATABASE_URL": url, "NOTIFY_SOCKET": str(tmp_path / "notify"), **IMPATIENT}
+        with Child("worker", "run_worker", env=told, stdout=log, stderr=log) as supervisor:
+            assert systemd.recv(100) == b"READY=1"
+            processes = Worker(supervisor, url).idle_processes()
+            assert {systemd.recv(100) for _ in range(3)} == {b"WATCHDOG=1"}
+            os.kill(supervisor.pid, signal.SIGSTOP)
+            systemd.settimeout(3)
+            said_before = list(heard(systemd))  # and then there is no more
+            assert len(said_before) < 5
+            os.kill(supervisor.pid, signal.SIGKILL)  # as WatchdogSignal says in deploy/
+            await_that(lambda: not any(map(lives, flat(processes))), "the cluster has ended itself")
+
+
 # --- what they ask ----------------------------------------------------------------------------------------------------
+
+
+def fill(writing):
+    """Until the pipe takes no byte more; left as blocking as it was."""
+    os.set_blocking(writing, False)
+    for size in (65536, 1):
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"." * size)
+    os.set_blocking(writing, True)
+
+
+def heard(systemd):
+    """What is said, until nothing is for as long as the socket waits."""
+    with suppress(TimeoutError):
+        while True:
+            yield systemd.recv(100)
 
 
 def shut(url):

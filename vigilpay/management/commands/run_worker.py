@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from events.pooler import PoolerError
+from events.service_manager import ServiceManager
 from events.stop_signals import StopSignals
 from events.supervisor import Limits, Supervisor
 from vigilpay.processes import Cluster
@@ -25,4 +27,7 @@ class Command(BaseCommand):
         limits = Limits(settings.STALL_SECONDS, stop_seconds=settings.DRAIN_SECONDS + WAY_OUT_SECONDS)
         with StopSignals() as signals:
             warm(signals)
-            Supervisor(Cluster, signals, limits).run()
+            try:
+                Supervisor(Cluster, signals, limits, ServiceManager(settings.NOTIFY_SOCKET)).run()
+            except PoolerError as error:
+                raise CommandError(str(error)) from error

@@ -1,0 +1,94 @@
+"""A log that never makes its writer wait: what its reader does not take at once is dropped, counted, and said later.
+
+A pipe that is full blocks its writer for as long as no reader empties it, and with it all that the writer was to do.
+"""
+
+import logging
+import os
+import select
+import socket
+import stat
+from contextlib import suppress
+
+STDERR = 2
+# What a pipe takes whole or not at all (POSIX), and has room for when it calls itself writable.
+PIECE_BYTES = select.PIPE_BUF
+
+
+class NeverBlockingHandler(logging.Handler):
+    """Writes lines to a file descriptor. Raises nothing either: a line that can't be written is dropped."""
+
+    def __init__(self, descriptor: int = STDERR) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._outlet: socket.socket | int | None = None
+        self._dropped = 0
+        self._is_torn = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = self._told_of_dropped() if self._dropped else b""
+        if self._has_written(told + self._line(record)):
+            self._dropped = 0
+        else:
+            self._dropped += 1
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        try:
+            line = self.format(record)
+        except Exception as error:  # logging's own answer is a traceback on stderr
+            line = f"A log line of {record.pathname}:{record.lineno} could not be formatted: {error!r}"
+        return line.encode(errors="backslashreplace") + b"\n"
+
+    def _told_of_dropped(self) -> bytes:
+        lines = "1 log line was" if self._dropped == 1 else f"{self._dropped:,} log lines were"
+        said = f"{lines} dropped before this one: what reads this log did not take them."
+        told = logging.LogRecord("vigilpay.logs", logging.WARNING, __file__, 0, said, None, None)
+        return b"\n" * self._is_torn + self._line(told)
+
+    def _has_written(self, text: bytes) -> bool:
+        rest = memoryview(text)
+        try:
+            while rest:
+                rest = rest[self._write(bytes(rest[:PIECE_BYTES])) :]
+        except OSError:  # full, or nothing reads it any more
+            self._is_torn = self._is_torn or len(rest) < len(text)
+            return False
+        self._is_torn = False
+        return True
+
+    def _write(self, data: bytes) -> int:
+        if self._outlet is None:
+            self._outlet = outlet_of(self._descriptor)
+        if isinstance(self._outlet, int):
+            return write_if_ready(self._outlet, data)
+        return self._outlet.send(data, socket.MSG_DONTWAIT)
+
+    def close(self) -> None:
+        outlet, self._outlet = self._outlet, None
+        if isinstance(outlet, socket.socket):
+            outlet.close()
+        elif outlet not in (None, self._descriptor):
+            os.close(outlet)
+        super().close()
+
+
+def outlet_of(descriptor: int) -> socket.socket | int:
+    """A way of our own to the same reader that does not wait; the descriptor itself where there is none.
+
+    O_NONBLOCK on the descriptor itself would be for all who share it: shells, and our own parents.
+    """
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISSOCK(mode):  # as of a service under systemd
+        return socket.socket(fileno=os.dup(descriptor))
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        with suppress(OSError):  # no such directory here, or a pipe that another user has made
+            return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    return descriptor
+
+
+def write_if_ready(descriptor: int, data: bytes) -> int:
+    """Raises ``BlockingIOError`` instead of waiting."""
+    _, writable, _ = select.select([], [descriptor], [], 0)
+    if not writable:
+        raise BlockingIOError
+    return os.write(descriptor, data)
