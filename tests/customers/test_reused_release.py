@@ -8,8 +8,8 @@ from django.db import connection
 from customers import releases, scoring
 from customers.ml_service import load_forest
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
-from customers.releases import ModelNotActiveError, active_model, look_who_is_active
-from events import watch
+from customers.releases import ModelNotActiveError, active_model
+from events import warmup, watch
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def test_nothing_is_scored_by_a_model_that_is_not_the_active_one_nor_put_into_se
     reused = give_the_id_to(another_forest, ours)
     waiting = make_customers(3)
     for _ in range(2):
-        with pytest.raises(ModelNotActiveError, match="in service before"):
+        with pytest.raises(ModelNotActiveError, match="no files of it"):
             scoring.rescore_batch()
         with pytest.raises(ModelNotActiveError):
             scoring.analyze(waiting[0].pk)
@@ -103,26 +103,19 @@ def test_what_the_former_model_can_not_score_is_no_failure_of_the_new_one(assets
 @pytest.mark.django_db(transaction=True)
 def test_nothing_that_a_process_remembers_outlives_its_connection(assets):
     make_scored()
-    assert releases._seen_active is not None
+    assert releases._seen is not None
     watch.seen.keep(asked=watch.monotonic(), seconds=60)
     connection.close()
     connection.ensure_connection()
-    assert releases._seen_active is None
+    assert releases._seen is None
     assert not watch.seen.says_awake()
 
 
 def test_a_worker_knows_from_its_start_what_serves(assets, another_forest):
     _, ours = active_model()
-    releases._served = None  # another process
-    look_who_is_active()
+    releases._seen = releases._served = None  # another process
+    warmup.worker_spawned()
     reused = give_the_id_to(another_forest, ours)
     with pytest.raises(ModelNotActiveError):
         active_model()
     assert list(ModelRelease.objects.all()) == [reused]
-
-
-def test_a_start_with_another_file_puts_nothing_into_service(assets, another_forest):
-    _, ours = active_model()
-    shutil.copy(another_forest, assets / "model.pkl")
-    look_who_is_active()
-    assert list(ModelRelease.objects.all()) == [ours]
