@@ -17,7 +17,7 @@ from django.db import connections
 
 from customers.bulk import STORED, Progress, staged
 from customers.ml_service.assets import DEFAULT_ASSETS_DIR
-from tests.chaos import checks
+from tests.chaos import checks, promises
 from tests.chaos.editors import Editor, Editors
 from tests.chaos.errors import described
 from tests.chaos.faults import Fault
@@ -33,12 +33,6 @@ from tests.factories import random_fields, train_forest
 
 POLL_SECONDS = 0.05
 AUDIT_PAUSE_SECONDS = 0.5
-NO_FALSE_PROMISE = """
-WITH false_promise AS (
-    DELETE FROM events_watch WHERE awake_until > clock_timestamp() + interval '1 min' RETURNING id
-)
-SELECT setval('events_awake', 1) FROM false_promise
-"""
 NEWEST_RECORD = "SELECT COALESCE(max(id), 0) FROM customers_scorerecord"
 
 
@@ -98,7 +92,7 @@ class Storm:
         """Editors at work while this fault happens; then nobody touches anything until all is well, or never is."""
         pick = random.Random(f"{self.seed}/{fault.name}")
         trouble: list[str] = []
-        self.sql(NO_FALSE_PROMISE)  # a former round's, which is not this fault's
+        self.sql(promises.NO_FALSE_PROMISE)  # a former round's, which is not this fault's
         end = self._inject(fault, pick, trouble) if fault.quiet else None
         audit = Audit(self.server, self.forests)
         at_work = self._editors.start(f"{self.seed}/{fault.name}", expects_outages=fault.outage)
@@ -158,7 +152,7 @@ class Storm:
 
     def start_afresh(self) -> None:
         """After a round that never recovered: the next one is to show its own fault only."""
-        self.sql(NO_FALSE_PROMISE)
+        self.sql(promises.NO_FALSE_PROMISE)
         self.service.kill_all()
         self._seconds_to_recover()
 
