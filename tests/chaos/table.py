@@ -1,12 +1,19 @@
 """The table of a run: one line for each fault."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.checks import Findings
 from tests.chaos.editors import Tally
 
-HEAD = f"| {'fault':<44} | edits made | edits failed | wrong scores | rows lost | seconds to recover |"
-RULE = f"|{'-' * 46}|-----------:|-------------:|-------------:|----------:|-------------------:|"
+COLUMNS = (
+    f"{'fault':<48}",
+    *("edits made", "edits failed", "refused", "without us", "wrong scores", "rows lost", "seconds to recover"),
+)
+HEAD = f"| {' | '.join(COLUMNS)} |"
+RULE = "|".join(["", *("-" * (len(column) + 1) + "-:"[index > 0] for index, column in enumerate(COLUMNS)), ""])
+# Editors who meet by chance are refused now and then: so many times the share without us, and so much on top.
+REFUSED_MORE, REFUSED_BY_CHANCE = 1.5, 0.01
 SHOWN = 8  # lines of evidence for each fault
 
 
@@ -19,28 +26,55 @@ class Line:
     findings: Findings
     seconds_to_recover: float | None
     trouble: list[str] = field(default_factory=list)  # anything else that went wrong
+    without_us: Tally | None = None  # the same editors while no worker was there
 
     def is_good(self) -> bool:
-        return not (self.tally.failed or self.findings.lines() or self.trouble) and self.seconds_to_recover is not None
+        wrong = self.tally.failed or self.findings.lines() or self.trouble or self.refused_by_us()
+        return not wrong and self.seconds_to_recover is not None
+
+    def refused_by_us(self) -> list[str]:
+        """Whether PostgreSQL has refused more edits than it would have without us, and than chance explains."""
+        if self.without_us is None:
+            return []
+        former, now = self.without_us.share_refused(), self.tally.share_refused()
+        if now <= REFUSED_MORE * former + REFUSED_BY_CHANCE:
+            return []
+        return [f"{now:.1%} of all attempts were refused, without us {former:.1%}"]
 
     def __str__(self) -> str:
         seconds = "never" if self.seconds_to_recover is None else f"{self.seconds_to_recover:.1f}"
-        wrong, lost = len(self.findings.wrong_scores), len(self.findings.lost_rows)
-        return (
-            f"| {self.fault:<44} | {self.tally.made.total():>10} | {len(self.tally.failed):>12} | {wrong:>12} "
-            f"| {lost:>9} | {seconds:>18} |"
-        )
+        refused = [
+            f"{tally.share_refused():.1%}" for tally in (self.tally, self.without_us) if self.without_us and tally
+        ]
+        cells = [
+            *(self.fault, self.tally.made.total(), len(self.tally.failed), *(refused or ["", ""])),
+            *(len(self.findings.wrong_scores), len(self.findings.lost_rows), seconds),
+        ]
+        return row(cells)
 
     def evidence(self) -> list[str]:
         """What a person needs to look into it."""
         kinds = {
             "trouble": self.trouble,
             "edit failed": self.tally.failed,
+            "edits refused": self.refused_by_us(),
             "wrong score": self.findings.wrong_scores,
             "row lost": self.findings.lost_rows,
             "history": self.findings.history,
         }
         return [line for kind, lines in kinds.items() for line in _shown(f"{self.fault}: {kind}", lines)]
+
+
+def row(cells: Sequence[object]) -> str:
+    """A line of the table: the first cell to the left, the others to the right."""
+    first, *others = zip(cells, COLUMNS, strict=True)
+    return (
+        " | ".join([f"| {first[0]:<{len(first[1])}}", *(f"{cell!s:>{len(column)}}" for cell, column in others)]) + " |"
+    )
+
+
+def skipped(fault: str, missing: Sequence[str]) -> str:
+    return f"| {fault:<{len(COLUMNS[0])}} | skipped: PostgreSQL's {' and '.join(missing)} not found |"
 
 
 def _shown(kind: str, lines: list[str]) -> list[str]:

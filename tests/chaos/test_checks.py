@@ -12,7 +12,7 @@ from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
 from customers.models import Customer
 from tests.chaos import checks
 from tests.chaos.checks import Findings
-from tests.chaos.editors import Edit, Editor, Tally
+from tests.chaos.editors import Bears, Edit, Editor, Tally
 from tests.chaos.forests import ALPHABETICAL, OTHER_CODES, Forests, checksum_of, codes_beside, forest_with_other_codes
 from tests.chaos.ledger import Ledger, as_state, change, remove
 from tests.chaos.people import Portfolio
@@ -211,7 +211,7 @@ def test_an_edit_that_postgresql_refuses_has_failed_and_one_that_loses_its_conne
 
     editor.attempt("unlucky", Edit(lose_the_connection_once))
     assert len(editor.tally.failed) == 2, "nobody had announced an outage"
-    editor.expects_outages = True
+    editor.bears = Bears(outages=True)
     editor.attempt("unlucky", Edit(lose_the_connection_once))
     assert (editor.tally.outages, editor.tally.made["unlucky"], len(editor.tally.failed)) == (1, 1, 2)
     editor.disconnect()
