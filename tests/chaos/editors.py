@@ -178,8 +178,8 @@ class Editors:
         self.everybody = editors
         self._ways = ways
 
-    def start(self, seed: str, bears: Bears, more_ways: Sequence[Way] = ()) -> "AtWork":
-        ways = [self._ways, more_ways] if more_ways else [self._ways]
+    def start(self, seed: str, bears: Bears, more_ways: Sequence[Way] = (), *, others: bool = True) -> "AtWork":
+        ways = [group for group in (self._ways if others else (), more_ways) if group]
         stop = Event()
         threads = [
             Thread(

@@ -13,7 +13,7 @@ from vigilpay.localdb import ENVIRONMENT, NAME, PORT, LocalServer
 PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.02
 
-STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = ANY(%s)"
+STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = %s"
 
 
 class ProgramFailedError(Exception):
@@ -80,13 +80,13 @@ class Neighbour:
         if done.returncode != 0:
             raise ProgramFailedError(f"pg_basebackup ended with {done.returncode}: {done.stderr.strip()}")
 
-    def await_replica(self, *sync_states: str) -> None:
-        """Until a replica streams from this server, in one of these states."""
+    def await_replica(self, sync_state: str) -> None:
+        """Until a replica streams from this server, "sync" or "async"."""
         ends = monotonic() + PATIENCE_SECONDS
         with self.connect("postgres") as connection:
-            while not connection.execute(STREAMING, [list(sync_states)]).fetchone()[0]:
+            while not connection.execute(STREAMING, [sync_state]).fetchone()[0]:
                 if monotonic() > ends:
-                    raise ProgramFailedError(f"no replica has become {' or '.join(sync_states)}")
+                    raise ProgramFailedError(f"no replica has become {sync_state}")
                 sleep(POLL_SECONDS)
 
     def stop_streaming(self) -> None:

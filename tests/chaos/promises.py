@@ -14,3 +14,7 @@ WITH false_promise AS (
 )
 SELECT setval('events_awake', 1) FROM false_promise
 """
+NO_PROMISE = """
+WITH broken_promise AS (DELETE FROM events_watch RETURNING id)
+SELECT setval('events_awake', 1) FROM broken_promise
+"""

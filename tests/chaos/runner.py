@@ -29,7 +29,7 @@ def run(server: StormServer, size: Size, seed: str, faults: Sequence[Fault], sab
             line = storm.weather(fault)
             lines.append(line)
             say(str(line))
-            if line.seconds_to_recover is None:
+            if not line.is_good():
                 storm.start_afresh()
     for line in lines:
         say(*line.evidence())

@@ -11,7 +11,7 @@ from typing import Any, Self
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from tests.chaos.dumps import restore_beside, swap
+from tests.chaos.dumps import make_beside, restore_beside, swap
 from tests.chaos.neighbours import Neighbour
 from tests.databases import address
 from vigilpay.localdb import NAME, PORT
@@ -141,6 +141,17 @@ class StormServer:
         path.unlink(missing_ok=True)
         self._now.program("pg_dump", "--format=custom", f"--file={path}", *options, NAME)
         return path
+
+    def await_replica(self, sync_state: str) -> None:
+        self._now.await_replica(sync_state)
+
+    def make_beside(self) -> None:
+        """An empty database, until ``swap``."""
+        make_beside(self._now)
+
+    def load(self, dump: Path) -> None:
+        """The rows of a dump, into tables that are there and empty."""
+        self._now.program("pg_restore", "--data-only", "--disable-triggers", f"--dbname={NAME}", str(dump))
 
     def restore_beside(self, dump: Path, *options: str) -> None:
         """Into another database, until ``swap``."""

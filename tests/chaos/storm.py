@@ -25,6 +25,7 @@ from tests.chaos.faults import BrokenPromiseError, Fault
 from tests.chaos.faults.registry import Inject
 from tests.chaos.forests import Forests, checksum_of, codes_beside, forest_with_other_codes
 from tests.chaos.ledger import Ledger, as_state
+from tests.chaos.neighbours import Neighbour
 from tests.chaos.people import Portfolio, full_row
 from tests.chaos.server import StormServer
 from tests.chaos.service import Service
@@ -34,6 +35,10 @@ from tests.chaos.ways import WAYS
 from tests.factories import random_fields, train_forest
 
 POLL_SECONDS = 0.05
+TOUCH = (
+    "UPDATE customers_customer SET age = age + 1 WHERE age < 90",
+    "UPDATE customers_customer SET age = age - 1 WHERE age < 91 AND stale_since IS NOT NULL",
+)
 NEWEST_RECORD = "SELECT COALESCE(max(id), 0) FROM customers_scorerecord"
 
 
@@ -49,6 +54,7 @@ class Storm:
         self._ledgers: list[Ledger] = []
         self._records_seen = 0
         self._chains_after = 0
+        self.standby: Neighbour | None = None
         self.later = ExitStack()  # what is done after a round has been examined
         self._reported: set[str] = set()
 
@@ -139,7 +145,7 @@ class Storm:
 
     def _start_editing(self, fault: Fault, word: str) -> AtWork:
         bears = Bears(fault.outage, fault.refusals)
-        return self._editors.start(f"{self.seed}/{fault.name}/{word}", bears, fault.ways)
+        return self._editors.start(f"{self.seed}/{fault.name}/{word}", bears, fault.ways, others=fault.others)
 
     def _edit_without_us(self, fault: Fault) -> Tally:
         """What becomes of the same editors while no worker is there; then it is, and has caught up."""
@@ -182,10 +188,12 @@ class Storm:
         return news
 
     def start_afresh(self) -> None:
-        """After a round that never recovered: the next one is to show its own fault only."""
+        """After a round that went wrong: the next one is to show its own fault only."""
         self.sql(promises.NO_FALSE_PROMISE)
         self.service.kill_all()
+        self.put_in_place(self.another_forest(random.Random()))
         self._seconds_to_recover()
+        self.begin_new_lives()
 
     # --- what faults do -----------------------------------------------------------------------------------------------
 
@@ -211,6 +219,15 @@ class Storm:
             editor.url = make_conninfo(self.server.url, **options)
         if options:
             self.later.callback(self.connect_editors)
+
+    def await_current(self) -> None:
+        """Until everybody is scored; else the fault can't begin."""
+        if self._seconds_to_recover() is None:
+            raise RuntimeError(f"not everybody is scored: {self._unsettled()}")
+
+    def touch_everybody(self) -> None:
+        """An edit of every customer that nobody has to take into account: it leaves them as they are."""
+        self.sql(*TOUCH)
 
     def expect_losses(self, expected: bool) -> None:
         """Whether what PostgreSQL confirms to editors from now on may be lost with it."""

@@ -7,7 +7,7 @@ from tests.chaos.checks import Findings
 from tests.chaos.editors import Tally
 
 COLUMNS = (
-    f"{'fault':<48}",
+    f"{'fault':<56}",
     *("edits made", "edits failed", "refused", "without us", "wrong scores", "rows lost", "seconds to recover"),
 )
 HEAD = f"| {' | '.join(COLUMNS)} |"

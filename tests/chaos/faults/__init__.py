@@ -1,6 +1,20 @@
 """The faults, by name, in files by theme: importing these is what registers them."""
 
-from tests.chaos.faults import knocks, model, postgres, processes, together
+from tests.chaos.faults import (  # noqa: F401
+    bank_triggers,
+    defaults,
+    held,
+    isolation,
+    knocks,
+    model,
+    postgres,
+    processes,
+    reloads,
+    replicas,
+    restores,
+    rights,
+    together,
+)
 from tests.chaos.faults.registry import FAULTS, BrokenPromiseError, Fault
 
-__all__ = ["FAULTS", "BrokenPromiseError", "Fault", "knocks", "model", "postgres", "processes", "together"]
+__all__ = ["FAULTS", "BrokenPromiseError", "Fault"]

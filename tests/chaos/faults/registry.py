@@ -33,6 +33,7 @@ class Fault:
     short: bool | None = None  # belongs to every short storm, or to none; else the seed decides
     prepare: Inject | None = None  # done before the editors start, to whatever the workers are doing
     ways: "tuple[Way, ...]" = ()  # of editing, drawn as often as all the others together
+    others: bool = True  # whether those others are drawn at all
     refusals: bool = False  # PostgreSQL refuses some of these edits without us, too: counted beside a run without us
     needs: tuple[str, ...] = ()  # PostgreSQL's programs, which not every installation has
 
