@@ -189,6 +189,8 @@ class Storm:
 
     def start_afresh(self) -> None:
         """After a round that went wrong: the next one is to show its own fault only."""
+        self.server.stop("immediate")  # what a promotion has left broken, recovery from a crash makes anew
+        self.server.start()
         self.sql(promises.NO_FALSE_PROMISE)
         self.service.kill_all()
         self.put_in_place(self.another_forest(random.Random()))

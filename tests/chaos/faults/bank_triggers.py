@@ -5,6 +5,7 @@ Each waits for a word in the surname, which it takes away, so that only the ways
 
 import random
 from collections.abc import Callable, Iterator
+from time import sleep
 from typing import TYPE_CHECKING
 
 from tests.chaos.editors import Edit, Editor
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tests.chaos.storm import Storm
 
 SURNAME = "In a storm"
+SOON_SECONDS = 0.03
 FUNCTION = """
 CREATE FUNCTION bank() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN
@@ -105,10 +107,13 @@ def insert_without_an_id(editor: Editor) -> Iterator[Edit]:
     yield Edit(lambda: editor.session().execute(INSERT, row), {customer: put(fields)}, inserts=True)
 
 
-def update_two_of_its_own(editor: Editor) -> Iterator[Edit]:
-    """In one transaction: it holds the count in between, and wants a row that only we may hold."""
-    changes = {customer: a_change(editor.pick) for customer in editor.own(2)}
-    yield Edit(lambda: in_one_transaction(editor, changes), effects_of(changes))
+def update_again_behind_another(editor: Editor) -> Iterator[Edit]:
+    """In one transaction with another of its own: it holds the count, and wants a row that is being scored."""
+    one, other = editor.own(2)
+    first, again = ({one: a_change(editor.pick)}, {other: a_change(editor.pick), one: a_change(editor.pick)})
+    yield Edit(lambda: in_one_transaction(editor, first), effects_of(first))
+    sleep(editor.pick.uniform(0, SOON_SECONDS))
+    yield Edit(lambda: in_one_transaction(editor, again), effects_of(again))
 
 
 # --- the faults -------------------------------------------------------------------------------------------------------
@@ -145,7 +150,9 @@ register("assigns the id, before ours", "bank", "BEFORE INSERT", ASSIGN_AN_ID, (
 register("assigns the id, after ours", "zz_bank", "BEFORE INSERT", ASSIGN_AN_ID, (insert_without_an_id,))
 
 
-@fault("a bank's trigger counts in one row", quiet=True, refusals=True, ways=(update_two_of_its_own,), others=False)
+@fault(
+    "a bank's trigger counts in one row", quiet=True, refusals=True, ways=(update_again_behind_another,), others=False
+)
 def count_in_one_row(storm: "Storm", pick: random.Random) -> End:
     """Each editor keeps to its own customers: without us there is no deadlock."""
     storm.later.callback(storm.sql, "DROP TABLE IF EXISTS bank_count")
