@@ -55,6 +55,7 @@ class Tally:
     outages: int = 0
     busy: int = 0
     refused: int = 0
+    slowest_seconds: float = 0.0  # of all attempts
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
@@ -63,6 +64,7 @@ class Tally:
             self.outages + other.outages,
             self.busy + other.busy,
             self.refused + other.refused,
+            max(self.slowest_seconds, other.slowest_seconds),
         )
 
     def share_refused(self) -> float:
@@ -155,11 +157,14 @@ class Editor:
         return False
 
     def _once(self, edit: Edit, again: bool) -> Exception | None:
+        began = monotonic()
         try:
             edit.do()
         except Exception as error:
             self.disconnect()
             return None if edit.inserts and again and is_duplicate(error) else error
+        finally:
+            self.tally.slowest_seconds = max(self.tally.slowest_seconds, monotonic() - began)
         return None
 
     def disconnect(self) -> None:

@@ -36,8 +36,8 @@ from tests.factories import random_fields, train_forest
 
 POLL_SECONDS = 0.05
 TOUCH = (
-    "UPDATE customers_customer SET age = age + 1 WHERE age < 90",
-    "UPDATE customers_customer SET age = age - 1 WHERE age < 91 AND stale_since IS NOT NULL",
+    "UPDATE customers_customer SET balance = balance + 1",
+    "UPDATE customers_customer SET balance = balance - 1",
 )
 NEWEST_RECORD = "SELECT COALESCE(max(id), 0) FROM customers_scorerecord"
 

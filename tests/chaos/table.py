@@ -12,8 +12,9 @@ COLUMNS = (
 )
 HEAD = f"| {' | '.join(COLUMNS)} |"
 RULE = "|".join(["", *("-" * (len(column) + 1) + "-:"[index > 0] for index, column in enumerate(COLUMNS)), ""])
-# Editors who meet by chance are refused now and then: so many times the share without us, and so much on top.
+# Editors who meet by chance are refused, or wait: so many times the share without us, and so much on top.
 REFUSED_MORE, REFUSED_BY_CHANCE = 1.5, 0.01
+SLOWER, SLOWER_BY_CHANCE_SECONDS = 2.0, 1.0
 SHOWN = 8  # lines of evidence for each fault
 
 
@@ -29,17 +30,20 @@ class Line:
     without_us: Tally | None = None  # the same editors while no worker was there
 
     def is_good(self) -> bool:
-        wrong = self.tally.failed or self.findings.lines() or self.trouble or self.refused_by_us()
+        wrong = self.tally.failed or self.findings.lines() or self.trouble or self.hindered_by_us()
         return not wrong and self.seconds_to_recover is not None
 
-    def refused_by_us(self) -> list[str]:
-        """Whether PostgreSQL has refused more edits than it would have without us, and than chance explains."""
+    def hindered_by_us(self) -> list[str]:
+        """Whether more edits were refused, or waited for longer, than without us and than chance explains."""
         if self.without_us is None:
             return []
-        former, now = self.without_us.share_refused(), self.tally.share_refused()
-        if now <= REFUSED_MORE * former + REFUSED_BY_CHANCE:
-            return []
-        return [f"{now:.1%} of all attempts were refused, without us {former:.1%}"]
+        now, former = self.tally, self.without_us
+        found = []
+        if now.share_refused() > REFUSED_MORE * former.share_refused() + REFUSED_BY_CHANCE:
+            found.append(f"{now.share_refused():.1%} were refused, without us {former.share_refused():.1%}")
+        if now.slowest_seconds > SLOWER * former.slowest_seconds + SLOWER_BY_CHANCE_SECONDS:
+            found.append(f"one took {now.slowest_seconds:.1f} s, without us {former.slowest_seconds:.1f} s at most")
+        return found
 
     def __str__(self) -> str:
         seconds = "never" if self.seconds_to_recover is None else f"{self.seconds_to_recover:.1f}"
@@ -57,7 +61,7 @@ class Line:
         kinds = {
             "trouble": self.trouble,
             "edit failed": self.tally.failed,
-            "edits refused": self.refused_by_us(),
+            "edits hindered": self.hindered_by_us(),
             "wrong score": self.findings.wrong_scores,
             "row lost": self.findings.lost_rows,
             "history": self.findings.history,

@@ -130,6 +130,7 @@ def bank_trigger(name: str, event: str, body: str) -> Inject:
     return inject
 
 
+AGAIN = (update_again_behind_another,)
 MOVES = (move_by_surname, move_by_surname_and_an_old_value)
 
 
@@ -150,9 +151,7 @@ register("assigns the id, before ours", "bank", "BEFORE INSERT", ASSIGN_AN_ID, (
 register("assigns the id, after ours", "zz_bank", "BEFORE INSERT", ASSIGN_AN_ID, (insert_without_an_id,))
 
 
-@fault(
-    "a bank's trigger counts in one row", quiet=True, refusals=True, ways=(update_again_behind_another,), others=False
-)
+@fault("a bank's trigger counts in one row", quiet=True, refusals=True, ways=AGAIN, others=False)
 def count_in_one_row(storm: "Storm", pick: random.Random) -> End:
     """Each editor keeps to its own customers: without us there is no deadlock."""
     storm.later.callback(storm.sql, "DROP TABLE IF EXISTS bank_count")

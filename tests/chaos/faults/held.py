@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FIRST, HELD, SPARE = 700_000_000, 5_000, 3_000
 LAST = FIRST + HELD + SPARE - 1
 THESE = f"customer_id BETWEEN {FIRST} AND {LAST}"
-EDIT = f"UPDATE customers_customer SET age = age % 90 + 1 WHERE {THESE}"
+EDIT = f"UPDATE customers_customer SET balance = balance + 1 WHERE {THESE}"
 HOLD = f"SELECT FROM customers_customer WHERE {THESE} ORDER BY customer_id FOR UPDATE"
 HELD_STALE = f"SELECT count(*) FROM customers_customer WHERE {THESE} AND stale_since IS NOT NULL"
 OTHERS_LAG = f"""
