@@ -6,6 +6,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from vigilpay import env
 from vigilpay.localdb import ENVIRONMENT, NAME, PORT, LocalServer
@@ -40,6 +41,10 @@ class Neighbour:
         return psycopg.connect(
             host=str(self.local().socket_directory), port=PORT, user=NAME, dbname=dbname, autocommit=True
         )
+
+    def conninfo(self) -> str:
+        """How another server reaches it."""
+        return make_conninfo(host=str(self.local().socket_directory), port=PORT, user=NAME, dbname=NAME)
 
     def sql(self, *statements: str, dbname: str = NAME) -> None:
         with self.connect(dbname) as connection:

@@ -11,8 +11,9 @@ from typing import Any, Self
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from tests.chaos.dumps import make_beside, restore_beside, swap
+from tests.chaos.dumps import BESIDE, make_beside, restore_beside, swap
 from tests.chaos.neighbours import Neighbour
+from tests.chaos.settings import WORKER_SETTINGS
 from tests.databases import address
 from vigilpay.localdb import NAME, PORT
 
@@ -30,6 +31,7 @@ PLAIN = " ".join(
     }.items()
 )
 
+SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND query LIKE %s"
 # Every session of the storm's database, but for the one that asks.
 TERMINATE = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -79,6 +81,11 @@ class StormServer:
     def url(self) -> str:
         return address({"HOST": str(self._address), "PORT": PORT, "USER": NAME, "NAME": NAME})
 
+    @property
+    def url_beside(self) -> str:
+        """Of the database that is to take the place of the present one."""
+        return address({"HOST": str(self._address), "PORT": PORT, "USER": NAME, "NAME": BESIDE})
+
     def connect(self, **options: Any) -> psycopg.Connection[Any]:
         return psycopg.connect(make_conninfo(self.url, options=PLAIN, **options), autocommit=True)
 
@@ -107,6 +114,11 @@ class StormServer:
             found = connection.execute(SOME_BACKEND).fetchone()
         if found:
             os.kill(found[0], signal.SIGKILL)
+
+    def sessions_of_the_worker(self, query: str = "%") -> list[int]:
+        """The backends of its sessions whose last query was like this."""
+        with self.connect() as connection:
+            return [row[0] for row in connection.execute(SESSIONS, [WORKER_SETTINGS["PGAPPNAME"], query])]
 
     def processes(self) -> list[int]:
         """The postmaster, and then everybody else."""

@@ -69,8 +69,8 @@ class Service:
                 self._abort(main)
 
     def _abort(self, main: "subprocess.Popen[bytes]") -> None:
-        """As systemd does: SIGABRT, which a stopped process gets as well; then, by KillMode=mixed, SIGKILL for all."""
-        main.send_signal(signal.SIGABRT)
+        """As systemd does: a signal, which a stopped process gets as well; then, by KillMode=mixed, SIGKILL for all."""
+        main.send_signal(self._watchdog.signal)
         main.send_signal(signal.SIGCONT)
         with suppress(subprocess.TimeoutExpired):
             main.wait(timeout=ABORT_SECONDS)

@@ -1,6 +1,7 @@
 """A stand-in for systemd's watchdog: does what the unit file of the worker says, and nothing that it does not say."""
 
 import re
+import signal
 import socket
 import struct
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ class Watchdog:
     def __init__(self, path: Path, unit: Mapping[str, str]) -> None:
         self._seconds = min(seconds_of(unit.get("WatchdogSec", "0")), LONGEST_SECONDS)
         self._begins_when_ready = unit.get("Type") in {"notify", "notify-reload"}
+        self.signal = signal.Signals[unit.get("WatchdogSignal", "SIGABRT")]
         self._hears_children = unit.get("NotifyAccess") in {"all", "exec"}
         self._path = path
         self._heard: float | None = None

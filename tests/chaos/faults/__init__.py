@@ -3,6 +3,7 @@
 from tests.chaos.faults import (  # noqa: F401
     bank_triggers,
     defaults,
+    frozen,
     held,
     isolation,
     knocks,
@@ -13,6 +14,7 @@ from tests.chaos.faults import (  # noqa: F401
     replicas,
     restores,
     rights,
+    subscribers,
     together,
 )
 from tests.chaos.faults.registry import FAULTS, BrokenPromiseError, Fault

@@ -15,10 +15,11 @@ from tests.factories import random_fields
 if TYPE_CHECKING:
     from tests.chaos.storm import Storm
 
-FIRST, HELD, SPARE = 700_000_000, 5_000, 3_000
-LAST = FIRST + HELD + SPARE - 1
-THESE = f"customer_id BETWEEN {FIRST} AND {LAST}"
-EDIT = f"UPDATE customers_customer SET balance = balance + 1 WHERE {THESE}"
+FIRST, HELD, OTHERS = 700_000_000, 5_000, 5_000
+LOADED = f"customer_id BETWEEN {FIRST} AND {FIRST + HELD + OTHERS - 1}"
+THESE = f"customer_id BETWEEN {FIRST} AND {FIRST + HELD - 1}"
+EDIT = "UPDATE customers_customer SET balance = balance + 1 WHERE {}"
+EDIT_OTHERS = EDIT.format(f"{LOADED} AND NOT ({THESE})")
 HOLD = f"SELECT FROM customers_customer WHERE {THESE} ORDER BY customer_id FOR UPDATE"
 HELD_STALE = f"SELECT count(*) FROM customers_customer WHERE {THESE} AND stale_since IS NOT NULL"
 OTHERS_LAG = f"""
@@ -29,19 +30,22 @@ FROM customers_customer WHERE stale_since IS NOT NULL AND NOT ({THESE})
 NORMAL_LAG_SECONDS = 5.0
 WATCH_SECONDS = 10.0
 POLL_SECONDS = 0.1
+PASSED_OVER_SECONDS = 1.0  # after which the worker knows of them
 
 
-@fault("5,000 stale customers held", quiet=True, short=False)
+@fault("5,000 stale customers held by an open transaction", quiet=True, short=False)
 def hold_stale_customers(storm: "Storm", pick: random.Random) -> End:
-    """Everybody else is at normal lag meanwhile."""
+    """Everybody else is at normal lag meanwhile: single edits, and a large one."""
     load(storm, pick)
     holder = storm.server.connect()
     storm.later.callback(holder.close)
     with storm.service.halted():
-        storm.sql(EDIT)
+        storm.sql(EDIT.format(THESE))
         holder.execute("BEGIN")
         holder.execute(HOLD)
     storm.service.complete()
+    sleep(PASSED_OVER_SECONDS)
+    storm.sql(EDIT_OTHERS)
     watch = LagWatch(storm)
 
     def end() -> None:
@@ -58,9 +62,9 @@ def hold_stale_customers(storm: "Storm", pick: random.Random) -> End:
 
 def load(storm: "Storm", pick: random.Random) -> None:
     """Customers of nobody's, scored."""
-    storm.later.callback(storm.sql, f"DELETE FROM customers_customer WHERE {THESE}")
+    storm.later.callback(storm.sql, f"DELETE FROM customers_customer WHERE {LOADED}")
     with storm.server.connect() as connection, connection.cursor().copy(COPY) as copying:
-        for customer in range(FIRST, LAST + 1):
+        for customer in range(FIRST, FIRST + HELD + OTHERS):
             copying.write_row(full_row(customer, random_fields(pick)))
     storm.await_current()
 
