@@ -152,18 +152,6 @@ class Service:
         finally:
             self._halted.clear()
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """As when the whole machine is paused: every process keeps what it remembers."""
-        processes = self.processes()
-        for process in processes:
-            send(process, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for process in processes:
-                send(process, signal.SIGCONT)
-
     def kill_all(self) -> None:
         """kill -9 of every process, stopped ones and orphans included."""
         for _ in range(3):  # one may have forked while the others were killed

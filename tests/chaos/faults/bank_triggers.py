@@ -151,7 +151,7 @@ register("assigns the id, before ours", "bank", "BEFORE INSERT", ASSIGN_AN_ID, (
 register("assigns the id, after ours", "zz_bank", "BEFORE INSERT", ASSIGN_AN_ID, (insert_without_an_id,))
 
 
-@fault("a bank's trigger counts in one row", quiet=True, refusals=True, ways=AGAIN, others=False)
+@fault("a bank's trigger counts in one row", quiet=True, refusals=True, short=False, ways=AGAIN, others=False)
 def count_in_one_row(storm: "Storm", pick: random.Random) -> End:
     """Each editor keeps to its own customers: without us there is no deadlock."""
     storm.later.callback(storm.sql, "DROP TABLE IF EXISTS bank_count")

@@ -18,21 +18,21 @@ STILL_SECONDS = 5.0
 SUPERVISORS = "SELECT looked_at, guarded_at, %"
 
 
-@fault("freeze the supervisor, kill -9 an idle worker", quiet=True)
+@fault("freeze the supervisor, kill -9 an idle worker", quiet=True, short=False)
 def freeze_the_supervisor(storm: "Storm", pick: random.Random) -> End:
     """For good: only the service manager's watchdog can help, where the unit file asks for one."""
     send(storm.service.complete()["supervisor"][0], signal.SIGSTOP)
     send(storm.service.an_idle_worker(), signal.SIGKILL)
 
 
-@fault("freeze the supervisor's session, kill -9 an idle worker", quiet=True)
+@fault("freeze the supervisor's session, kill -9 an idle worker", quiet=True, short=False)
 def freeze_the_supervisors_session(storm: "Storm", pick: random.Random) -> End:
     """The server's kernel goes on acknowledging, so that only the reader itself can tell that it waits in vain."""
     freeze(storm, storm.server.sessions_of_the_worker(SUPERVISORS))
     send(storm.service.an_idle_worker(), signal.SIGKILL)
 
 
-@fault("freeze every session of the worker", quiet=True)
+@fault("freeze every session of the worker", quiet=True, short=False)
 def freeze_the_workers_sessions(storm: "Storm", pick: random.Random) -> End:
     """As a firewall does that has forgotten its connections: new ones work. None of these holds a row."""
     freeze(storm, storm.server.sessions_of_the_worker())

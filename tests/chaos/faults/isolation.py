@@ -73,10 +73,12 @@ def editors_at(level: str) -> Inject:
     return inject
 
 
-fault("REPEATABLE READ editors", quiet=True, refusals=True, ways=OF_ITS_OWN, others=False)(
+fault("REPEATABLE READ editors", quiet=True, refusals=True, short=False, ways=OF_ITS_OWN, others=False)(
     editors_at(r"repeatable\ read")
 )
-fault("SERIALIZABLE editors", quiet=True, refusals=True, ways=OF_ITS_OWN, others=False)(editors_at("serializable"))
+fault("SERIALIZABLE editors", quiet=True, refusals=True, short=False, ways=OF_ITS_OWN, others=False)(
+    editors_at("serializable")
+)
 
 
 @fault("editors who commit in two phases", quiet=True, ways=(commit_in_two_phases,))
