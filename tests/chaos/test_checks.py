@@ -1,6 +1,5 @@
 """The harness can fail: whatever a storm might break is planted here, and the checks have to find it."""
 
-from collections import Counter
 from contextlib import closing
 from itertools import product
 
@@ -12,12 +11,10 @@ from customers import scoring
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
 from customers.models import Customer, ScoreRecord
 from tests.chaos import checks
-from tests.chaos.checks import Findings
-from tests.chaos.editors import Bears, Edit, Editor, Tally
+from tests.chaos.editors import Bears, Edit, Editor
 from tests.chaos.forests import ALPHABETICAL, OTHER_CODES, Forests, checksum_of, codes_beside, forest_with_other_codes
 from tests.chaos.ledger import Ledger, as_state, change, remove
 from tests.chaos.people import Portfolio
-from tests.chaos.table import Line
 from tests.databases import url_of_test_database
 from tests.factories import make_scored
 
@@ -261,44 +258,3 @@ def test_an_edit_that_postgresql_refuses_is_made_again_and_counted_where_it_refu
     editor.attempt("unlucky", Edit(be_refused_once))
     assert (editor.tally.refused, editor.tally.made["unlucky"], len(editor.tally.failed)) == (1, 1, 1)
     editor.disconnect()
-
-
-def tally(made=100, refused=0, slowest=0.1):
-    return Tally(Counter({"some way": made}), refused=refused, slowest_seconds=slowest)
-
-
-@pytest.mark.parametrize(
-    ("now", "without_us", "good"),
-    [
-        (tally(), tally(), True),
-        (tally(refused=1), tally(), True),  # 1 % is chance
-        (tally(refused=3), tally(), False),
-        (tally(refused=12), tally(refused=10), True),
-        (tally(refused=30), tally(refused=10), False),
-        (tally(slowest=1.0), tally(), True),
-        (tally(slowest=1.5), tally(), False),
-        (tally(slowest=1.5), tally(slowest=0.5), True),
-    ],
-)
-def test_what_postgresql_refuses_without_us_is_no_fault_of_ours(now, without_us, good):
-    line = Line("some fault", now, Findings(), 0.0, without_us=without_us)
-    assert line.is_good() is good
-    assert bool(line.evidence()) is not good
-
-
-@pytest.mark.parametrize(
-    ("tally", "findings", "seconds", "trouble"),
-    [
-        (Tally(failed=["a deadlock"]), Findings(), 1.0, []),
-        (Tally(), Findings(wrong_scores=["one"]), 1.0, []),
-        (Tally(), Findings(lost_rows=["one"]), 1.0, []),
-        (Tally(), Findings(history=["one"]), 1.0, []),
-        (Tally(), Findings(), None, []),
-        (Tally(), Findings(), 1.0, ["the fault was not injected"]),
-    ],
-)
-def test_each_of_these_makes_a_storm_fail_and_is_shown(tally, findings, seconds, trouble):
-    assert Line("none", Tally(), Findings(), 0.0).is_good()
-    line = Line("some fault", tally, findings, seconds, trouble)
-    assert not line.is_good()
-    assert line.evidence() or "never" in str(line)

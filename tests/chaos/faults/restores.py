@@ -11,6 +11,7 @@ import psycopg
 from django.db import connections
 
 from customers.models import StaleMark
+from customers.releases import active_model
 from tests.chaos.faults.registry import BrokenPromiseError, End, fault
 from vigilpay.env import ROOT
 
@@ -30,7 +31,9 @@ def reuse_a_release_id(storm: "Storm", pick: random.Random) -> End:
     dump = storm.server.dump("before")
     storm.release(storm.another_forest(pick))
     first = storm.active_release()
+    storm.touch_everybody()
     storm.await_current()
+    active_model()  # as the workers have, so have the web processes seen this one in service
     other = storm.another_forest(pick)
     storm.server.restore_beside(dump)
     release_beside(storm, other, first)
