@@ -16,6 +16,7 @@ from django.db import connections
 from psycopg.conninfo import make_conninfo
 
 from customers.bulk import STORED, Progress, staged
+from customers.ml_service import warm_kernels
 from customers.ml_service.assets import DEFAULT_ASSETS_DIR
 from tests.chaos import checks, promises
 from tests.chaos.audit import Audit
@@ -63,6 +64,7 @@ class Storm:
     @contextmanager
     def prepared(self) -> Iterator[None]:
         """Tables, customers who are scored, and a service at work."""
+        warm_kernels()  # compiled once for all: a worker that does it is soon taken for dead here
         call_command("migrate", verbosity=0)
         self.forests.learn(self.assets / "model.pkl", codes_beside(self.assets / "model.pkl"))
         self._train_forests()
