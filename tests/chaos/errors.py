@@ -32,7 +32,7 @@ def is_duplicate(error: BaseException) -> bool:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """A serialization failure or a deadlock: nothing has happened, and whoever asked is to ask again."""
+    """A serialization failure or a deadlock: nothing has happened, and the client is to try again."""
     return any(getattr(cause, "sqlstate", None) in REFUSALS for cause in causes(error))
 
 

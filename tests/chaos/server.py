@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the storm's own, to be crashed, replaced and restored without hurting anybody."""
+"""A PostgreSQL server of the storm's own, to be crashed, replaced and restored without harm to another."""
 
 import os
 import shutil
@@ -121,7 +121,7 @@ class StormServer:
             return [row[0] for row in connection.execute(SESSIONS, [WORKER_SETTINGS["PGAPPNAME"], query])]
 
     def processes(self) -> list[int]:
-        """The postmaster, and then everybody else."""
+        """The postmaster's, then those of all others."""
         with self.connect() as connection:
             others = [row[0] for row in connection.execute(EVERY_BACKEND)]
         return [self._now.pid(), *others]

@@ -225,12 +225,12 @@ class Storm:
             self.later.callback(self.connect_editors)
 
     def await_current(self) -> None:
-        """Until everybody is scored; else the fault can't begin."""
+        """Until all customers are scored; else the fault can't begin."""
         if self._seconds_to_recover() is None:
-            raise RuntimeError(f"not everybody is scored: {self._unsettled()}")
+            raise RuntimeError(f"not all customers are scored: {self._unsettled()}")
 
     def touch_everybody(self) -> None:
-        """An edit of every customer that nobody has to take into account: it leaves them as they are."""
+        """An edit of every customer that no ledger need know of: it leaves them as they are."""
         self.sql(*TOUCH)
 
     def expect_losses(self, expected: bool) -> None:

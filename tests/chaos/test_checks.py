@@ -253,7 +253,7 @@ def test_an_edit_that_postgresql_refuses_is_made_again_and_counted_where_it_refu
             editor.session().execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
 
     editor.attempt("unlucky", Edit(be_refused_once))
-    assert len(editor.tally.failed) == 1, "nobody had announced refusals"
+    assert len(editor.tally.failed) == 1, "no refusals were announced"
     editor.bears = Bears(refusals=True)
     editor.attempt("unlucky", Edit(be_refused_once))
     assert (editor.tally.refused, editor.tally.made["unlucky"], len(editor.tally.failed)) == (1, 1, 1)

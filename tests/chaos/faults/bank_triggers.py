@@ -51,7 +51,7 @@ WRITE_A_SCORE = f"""
         NEW.surname := '{SURNAME}';
     END IF;
 """
-# When the scorer itself writes: a customer of everybody's who is at risk gets a card, and keeps it.
+# When the scorer itself writes: a shared customer who is at risk gets a card, and keeps it.
 REACT_TO_A_SCORE = f"""
     IF NEW.customer_id < {RANGE} AND NEW.churn_risk_score > 0.3
        AND NEW.churn_risk_score IS DISTINCT FROM OLD.churn_risk_score THEN

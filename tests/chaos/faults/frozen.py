@@ -1,4 +1,4 @@
-"""Who watches, and what is asked, stands still: nothing ends, nothing fails, nothing answers."""
+"""The watcher, or the server that it asks, stands still: nothing ends, nothing fails, nothing answers."""
 
 import random
 import signal
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.chaos.storm import Storm
 
 STILL_SECONDS = 5.0
-# The question that nobody but the supervisor asks.
+# The question that the supervisor alone asks.
 SUPERVISORS = "SELECT looked_at, guarded_at, %"
 
 
@@ -40,7 +40,7 @@ def freeze_the_workers_sessions(storm: "Storm", pick: random.Random) -> End:
 
 @fault("freeze PostgreSQL for 5 s", short=False)
 def freeze_postgresql(storm: "Storm", pick: random.Random) -> End:
-    """The whole machine of the database: nobody loses a connection."""
+    """The whole machine of the database: no client loses a connection."""
     processes = storm.server.processes()
     for process in processes:
         stop(process)

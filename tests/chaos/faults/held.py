@@ -35,7 +35,7 @@ PASSED_OVER_SECONDS = 1.0  # after which the worker knows of them
 
 @fault("5,000 stale customers held by an open transaction", quiet=True, short=False)
 def hold_stale_customers(storm: "Storm", pick: random.Random) -> End:
-    """Everybody else is at normal lag meanwhile: single edits, and a large one."""
+    """All other customers are at normal lag meanwhile: single edits, and a large one."""
     load(storm, pick)
     holder = storm.server.connect()
     storm.later.callback(holder.close)
@@ -55,13 +55,13 @@ def hold_stale_customers(storm: "Storm", pick: random.Random) -> End:
         if held < HELD:
             raise BrokenPromiseError(f"only {held} of the customers who are held are stale")
         if worst > NORMAL_LAG_SECONDS:
-            raise BrokenPromiseError(f"somebody else has waited {worst:.1f} s for a score")
+            raise BrokenPromiseError(f"another customer has waited {worst:.1f} s for a score")
 
     return end
 
 
 def load(storm: "Storm", pick: random.Random) -> None:
-    """Customers of nobody's, scored."""
+    """Customers whom no editor edits, scored."""
     storm.later.callback(storm.sql, f"DELETE FROM customers_customer WHERE {LOADED}")
     with storm.server.connect() as connection, connection.cursor().copy(COPY) as copying:
         for customer in range(FIRST, FIRST + HELD + OTHERS):
@@ -70,7 +70,7 @@ def load(storm: "Storm", pick: random.Random) -> None:
 
 
 class LagWatch:
-    """The longest that anybody who is not held has waited for a score, as seen again and again."""
+    """The longest that a customer who is not held has waited for a score, as seen again and again."""
 
     def __init__(self, storm: "Storm") -> None:
         self._storm = storm
@@ -88,7 +88,7 @@ class LagWatch:
         return float(connection.execute(OTHERS_LAG).fetchone()[0])
 
     def finish(self) -> float:
-        """After the last edit, until nobody else waits any longer, or has waited for far too long."""
+        """After the last edit, until no other customer waits any longer, or one has waited for far too long."""
         ends = monotonic() + WATCH_SECONDS
         with self._storm.server.connect() as connection:
             while self._lag(connection) > 0 and monotonic() < ends:

@@ -58,7 +58,7 @@ def _prepare_and_commit(editor: Editor, changes: dict[int, dict[str, object]], n
     session.execute(f"COMMIT PREPARED '{name}'")
 
 
-# Each editor keeps to its own customers: without us PostgreSQL refuses nobody, but for what SERIALIZABLE suspects.
+# Each editor keeps to its own customers: without us PostgreSQL refuses nothing, but for what SERIALIZABLE suspects.
 OF_ITS_OWN = (
     *(edit_twice, edit_twice, there_and_back, insert),
     *(delete_and_insert_again, update_many_of_its_own, update_several_in_turn),
@@ -83,7 +83,7 @@ fault("SERIALIZABLE editors", quiet=True, refusals=True, short=False, ways=OF_IT
 
 @fault("editors who commit in two phases", quiet=True, ways=(commit_in_two_phases,))
 def two_phases(storm: "Storm", pick: random.Random) -> End:
-    """Each is told that nobody is awake, so that all of them would knock."""
+    """Each is told that no worker is awake, so that all of them would knock."""
     storm.sql(*SETTLER)
     storm.later.callback(storm.sql, "DROP ROLE settler")
     storm.connect_editors(user="settler")

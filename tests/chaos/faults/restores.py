@@ -26,7 +26,7 @@ GIVE_IDS_FROM = "SELECT setval(pg_get_serial_sequence('customers_modelrelease', 
 def reuse_a_release_id(storm: "Storm", pick: random.Random) -> End:
     """A release after a dump; the dump restored; and another release, on another host, which gets the first one's id.
 
-    Our worker remembers the first one, and its file still lies here: until the other file comes, it scores nobody.
+    Our worker remembers the first one, and its file still lies here: until the other file comes, it scores no customer.
     """
     dump = storm.server.dump("before")
     storm.release(storm.another_forest(pick))
