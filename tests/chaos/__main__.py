@@ -4,6 +4,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # with nothing left running
     seed = options.seed or str(random.SystemRandom().randrange(10**6))
     with StormServer() as server:
         start_django(server)

@@ -44,13 +44,15 @@ SELECT scored_by_id, min(base), max(base), count(*) FILTER (WHERE base IS NULL) 
 ) AS record
 GROUP BY scored_by_id HAVING max(base) - min(base) > 1e-5 OR bool_or(base IS NULL)
 """
-# Each record continues the one before it.
+# Each record continues the one before it, if that came after a certain record.
 BROKEN_CHAINS = """
 SELECT customer_id, id, version, former_version, previous_score, former_score FROM (
-    SELECT *, lag(score) OVER chain AS former_score, lag(version) OVER chain AS former_version
-    FROM customers_scorerecord WHERE customer_id <> ALL(%s) WINDOW chain AS (PARTITION BY customer_id ORDER BY id)
+    SELECT *, lag(score) OVER chain AS former_score, lag(version) OVER chain AS former_version,
+        lag(id) OVER chain AS former
+    FROM customers_scorerecord WHERE id > %s AND customer_id <> ALL(%s)
+    WINDOW chain AS (PARTITION BY customer_id ORDER BY id)
 ) AS record
-WHERE previous_score IS DISTINCT FROM former_score OR version < former_version
+WHERE previous_score IS DISTINCT FROM former_score AND (former IS NOT NULL OR %s = 0) OR version < former_version
 """
 RECORDS_HOLD_VALUES = """
 SELECT count(*) = %s FROM information_schema.columns
@@ -95,8 +97,12 @@ def examine(
     ledgers: Collection[Ledger] = (),
     contested: Iterable[int] = (),
     records_after: int = 0,
+    chains_after: int = 0,
 ) -> Findings:
-    """All checks on one state of the database. ``in_place`` is the checksum of the model file that lies there."""
+    """All checks on one state of the database. ``in_place`` is the checksum of the model file that lies there.
+
+    Records up to ``records_after`` have been examined; what came up to ``chains_after`` need not be continued.
+    """
     gaps = sorted({*contested, *(customer for ledger in ledgers for customer in ledger.gaps)})
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -107,7 +113,7 @@ def examine(
             wrong_scores=[*wrong_rows(rows, active[0], forests, in_place)] if active and active[1] == in_place else [],
             lost_rows=lost_rows(rows, ledgers),
             history=[
-                *broken_history(connection, gaps),
+                *broken_history(connection, gaps, chains_after),
                 *wrong_records(connection, forests, records_after),
                 *wrong_reasons(connection, records_after),
             ],
@@ -148,11 +154,11 @@ def wrong_reasons(connection: psycopg.Connection[Any], records_after: int) -> It
         yield f"release {release}: scores less their reasons go from {low} to {high}; {missing} have no reasons"
 
 
-def broken_history(connection: psycopg.Connection[Any], gaps: list[int]) -> Iterator[str]:
+def broken_history(connection: psycopg.Connection[Any], gaps: list[int], after: int = 0) -> Iterator[str]:
     for customer, *found in connection.execute(NOT_THE_NEWEST):
         row, record = found[:4], found[4:]
         yield f"customer {customer}: scored version, score, release, reasons are {row}, in the newest record {record}"
-    for customer, record, version, former, previous, score in connection.execute(BROKEN_CHAINS, [gaps]):
+    for customer, record, version, former, previous, score in connection.execute(BROKEN_CHAINS, [after, gaps, after]):
         yield (
             f"customer {customer}, record {record}: version {version} after {former}, "
             f"previous score {previous}, but the record before has {score}"

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -13,7 +13,7 @@ import psycopg
 from django.db import connections
 
 from customers.models import Customer
-from tests.chaos.errors import described, is_duplicate, is_outage
+from tests.chaos.errors import described, is_duplicate, is_outage, is_refusal
 from tests.chaos.ledger import Effects, Ledger
 from tests.chaos.people import Portfolio, unused_ids
 
@@ -38,6 +38,14 @@ class BusyError(Exception):
     """Asked to try again later, and did so: neither an edit made nor one that failed."""
 
 
+@dataclass(frozen=True)
+class Bears:
+    """What makes an editor try again, instead of counting a failure."""
+
+    outages: bool = False
+    refusals: bool = False
+
+
 @dataclass
 class Tally:
     """What came of the edits."""
@@ -46,11 +54,22 @@ class Tally:
     failed: list[str] = field(default_factory=list)
     outages: int = 0
     busy: int = 0
+    refused: int = 0
+    slowest_seconds: float = 0.0  # of all attempts
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
-            self.made + other.made, self.failed + other.failed, self.outages + other.outages, self.busy + other.busy
+            self.made + other.made,
+            self.failed + other.failed,
+            self.outages + other.outages,
+            self.busy + other.busy,
+            self.refused + other.refused,
+            max(self.slowest_seconds, other.slowest_seconds),
         )
+
+    def share_refused(self) -> float:
+        """Of all attempts."""
+        return self.refused / (self.made.total() + self.refused or 1)
 
 
 class Editor:
@@ -65,7 +84,7 @@ class Editor:
         self.unused = unused_ids(number)
         self.old_instances: list[Customer] = []
         self.tally = Tally()
-        self.expects_outages = False
+        self.bears: Bears = Bears()
         self._session: psycopg.Connection[Any] | None = None
 
     # --- what the ways of editing draw from ---------------------------------------------------------------------------
@@ -96,12 +115,13 @@ class Editor:
 
     # --- the work -----------------------------------------------------------------------------------------------------
 
-    def edit_until(self, stop: Event, ways: list[Way], seed: str, *, expects_outages: bool) -> None:
+    def edit_until(self, stop: Event, ways: Sequence[Sequence[Way]], seed: str, bears: Bears) -> None:
+        """``ways`` in groups that are drawn equally often."""
         self.pick.seed(f"{seed}/editor {self.number}")
-        self.tally, self.expects_outages = Tally(), expects_outages
+        self.tally, self.bears = Tally(), bears
         try:
             while not stop.is_set():
-                way = self.pick.choice(ways)
+                way = self.pick.choice(self.pick.choice(ways))
                 for edit in way(self):
                     self.attempt(way.__name__, edit)
                 sleep(self.pick.uniform(0, PAUSE_SECONDS))
@@ -118,22 +138,33 @@ class Editor:
             if isinstance(error, BusyError):
                 self.tally.busy += 1
                 return
-            self.ledger.unconfirmed(edit.effects)
-            if not (self.expects_outages and is_outage(error)) or monotonic() > gives_up:
+            if not self._tries_again(error, edit) or monotonic() > gives_up:
                 self.tally.failed.append(f"editor {self.number}, {name}: {described(error)}")
                 return
-            self.tally.outages += 1
             again = True
             sleep(RETRY_PAUSE_SECONDS)
         self.ledger.committed(edit.effects)
         self.tally.made[name] += 1
 
+    def _tries_again(self, error: Exception, edit: Edit) -> bool:
+        if self.bears.refusals and is_refusal(error):
+            self.tally.refused += 1
+            return True
+        self.ledger.unconfirmed(edit.effects)
+        if self.bears.outages and is_outage(error):
+            self.tally.outages += 1
+            return True
+        return False
+
     def _once(self, edit: Edit, again: bool) -> Exception | None:
+        began = monotonic()
         try:
             edit.do()
         except Exception as error:
             self.disconnect()
             return None if edit.inserts and again and is_duplicate(error) else error
+        finally:
+            self.tally.slowest_seconds = max(self.tally.slowest_seconds, monotonic() - began)
         return None
 
     def disconnect(self) -> None:
@@ -148,17 +179,17 @@ class Editor:
 class Editors:
     """All of them at once."""
 
-    def __init__(self, editors: list[Editor], ways: list[Way]) -> None:
+    def __init__(self, editors: list[Editor], ways: Sequence[Way]) -> None:
         self.everybody = editors
         self._ways = ways
 
-    def start(self, seed: str, *, expects_outages: bool) -> "AtWork":
+    def start(self, seed: str, bears: Bears, more_ways: Sequence[Way] = (), *, others: bool = True) -> "AtWork":
+        ways = [group for group in (self._ways if others else (), more_ways) if group]
         stop = Event()
         threads = [
             Thread(
                 target=editor.edit_until,
-                args=(stop, self._ways, seed),
-                kwargs={"expects_outages": expects_outages},
+                args=(stop, ways, seed, bears),
                 daemon=True,
             )
             for editor in self.everybody

@@ -8,6 +8,7 @@ import psycopg
 
 # Connection exceptions; shut down, crashed, starting up.
 LOST = re.compile(r"08...|57P0[1-5]")
+REFUSALS = {"40001", "40P01"}
 FULL = "too many clients"  # PostgreSQL works: that is no outage
 
 
@@ -28,6 +29,11 @@ def is_outage(error: BaseException) -> bool:
 
 def is_duplicate(error: BaseException) -> bool:
     return any(isinstance(cause, psycopg.errors.UniqueViolation) for cause in causes(error))
+
+
+def is_refusal(error: BaseException) -> bool:
+    """A serialization failure or a deadlock: nothing has happened, and the client is to try again."""
+    return any(getattr(cause, "sqlstate", None) in REFUSALS for cause in causes(error))
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -39,6 +39,7 @@ class Ledger:
     def __init__(self, states: Mapping[int, State]) -> None:
         self._possible: dict[int, set[State]] = {customer: {state} for customer, state in states.items()}
         self.gaps: set[int] = set()
+        self.is_losing = False  # whether what PostgreSQL confirms now may be lost with it
 
     def __contains__(self, customer: int) -> bool:
         return customer in self._possible
@@ -48,6 +49,8 @@ class Ledger:
         self._possible.setdefault(customer, {None})
 
     def committed(self, effects: Effects) -> None:
+        if self.is_losing:
+            return self.unconfirmed(effects)
         for customer, effect in self._own(effects):
             self._possible[customer] = self._after(customer, effect)
 

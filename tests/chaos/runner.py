@@ -16,19 +16,24 @@ def run(server: StormServer, size: Size, seed: str, faults: Sequence[Fault], sab
     began = monotonic()
     storm = Storm(server, size, seed)
     lines: list[table.Line] = []
+    left_out = 0
     with storm.prepared():
         if sabotage:
             storm.sql(sabotage)
         say(f"ready after {monotonic() - began:.0f} s", table.HEAD, table.RULE)
         for fault in faults:
+            if missing := server.missing(fault.needs):
+                left_out += 1
+                say(table.skipped(fault.name, missing))
+                continue
             line = storm.weather(fault)
             lines.append(line)
             say(str(line))
-            if line.seconds_to_recover is None:
+            if not line.is_good():
                 storm.start_afresh()
     for line in lines:
         say(*line.evidence())
-    say(table.summary(lines), f"{len(lines)} storms in {monotonic() - began:.0f} s")
+    say(table.summary(lines), f"{len(lines)} storms in {monotonic() - began:.0f} s, {left_out} skipped")
     return all(line.is_good() for line in lines)
 
 

@@ -1,4 +1,5 @@
-"""The worker under attack, kept up as a service manager keeps a service up: started again whenever it ends."""
+"""The worker under attack, kept up as systemd keeps a service up by the unit file: started again whenever it ends, and
+aborted when it is silent for too long."""
 
 import os
 import secrets
@@ -13,11 +14,13 @@ from time import monotonic, sleep
 
 import psutil
 
+from tests.chaos.watchdog import Watchdog, unit_of_the_worker
 from tests.cluster_processes import cluster_of, is_complete, roles
 from vigilpay.env import ROOT
 
 MARK = "VIGILPAY_CHAOS"  # in the environment of every process of a service, orphans included
 RESTART_SECONDS = 0.5
+ABORT_SECONDS = 2.0
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 SAMPLE_SECONDS = 0.5
@@ -33,10 +36,12 @@ class Service:
     def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
         self._log = log
         self._token = secrets.token_hex(8)
-        self._environment = {**os.environ, **environment, MARK: self._token}
+        self._watchdog = Watchdog(log.with_name(f"{self._token}.notify"), unit_of_the_worker())
+        self._environment = {**os.environ, **environment, **self._watchdog.environment(), MARK: self._token}
         self._workers = int(self._environment["VIGILPAY_WORKERS"])
         self._main: subprocess.Popen[bytes] | None = None
         self._stopping = Event()
+        self._halted = Event()
         self._manager = Thread(target=self._keep_up, daemon=True)
 
     @contextmanager
@@ -48,13 +53,28 @@ class Service:
             self._stopping.set()
             self._manager.join()
             self.kill_all()
+            self._watchdog.close()
 
     def _keep_up(self) -> None:
         while not self._stopping.is_set():
-            main = self._main = self._start()
-            while main.poll() is None and not self._stopping.wait(POLL_SECONDS):
-                pass
+            if not self._halted.is_set():
+                self._run_once()
             self._stopping.wait(RESTART_SECONDS)
+
+    def _run_once(self) -> None:
+        main = self._main = self._start()
+        self._watchdog.began(main.pid)
+        while main.poll() is None and not self._stopping.wait(POLL_SECONDS):
+            if self._watchdog.takes_it_for_hung():
+                self._abort(main)
+
+    def _abort(self, main: "subprocess.Popen[bytes]") -> None:
+        """As systemd does: a signal, which a stopped process gets as well; then, by KillMode=mixed, SIGKILL for all."""
+        main.send_signal(self._watchdog.signal)
+        main.send_signal(signal.SIGCONT)
+        with suppress(subprocess.TimeoutExpired):
+            main.wait(timeout=ABORT_SECONDS)
+        self.kill_all()
 
     def _start(self) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as output:
@@ -121,6 +141,16 @@ class Service:
         before = {worker: processor_seconds(worker) for worker in self.complete()["worker"]}
         sleep(SAMPLE_SECONDS)
         return {worker: processor_seconds(worker) - former for worker, former in before.items()}
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Without any process of it while the block lasts."""
+        self._halted.set()
+        self.kill_all()
+        try:
+            yield
+        finally:
+            self._halted.clear()
 
     def kill_all(self) -> None:
         """kill -9 of every process, stopped ones and orphans included."""

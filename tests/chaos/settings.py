@@ -11,6 +11,7 @@ WORKER_SETTINGS = {
     "VIGILPAY_QUEUE_TIMEOUT_SECONDS": "20",
     "VIGILPAY_QUEUE_RETRY_SECONDS": "30",
     "VIGILPAY_LOG_LEVEL": "INFO",
+    "PGAPPNAME": "storm-worker",
 }
 # Analyze of the editors, in the storm's own process.
 EDITOR_SETTINGS = {"VIGILPAY_ANALYZE_LOCK_SECONDS": "0.5"}

@@ -4,25 +4,29 @@ import os
 import random
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import StringIO
 from pathlib import Path
-from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
 
 import psycopg
 from django.core.management import call_command
 from django.db import connections
+from psycopg.conninfo import make_conninfo
 
 from customers.bulk import STORED, Progress, staged
+from customers.ml_service import warm_kernels
 from customers.ml_service.assets import DEFAULT_ASSETS_DIR
-from tests.chaos import checks
-from tests.chaos.editors import Editor, Editors
+from tests.chaos import checks, promises
+from tests.chaos.audit import Audit
+from tests.chaos.editors import AtWork, Bears, Editor, Editors, Tally
 from tests.chaos.errors import described
-from tests.chaos.faults import Fault
+from tests.chaos.faults import BrokenPromiseError, Fault
+from tests.chaos.faults.registry import Inject
 from tests.chaos.forests import Forests, checksum_of, codes_beside, forest_with_other_codes
 from tests.chaos.ledger import Ledger, as_state
+from tests.chaos.neighbours import Neighbour
 from tests.chaos.people import Portfolio, full_row
 from tests.chaos.server import StormServer
 from tests.chaos.service import Service
@@ -32,13 +36,10 @@ from tests.chaos.ways import WAYS
 from tests.factories import random_fields, train_forest
 
 POLL_SECONDS = 0.05
-AUDIT_PAUSE_SECONDS = 0.5
-NO_FALSE_PROMISE = """
-WITH false_promise AS (
-    DELETE FROM events_watch WHERE awake_until > clock_timestamp() + interval '1 min' RETURNING id
+TOUCH = (
+    "UPDATE customers_customer SET balance = balance + 1",
+    "UPDATE customers_customer SET balance = balance - 1",
 )
-SELECT setval('events_awake', 1) FROM false_promise
-"""
 NEWEST_RECORD = "SELECT COALESCE(max(id), 0) FROM customers_scorerecord"
 
 
@@ -53,6 +54,9 @@ class Storm:
         self._portfolio = Portfolio.of(size.customers, size.editors)
         self._ledgers: list[Ledger] = []
         self._records_seen = 0
+        self._chains_after = 0
+        self.standby: Neighbour | None = None
+        self.later = ExitStack()  # what is done after a round has been examined
         self._reported: set[str] = set()
 
     # --- before -------------------------------------------------------------------------------------------------------
@@ -60,6 +64,7 @@ class Storm:
     @contextmanager
     def prepared(self) -> Iterator[None]:
         """Tables, customers who are scored, and a service at work."""
+        warm_kernels()  # compiled once for all: a worker that does it is soon taken for dead here
         call_command("migrate", verbosity=0)
         self.forests.learn(self.assets / "model.pkl", codes_beside(self.assets / "model.pkl"))
         self._train_forests()
@@ -96,12 +101,18 @@ class Storm:
 
     def weather(self, fault: Fault) -> Line:
         """Editors at work while this fault happens; then nobody touches anything until all is well, or never is."""
-        pick = random.Random(f"{self.seed}/{fault.name}")
+        with ExitStack() as self.later:
+            return self._weather(fault, random.Random(f"{self.seed}/{fault.name}"))
+
+    def _weather(self, fault: Fault, pick: random.Random) -> Line:
         trouble: list[str] = []
-        self.sql(NO_FALSE_PROMISE)  # a former round's, which is not this fault's
+        self.sql(promises.NO_FALSE_PROMISE)  # a former round's, which is not this fault's
+        if fault.prepare:
+            self._do(fault.prepare, pick, trouble)
         end = self._inject(fault, pick, trouble) if fault.quiet else None
+        without_us = self._edit_without_us(fault) if fault.refusals else None
         audit = Audit(self.server, self.forests)
-        at_work = self._editors.start(f"{self.seed}/{fault.name}", expects_outages=fault.outage)
+        at_work = self._start_editing(fault, "with us")
         lead = self.size.seconds * pick.uniform(0.2, 0.5)
         sleep(lead)
         if not fault.quiet:
@@ -109,22 +120,43 @@ class Storm:
         sleep(self.size.seconds - lead)
         tally = at_work.finish()
         if end is not None:
-            end()
+            self._do(lambda *_: end(), pick, trouble)
         seconds = self._seconds_to_recover()
         if seconds is None:
             trouble.append(f"never recovered: {self._unsettled()}")
         findings = self._examine()
         findings.wrong_scores[:0] = audit.finish()
-        return Line(fault.name, tally, findings, seconds, trouble)
+        return Line(fault.name, tally, findings, seconds, trouble, without_us)
 
     def _inject(self, fault: Fault, pick: random.Random, trouble: list[str]) -> Any:
-        try:
+        def inject(storm: "Storm", pick: random.Random) -> Any:
             if fault.quiet:
                 self.service.await_sleep()
-            return fault.inject(self, pick)
+            return fault.inject(storm, pick)
+
+        return self._do(inject, pick, trouble)
+
+    def _do(self, action: Inject, pick: random.Random, trouble: list[str]) -> Any:
+        try:
+            return action(self, pick)
+        except BrokenPromiseError as error:
+            trouble.append(str(error))
         except Exception as error:  # a fault that failed is no calm weather: it must show
             trouble.append(f"the fault was not injected: {described(error)}")
         return None
+
+    def _start_editing(self, fault: Fault, word: str) -> AtWork:
+        bears = Bears(fault.outage, fault.refusals)
+        return self._editors.start(f"{self.seed}/{fault.name}/{word}", bears, fault.ways, others=fault.others)
+
+    def _edit_without_us(self, fault: Fault) -> Tally:
+        """What becomes of the same editors while no worker is there; then it is, and has caught up."""
+        with self.service.halted():
+            at_work = self._start_editing(fault, "without us")
+            sleep(self.size.seconds)
+            tally = at_work.finish()
+        self._seconds_to_recover()
+        return tally
 
     def _seconds_to_recover(self) -> float | None:
         began = monotonic()
@@ -150,6 +182,7 @@ class Storm:
                 self._ledgers,
                 self._portfolio.contested,
                 self._records_seen,
+                self._chains_after,
             )
             self._records_seen = connection.execute(NEWEST_RECORD).fetchone()[0]
         news = findings.without(self._reported)
@@ -157,10 +190,14 @@ class Storm:
         return news
 
     def start_afresh(self) -> None:
-        """After a round that never recovered: the next one is to show its own fault only."""
-        self.sql(NO_FALSE_PROMISE)
+        """After a round that went wrong: the next one is to show its own fault only."""
+        self.server.stop("immediate")  # what a promotion has left broken, recovery from a crash makes anew
+        self.server.start()
+        self.sql(promises.NO_FALSE_PROMISE)
         self.service.kill_all()
+        self.put_in_place(self.another_forest(random.Random()))
         self._seconds_to_recover()
+        self.begin_new_lives()
 
     # --- what faults do -----------------------------------------------------------------------------------------------
 
@@ -175,9 +212,36 @@ class Storm:
             with suppress(Exception):
                 process.kill()
 
-    def sql(self, statement: str) -> None:
+    def sql(self, *statements: str) -> None:
         with self.server.connect() as connection:
-            connection.execute(statement)
+            for statement in statements:
+                connection.execute(statement)
+
+    def connect_editors(self, **options: str) -> None:
+        """Until the round is over, the editors' own sessions connect with these options, as another role perhaps."""
+        for editor in self._editors.everybody:
+            editor.url = make_conninfo(self.server.url, **options)
+        if options:
+            self.later.callback(self.connect_editors)
+
+    def await_current(self) -> None:
+        """Until all customers are scored; else the fault can't begin."""
+        if self._seconds_to_recover() is None:
+            raise RuntimeError(f"not all customers are scored: {self._unsettled()}")
+
+    def touch_everybody(self) -> None:
+        """An edit of every customer that no ledger need know of: it leaves them as they are."""
+        self.sql(*TOUCH)
+
+    def expect_losses(self, expected: bool) -> None:
+        """Whether what PostgreSQL confirms to editors from now on may be lost with it."""
+        for ledger in self._ledgers:
+            ledger.is_losing = expected
+
+    def begin_new_lives(self) -> None:
+        """Every customer has been away: histories up to now need not be continued."""
+        with self.server.connect() as connection:
+            self._chains_after = connection.execute(NEWEST_RECORD).fetchone()[0]
 
     def another_forest(self, pick: random.Random) -> Path:
         """A model file other than the one in place, fitted on alphabetical codes."""
@@ -212,24 +276,3 @@ class Storm:
         """To that release by name: a model that was the first to serve has none before it."""
         connections.close_all()
         call_command("release_model", rollback=True, to=to, stdout=StringIO())
-
-
-class Audit:
-    """Looks at everybody again and again while the storm lasts: what says it is current has to be right."""
-
-    def __init__(self, server: StormServer, forests: Forests) -> None:
-        self._server, self._forests = server, forests
-        self._stop = Event()
-        self._found: dict[str, None] = {}
-        self._thread = Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stop.wait(AUDIT_PAUSE_SECONDS):
-            with suppress(psycopg.OperationalError), self._server.connect() as connection:
-                self._found.update(dict.fromkeys(checks.false_claims(connection, self._forests)))
-
-    def finish(self) -> list[str]:
-        self._stop.set()
-        self._thread.join()
-        return list(self._found)

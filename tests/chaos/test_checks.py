@@ -9,14 +9,12 @@ from django.db import connection
 
 from customers import scoring
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
-from customers.models import Customer
+from customers.models import Customer, ScoreRecord
 from tests.chaos import checks
-from tests.chaos.checks import Findings
-from tests.chaos.editors import Edit, Editor, Tally
+from tests.chaos.editors import Bears, Edit, Editor
 from tests.chaos.forests import ALPHABETICAL, OTHER_CODES, Forests, checksum_of, codes_beside, forest_with_other_codes
 from tests.chaos.ledger import Ledger, as_state, change, remove
 from tests.chaos.people import Portfolio
-from tests.chaos.table import Line
 from tests.databases import url_of_test_database
 from tests.factories import make_scored
 
@@ -32,10 +30,11 @@ def forests(assets):
 
 @pytest.fixture
 def examine(assets, forests):
-    def run(ledger=None, contested=()):
+    def run(ledger=None, contested=(), chains_after=0):
         with looking() as looker:
             in_place = checksum_of(assets / "model.pkl")
-            return checks.examine(looker, forests, in_place, [ledger] if ledger else [], contested)
+            ledgers = [ledger] if ledger else []
+            return checks.examine(looker, forests, in_place, ledgers, contested, chains_after=chains_after)
 
     return run
 
@@ -152,6 +151,21 @@ def test_an_edit_that_nobody_confirmed_may_be_there_or_not_but_nothing_else(exam
         assert len(examine(ledger).lost_rows) == lost
 
 
+def test_what_may_be_lost_with_the_server_may_be_there_or_not_and_is_certain_again_with_the_next_edit(examine):
+    customer = make_scored(age=30)
+    ledger = ledger_of(customer)
+    ledger.is_losing = True
+    for age in (31, 32):
+        ledger.committed({customer.pk: change({"age": age})})
+    ledger.is_losing = False
+    for age, lost in [(30, 0), (31, 0), (32, 0), (33, 1)]:
+        Customer.objects.update(age=age)
+        assert len(examine(ledger).lost_rows) == lost
+    ledger.committed({customer.pk: change({"age": 40})})
+    Customer.objects.update(age=31)
+    assert len(examine(ledger).lost_rows) == 1
+
+
 # --- history ----------------------------------------------------------------------------------------------------------
 
 
@@ -196,6 +210,20 @@ def test_a_version_that_goes_back_is_found_unless_the_customer_was_away(examine)
     assert examine(contested=[customer.pk]).history == []
 
 
+def test_what_came_before_everybody_was_away_need_not_be_continued_and_what_comes_after_has_to_be(examine):
+    customer = make_scored(age=30)
+    plant("UPDATE customers_scorerecord SET version = 3")
+    scoring.analyze(customer.pk)
+    (line,) = examine().history
+    assert "version 1 after 3" in line
+    former = ScoreRecord.objects.order_by("id").first().pk
+    assert examine(chains_after=former).history == []
+    scoring.analyze(customer.pk)
+    newest = ScoreRecord.objects.order_by("id").last().pk
+    plant("UPDATE customers_scorerecord SET previous_score = 0.123 WHERE id = %s", newest)
+    assert len(examine(chains_after=former).history) == 1
+
+
 # --- editors ----------------------------------------------------------------------------------------------------------
 
 
@@ -211,25 +239,22 @@ def test_an_edit_that_postgresql_refuses_has_failed_and_one_that_loses_its_conne
 
     editor.attempt("unlucky", Edit(lose_the_connection_once))
     assert len(editor.tally.failed) == 2, "nobody had announced an outage"
-    editor.expects_outages = True
+    editor.bears = Bears(outages=True)
     editor.attempt("unlucky", Edit(lose_the_connection_once))
     assert (editor.tally.outages, editor.tally.made["unlucky"], len(editor.tally.failed)) == (1, 1, 2)
     editor.disconnect()
 
 
-@pytest.mark.parametrize(
-    ("tally", "findings", "seconds", "trouble"),
-    [
-        (Tally(failed=["a deadlock"]), Findings(), 1.0, []),
-        (Tally(), Findings(wrong_scores=["one"]), 1.0, []),
-        (Tally(), Findings(lost_rows=["one"]), 1.0, []),
-        (Tally(), Findings(history=["one"]), 1.0, []),
-        (Tally(), Findings(), None, []),
-        (Tally(), Findings(), 1.0, ["the fault was not injected"]),
-    ],
-)
-def test_each_of_these_makes_a_storm_fail_and_is_shown(tally, findings, seconds, trouble):
-    assert Line("none", Tally(), Findings(), 0.0).is_good()
-    line = Line("some fault", tally, findings, seconds, trouble)
-    assert not line.is_good()
-    assert line.evidence() or "never" in str(line)
+def test_an_edit_that_postgresql_refuses_is_made_again_and_counted_where_it_refuses_some_without_us():
+    editor = Editor(0, url_of_test_database(), Portfolio.of(100, 1), Ledger({}))
+
+    def be_refused_once():
+        if not editor.tally.refused:
+            editor.session().execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
+
+    editor.attempt("unlucky", Edit(be_refused_once))
+    assert len(editor.tally.failed) == 1, "no refusals were announced"
+    editor.bears = Bears(refusals=True)
+    editor.attempt("unlucky", Edit(be_refused_once))
+    assert (editor.tally.refused, editor.tally.made["unlucky"], len(editor.tally.failed)) == (1, 1, 1)
+    editor.disconnect()

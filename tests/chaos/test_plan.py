@@ -26,6 +26,12 @@ def test_short_storms_have_those_that_were_the_worst_and_differ_in_the_others():
     assert len(set.union(*plans)) > 10
 
 
+def test_short_storms_know_the_faults_of_a_banks_own_database():
+    drawn = set.union(*(set(names(str(seed), short=True)) for seed in range(60)))
+    assert {name.split(" ")[0] for name in drawn} >= {"a", "such", "editors", "hostile", "restart"}
+    assert not [name for name in drawn if FAULTS[name].needs or FAULTS[name].refusals], "these take too long"
+
+
 def test_faults_can_be_chosen_by_a_part_of_their_names():
     assert set(names("7", short=True, only=["PostgreSQL (", "pusher"])) == {
         "restart PostgreSQL (fast)",

@@ -179,7 +179,7 @@ def update_many_of_its_own(editor: Editor) -> Iterator[Edit]:
 def update_several_in_turn(editor: Editor) -> Iterator[Edit]:
     """A transaction of single updates in random order, while a drain goes through the same rows in its own order."""
     changes = {customer: a_change(editor.pick) for customer in editor.own(8)}
-    yield Edit(lambda: _in_one_transaction(editor, changes), _changes(changes))
+    yield Edit(lambda: in_one_transaction(editor, changes), effects_of(changes))
 
 
 def update_several_of_everybodys(editor: Editor) -> Iterator[Edit]:
@@ -192,7 +192,7 @@ def update_several_of_everybodys(editor: Editor) -> Iterator[Edit]:
             editor.session().execute(LOCK, [sorted(customers)])
             _update_in_turn(editor, changes)
 
-    yield Edit(update, _changes(changes))
+    yield Edit(update, effects_of(changes))
 
 
 # --- plain SQL --------------------------------------------------------------------------------------------------------
@@ -200,13 +200,13 @@ def update_several_of_everybodys(editor: Editor) -> Iterator[Edit]:
 
 def update_in_sql(editor: Editor) -> Iterator[Edit]:
     changes = {customer: a_change(editor.pick) for customer in editor.anybodys()}
-    yield Edit(lambda: _update_in_turn(editor, changes), _changes(changes))
+    yield Edit(lambda: _update_in_turn(editor, changes), effects_of(changes))
 
 
 def update_in_psql(editor: Editor) -> Iterator[Edit]:
     changes = {customer: a_change(editor.pick) for customer in editor.anybodys()}
-    statements = [_update(customer, fields).as_string(None) for customer, fields in changes.items()]
-    yield Edit(lambda: _psql(editor, statements), _changes(changes))
+    statements = [update_statement(customer, fields).as_string(None) for customer, fields in changes.items()]
+    yield Edit(lambda: _psql(editor, statements), effects_of(changes))
 
 
 def insert(editor: Editor) -> Iterator[Edit]:
@@ -274,7 +274,7 @@ def change_the_id(editor: Editor) -> Iterator[Edit]:
 def _move(editor: Editor, customer: int, new_id: int, fields: dict[str, Any]) -> None:
     with editor.session().transaction():
         # The former values too: nothing is changed by them, and repeated after an outage it finds no row.
-        editor.session().execute(_update(customer, fields))
+        editor.session().execute(update_statement(customer, fields))
         editor.session().execute(MOVE, [new_id, customer])
 
 
@@ -282,7 +282,7 @@ def hold_open(editor: Editor) -> Iterator[Edit]:
     """A transaction that keeps its rows for a while before it commits: drains go past, other editors wait."""
     changes = {customer: a_change(editor.pick) for customer in editor.anybodys(3)}
     seconds = editor.pick.uniform(*HOLD_SECONDS)
-    yield Edit(lambda: _in_one_transaction(editor, changes, seconds), _changes(changes))
+    yield Edit(lambda: in_one_transaction(editor, changes, seconds), effects_of(changes))
 
 
 def roll_back(editor: Editor) -> Iterator[Edit]:
@@ -311,14 +311,14 @@ def roll_back_to_a_savepoint(editor: Editor) -> Iterator[Edit]:
         session.execute("ROLLBACK TO SAVEPOINT halfway")
         session.execute("COMMIT")
 
-    yield Edit(update, _changes(kept))
+    yield Edit(update, effects_of(kept))
 
 
 def fight_for_a_customer(editor: Editor) -> Iterator[Edit]:
     """All delete, insert and update the same few; whoever comes last wins."""
     customer, fields = editor.pick.choice(editor.portfolio.contested), random_fields(editor.pick)
     statement, values = editor.pick.choice(
-        [(DELETE, [customer]), (UPSERT, full_row(customer, fields)), (_update(customer, fields), [])]
+        [(DELETE, [customer]), (UPSERT, full_row(customer, fields)), (update_statement(customer, fields), [])]
     )
     yield Edit(lambda: editor.session().execute(statement, values or None))
 
@@ -326,7 +326,7 @@ def fight_for_a_customer(editor: Editor) -> Iterator[Edit]:
 # --- what they are made of --------------------------------------------------------------------------------------------
 
 
-def _changes(changes: dict[int, dict[str, Any]]) -> dict[int, Any]:
+def effects_of(changes: dict[int, dict[str, Any]]) -> dict[int, Any]:
     return {customer: change(fields) for customer, fields in changes.items()}
 
 
@@ -336,16 +336,16 @@ def _assignments(fields: dict[str, Any]) -> sql.Composed:
     )
 
 
-def _update(customer: int, fields: dict[str, Any]) -> sql.Composed:
+def update_statement(customer: int, fields: dict[str, Any]) -> sql.Composed:
     return UPDATE.format(values=_assignments(fields), customer=sql.Literal(customer))
 
 
 def _update_in_turn(editor: Editor, changes: dict[int, dict[str, Any]]) -> None:
     for customer, fields in changes.items():
-        editor.session().execute(_update(customer, fields))
+        editor.session().execute(update_statement(customer, fields))
 
 
-def _in_one_transaction(editor: Editor, changes: dict[int, dict[str, Any]], hold_seconds: float = 0) -> None:
+def in_one_transaction(editor: Editor, changes: dict[int, dict[str, Any]], hold_seconds: float = 0) -> None:
     with editor.session().transaction():
         _update_in_turn(editor, changes)
         sleep(hold_seconds)
