@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from django.db import connection, connections
 from tests.customers.csv_import.texts import rows, write
 from tests.databases import scratch_database
 from tests.others import outsider, together
+from vigilpay import env
 from vigilpay.sessions import PINNED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,3 +131,14 @@ def test_a_new_connection_has_what_we_rely_on_and_leaves_what_is_a_choice(settin
         "statement_timeout": "8s",
         "DateStyle": PINNED["DateStyle"],
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_hosts_the_one_that_answers_and_takes_writes_is_used(monkeypatch):
+    """Nothing listens on the first one's port."""
+    there = connection.settings_dict
+    url = f"postgresql://127.0.0.1:1,{quote(there['HOST'], safe='')}:{there['PORT']}/x?target_session_attrs=read-write"
+    found = env.database_url(url)
+    for name in ("HOST", "PORT", "OPTIONS"):
+        monkeypatch.setitem(connections.settings["default"], name, found[name])
+    assert shown("transaction_read_only") == {"transaction_read_only": "off"}
