@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg.errors import RaiseException
 
 from customers import failures, marks
-from customers.claims import Claim, CustomerBusyError, claim_one, claim_requested, claim_stale
+from customers.claims import Claim, CustomerBusyError, claim_next, claim_one
 from customers.failures import Refusal, explain, in_words
 from customers.ml_service import Explained, Forest
 from customers.ml_service.reasons import TOP, top_codes
@@ -43,7 +43,8 @@ _ARRAYS = ", ".join(
 )
 
 # Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
-# said before is read here once more, which is cheaper than sending it to and fro.
+# said before is read here once more, which is cheaper than sending it to and fro. A trigger of the bank's sees this
+# UPDATE, too: where it has changed a behavioural field the row is stale again, in a version that no score answers yet.
 WRITE = f"""
 WITH scored AS (
     SELECT score.*, customer.churn_risk_score AS previous_score, customer.stale_since
@@ -59,16 +60,17 @@ WITH scored AS (
         reason_codes = array_remove(ARRAY[{", ".join(REASONS)}], 0::smallint)
     FROM scored
     WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
-    RETURNING customer.*, scored.previous_score, scored.stale_since AS was_stale_since
+    RETURNING customer.*, scored.previous_score, scored.stale_since AS was_stale_since, scored.score AS given_score
 ), healed AS (
     DELETE FROM customers_scoringfailure AS failure USING stored
     WHERE failure.customer_id = stored.customer_id RETURNING failure.customer_id, failure.version
-)
+), recorded AS (
 INSERT INTO customers_scorerecord
     (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, scored_at, scored_by_id,
      contributions, {", ".join(FEATURES)})
 SELECT customer_id, churn_risk_score, previous_score, version,
     CASE WHEN %(cause)s <> '' THEN %(cause)s
+        WHEN stored.customer_id = ANY (%(requested)s::bigint[]) THEN '{ScoreRecord.Cause.ANALYZE}'
         WHEN EXISTS (SELECT FROM healed WHERE healed.customer_id = stored.customer_id
                      AND healed.version = stored.version) THEN '{ScoreRecord.Cause.RETRY}'
         WHEN previous_score IS NULL THEN '{ScoreRecord.Cause.CREATED}'
@@ -76,8 +78,15 @@ SELECT customer_id, churn_risk_score, previous_score, version,
         ELSE '{ScoreRecord.Cause.RELEASE}' END,
     was_stale_since, GREATEST(edited_at, was_stale_since), edited_by, scored_at, %(release)s,
     contributions, {", ".join(FEATURES)}
-FROM stored
+FROM stored WHERE version = scored_version RETURNING customer_id
+)
+SELECT (SELECT count(*) FROM recorded),
+    (SELECT min(customer_id) FROM stored WHERE version = scored_version AND churn_risk_score <> given_score)
 """
+
+
+class ScoreAlteredError(DataError):
+    """A trigger of the bank's writes scores: what it makes of one must not call itself current."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,8 @@ class Batch:
     stored: int = 0  # scored
     refused: int = 0  # the model has no answer to them
     passed_over: int = 0  # somebody else holds them
-    # Whether it got on with wide marks: there may be more to do, even if nobody was found. How, not what.
-    has_cut: bool = field(default=False, compare=False)
+    # Whether a sweep got on: there may be more to do, even if no row was found. How, not what.
+    swept: bool = field(default=False, compare=False)
 
     @property
     def rejected(self) -> int:
@@ -109,11 +118,12 @@ Store = Callable[[CursorWrapper, Claim, Explained, ModelRelease], Stored]
 
 
 def rescore_batch(limit: int | None = None) -> Batch:
-    """Score some ``limit`` stale customers, single edits first, else some whom staff have asked for, and commit.
+    """Score some ``limit`` customers who are stale or whom staff have asked for, live edits first, and commit.
 
-    Rows that somebody is editing at this moment are left out: they will be stale again, or still. What the model has
-    no answer to is recorded as a failure, apart from the scores: neither waits for the other. Raises ``ModelError``
-    when there is no usable model; nothing is written then and the rows stay stale.
+    Rows that are being edited at this moment are left out: they will be stale again, or still. What the model has
+    no answer to is recorded as a failure, apart from the scores: neither waits for the other. A sweep that is due gets
+    one step further. Raises ``ModelError`` when there is no usable model; nothing is written then and the rows stay
+    stale.
     """
     rows = limit or settings.DRAIN_BATCH_ROWS
     try:
@@ -143,16 +153,8 @@ def batch_by(forest: Forest, release: ModelRelease, rows: int, storing: Store) -
         if stored.rows + len(refusals) < len(claim):
             marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
         failures.record(cursor, refusals, release)
-    return Batch(len(claim), stored.rows, len(refusals), claim.passed_over, claim.has_cut)
-
-
-def claim_next(cursor: CursorWrapper, release: ModelRelease, rows: int) -> Claim:
-    """Stale customers; only when there are none, those whom staff have asked for."""
-    stale = claim_stale(cursor, release, rows)
-    if len(stale) or stale.has_cut:
-        return stale
-    requested = claim_requested(cursor, release)
-    return replace(requested, passed_over=stale.passed_over + requested.passed_over)
+    swept = claim.sweep_is_due and marks.sweep()
+    return Batch(len(claim), stored.rows, len(refusals), claim.passed_over, swept)
 
 
 def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE) -> float:
@@ -180,19 +182,23 @@ def analyze_once(customer_id: int, cause: str) -> float | None:
 def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease, cause: str = "") -> Stored:
     """Write scores, reasons and history, in one statement, where nothing has changed since the claim.
 
-    Without a ``cause``, here or in the claim, each record says what the row itself shows: created, edited, retried, or
-    another model.
+    Without a ``cause`` each record says what the row itself shows: created, edited, retried, or another model; or that
+    staff have asked. Raises ``ScoreAlteredError`` when a stored score is not the one given.
     """
     values: dict[str, Any] = {
         "ids": array(claim.ids),
         "versions": array(claim.versions),
         "scores": array(answers.scores.tolist()),
         "release": release.pk,
-        "cause": cause or claim.cause,
+        "cause": cause,
+        "requested": array(claim.requested),
         **reasons_in_columns(answers),
     }
     cursor.execute(WRITE, values)
-    return Stored(cursor.rowcount)
+    rows, altered = cursor.fetchone()
+    if altered is not None:
+        raise ScoreAlteredError(f"a trigger of this database gives customer {altered} another score than the model")
+    return Stored(rows)
 
 
 def reasons_in_columns(answers: Explained) -> dict[str, str]:

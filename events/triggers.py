@@ -8,7 +8,7 @@ docs/decisions/0007-triggers.md and 0012-stale-marks.md.
 from dataclasses import dataclass
 from hashlib import sha256
 
-from customers.marks import LIVE, OUTDATED, REGION
+from customers.marks import ARRAY_IDS, LARGE, LATER, LIVE, SWEEP
 from customers.ml_service.schema import FEATURES
 from events.alerts.raising import BODY, STORED
 from events.channels import STALE_CHANNEL
@@ -31,44 +31,25 @@ ENGINE_COLUMNS = (
     "reason_codes",
 )
 
-# So many customers of a transaction are marked by their id: people are waiting for them. Then come regions, first of
-# 2^10 ids and growing fourfold with every 64 of them, so that no transaction leaves more than some hundred marks.
-LIVE_MARKS = 8
-REGION_BITS = 10
-REGIONS_OF_A_SIZE = 64
+# A statement that edits so few customers is live: people wait for each of them. So are as many statements of one
+# transaction; a loop over a portfolio is one large edit, however small its statements are.
+LIVE_ROWS = 8
+LIVE_STATEMENTS = 8
 
 # An editor's own search_path may not see the engine's tables, so every name is written with its schema, as extensions
-# of PostgreSQL do it; the name is filled in where the SQL is installed.
+# of PostgreSQL do it; the name is filled in where the SQL is installed, as is the owner of the customers.
 SCHEMA = "@schema@"
 INSTALL = (
-    "DO $install$ BEGIN EXECUTE replace($sql${sql}$sql$, '@schema@', quote_ident(current_schema())); END $install$;"
+    "DO $install$ BEGIN EXECUTE replace(replace($sql${sql}$sql$, '@schema@', quote_ident(current_schema())), '@owner@',"
+    " (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass));"
+    " END $install$;"
 )
-# Of a function that runs with its owner's rights: nobody can put an operator of his own in front of PostgreSQL's.
+# Of a function that runs with its owner's rights: no operator of the editor's own can stand in front of PostgreSQL's.
 SAFE_PATH = "search_path=pg_catalog, pg_temp"
 
-
-@dataclass(frozen=True)
-class Function:
-    """A function that triggers call."""
-
-    name: str
-    arguments: str
-    body: str
-    returns: str = "void"
-    with_rights_of_owner: bool = False
-
-    def install_sql(self) -> str:
-        return INSTALL.format(sql=self.create_sql())
-
-    def create_sql(self) -> str:
-        rights = f" SECURITY DEFINER SET {SAFE_PATH}" if self.with_rights_of_owner else ""
-        return f"""
-CREATE OR REPLACE FUNCTION @schema@.{self.name}({self.arguments}) RETURNS {self.returns}
-LANGUAGE plpgsql{rights}
-AS $body${self.body}$body$;"""
-
-    def uninstall_sql(self) -> str:
-        return f"DROP FUNCTION IF EXISTS {self.name};"
+# When a trigger fires: in ordinary sessions, where replicated changes are applied, or in both.
+ORIGIN, REPLICA, ALWAYS = "O", "R", "A"
+ENABLE = {ORIGIN: "ENABLE", REPLICA: "ENABLE REPLICA", ALWAYS: "ENABLE ALWAYS"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +63,8 @@ class Trigger:
     level: str = "ROW"
     condition: str = ""
     transition: str = ""
+    fires: str = ALWAYS
+    with_rights_of_owner: bool = False
 
     def install_sql(self) -> str:
         """Create or replace function and trigger, and note what was declared where the check can read it."""
@@ -89,8 +72,19 @@ class Trigger:
         return INSTALL.format(sql=f"{self.create_sql()}\n{comment}")
 
     def create_sql(self) -> str:
-        function = Function(self.name, "", self.body, "trigger")
-        return f"{function.create_sql()}\nCREATE OR REPLACE TRIGGER {self.definition()};"
+        rights = f" SECURITY DEFINER SET {SAFE_PATH}" if self.with_rights_of_owner else ""
+        return f"""
+CREATE OR REPLACE FUNCTION @schema@.{self.name}() RETURNS trigger
+LANGUAGE plpgsql{rights}
+AS $body${self.body}$body$;{self._only_ours() if self.with_rights_of_owner else ""}
+CREATE OR REPLACE TRIGGER {self.definition()};
+ALTER TABLE @schema@.{self.table} {ENABLE[self.fires]} TRIGGER {self.name};"""
+
+    def _only_ours(self) -> str:
+        """Firing a trigger asks for no right to execute, but making one does: no other role can make one of this."""
+        return f"""
+ALTER FUNCTION @schema@.{self.name}() OWNER TO @owner@;
+REVOKE ALL ON FUNCTION @schema@.{self.name}() FROM PUBLIC;"""
 
     def definition(self) -> str:
         """When it fires and what it calls, as ``pg_get_triggerdef`` would say it but for spacing and casts."""
@@ -115,78 +109,63 @@ def _keep_old(columns: tuple[str, ...]) -> str:
     return "\n".join(f"    NEW.{column} := OLD.{column};" for column in columns)
 
 
-# NOTIFY takes a database-wide lock at commit, so it is sent only while nobody has promised to look anyway. The promise
-# is read from a sequence, in milliseconds: a table would cost a query. It holds from now to a minute ahead, see
-# events/watch.py.
+def _same(columns: tuple[str, ...]) -> str:
+    old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("old", "new"))
+    return f"({old}) IS NOT DISTINCT FROM ({new})"
+
+
+# NOTIFY takes a database-wide lock at commit, so it is sent only while no worker has promised to look anyway. The
+# promise is read from a sequence, in milliseconds: a table would cost a query. It holds from now to a minute ahead, see
+# events/watch.py. A transaction that is to be prepared must not notify at all.
 KNOCK = f"""IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
            - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
         NULL;
-    ELSE
+    ELSIF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
         NOTIFY {STALE_CHANNEL};
     END IF;"""
 
-# The transaction remembers its last mark (width in bits, place, number of marks so far) in a setting of its own, which
-# a rollback to a savepoint takes back with the mark itself.
-MARK = Function(
-    name="vigilpay_mark",
-    arguments="edited bigint, marks integer",
-    body=f"""
-DECLARE
-    bits integer := CASE WHEN marks <= {LIVE_MARKS} THEN 0
-        ELSE LEAST({REGION_BITS} + 2 * ((marks - {LIVE_MARKS + 1}) / {REGIONS_OF_A_SIZE}), 63) END;
-BEGIN
-    INSERT INTO @schema@.customers_stalemark (id, first_id, last_id) VALUES (
-        nextval('@schema@.customers_stalemark_id_seq') + CASE WHEN bits = 0 THEN {LIVE} ELSE {REGION} END,
-        (edited >> bits) << bits, ((edited >> bits) << bits) | ({2**63 - 1} >> (63 - bits)));
-    PERFORM set_config('vigilpay.marked', bits || ' ' || (edited >> bits) || ' ' || marks, true);
-    {KNOCK}
-END
-""",
-)
+# What runs with its owner's rights runs for our table alone, whoever may have made a trigger of it.
+OF_CUSTOMERS = f"""IF TG_RELID <> '@schema@.{CUSTOMERS}'::regclass THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {CUSTOMERS}';
+    END IF;"""
 
-# The first mark of a transaction is written out here, once more: for a single edit, a call would be a tenth of the
-# price of all triggers.
-MARK_NEW = f"""IF current_setting('vigilpay.marked', true) <> '' THEN
-        marked := current_setting('vigilpay.marked', true);
-        IF NEW.customer_id >> split_part(marked, ' ', 1)::int <> split_part(marked, ' ', 2)::bigint THEN
-            PERFORM @schema@.vigilpay_mark(NEW.customer_id, split_part(marked, ' ', 3)::int + 1);
-        END IF;
-        RETURN NEW;
+# One dot for each small statement of this transaction: a rollback to a savepoint takes it back with the mark itself,
+# and whatever an editor sets there decides no more than whose turn it is.
+MARK = f"""IF cardinality(ids) <= {LIVE_ROWS} THEN
+        statements := current_setting('vigilpay.small_edits', true);
+        INSERT INTO @schema@.customers_stalemark (kind, ids)
+        SELECT CASE WHEN length(statements) >= {LIVE_STATEMENTS} THEN {LATER} ELSE {LIVE} END, ARRAY[edited]
+        FROM unnest(ids) AS edited;
+        statements := set_config('vigilpay.small_edits', left(concat(statements, '.'), {LIVE_STATEMENTS}), true);
+    ELSE
+        INSERT INTO @schema@.customers_stalemark (kind, ids)
+        SELECT {LARGE}, ids[first : first + {ARRAY_IDS - 1}]
+        FROM generate_series(1, cardinality(ids), {ARRAY_IDS}) AS first;
     END IF;
-    INSERT INTO @schema@.customers_stalemark (id, first_id, last_id)
-    VALUES (nextval('@schema@.customers_stalemark_id_seq'), NEW.customer_id, NEW.customer_id);
-    marked := set_config('vigilpay.marked', '0 ' || NEW.customer_id || ' 1', true);
     {KNOCK}"""
 
-# Cut to length: nobody's edit may fail for a long name.
+# Cut to length: no edit may fail for a long name.
 EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80)"
 
-# With the rights of the owner: who may write customers need not be able to write history. Called by the stamp and not a
-# trigger of its own, whose condition every edit would pay for; by hand it can't be called.
-KEEP_UNSCORED = Function(
-    name="vigilpay_keep_unscored",
-    arguments=f"former @schema@.{CUSTOMERS}",
-    with_rights_of_owner=True,
-    body=f"""
-BEGIN
-    IF pg_trigger_depth() = 0 THEN
-        RAISE insufficient_privilege USING MESSAGE = 'permission denied: history is written by the trigger alone';
-    END IF;
-    INSERT INTO @schema@.customers_unscoredversion
-        (customer_id, version, edited_at, edited_by, {", ".join(FEATURES)})
-    VALUES (former.customer_id, former.version, GREATEST(former.stale_since, former.edited_at), former.edited_by,
-        {", ".join(f"former.{feature}" for feature in FEATURES)});
-END
-""",
-)
+# Rows that another trigger of the bank's has changed behind ours: stale from now on, by the scorer's right.
+MEND = f"""IF missed IS NOT NULL THEN
+        scorer := COALESCE(current_setting('vigilpay.scorer', true), '');
+        PERFORM set_config('vigilpay.scorer', 'on', true);
+        UPDATE @schema@.{CUSTOMERS} SET version = version + 1, edited_by = {EDITOR}, edited_at =
+            CASE WHEN stale_since IS NULL THEN edited_at ELSE statement_timestamp() END,
+            stale_since = COALESCE(stale_since, statement_timestamp())
+        WHERE customer_id = ANY (missed);
+        PERFORM set_config('vigilpay.scorer', scorer, true);
+    END IF;"""
+
+VERSION_COLUMNS = f"customer_id, version, edited_at, edited_by, {', '.join(FEATURES)}"
+FORMER_VERSION = f"customer_id, version, GREATEST(stale_since, edited_at), edited_by, {', '.join(FEATURES)}"
 
 # A new row is stale, whatever the INSERT says of the engine's columns; an old backup's scores are recomputed.
 ARRIVE = Trigger(
     name="vigilpay_0_arrive",
     event="BEFORE INSERT",
     body=f"""
-DECLARE
-    marked text;
 BEGIN
     NEW.version := 1;
     NEW.stale_since := statement_timestamp();
@@ -198,7 +177,6 @@ BEGIN
     NEW.scored_at := NULL;
     NEW.contributions := NULL;
     NEW.reason_codes := NULL;
-    {MARK_NEW}
     RETURN NEW;
 END
 """,
@@ -219,13 +197,12 @@ END
 )
 
 # The comparison stands in the body: PostgreSQL reads a WHEN condition anew for every statement, a body once a session.
-# A changed id counts as an edit, since marks and history go by it.
+# At every UPDATE, for a list of columns is held against the statement's words, not against what the bank's own triggers
+# make of the row. A changed id counts as an edit, since marks and history go by it.
 STAMP = Trigger(
     name="vigilpay_2_stamp",
-    event=f"BEFORE UPDATE OF customer_id, {', '.join(FEATURES)}",
+    event="BEFORE UPDATE",
     body=f"""
-DECLARE
-    marked text;
 BEGIN
     IF NOT ({_changed(("customer_id", *FEATURES))}) THEN
         RETURN NEW;
@@ -234,12 +211,113 @@ BEGIN
         NEW.stale_since := statement_timestamp();
     ELSE
         NEW.edited_at := statement_timestamp();
-        PERFORM @schema@.vigilpay_keep_unscored(OLD);
     END IF;
     NEW.version := OLD.version + 1;
     NEW.edited_by := {EDITOR};
-    {MARK_NEW}
     RETURN NEW;
+END
+""",
+)
+
+# The rows as they are stored, whatever other triggers have made of their ids or their staleness.
+ARRIVED = Trigger(
+    name="vigilpay_3_arrived",
+    event="AFTER INSERT",
+    level="STATEMENT",
+    transition="\nREFERENCING NEW TABLE AS changed",
+    fires=ORIGIN,
+    with_rights_of_owner=True,
+    body=f"""
+DECLARE
+    ids bigint[];
+    missed bigint[];
+    scorer text;
+    statements text;
+BEGIN
+    {OF_CUSTOMERS}
+    SELECT array_agg(customer_id), array_agg(customer_id) FILTER (WHERE stale_since IS NULL)
+    INTO ids, missed FROM changed;
+    IF ids IS NULL THEN
+        RETURN NULL;
+    END IF;
+    {MEND}
+    {MARK}
+    RETURN NULL;
+END
+""",
+)
+
+# Marks what the stamp has stamped, and holds all other rows against what they were: a trigger behind ours may have
+# changed a field without the stamp, or an engine's column without the guard. Former versions that no score has answered
+# are kept with the rights of the owner: a role that may write customers need not be able to write history.
+STAMPED = "statement_timestamp() IN (stale_since, edited_at)"
+EDITED = Trigger(
+    name="vigilpay_4_edited",
+    event="AFTER UPDATE",
+    level="STATEMENT",
+    transition="\nREFERENCING OLD TABLE AS former NEW TABLE AS changed",
+    fires=ORIGIN,
+    with_rights_of_owner=True,
+    body=f"""
+DECLARE
+    ids bigint[];
+    missed bigint[];
+    unsure boolean;
+    overwritten boolean;
+    scorer text;
+    statements text;
+BEGIN
+    {OF_CUSTOMERS}
+    SELECT array_agg(customer_id) FILTER (WHERE {STAMPED}), bool_or(({STAMPED}) IS NOT TRUE),
+        bool_or(edited_at = statement_timestamp())
+    INTO ids, unsure, overwritten FROM changed;
+    IF unsure THEN
+        SELECT array_agg(customer_id) INTO missed FROM changed AS new
+        WHERE ({STAMPED}) IS NOT TRUE AND NOT EXISTS (
+            SELECT FROM former AS old WHERE old.customer_id = new.customer_id AND {_same(FEATURES)}
+                AND (current_setting('vigilpay.scorer', true) = 'on' OR {_same(ENGINE_COLUMNS)}));
+        ids := ids || missed;
+    END IF;
+    IF missed IS NOT NULL OR overwritten
+            AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
+        INSERT INTO @schema@.customers_unscoredversion ({VERSION_COLUMNS})
+        SELECT {FORMER_VERSION} FROM former
+        WHERE stale_since IS NOT NULL AND (customer_id = ANY (missed) OR NOT EXISTS (
+            SELECT FROM changed WHERE changed.customer_id = former.customer_id AND changed.version = former.version));
+    END IF;
+    IF ids IS NULL THEN
+        RETURN NULL;
+    END IF;
+    {MEND}
+    {MARK}
+    RETURN NULL;
+END
+""",
+)
+
+# The apply worker of logical replication fires triggers of rows only, and only those that are enabled for it.
+REPLICATED = Trigger(
+    name="vigilpay_5_replicated",
+    event="AFTER INSERT OR UPDATE",
+    fires=REPLICA,
+    with_rights_of_owner=True,
+    body=f"""
+DECLARE
+    ids bigint[] := ARRAY[NEW.customer_id];
+    statements text;
+BEGIN
+    {OF_CUSTOMERS}
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.version = OLD.version AND NEW.customer_id = OLD.customer_id THEN
+            RETURN NULL;
+        END IF;
+        IF OLD.stale_since IS NOT NULL THEN
+            INSERT INTO @schema@.customers_unscoredversion ({VERSION_COLUMNS})
+            SELECT {FORMER_VERSION} FROM (SELECT OLD.*) AS former;
+        END IF;
+    END IF;
+    {MARK}
+    RETURN NULL;
 END
 """,
 )
@@ -250,11 +328,16 @@ RELEASED = Trigger(
     event="AFTER INSERT OR DELETE",
     table=RELEASES,
     level="STATEMENT",
+    with_rights_of_owner=True,
     body=f"""
 BEGIN
-    INSERT INTO @schema@.customers_stalemark (id, first_id, last_id)
-    VALUES (nextval('@schema@.customers_stalemark_id_seq') + {OUTDATED}, 1, {2**63 - 1});
-    NOTIFY {STALE_CHANNEL};
+    IF TG_RELID <> '@schema@.{RELEASES}'::regclass THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {RELEASES}';
+    END IF;
+    INSERT INTO @schema@.customers_stalemark (kind, ids) VALUES ({SWEEP}, ARRAY[0]);
+    IF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
+        NOTIFY {STALE_CHANNEL};
+    END IF;
     RETURN NULL;
 END
 """,
@@ -267,21 +350,23 @@ ALERTED = Trigger(
     table=RECORDS,
     level="STATEMENT",
     transition=f"\nREFERENCING NEW TABLE AS {STORED}",
+    fires=ORIGIN,  # what is replicated was told of where it was stored
     body=BODY,
 )
 
-FUNCTIONS = (MARK, KEEP_UNSCORED)
-TRIGGERS = (ARRIVE, GUARD, STAMP, RELEASED, ALERTED)
+TRIGGERS = (ARRIVE, GUARD, STAMP, ARRIVED, EDITED, REPLICATED, RELEASED, ALERTED)
 
-# The triggers read and mark with the rights of whoever edits: a role that may write customers and nothing else would
-# see its edit fail. There is nothing to hide.
-LET_EDITORS_LOOK = """
-GRANT SELECT ON events_watch, events_awake TO PUBLIC;
-GRANT INSERT ON customers_stalemark TO PUBLIC;
-GRANT USAGE ON SEQUENCE customers_stalemark_id_seq TO PUBLIC;
-"""
+# The triggers write these with the rights of the customers' owner, whom row security may bind, too.
+OPEN_TABLES = INSTALL.format(
+    sql="".join(
+        f"""
+ALTER TABLE @schema@.{table} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT ON @schema@.{table} TO @owner@;"""
+        for table in ("customers_stalemark", "customers_unscoredversion")
+    )
+)
 
 
 def install_sql() -> list[str]:
     """All statements, in an order that works."""
-    return [*(function.install_sql() for function in FUNCTIONS), *(trigger.install_sql() for trigger in TRIGGERS)]
+    return [trigger.install_sql() for trigger in TRIGGERS]

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
-from events.triggers import LET_EDITORS_LOOK, TRIGGERS, install_sql
+from events.triggers import OPEN_TABLES, TRIGGERS, install_sql
 
 
 class Command(BaseCommand):
@@ -16,5 +16,5 @@ class Command(BaseCommand):
         with transaction.atomic(), connection.cursor() as cursor:
             for statement in install_sql():
                 cursor.execute(statement)
-            cursor.execute(LET_EDITORS_LOOK)
+            cursor.execute(OPEN_TABLES)
         self.stdout.write(f"{len(TRIGGERS)} triggers installed.")
