@@ -110,7 +110,7 @@ def _keep_old(columns: tuple[str, ...]) -> str:
 
 
 def _same(columns: tuple[str, ...]) -> str:
-    old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("old", "new"))
+    old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("was", "now"))
     return f"({old}) IS NOT DISTINCT FROM ({new})"
 
 
@@ -272,9 +272,9 @@ BEGIN
         bool_or(edited_at = statement_timestamp())
     INTO ids, unsure, overwritten FROM changed;
     IF unsure THEN
-        SELECT array_agg(customer_id) INTO missed FROM changed AS new
+        SELECT array_agg(customer_id) INTO missed FROM changed AS now
         WHERE ({STAMPED}) IS NOT TRUE AND NOT EXISTS (
-            SELECT FROM former AS old WHERE old.customer_id = new.customer_id AND {_same(FEATURES)}
+            SELECT FROM former AS was WHERE was.customer_id = now.customer_id AND {_same(FEATURES)}
                 AND (current_setting('vigilpay.scorer', true) = 'on' OR {_same(ENGINE_COLUMNS)}));
         ids := ids || missed;
     END IF;

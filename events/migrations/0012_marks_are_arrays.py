@@ -213,10 +213,10 @@ BEGIN
         bool_or(edited_at = statement_timestamp())
     INTO ids, unsure, overwritten FROM changed;
     IF unsure THEN
-        SELECT array_agg(customer_id) INTO missed FROM changed AS new
+        SELECT array_agg(customer_id) INTO missed FROM changed AS now
         WHERE (statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE AND NOT EXISTS (
-            SELECT FROM former AS old WHERE old.customer_id = new.customer_id AND (old.credit_score, old.geography, old.gender, old.age, old.tenure, old.balance, old.num_of_products, old.has_cr_card, old.is_active_member) IS NOT DISTINCT FROM (new.credit_score, new.geography, new.gender, new.age, new.tenure, new.balance, new.num_of_products, new.has_cr_card, new.is_active_member)
-                AND (current_setting('vigilpay.scorer', true) = 'on' OR (old.version, old.stale_since, old.edited_at, old.edited_by, old.churn_risk_score, old.scored_version, old.scored_by_id, old.scored_at, old.contributions, old.reason_codes) IS NOT DISTINCT FROM (new.version, new.stale_since, new.edited_at, new.edited_by, new.churn_risk_score, new.scored_version, new.scored_by_id, new.scored_at, new.contributions, new.reason_codes)));
+            SELECT FROM former AS was WHERE was.customer_id = now.customer_id AND (was.credit_score, was.geography, was.gender, was.age, was.tenure, was.balance, was.num_of_products, was.has_cr_card, was.is_active_member) IS NOT DISTINCT FROM (now.credit_score, now.geography, now.gender, now.age, now.tenure, now.balance, now.num_of_products, now.has_cr_card, now.is_active_member)
+                AND (current_setting('vigilpay.scorer', true) = 'on' OR (was.version, was.stale_since, was.edited_at, was.edited_by, was.churn_risk_score, was.scored_version, was.scored_by_id, was.scored_at, was.contributions, was.reason_codes) IS NOT DISTINCT FROM (now.version, now.stale_since, now.edited_at, now.edited_by, now.churn_risk_score, now.scored_version, now.scored_by_id, now.scored_at, now.contributions, now.reason_codes)));
         ids := ids || missed;
     END IF;
     IF missed IS NOT NULL OR overwritten
@@ -266,7 +266,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '280b93025ccdbee6444ef5fb9e403a6538c12fa1100cfd5a030be572cdd65cab';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '959829b18dabcc488d0ce947ceacb9f71c46c08a33a90ef9d18849d1548e1e1d';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
