@@ -109,11 +109,6 @@ def _keep_old(columns: tuple[str, ...]) -> str:
     return "\n".join(f"    NEW.{column} := OLD.{column};" for column in columns)
 
 
-def _same(columns: tuple[str, ...]) -> str:
-    old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("was", "now"))
-    return f"({old}) IS NOT DISTINCT FROM ({new})"
-
-
 # NOTIFY takes a database-wide lock at commit, so it is sent only while no worker has promised to look anyway. The
 # promise is read from a sequence, in milliseconds: a table would cost a query. It holds from now to a minute ahead, see
 # events/watch.py. A transaction that is to be prepared must not notify at all.
@@ -158,7 +153,7 @@ MEND = f"""IF missed IS NOT NULL THEN
         PERFORM set_config('vigilpay.scorer', scorer, true);
     END IF;"""
 
-VERSION_COLUMNS = f"customer_id, version, edited_at, edited_by, {', '.join(FEATURES)}"
+VERSION = f"customer_id, version, stale_since, edited_at, edited_by, {', '.join(FEATURES)}"
 FORMER_VERSION = f"customer_id, version, GREATEST(stale_since, edited_at), edited_by, {', '.join(FEATURES)}"
 
 # A new row is stale, whatever the INSERT says of the engine's columns; an old backup's scores are recomputed.
@@ -207,11 +202,10 @@ BEGIN
     IF NOT ({_changed(("customer_id", *FEATURES))}) THEN
         RETURN NEW;
     END IF;
-    IF OLD.stale_since IS NULL THEN
-        NEW.stale_since := statement_timestamp();
-    ELSE
+    IF OLD.stale_since IS NOT NULL THEN
         NEW.edited_at := statement_timestamp();
     END IF;
+    NEW.stale_since := COALESCE(NEW.stale_since, statement_timestamp());
     NEW.version := OLD.version + 1;
     NEW.edited_by := {EDITOR};
     RETURN NEW;
@@ -250,7 +244,9 @@ END
 # Marks what the stamp has stamped, and holds all other rows against what they were: a trigger behind ours may have
 # changed a field without the stamp, or an engine's column without the guard. Former versions that no score has answered
 # are kept with the rights of the owner: a role that may write customers need not be able to write history.
+# By EXCEPT: whatever plan of a join a session keeps, it was made for the few rows of its first statement.
 STAMPED = "statement_timestamp() IN (stale_since, edited_at)"
+COMPARED = ", ".join(["customer_id", *FEATURES, *(f"CASE WHEN guarded THEN {column} END" for column in ENGINE_COLUMNS)])
 EDITED = Trigger(
     name="vigilpay_4_edited",
     event="AFTER UPDATE",
@@ -264,6 +260,7 @@ DECLARE
     missed bigint[];
     unsure boolean;
     overwritten boolean;
+    guarded boolean;
     scorer text;
     statements text;
 BEGIN
@@ -272,18 +269,17 @@ BEGIN
         bool_or(edited_at = statement_timestamp())
     INTO ids, unsure, overwritten FROM changed;
     IF unsure THEN
-        SELECT array_agg(customer_id) INTO missed FROM changed AS now
-        WHERE ({STAMPED}) IS NOT TRUE AND NOT EXISTS (
-            SELECT FROM former AS was WHERE was.customer_id = now.customer_id AND {_same(FEATURES)}
-                AND (current_setting('vigilpay.scorer', true) = 'on' OR {_same(ENGINE_COLUMNS)}));
+        guarded := current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on';
+        SELECT array_agg(customer_id) INTO missed FROM (
+            SELECT {COMPARED} FROM changed WHERE ({STAMPED}) IS NOT TRUE EXCEPT SELECT {COMPARED} FROM former) AS missing;
         ids := ids || missed;
     END IF;
     IF missed IS NOT NULL OR overwritten
             AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
-        INSERT INTO @schema@.customers_unscoredversion ({VERSION_COLUMNS})
-        SELECT {FORMER_VERSION} FROM former
-        WHERE stale_since IS NOT NULL AND (customer_id = ANY (missed) OR NOT EXISTS (
-            SELECT FROM changed WHERE changed.customer_id = former.customer_id AND changed.version = former.version));
+        INSERT INTO @schema@.customers_unscoredversion
+            (customer_id, version, edited_at, edited_by, {", ".join(FEATURES)})
+        SELECT {FORMER_VERSION} FROM (
+            SELECT {VERSION} FROM former WHERE stale_since IS NOT NULL EXCEPT SELECT {VERSION} FROM changed) AS overwritten;
     END IF;
     IF ids IS NULL THEN
         RETURN NULL;
@@ -312,7 +308,8 @@ BEGIN
             RETURN NULL;
         END IF;
         IF OLD.stale_since IS NOT NULL THEN
-            INSERT INTO @schema@.customers_unscoredversion ({VERSION_COLUMNS})
+            INSERT INTO @schema@.customers_unscoredversion
+                (customer_id, version, edited_at, edited_by, {", ".join(FEATURES)})
             SELECT {FORMER_VERSION} FROM (SELECT OLD.*) AS former;
         END IF;
     END IF;

@@ -108,6 +108,13 @@ def lose_all_marks() -> None:
     StaleMark.objects.all().delete()
 
 
+def held_rows_are_due() -> None:
+    """As when the pause is over after which rows that were held are tried again."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE customers_stalemark SET due_at = due_at - interval '1 s'")
+        cursor.execute("UPDATE customers_rescorerequest SET asked_at = asked_at - interval '1 s'")
+
+
 def no_mark_was_lost() -> None:
     """As after the first drain of a database."""
     with connection.cursor() as cursor:

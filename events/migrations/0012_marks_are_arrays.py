@@ -122,11 +122,10 @@ BEGIN
        OR OLD.is_active_member IS DISTINCT FROM NEW.is_active_member) THEN
         RETURN NEW;
     END IF;
-    IF OLD.stale_since IS NULL THEN
-        NEW.stale_since := statement_timestamp();
-    ELSE
+    IF OLD.stale_since IS NOT NULL THEN
         NEW.edited_at := statement_timestamp();
     END IF;
+    NEW.stale_since := COALESCE(NEW.stale_since, statement_timestamp());
     NEW.version := OLD.version + 1;
     NEW.edited_by := left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80);
     RETURN NEW;
@@ -137,7 +136,7 @@ BEFORE UPDATE ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_2_stamp();
 ALTER TABLE @schema@.customers_customer ENABLE ALWAYS TRIGGER vigilpay_2_stamp;
-COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS '7202767fb77ab8bea0324a35fbbfdf1721bb878db616cb6c9da06aab05989f47';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS '61f1f5ffcd729d33b572631681f1c2a612bdb1175d58fb6e9b7bd4db98ec4c46';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_3_arrived() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -203,6 +202,7 @@ DECLARE
     missed bigint[];
     unsure boolean;
     overwritten boolean;
+    guarded boolean;
     scorer text;
     statements text;
 BEGIN
@@ -213,18 +213,17 @@ BEGIN
         bool_or(edited_at = statement_timestamp())
     INTO ids, unsure, overwritten FROM changed;
     IF unsure THEN
-        SELECT array_agg(customer_id) INTO missed FROM changed AS now
-        WHERE (statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE AND NOT EXISTS (
-            SELECT FROM former AS was WHERE was.customer_id = now.customer_id AND (was.credit_score, was.geography, was.gender, was.age, was.tenure, was.balance, was.num_of_products, was.has_cr_card, was.is_active_member) IS NOT DISTINCT FROM (now.credit_score, now.geography, now.gender, now.age, now.tenure, now.balance, now.num_of_products, now.has_cr_card, now.is_active_member)
-                AND (current_setting('vigilpay.scorer', true) = 'on' OR (was.version, was.stale_since, was.edited_at, was.edited_by, was.churn_risk_score, was.scored_version, was.scored_by_id, was.scored_at, was.contributions, was.reason_codes) IS NOT DISTINCT FROM (now.version, now.stale_since, now.edited_at, now.edited_by, now.churn_risk_score, now.scored_version, now.scored_by_id, now.scored_at, now.contributions, now.reason_codes)));
+        guarded := current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on';
+        SELECT array_agg(customer_id) INTO missed FROM (
+            SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM changed WHERE (statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE EXCEPT SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM former) AS missing;
         ids := ids || missed;
     END IF;
     IF missed IS NOT NULL OR overwritten
             AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
-        INSERT INTO @schema@.customers_unscoredversion (customer_id, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
-        SELECT customer_id, version, GREATEST(stale_since, edited_at), edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM former
-        WHERE stale_since IS NOT NULL AND (customer_id = ANY (missed) OR NOT EXISTS (
-            SELECT FROM changed WHERE changed.customer_id = former.customer_id AND changed.version = former.version));
+        INSERT INTO @schema@.customers_unscoredversion
+            (customer_id, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
+        SELECT customer_id, version, GREATEST(stale_since, edited_at), edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM (
+            SELECT customer_id, version, stale_since, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM former WHERE stale_since IS NOT NULL EXCEPT SELECT customer_id, version, stale_since, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM changed) AS overwritten;
     END IF;
     IF ids IS NULL THEN
         RETURN NULL;
@@ -266,7 +265,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '959829b18dabcc488d0ce947ceacb9f71c46c08a33a90ef9d18849d1548e1e1d';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '3401efc50e20b536b5b5b8a091d57e744b20146476985e9c06430e8143b11fe3';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -283,7 +282,8 @@ BEGIN
             RETURN NULL;
         END IF;
         IF OLD.stale_since IS NOT NULL THEN
-            INSERT INTO @schema@.customers_unscoredversion (customer_id, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
+            INSERT INTO @schema@.customers_unscoredversion
+                (customer_id, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
             SELECT customer_id, version, GREATEST(stale_since, edited_at), edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM (SELECT OLD.*) AS former;
         END IF;
     END IF;
@@ -314,7 +314,7 @@ AFTER INSERT OR UPDATE ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_5_replicated();
 ALTER TABLE @schema@.customers_customer ENABLE REPLICA TRIGGER vigilpay_5_replicated;
-COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '13350423c3e25bab8084923d296dee57caf3fba70a0e64addb8e08d304f4fd60';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '8561a9ad0ed03a153b21f7a3eed3001d988f5a0bb62de9bba05fc64da25fc506';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_released() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp

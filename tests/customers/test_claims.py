@@ -15,6 +15,7 @@ from customers.releases import active_model
 from tests.factories import (
     answers,
     forget_marks,
+    held_rows_are_due,
     lose_all_marks,
     make_customer,
     make_customers,
@@ -163,10 +164,39 @@ class TestBesideAnOpenEdit:
             with transaction.atomic():
                 found = claim()
                 assert (found.ids, found.passed_over) == ([free.pk], 1)
-            assert anything_marked()
+            assert (marks.PASSED, [locked.pk]) in marked()
             editor.commit()
+        held_rows_are_due()
+        assert anything_marked()
         with transaction.atomic():
             assert locked.pk in claim().ids
+
+    def test_one_that_was_passed_over_before_the_clock_was_set_back_is_due(self):
+        customer = make_customer()
+        forget_marks()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO customers_stalemark (kind, due_at, ids)"
+                " VALUES (%s, clock_timestamp() + interval '1 hour', %s)",
+                [marks.PASSED, [customer.pk]],
+            )
+        assert anything_marked()
+        assert claim().ids == [customer.pk]
+
+    def test_rows_that_one_transaction_holds_keep_no_other_waiting(self):
+        """Formerly they came back as live marks, and filled each batch."""
+        held = make_customers(30)
+        with outsider(autocommit=False) as editor:
+            editor.execute("SELECT FROM customers_customer FOR UPDATE")
+            for _ in range(4):
+                assert len(claim(limit=10)) == 0
+            assert {kind for kind, _ in marked()} <= {marks.PASSED}
+            free = make_customers(10)
+            held_rows_are_due()
+            assert set(claim(limit=10).ids) == {customer.pk for customer in free}
+            editor.rollback()
+        held_rows_are_due()
+        assert set(claim(limit=200).ids) >= {customer.pk for customer in held}
 
     @pytest.mark.parametrize("patience", [0.05, 0.0])
     def test_one_customer_is_waited_for_no_longer_than_the_settings_say(self, settings, patience):
