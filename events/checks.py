@@ -8,7 +8,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from events.triggers import ALWAYS, CUSTOMERS, ORIGIN, RECORDS, RELEASES, REPLICA, SAFE_PATH, SCHEMA, TRIGGERS, Trigger
+from events.trigger_sql import ALWAYS, CUSTOMERS, ORIGIN, RECORDS, RELEASES, REPLICA, SAFE_PATH, SCHEMA, Trigger
+from events.triggers import TRIGGERS
 from events.watch import PROMISE_SECONDS
 
 INSTALLED = """

@@ -215,7 +215,8 @@ BEGIN
     IF unsure THEN
         guarded := current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on';
         SELECT array_agg(customer_id) INTO missed FROM (
-            SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM changed WHERE (statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE EXCEPT SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM former) AS missing;
+            SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM changed WHERE (statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE
+            EXCEPT SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM former) AS missing;
         ids := ids || missed;
     END IF;
     IF missed IS NOT NULL OR overwritten
@@ -223,7 +224,8 @@ BEGIN
         INSERT INTO @schema@.customers_unscoredversion
             (customer_id, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
         SELECT customer_id, version, GREATEST(stale_since, edited_at), edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM (
-            SELECT customer_id, version, stale_since, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM former WHERE stale_since IS NOT NULL EXCEPT SELECT customer_id, version, stale_since, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM changed) AS overwritten;
+            SELECT customer_id, version, stale_since, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM former WHERE stale_since IS NOT NULL
+            EXCEPT SELECT customer_id, version, stale_since, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM changed) AS overwritten;
     END IF;
     IF ids IS NULL THEN
         RETURN NULL;
@@ -265,7 +267,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '3401efc50e20b536b5b5b8a091d57e744b20146476985e9c06430e8143b11fe3';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '824043170320b74fa74861572d95714c44ea80a50912a01b92f8bd6dc71dbbae';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp

@@ -9,7 +9,8 @@ from django.db import ProgrammingError, connection
 
 from customers.models import Customer
 from events.checks import broker_listens, drains_fit_between_a_promise_and_a_stall, triggers_are_as_declared
-from events.triggers import ARRIVED, CUSTOMERS, EDITED, ENABLE, GUARD, RELEASED, STAMP, TRIGGERS
+from events.trigger_sql import CUSTOMERS, ENABLE
+from events.triggers import ARRIVED, EDITED, GUARD, RELEASED, STAMP, TRIGGERS
 from tests.factories import make_customer, make_scored
 
 pytestmark = pytest.mark.django_db

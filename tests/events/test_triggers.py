@@ -16,7 +16,7 @@ from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreR
 from customers.releases import active_model
 from events import watch
 from events.channels import STALE_CHANNEL
-from events.triggers import LIVE_ROWS, LIVE_STATEMENTS
+from events.trigger_sql import LIVE_ROWS, LIVE_STATEMENTS
 from tests.factories import (
     SOMEBODY,
     forget_marks,

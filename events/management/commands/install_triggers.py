@@ -5,7 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
-from events.triggers import OPEN_TABLES, TRIGGERS, install_sql
+from events.trigger_sql import OPEN_TABLES
+from events.triggers import TRIGGERS, install_sql
 
 
 class Command(BaseCommand):
