@@ -14,6 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from django_q.conf import Conf
 
 from customers import drift
+from customers.marks import INTACT
 from customers.models import ScoreRecord
 from customers.staleness import STALE
 from events import pause
@@ -78,9 +79,9 @@ SELECT count(*), percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY lag),
 FROM score
 """
 
-QUEUE = """
+QUEUE = f"""
 SELECT count(*) FILTER (WHERE lock <= clock_timestamp()), count(*) FILTER (WHERE lock > clock_timestamp()),
-    (SELECT count(*) FROM customers_stalemark)
+    (SELECT count(*) FROM customers_stalemark WHERE kind < {INTACT})
 FROM django_q_ormq WHERE key = %s
 """
 
