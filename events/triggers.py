@@ -2,7 +2,7 @@
 
 Declared here, installed by ``events/migrations`` and by ``manage.py install_triggers``, compared with what is really
 installed by ``events/checks.py``. What an edit pays for them, and what was tried instead, is in
-docs/decisions/0007-triggers.md and 0012-stale-marks.md.
+docs/decisions/0007-triggers.md and 0026-marks-are-arrays.md.
 """
 
 from customers.marks import SWEEP
