@@ -172,7 +172,9 @@ def audit(ids: Sequence[int] | None = None, *, mend: bool = False, progress: Pro
     AuditFinding.objects.close_settled()
     report = auditor.audit(ids, mend=mend, progress=progress or Progress())
     if report.unmarked:
-        log.error("%s stale customers are covered by no mark: they wait for the hourly look", report.unmarked)
+        log.error(
+            "%s stale customers are covered by no mark: they wait for the next look at all customers", report.unmarked
+        )
     return report
 
 

@@ -1,56 +1,68 @@
 """Where stale customers may be: the only file that knows how they are found.
 
-Not by an index on the customers, which every edit and every score would have to write, but by marks: triggers leave
-them in the edit's own transaction, a drain takes them away in the one that stores the scores. A mark is a hint; whether
-a customer is stale stands in its row. docs/decisions/0012-stale-marks.md has the designs that were measured.
+Not by an index on the customers, which every edit and every score would have to write, but by marks: arrays of ids that
+triggers leave in the edit's own transaction, and that a drain takes away in the one that stores the scores. A mark is a
+hint; whether a customer is stale stands in its row. docs/decisions/0026-marks-are-arrays.md has what was measured.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
-from customers.models import LARGEST_CUSTOMER_ID, ModelRelease, ScoringFailure, StaleMark
+from customers.models import ModelRelease, ScoringFailure
 from customers.releases import NEWEST_RELEASE, hold_to
 from customers.staleness import NOT_FAILED, OF_THIS_VERSION, STALE
 
-# The kinds of marks, each a number that is added to the mark's own: so they are taken in this order.
-LIVE = 0 << 60  # one customer, somebody waits for it
-SLICE = 1 << 60  # at most SLICE_ROWS edited customers, counted when it was cut from a region
-REGION = 2 << 60  # some customers between two ids, from one large edit
-OUTDATED_SLICE = 3 << 60  # a slice of customers whom only a former model has scored
-OUTDATED = 4 << 60  # the whole portfolio, after a release
-END = 5 << 60
+# The kinds of marks, in the order in which they are taken.
+LIVE = 0  # one customer, and a person waits for the score
+LATER = 1  # one customer, of a transaction that edits many one by one
+LARGE = 2  # customers of one large edit
+REQUEST = 3  # customers whom staff have asked for: in a table of their own, which a crash does not empty
+PASSED = 4  # customers whose rows another transaction held when they were claimed
+FOUND = 5  # customers whom a sweep found stale: mostly those of a former model
+SWEEP = 6  # no customers, but the id from which all are still to be looked at
+# Says that no mark was lost: it goes when the table is emptied, by a crash or a promotion of PostgreSQL, by TRUNCATE or
+# by a restore without these rows. It names the file of the customers, which a restore makes anew.
+INTACT = 7
 
-SLICE_ROWS = 64
-# A wide mark is cut so many customers at a time: some 10 ms, which a live edit may have to wait.
-CUT_ROWS = 8192
-CUTS_IN_VAIN = 4
-WIDE_MARKS = 1000
-# What a question names one by one: above that, stale customers are no needles in a haystack.
-MOST_SPANS = 1000
+ARRAY_IDS = 200  # in one mark: a row that PostgreSQL stores without compressing it
+SWEEP_ROWS = 8192  # customers in one step of a sweep: some 10 ms, which a live edit may have to wait
+# How long a held row is left alone: its editor's commit leaves a mark of its own.
+PASSED_PAUSE = "interval '250 ms'"
+# However many live edits there are, so great a share of a batch is left to one other kind; the kind that comes first
+# has it three times out of four.
+SHARE, TURNS = 8, 4
+_turn = count()
+
+# What the list of stale customers names one by one: above that they are no needles in a haystack.
+MOST_MARKED = 1000
 MOST_FAILURES = 1000
-WIDEST = 100_000
 
-# Whether there may be a row to score: marks are there, or were lost in a crash of the database, or a failed customer is
-# to be tried again, or somebody has asked for scores. Some 0.1 ms, whatever the number of customers.
-LOOK = """
-SELECT EXISTS (SELECT FROM customers_stalemark)
-    OR pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NULL
+# A time further ahead than the pause was written before the clock was set back.
+DUE = f"{{}} NOT BETWEEN clock_timestamp() AND clock_timestamp() + {PASSED_PAUSE}"
+MARK_IS_DUE, REQUEST_IS_DUE = DUE.format("due_at"), DUE.format("asked_at")
+
+FILE = "ARRAY[pg_relation_filenode('customers_customer')::bigint]"
+IS_INTACT = f"EXISTS (SELECT FROM customers_stalemark WHERE kind = {INTACT} AND ids = {FILE})"
+
+# Whether there may be a row to score: marks are there, or were lost, or a failed customer is to be tried again, or
+# staff have asked for scores. Some 0.1 ms, whatever the number of customers.
+LOOK = f"""
+SELECT EXISTS (SELECT FROM customers_stalemark WHERE kind < {INTACT} AND {MARK_IS_DUE})
+    OR NOT {IS_INTACT}
     OR EXISTS (SELECT FROM customers_scoringfailure WHERE retry_at <= clock_timestamp())
-    OR EXISTS (SELECT FROM customers_rescorerequest)
+    OR EXISTS (SELECT FROM customers_rescorerequest WHERE {REQUEST_IS_DUE})
 """
 
-# After a crash: look at everybody once, then let the sequence say that nothing is lost. A sequence is not rolled back,
-# so that it may move only when the mark is there for good.
-MARK_ALL = f"""
-INSERT INTO customers_stalemark (id, first_id, last_id)
-VALUES (nextval('customers_stalemark_id_seq') + {REGION}, 1, {LARGEST_CUSTOMER_ID})
+MARK_ALL = f"INSERT INTO customers_stalemark (kind, ids) VALUES ({SWEEP}, ARRAY[0])"
+NOTHING_IS_LOST = f"""
+WITH former AS (DELETE FROM customers_stalemark WHERE kind = {INTACT})
+INSERT INTO customers_stalemark (kind, ids) VALUES ({INTACT}, {FILE})
 """
-NOTHING_IS_LOST = "SELECT nextval('customers_stalemark_intact')"
-ALL_MARKS_ARE_LOST = "SELECT pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NULL"
 
 # Of customers who were deleted since, or go by another id now, and may have come back. When they are due they must not
 # be so for ever. Looked at twice, locked in between: a customer may come back and fail after the first look.
@@ -64,210 +76,171 @@ WHERE {OF_FORMER_LIFE} AND (NOT %s OR retry_at <= clock_timestamp()) FOR UPDATE 
 FORGET_FORMER_LIVES = f"""
 DELETE FROM customers_scoringfailure AS failure WHERE customer_id = ANY (%s) AND {OF_FORMER_LIFE}
 """
-MARK_DUE_FAILURES = f"""
-INSERT INTO customers_stalemark (id, first_id, last_id)
-SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
-FROM customers_scoringfailure WHERE retry_at <= clock_timestamp()
+
+
+def _marking(kind: int, customers: str, due_at: str = "clock_timestamp()") -> str:
+    """Marks of this kind for the customers that a query finds."""
+    return f"""
+INSERT INTO customers_stalemark (kind, due_at, ids)
+SELECT {kind}, {due_at}, array_agg(customer_id) FROM (
+    SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1) / {ARRAY_IDS} AS piece
+    FROM ({customers}) AS found
+) AS numbered GROUP BY piece
 """
 
-MARK_THESE = f"""
-INSERT INTO customers_stalemark (id, first_id, last_id)
-SELECT nextval('customers_stalemark_id_seq') + {LIVE}, customer_id, customer_id
-FROM unnest(%s::bigint[]) AS these (customer_id)
-"""
 
-# Marks of edits for so many rows, live ones first; the last mark of all, whether there are other kinds; and the active
-# release. If this transaction has edited customers itself, its own marks are among those taken: it has to begin anew
-# with them.
-TAKE_EDITED = f"""
-WITH live AS MATERIALIZED (
-    SELECT id FROM customers_stalemark WHERE id < {SLICE} ORDER BY id LIMIT %(rows)s FOR UPDATE SKIP LOCKED
-), slices AS MATERIALIZED (
-    SELECT id FROM customers_stalemark WHERE id >= {SLICE} AND id < {REGION} ORDER BY id
-    LIMIT (%(rows)s - (SELECT count(*) FROM live) + {SLICE_ROWS - 1}) / {SLICE_ROWS} FOR UPDATE SKIP LOCKED
-), taken AS (
-    DELETE FROM customers_stalemark WHERE id = ANY (ARRAY(SELECT id FROM live UNION ALL SELECT id FROM slices))
-    RETURNING first_id, last_id
+_OF_THESE = "SELECT customer_id FROM customers_customer AS customer WHERE customer_id = ANY (%(ids)s::bigint[])"
+MARK_THESE = _marking(LARGE, "SELECT unnest(%s::bigint[]) AS customer_id")
+MARK_DUE_FAILURES = _marking(
+    LARGE, "SELECT customer_id FROM customers_scoringfailure WHERE retry_at <= clock_timestamp()"
 )
-SELECT array_agg(first_id), array_agg(last_id), (SELECT max(id) FROM customers_stalemark), ({NEWEST_RELEASE}),
-    set_config('vigilpay.marked', '', true)
-FROM taken
+_MARK_PASSED = _marking(PASSED, f"{_OF_THESE} AND {STALE} AND {NOT_FAILED}", f"clock_timestamp() + {PASSED_PAUSE}")
+MARK_PASSED = f"""
+WITH marked AS ({_MARK_PASSED} RETURNING ids) SELECT COALESCE(sum(cardinality(ids)), 0)::int FROM marked
+"""
+ASK_AGAIN = f"""
+INSERT INTO customers_rescorerequest (customer_ids, asked_at)
+SELECT array_agg(customer_id), clock_timestamp() + {PASSED_PAUSE} FROM ({_OF_THESE} AND {NOT_FAILED}) AS held
+HAVING count(*) > 0 RETURNING cardinality(customer_ids)
 """
 
-TAKE_OUTDATED = f"""
-DELETE FROM customers_stalemark WHERE id = ANY (ARRAY(
-    SELECT id FROM customers_stalemark WHERE id >= {OUTDATED_SLICE} AND id < {OUTDATED} ORDER BY id
-    LIMIT (%(rows)s + {SLICE_ROWS - 1}) / {SLICE_ROWS} FOR UPDATE SKIP LOCKED
-)) RETURNING first_id, last_id
-"""
-
-# All of a kind, but for what others hold: where several speak of the same customers, these are looked at once.
-TAKE_WIDE = f"""
-DELETE FROM customers_stalemark WHERE id = ANY (ARRAY(
-    SELECT id FROM customers_stalemark WHERE id >= %(kind)s AND id < %(end)s ORDER BY id LIMIT {WIDE_MARKS}
-    FOR UPDATE SKIP LOCKED
-)) RETURNING first_id, last_id
-"""
-
-# How far one cut goes.
-CUT_ENDS = f"""
-SELECT customer_id FROM customers_customer
-WHERE customer_id BETWEEN %(first)s AND %(last)s ORDER BY customer_id OFFSET {CUT_ROWS - 1} LIMIT 1
-"""
-
-CUT = f"""
-WITH stale AS MATERIALIZED (
-    SELECT customer_id, stale_since IS NOT NULL AS edited,
-        (row_number() OVER (PARTITION BY stale_since IS NOT NULL ORDER BY customer_id) - 1) / {SLICE_ROWS} AS slice
-    FROM customers_customer AS customer
-    WHERE customer_id BETWEEN %(first)s AND %(last)s AND {STALE} AND {NOT_FAILED}
-), marked AS (
-    INSERT INTO customers_stalemark (id, first_id, last_id)
-    SELECT nextval('customers_stalemark_id_seq') + CASE WHEN edited THEN {SLICE} ELSE {OUTDATED_SLICE} END,
-        min(customer_id), max(customer_id)
-    FROM stale GROUP BY edited, slice ORDER BY edited, slice
+# Marks of one kind, those that other workers hold passed over; and in the same snapshot the active release, by which
+# alone they can be judged, and the other kinds that wait.
+TAKE = f"""
+WITH taken AS (
+    DELETE FROM customers_stalemark WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM customers_stalemark WHERE kind = %(kind)s AND {MARK_IS_DUE} ORDER BY due_at
+        LIMIT %(marks)s FOR UPDATE SKIP LOCKED
+    )) RETURNING ids
 )
-SELECT count(*) FROM stale
+SELECT ARRAY(SELECT unnest(ids) FROM taken), ({NEWEST_RELEASE}), ARRAY(
+    SELECT kind FROM unnest(ARRAY[{LATER}, {LARGE}, {PASSED}, {FOUND}, {SWEEP}]) AS kind
+    WHERE EXISTS (SELECT FROM customers_stalemark AS mark WHERE mark.kind = kind.kind AND {MARK_IS_DUE})
+    UNION ALL SELECT {REQUEST} WHERE EXISTS (SELECT FROM customers_rescorerequest WHERE {REQUEST_IS_DUE})
+)
 """
-MARK_REST = """
-INSERT INTO customers_stalemark (id, first_id, last_id)
-SELECT nextval('customers_stalemark_id_seq') + %(kind)s, first_id, last_id
-FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS rest (first_id, last_id)
-"""
-
-# What a claim passed over since somebody else holds it, or what it could not store, is marked again.
-MARK_PASSED_OVER = f"""
-INSERT INTO customers_stalemark (id, first_id, last_id)
-SELECT nextval('customers_stalemark_id_seq') + {LIVE}, passed.customer_id, passed.customer_id
-FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS mark (first_id, last_id), LATERAL (
-    SELECT customer_id FROM customers_customer AS customer
-    WHERE customer_id BETWEEN mark.first_id AND mark.last_id AND {STALE} AND {NOT_FAILED}
-      AND customer_id <> ALL (%(claimed)s::bigint[])
-) AS passed
+TAKE_REQUESTED = f"""
+DELETE FROM customers_rescorerequest WHERE id = (
+    SELECT id FROM customers_rescorerequest WHERE {REQUEST_IS_DUE} ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+) RETURNING customer_ids
 """
 
+TAKE_SWEEPS = f"""
+DELETE FROM customers_stalemark WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM customers_stalemark WHERE kind = {SWEEP} FOR UPDATE SKIP LOCKED
+)) RETURNING ids[1]
+"""
+# One step; where it ends, unless that was the end.
+SWEEP_ON = f"""
+WITH looked AS MATERIALIZED (
+    SELECT customer_id, arrived_at, version, stale_since, scored_by_id FROM customers_customer
+    WHERE customer_id >= %(first)s ORDER BY customer_id LIMIT {SWEEP_ROWS}
+), marked AS ({_marking(FOUND, f"SELECT customer_id FROM looked AS customer WHERE {STALE} AND {NOT_FAILED}")}),
+ended AS (SELECT max(customer_id) AS last FROM looked HAVING count(*) = {SWEEP_ROWS} AND max(customer_id) < {2**63 - 1})
+INSERT INTO customers_stalemark (kind, ids) SELECT {SWEEP}, ARRAY[last + 1] FROM ended
+"""
 
-# Nobody where all marks were lost in a crash, for the next drain will notice that; nor those whom the model failed to
-# score. A range that ends with the largest bigint has no end: one past it would be no bigint.
+# Where marks were lost, or a sweep is under way, the next drain will find them; and the model has no answer to those
+# who failed.
 COUNT_UNMARKED = f"""
-SELECT count(*)
-FROM customers_customer AS customer, (
-    SELECT COALESCE(range_agg(int8range(first_id, NULLIF(last_id, {LARGEST_CUSTOMER_ID}), '[]')), '{{}}') AS ids
-    FROM customers_stalemark
-) AS marked
-WHERE {STALE} AND NOT customer_id <@ marked.ids
-  AND pg_sequence_last_value('customers_stalemark_intact'::regclass) IS NOT NULL
+SELECT count(*) FROM customers_customer AS customer
+WHERE {STALE} AND {IS_INTACT}
+  AND customer_id NOT IN (SELECT unnest(ids) FROM customers_stalemark WHERE kind < {SWEEP})
+  AND NOT EXISTS (SELECT FROM customers_stalemark WHERE kind = {SWEEP} AND ids[1] <= customer_id)
   AND NOT EXISTS (SELECT FROM customers_scoringfailure AS failure WHERE {OF_THIS_VERSION})
+"""
+
+MARKED = f"""
+SELECT {IS_INTACT} AND NOT EXISTS (SELECT FROM customers_stalemark WHERE kind = {SWEEP}),
+    ARRAY(SELECT DISTINCT unnest(ids) FROM customers_stalemark WHERE kind < {SWEEP} LIMIT %s)
 """
 
 
 @dataclass(frozen=True)
-class Spans:
-    """Ranges of ids, in order and apart from each other, first and last included."""
+class Taken:
+    """Customers whose marks, or requests, this transaction has taken away."""
 
-    firsts: list[int]
-    lasts: list[int]
-
-    @classmethod
-    def of(cls, marks: Iterable[tuple[int, int]]) -> "Spans":
-        """Marks as they were taken; what several of them say of one customer is said once."""
-        spans = cls([], [])
-        for first, last in sorted(marks):
-            if spans.lasts and first <= spans.lasts[-1] + 1:
-                spans.lasts[-1] = max(last, spans.lasts[-1])
-            else:
-                spans.firsts.append(first)
-                spans.lasts.append(last)
-        return spans
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return zip(self.firsts, self.lasts, strict=True)
-
-    def __len__(self) -> int:
-        return len(self.firsts)
-
-    def ids(self) -> int:
-        """How many ids they cover."""
-        return sum(last - first + 1 for first, last in self)
+    ids: set[int] = field(default_factory=set)
+    requested: set[int] = field(default_factory=set)  # of these; to be scored though they may be current
+    sweep_is_due: bool = False
 
 
-class Search:
-    """One transaction's search for some ``limit`` stale customers: which marks to take away, and where they point.
+def take(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Taken:
+    """Take marks for some ``limit`` customers, live edits first; one other kind always has a share.
 
     Raises ``ReleaseMovedOnError`` when ``release`` is not the active one: the transaction has to be rolled back.
     """
-
-    def __init__(self, cursor: CursorWrapper, release: ModelRelease, limit: int) -> None:
-        self._cursor = cursor
-        self._release = release
-        self._limit = limit
-        # Whether it got on with wide marks: then there may be more behind them, even if it has found nobody.
-        self.has_cut = False
-
-    def take(self) -> Spans:
-        """Single edits come first, but leave room: whoever waits behind them must come to an end, too."""
-        marks, last_mark = self._edited()
-        if len(marks) <= self._limit // 2 and last_mark >= REGION:
-            marks += self._edited()[0] if self._cut(REGION, OUTDATED_SLICE) else self._outdated()
-        return Spans.of(marks)
-
-    def _edited(self) -> tuple[list[tuple[int, int]], int]:
-        """The marks taken, and the last mark that there was."""
-        self._cursor.execute(TAKE_EDITED, {"rows": self._limit})
-        firsts, lasts, last_mark, newest_release, _own = self._cursor.fetchone()
-        hold_to(self._release, newest_release)
-        return list(zip(firsts or [], lasts or [], strict=True)), last_mark or 0
-
-    def _outdated(self) -> list[tuple[int, int]]:
-        """The marks taken of customers whom only a former model has scored.
-
-        Some may be those of a release that came a moment ago: by ours nobody is outdated, and they would be lost.
-        """
-        while True:
-            self._cursor.execute(TAKE_OUTDATED, {"rows": self._limit})
-            marks: list[tuple[int, int]] = self._cursor.fetchall()
-            if marks or not self._cut(OUTDATED, END):
-                self._cursor.execute(NEWEST_RELEASE)
-                hold_to(self._release, self._cursor.fetchone()[0])
-                return marks
-
-    def _cut(self, kind: int, end: int) -> bool:
-        """Replace wide marks of this kind by slices, until those hold ``limit`` customers; False when there are none.
-
-        A few pieces of the portfolio without anybody stale are enough for one transaction, too.
-        """
-        self._cursor.execute(TAKE_WIDE, {"kind": kind, "end": end})
-        rest = list(reversed(list(Spans.of(self._cursor.fetchall()))))
-        found = seen = 0
-        while rest and found < self._limit and seen < CUTS_IN_VAIN * CUT_ROWS:
-            first, last = rest.pop()
-            ends = self._end_of_cut(first, last)
-            if ends < last:
-                rest.append((ends + 1, last))
-            self._cursor.execute(CUT, {"first": first, "last": ends, "release": self._release.pk})
-            found += self._cursor.fetchone()[0]
-            seen += min(ends - first + 1, CUT_ROWS)
-            self.has_cut = True
-        if rest:
-            left = Spans.of(rest)
-            self._cursor.execute(MARK_REST, {"kind": kind, "firsts": left.firsts, "lasts": left.lasts})
-        return found > 0
-
-    def _end_of_cut(self, first: int, last: int) -> int:
-        self._cursor.execute(CUT_ENDS, {"first": first, "last": last})
-        row = self._cursor.fetchone()
-        return int(row[0]) if row else last
+    found, waiting = _take(cursor, release, LIVE, limit)
+    taken = Taken(found, sweep_is_due=SWEEP in waiting and FOUND not in waiting)
+    share = limit // SHARE
+    for kind in in_turn(sorted(set(waiting) - {SWEEP})):
+        room = max(limit - len(found), share)
+        if room <= 0:
+            break
+        share = 0
+        if kind == REQUEST:
+            taken.requested.update(_take_requested(cursor))
+            found |= taken.requested
+        else:
+            found |= _take(cursor, release, kind, room if kind == LATER else -(-room // ARRAY_IDS))[0]
+    return taken
 
 
+def in_turn(kinds: list[int]) -> Iterator[int]:
+    """These kinds in their order; every now and then another of them comes first, so that each comes to an end."""
+    turn = next(_turn)
+    if kinds and turn % TURNS == 0:
+        yield kinds[turn // TURNS % len(kinds)]
+    yield from kinds
+
+
+def _take(cursor: CursorWrapper, release: ModelRelease, kind: int, most: int) -> tuple[set[int], list[int]]:
+    """The customers of so many marks, and the kinds of marks that there are beside live ones."""
+    cursor.execute(TAKE, {"kind": kind, "marks": most})
+    ids, newest_release, waiting = cursor.fetchone()
+    hold_to(release, newest_release)
+    return set(ids), waiting
+
+
+def _take_requested(cursor: CursorWrapper) -> list[int]:
+    cursor.execute(TAKE_REQUESTED)
+    found = cursor.fetchone()
+    return list(found[0]) if found else []
+
+
+def pass_over(cursor: CursorWrapper, release: ModelRelease, ids: set[int], requested: set[int]) -> int:
+    """Mark again, for later, those of these who are still to be scored: another transaction holds their rows."""
+    values = {"release": release.pk}
+    cursor.execute(MARK_PASSED, {**values, "ids": list(ids - requested)})
+    (passed_over,) = cursor.fetchone()
+    if ids & requested:
+        cursor.execute(ASK_AGAIN, {**values, "ids": list(ids & requested)})
+        passed_over += (cursor.fetchone() or (0,))[0]
+    return int(passed_over)
+
+
+@transaction.atomic
+def sweep() -> bool:
+    """Look at the next few thousand customers of a sweep, and mark those who are stale; False if none is under way."""
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_SWEEPS)
+        firsts = [first for (first,) in cursor.fetchall()]
+        if firsts:
+            cursor.execute("SELECT max(id) FROM customers_modelrelease")
+            cursor.execute(SWEEP_ON, {"first": min(firsts), "release": cursor.fetchone()[0]})
+    return bool(firsts)
+
+
+@transaction.atomic
 def restore_marks() -> int:
-    """Mark what no edit will mark: everybody after a crash of the database, and failed customers who are due again.
+    """Mark what no edit will mark: all customers where marks were lost, and failed customers who are due again.
 
     Returns the number of marks made.
     """
     with connection.cursor() as cursor:
-        cursor.execute(ALL_MARKS_ARE_LOST)
-        if cursor.fetchone()[0]:
-            mark_all()
+        cursor.execute(f"SELECT {IS_INTACT}")
+        if not cursor.fetchone()[0]:
+            cursor.execute(MARK_ALL)
             cursor.execute(NOTHING_IS_LOST)
             return 1
         forget_former_lives(cursor, due_only=True)
@@ -289,43 +262,26 @@ def mark(customer_ids: Sequence[int]) -> None:
         cursor.execute(MARK_THESE, [list(customer_ids)])
 
 
-def count_unmarked(release: ModelRelease) -> int:
-    """How many stale customers no mark covers, so that no drain will find them for an hour."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_UNMARKED, {"release": release.pk})
-        return int(cursor.fetchone()[0])
-
-
 def mark_all() -> None:
     """Have every customer looked at: the net below all marks."""
     with connection.cursor() as cursor:
         cursor.execute(MARK_ALL)
 
 
-def where_stale_ones_are() -> Q:
-    """A condition that all stale customers fulfil and, where there are few, hardly anybody else: to look for them in
-    the whole portfolio without an index. Of the customers whom it finds some may be current."""
+def count_unmarked(release: ModelRelease) -> int:
+    """How many stale customers no mark covers, so that no drain will find them for some minutes."""
     with connection.cursor() as cursor:
-        cursor.execute(ALL_MARKS_ARE_LOST)
-        if cursor.fetchone()[0]:
-            return Q()
-    spans = list(StaleMark.objects.values_list("first_id", "last_id")[: MOST_SPANS + 1])
+        cursor.execute(COUNT_UNMARKED, {"release": release.pk})
+        return int(cursor.fetchone()[0])
+
+
+def where_stale_ones_are() -> Q:
+    """A condition that all stale customers fulfil and, where there are few, hardly any others: to look for them in the
+    whole portfolio without an index. Of the customers whom it finds some may be current."""
+    with connection.cursor() as cursor:
+        cursor.execute(MARKED, [MOST_MARKED + 1])
+        all_are_marked, marked = cursor.fetchone()
     failed = list(ScoringFailure.objects.values_list("customer_id", flat=True)[: MOST_FAILURES + 1])
-    wide = joined([span for span in spans if span[0] < span[1]])
-    if len(spans) > MOST_SPANS or len(failed) > MOST_FAILURES or sum(last - first for first, last in wide) > WIDEST:
+    if not all_are_marked or len(marked) > MOST_MARKED or len(failed) > MOST_FAILURES:
         return Q()
-    found = Q(customer_id__in=[*failed, *(first for first, last in spans if first == last)])
-    for span in wide:
-        found |= Q(customer_id__range=span)
-    return found
-
-
-def joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same ids, and some between them, in few spans."""
-    found: list[tuple[int, int]] = []
-    for first, last in sorted(spans):
-        if found and first <= found[-1][1] + CUT_ROWS:
-            found[-1] = found[-1][0], max(last, found[-1][1])
-        else:
-            found.append((first, last))
-    return found
+    return Q(customer_id__in=[*failed, *marked])

@@ -8,6 +8,7 @@ from django.db import connections, models
 from django.db.models import F, OuterRef, Q
 from django.db.models.functions import Cast, Collate, Now, Upper
 from django.db.models.lookups import Exact
+from django.utils import timezone
 
 from customers.fields import arrived_at, contributions
 from customers.imports.models import ImportBatch as ImportBatch
@@ -301,19 +302,23 @@ class UnscoredVersion(Behaviour):
 
 
 class StaleMark(models.Model):
-    """A hint where stale customers are: some of the ids from ``first_id`` to ``last_id`` may be. No mark is a promise
-    of staleness; the customer's own row decides.
+    """A hint where stale customers are: those with these ids may be. No mark is a promise of staleness; the customer's
+    own row decides.
 
-    Triggers insert marks in the transaction of the edit, ``customers/marks.py`` takes them. Their ids put them in
-    order. The table is unlogged: after a crash of the database it is empty, and all customers are looked at once.
+    Triggers insert marks in the transaction of the edit, ``customers/marks.py`` takes them and knows their kinds. The
+    table is unlogged: after a crash of the database it is empty, and all customers are looked at once. It has no key in
+    the database, so that no editor can wait for another, or for a worker.
     """
 
-    id = models.BigIntegerField(primary_key=True)
-    first_id = models.BigIntegerField()
-    last_id = models.BigIntegerField()
+    due_at = models.DateTimeField(primary_key=True, default=timezone.now)
+    kind = models.SmallIntegerField()
+    ids = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        indexes = [models.Index(fields=["kind", "due_at"], name="stale_mark_order")]
 
     def __str__(self) -> str:
-        return f"mark {self.id}: {self.first_id} to {self.last_id}"
+        return f"mark of kind {self.kind}: {len(self.ids)} customers"
 
 
 class RescoreRequest(models.Model):

@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from customers import failures, marks
-from customers.claims import Claim, CustomerBusyError, claim_one, claim_requested, claim_stale
+from customers.claims import Claim, CustomerBusyError, claim_next, claim_one
 from customers.contention import FEW_ROWS, LOCK_TIMEOUT, lost_to_an_editor
 from customers.failures import explain
 from customers.ml_service import Explained, Forest
@@ -41,8 +41,8 @@ class Batch:
     stored: int = 0  # scored
     refused: int = 0  # the model has no answer to them
     passed_over: int = 0  # somebody else holds them
-    # Whether it got on with wide marks: there may be more to do, even if nobody was found. How, not what.
-    has_cut: bool = field(default=False, compare=False)
+    # Whether a sweep got on: there may be more to do, even if no row was found. How, not what.
+    swept: bool = field(default=False, compare=False)
 
     @property
     def rejected(self) -> int:
@@ -54,11 +54,12 @@ Store = Callable[[CursorWrapper, Claim, Explained, ModelRelease], Stored]
 
 
 def rescore_batch(limit: int | None = None) -> Batch:
-    """Score some ``limit`` stale customers, single edits first, else some whom staff have asked for, and commit.
+    """Score some ``limit`` customers who are stale or whom staff have asked for, live edits first, and commit.
 
-    Rows that somebody is editing at this moment are left out: they will be stale again, or still. What the model has
-    no answer to is recorded as a failure, apart from the scores: neither waits for the other. Raises ``ModelError``
-    when there is no usable model; nothing is written then and the rows stay stale.
+    Rows that are being edited at this moment are left out: they will be stale again, or still. What the model has
+    no answer to is recorded as a failure, apart from the scores: neither waits for the other. A sweep that is due gets
+    one step further. Raises ``ModelError`` when there is no usable model; nothing is written then and the rows stay
+    stale.
     """
     rows = pace.rows(limit or settings.DRAIN_BATCH_ROWS)
     try:
@@ -100,20 +101,14 @@ def batch_by(forest: Forest, release: ModelRelease, rows: int, storing: Store) -
         scorable, answers, refusals = explain(forest, claim)
         stored = storing(cursor, scorable, answers, release) if len(scorable) else Stored(0)
         refusals += stored.refusals
-        if stored.rows + len(refusals) < len(claim):
+        if stored.left:  # behind all others, and not at once
+            left = set(scorable.ids[-stored.left :])
+            marks.pass_over(cursor, release, left, left & set(claim.requested))
+        elif stored.rows + len(refusals) < len(claim):
             marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
         failures.record(cursor, refusals, release)
-    claimed, passed_over = len(claim) - stored.left, claim.passed_over + stored.left
-    return Batch(claimed, stored.rows, len(refusals), passed_over, claim.has_cut)
-
-
-def claim_next(cursor: CursorWrapper, release: ModelRelease, rows: int) -> Claim:
-    """Stale customers; only when there are none, those whom staff have asked for."""
-    stale = claim_stale(cursor, release, rows)
-    if len(stale) or stale.has_cut:
-        return stale
-    requested = claim_requested(cursor, release)
-    return replace(requested, passed_over=stale.passed_over + requested.passed_over)
+    swept = claim.sweep_is_due and marks.sweep()
+    return Batch(len(claim) - stored.left, stored.rows, len(refusals), claim.passed_over + stored.left, swept)
 
 
 def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE) -> float:

@@ -34,8 +34,8 @@ _ARRAYS = ", ".join(
 STORED = ", ".join(
     f"customer.{name}"
     for name in (
-        *("customer_id", "churn_risk_score", "version", "arrived_at", "edited_at", "edited_by", "scored_at"),
-        "contributions",
+        *("customer_id", "churn_risk_score", "version", "scored_version", "arrived_at", "edited_at", "edited_by"),
+        *("scored_at", "contributions"),
         *FEATURES,
     )
 )
@@ -46,7 +46,8 @@ _VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
 # said before is read here once more, which is cheaper than sending it to and fro. Of a customer who came back the row
 # says nothing, but the history does: a known risk is no news, nor is another model's answer to the same values.
 # Every column has its table's name in front, and none comes by a star: the bank may give its customers columns of any
-# name.
+# name. A trigger of the bank's sees this UPDATE, too: where it has changed a behavioural field the row is stale again,
+# in a version that no score answers yet.
 WRITE = f"""
 WITH scored AS (
     SELECT score.*, COALESCE(customer.churn_risk_score, known.score) AS previous_score,
@@ -73,18 +74,20 @@ WITH scored AS (
         reason_codes = array_remove(ARRAY[{", ".join(f"scored.{name}" for name in REASONS)}], 0::smallint)
     FROM scored
     WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
-    RETURNING {STORED}, scored.previous_score, scored.was_stale_since, scored.return_cause
+    RETURNING {STORED}, scored.previous_score, scored.was_stale_since, scored.return_cause,
+        scored.score AS given_score
 ), healed AS (
     DELETE FROM customers_scoringfailure AS failure USING stored
     WHERE failure.customer_id = stored.customer_id
     RETURNING failure.customer_id, failure.arrived_at, failure.version
-)
+), recorded AS (
 INSERT INTO customers_scorerecord
     (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, arrived_at, scored_at,
      scored_by_id, contributions, {", ".join(FEATURES)})
 SELECT stored.customer_id, stored.churn_risk_score, stored.previous_score, stored.version,
     CASE WHEN stored.return_cause = '{ScoreRecord.Cause.RELEASE}' THEN stored.return_cause
         WHEN %(cause)s <> '' THEN %(cause)s
+        WHEN stored.customer_id = ANY (%(requested)s::bigint[]) THEN '{ScoreRecord.Cause.ANALYZE}'
         WHEN (stored.customer_id, stored.arrived_at, stored.version) IN (SELECT * FROM healed)
             THEN '{ScoreRecord.Cause.RETRY}'
         WHEN stored.return_cause IS NOT NULL THEN stored.return_cause
@@ -93,8 +96,16 @@ SELECT stored.customer_id, stored.churn_risk_score, stored.previous_score, store
         ELSE '{ScoreRecord.Cause.RELEASE}' END,
     stored.was_stale_since, GREATEST(stored.edited_at, stored.was_stale_since), stored.edited_by, stored.arrived_at,
     stored.scored_at, %(release)s, stored.contributions, {", ".join(f"stored.{name}" for name in FEATURES)}
-FROM stored
+FROM stored WHERE stored.version = stored.scored_version RETURNING customers_scorerecord.customer_id
+)
+SELECT (SELECT count(*) FROM recorded), (
+    SELECT min(stored.customer_id) FROM stored
+    WHERE stored.version = stored.scored_version AND stored.churn_risk_score <> stored.given_score)
 """
+
+
+class ScoreAlteredError(DataError):
+    """A trigger of the bank's writes scores: what it makes of one must not call itself current."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +120,8 @@ class Stored:
 def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease, cause: str = "") -> Stored:
     """Write scores, reasons and history, in one statement, where nothing has changed since the claim.
 
-    Without a ``cause``, here or in the claim, each record says what the row itself shows: created, edited, retried, or
-    another model.
+    Without a ``cause`` each record says what the row itself shows: created, edited, retried, or another model; or that
+    staff have asked. Raises ``ScoreAlteredError`` when a stored score is not the one given.
     """
     values: dict[str, Any] = {
         "ids": array(claim.ids),
@@ -118,11 +129,15 @@ def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: Mode
         "scores": array(answers.scores.tolist()),
         "release": release.pk,
         "identity": release.identity,
-        "cause": cause or claim.cause,
+        "cause": cause,
+        "requested": array(claim.requested),
         **reasons_in_columns(answers),
     }
     cursor.execute(WRITE, values)
-    return Stored(cursor.rowcount)
+    rows, altered = cursor.fetchone()
+    if altered is not None:
+        raise ScoreAlteredError(f"a trigger of this database gives customer {altered} another score than the model")
+    return Stored(rows)
 
 
 def reasons_in_columns(answers: Explained) -> dict[str, str]:

@@ -8,33 +8,32 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from events.triggers import (
-    CUSTOMERS,
-    FUNCTIONS,
-    OURS,
-    RECORDS,
-    RELEASES,
-    SAFE_PATH,
-    SCHEMA,
-    TRIGGERS,
-    Function,
-    Trigger,
-)
+from events.trigger_sql import ALWAYS, CUSTOMERS, ORIGIN, OURS, RECORDS, RELEASES, REPLICA, SAFE_PATH, SCHEMA, Trigger
+from events.triggers import TRIGGERS
 from events.watch import PROMISE_SECONDS
 
 INSTALLED = """
-SELECT trigger.tgname, function.prosrc, trigger.tgenabled IN ('O', 'A'), obj_description(trigger.oid, 'pg_trigger'),
-    pg_get_triggerdef(trigger.oid, true), quote_ident(nspname),
-    function.prosecdef, function.proconfig
+SELECT trigger.tgname, function.prosrc, trigger.tgenabled::text, obj_description(trigger.oid, 'pg_trigger'),
+    pg_get_triggerdef(trigger.oid, true), quote_ident(nspname), function.prosecdef, function.proconfig,
+    proowner = (SELECT relowner FROM pg_class WHERE oid = %s::regclass),
+    EXISTS (SELECT FROM aclexplode(COALESCE(proacl, acldefault('f', proowner))) WHERE grantee = 0)
 FROM pg_trigger AS trigger
 JOIN pg_proc AS function ON function.oid = trigger.tgfoid
 JOIN pg_class AS relation ON relation.oid = trigger.tgrelid
 JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
 WHERE trigger.tgrelid = ANY (%s::regclass[]) AND NOT trigger.tgisinternal
 """
-INSTALLED_FUNCTIONS = """
-SELECT proname, prosrc, prosecdef, proconfig FROM pg_proc
-WHERE proname = ANY(%s) AND pronamespace = current_schema()::regnamespace
+
+# What the triggers write with the rights of the customers' owner.
+WRITTEN = ["customers_stalemark", "customers_unscoredversion"]
+# Tables that their owner may not write, or that row security guards from it or from a worker.
+CLOSED = """
+SELECT relation.relname, relation.relrowsecurity OR relation.relforcerowsecurity
+FROM pg_class AS relation, pg_class AS customers
+WHERE relation.oid = ANY (%s::regclass[]) AND customers.oid = %s::regclass
+    AND (relation.relrowsecurity OR relation.relforcerowsecurity
+        OR NOT has_table_privilege(customers.relowner, relation.oid, 'INSERT'))
+ORDER BY relname
 """
 
 
@@ -86,20 +85,13 @@ def is_ahead(alias: str) -> bool:
 
 
 def differences(alias: str) -> list[CheckMessage]:
-    """One error for each trigger, or function that triggers call, that is not what was declared."""
+    """One error for each trigger that is not what was declared, and for each table that it could not write."""
     with connections[alias].cursor() as cursor:
-        cursor.execute(INSTALLED, [[CUSTOMERS, RELEASES, RECORDS]])
+        cursor.execute(INSTALLED, [CUSTOMERS, [CUSTOMERS, RELEASES, RECORDS]])
         triggers = {name: found for name, *found in cursor.fetchall()}
-        cursor.execute(INSTALLED_FUNCTIONS, [[function.name for function in FUNCTIONS]])
-        functions = {name: found for name, *found in cursor.fetchall()}
-        cursor.execute("SELECT quote_ident(current_schema())")
-        (schema,) = cursor.fetchone()
+        cursor.execute(CLOSED, [WRITTEN, CUSTOMERS])
+        closed = cursor.fetchall()
     faults = [
-        *(
-            f"Function {it.name} {fault}"
-            for it in FUNCTIONS
-            if (fault := fault_of_function(it, functions.get(it.name), schema))
-        ),
         *(
             f"Trigger {it.name} on {it.table} {fault}"
             for it in TRIGGERS
@@ -111,25 +103,22 @@ def differences(alias: str) -> list[CheckMessage]:
             if name.startswith(OURS) and name not in {it.name for it in TRIGGERS}
         ),
     ]
+    faults += [f"Table {table} {'has row security' if guarded else IS_NOT_WRITABLE}" for table, guarded in closed]
     return [
         Error(
             f"{fault}.",
-            hint="Edits may leave no trace. Install the declared triggers with: manage.py install_triggers",
+            hint="Edits may fail, or leave no trace. Install what is declared with: manage.py install_triggers",
             id="events.E001",
         )
         for fault in faults
     ]
 
 
-def fault_of_function(function: Function, found: Sequence[Any] | None, schema: str) -> str:
-    """What is wrong with an installed function, in words; empty when nothing is."""
-    if found is None:
-        return "is missing"
-    declared = [function.body.replace(SCHEMA, schema), *rights_of(function)]
-    return "" if found == declared else "is not the one declared in events/triggers.py"
+IS_NOT_WRITABLE = f"can't be written by the owner of {CUSTOMERS}, whose rights the triggers have"
+FIRES = {ORIGIN: "in ordinary sessions only", REPLICA: "where changes are replicated only", ALWAYS: "in all sessions"}
 
 
-def rights_of(declared: Function | Trigger) -> list[Any]:
+def rights_of(declared: Trigger) -> list[Any]:
     """Of the function: whether it runs with its owner's rights, and with which settings."""
     return [True, [SAFE_PATH]] if declared.with_rights_of_owner else [False, None]
 
@@ -138,18 +127,22 @@ def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
     """What is wrong with an installed trigger, in words; empty when nothing is."""
     if found is None:
         return "is missing"
-    body, enabled, fingerprint, definition, schema, *rights = found
-    if not enabled:
+    body, fires, fingerprint, definition, schema, by_owner, settings_, is_owners, is_public = found
+    if fires == "D":
         return "is disabled"
+    if trigger.with_rights_of_owner and not is_owners:
+        return f"does not belong to the owner of {CUSTOMERS}"
+    if trigger.with_rights_of_owner and is_public:
+        return "has a function that every role may execute"
     # Its comment outlives every ALTER and REPLACE, so the definition is compared as well.
     if (
         body != trigger.body.replace(SCHEMA, schema)
         or fingerprint != trigger.fingerprint()
-        or rights != rights_of(trigger)
+        or [by_owner, settings_] != rights_of(trigger)
         or in_one_spelling(definition, schema) != in_one_spelling(f"CREATE TRIGGER {trigger.definition()}", SCHEMA)
     ):
         return "is not the one declared in events/triggers.py"
-    return ""
+    return "" if fires == trigger.fires else f"fires {FIRES[fires]}, which events/triggers.py does not declare"
 
 
 def in_one_spelling(definition: str, schema: str) -> str:

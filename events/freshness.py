@@ -14,6 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from django_q.conf import Conf
 
 from customers import drift
+from customers.marks import INTACT
 from customers.models import ScoreRecord
 from customers.staleness import OF_THIS_VERSION, STALE
 from events import pause
@@ -81,7 +82,7 @@ FROM score
 
 # At work: claimed, and a worker that still runs was there by then. What a worker that is gone had claimed waits for its
 # time, when it is given out again. A claim locks a job for the time of a retry.
-QUEUE = """
+QUEUE = f"""
 WITH job AS (
     SELECT lock > clock_timestamp() AND EXISTS (
         SELECT FROM events_worker
@@ -89,7 +90,8 @@ WITH job AS (
           AND started_at <= lock - make_interval(secs => %(retry)s)) AS at_work
     FROM django_q_ormq WHERE key = %(key)s
 )
-SELECT count(*) FILTER (WHERE NOT at_work), count(*) FILTER (WHERE at_work), (SELECT count(*) FROM customers_stalemark)
+SELECT count(*) FILTER (WHERE NOT at_work), count(*) FILTER (WHERE at_work),
+    (SELECT count(*) FROM customers_stalemark WHERE kind < {INTACT})
 FROM job
 """
 

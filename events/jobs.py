@@ -22,8 +22,6 @@ log = logging.getLogger("vigilpay.events")
 
 # The pause between two looks of a drain that found nothing: short, for it lasts only as long as the promise.
 LOOK_PAUSE_SECONDS = 0.005
-# The same when what it found can't be scored now, since somebody's open edit holds it.
-STUCK_PAUSE_SECONDS = 0.05
 # How many customers the audit looks at, each hour: a second of work.
 AUDIT_CUSTOMERS = 200
 
@@ -59,12 +57,12 @@ def drain(tally: drains.Tally) -> None:
         stale = look.anything_to_do()
         batch = next_batch(tally) if stale else NOTHING
         tell(batch)
-        if batch.stored or batch.has_cut:
+        if batch.stored or batch.swept:
             vigil.extend()
         elif vigil.is_over(look_began):
             return companion.wait()
         else:
-            sleep(STUCK_PAUSE_SECONDS if batch.passed_over else LOOK_PAUSE_SECONDS)
+            sleep(LOOK_PAUSE_SECONDS)
     companion.wait()
     dispatch.hand_over()
 

@@ -9,7 +9,7 @@ from django_q.models import Schedule
 SCHEDULES = {
     "sweep stale customers": {"func": "events.jobs.sweep_stale", "schedule_type": Schedule.MINUTES, "minutes": 1},
     "go on with imports": {"func": "events.jobs.go_on_with_imports", "schedule_type": Schedule.MINUTES, "minutes": 1},
-    "look at everybody": {"func": "events.jobs.look_at_everybody", "schedule_type": Schedule.HOURLY, "minutes": None},
+    "look at everybody": {"func": "events.jobs.look_at_everybody", "schedule_type": Schedule.MINUTES, "minutes": 5},
     "prune the history": {"func": "events.jobs.prune_history", "schedule_type": Schedule.DAILY, "minutes": None},
     "audit some scores": {"func": "events.jobs.audit_sample", "schedule_type": Schedule.HOURLY, "minutes": None},
     "check for drift": {"func": "events.jobs.check_drift", "schedule_type": Schedule.DAILY, "minutes": None},

@@ -6,7 +6,8 @@ from typing import Any
 from django.db import connections, transaction
 
 from events.checks import differences, is_ahead, migrated
-from events.triggers import CUSTOMERS, LET_EDITORS_LOOK, OURS, RECORDS, RELEASES, TRIGGERS, install_sql
+from events.trigger_sql import CUSTOMERS, OPEN_TABLES, OURS, RECORDS, RELEASES
+from events.triggers import TRIGGERS, install_sql
 
 log = logging.getLogger("vigilpay.events")
 
@@ -25,7 +26,7 @@ def install(using: str) -> None:
             cursor.execute(f"DROP FUNCTION {function}")
         for statement in install_sql():
             cursor.execute(statement)
-        cursor.execute(LET_EDITORS_LOOK)
+        cursor.execute(OPEN_TABLES)
 
 
 def mend(using: str, plan: Any = None, **kwargs: Any) -> None:

@@ -2,24 +2,32 @@
 
 Declared here, installed by ``events/migrations`` and by ``manage.py install_triggers``, compared with what is really
 installed by ``events/checks.py``. What an edit pays for them, and what was tried instead, is in
-docs/decisions/0007-triggers.md and 0012-stale-marks.md.
+docs/decisions/0007-triggers.md and 0026-marks-are-arrays.md.
 """
 
-from dataclasses import dataclass
-from hashlib import sha256
-
-from customers.marks import LIVE, OUTDATED, REGION
+from customers.marks import SWEEP
 from customers.ml_service.schema import FEATURES
 from events import lives
 from events.alerts.raising import BODY, STORED
 from events.channels import STALE_CHANNEL
-
-CUSTOMERS = "customers_customer"
-RELEASES = "customers_modelrelease"
-RECORDS = "customers_scorerecord"
+from events.trigger_sql import (
+    EDITOR,
+    MARK,
+    MEND,
+    OF_CUSTOMERS,
+    ORIGIN,
+    RECORDS,
+    RELEASES,
+    REPLICA,
+    VERSION,
+    Trigger,
+    changed,
+    keep_old,
+)
 
 # What the scorer alone may write, and what the triggers below own.
 ENGINE_COLUMNS = (
+    "arrived_at",
     "version",
     "stale_since",
     "edited_at",
@@ -32,161 +40,14 @@ ENGINE_COLUMNS = (
     "reason_codes",
 )
 
-# So many customers of a transaction are marked by their id: people are waiting for them. Then come regions, first of
-# 2^10 ids and growing fourfold with every 64 of them, so that no transaction leaves more than some hundred marks.
-LIVE_MARKS = 8
-REGION_BITS = 10
-REGIONS_OF_A_SIZE = 64
-
-# An editor's own search_path may not see the engine's tables, so every name is written with its schema, as extensions
-# of PostgreSQL do it; the name is filled in where the SQL is installed.
-SCHEMA = "@schema@"
-INSTALL = (
-    "DO $install$ BEGIN EXECUTE replace($sql${sql}$sql$, '@schema@', quote_ident(current_schema())); END $install$;"
-)
-# Of a function that runs with its owner's rights: nobody can put an operator of his own in front of PostgreSQL's.
-SAFE_PATH = "search_path=pg_catalog, pg_temp"
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function that triggers call."""
-
-    name: str
-    arguments: str
-    body: str
-    returns: str = "void"
-    with_rights_of_owner: bool = False
-
-    def install_sql(self) -> str:
-        return INSTALL.format(sql=self.create_sql())
-
-    def create_sql(self) -> str:
-        rights = f" SECURITY DEFINER SET {SAFE_PATH}" if self.with_rights_of_owner else ""
-        return f"""
-CREATE OR REPLACE FUNCTION @schema@.{self.name}({self.arguments}) RETURNS {self.returns}
-LANGUAGE plpgsql{rights}
-AS $body${self.body}$body$;"""
-
-    def uninstall_sql(self) -> str:
-        return f"DROP FUNCTION IF EXISTS {self.name};"
-
-
-@dataclass(frozen=True)
-class Trigger:
-    """One trigger and the function that only it calls, under one name."""
-
-    name: str
-    event: str
-    body: str
-    table: str = CUSTOMERS
-    level: str = "ROW"
-    condition: str = ""
-    transition: str = ""
-    with_rights_of_owner: bool = False
-
-    def install_sql(self) -> str:
-        """Create or replace function and trigger, and note what was declared where the check can read it."""
-        comment = f"COMMENT ON TRIGGER {self.name} ON @schema@.{self.table} IS '{self.fingerprint()}';"
-        return INSTALL.format(sql=f"{self.create_sql()}\n{comment}")
-
-    def create_sql(self) -> str:
-        function = Function(self.name, "", self.body, "trigger", self.with_rights_of_owner)
-        return f"{function.create_sql()}\nCREATE OR REPLACE TRIGGER {self.definition()};"
-
-    def definition(self) -> str:
-        """When it fires and what it calls, as ``pg_get_triggerdef`` would say it but for spacing and casts."""
-        return f"""{self.name}
-{self.event} ON @schema@.{self.table}{self.transition}
-FOR EACH {self.level}{self.condition}
-EXECUTE FUNCTION @schema@.{self.name}()"""
-
-    def uninstall_sql(self) -> str:
-        return f"DROP TRIGGER IF EXISTS {self.name} ON {self.table}; DROP FUNCTION IF EXISTS {self.name}();"
-
-    def fingerprint(self) -> str:
-        """Changes with every change of the declaration."""
-        return sha256(self.create_sql().encode()).hexdigest()
-
-
-def _changed(columns: tuple[str, ...]) -> str:
-    return "\n       OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in columns)
-
-
-def _keep_old(columns: tuple[str, ...]) -> str:
-    return "\n".join(f"    NEW.{column} := OLD.{column};" for column in columns)
-
-
-# NOTIFY takes a database-wide lock at commit, so it is sent only while nobody has promised to look anyway. The promise
-# is read from a sequence, in milliseconds: a table would cost a query. It holds from now to a minute ahead, see
-# events/watch.py.
-KNOCK = f"""IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
-           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
-        NULL;
-    ELSE
-        NOTIFY {STALE_CHANNEL};
-    END IF;"""
-
-# The transaction remembers its last mark (width in bits, place, number of marks so far) in a setting of its own, which
-# a rollback to a savepoint takes back with the mark itself.
-MARK = Function(
-    name="vigilpay_mark",
-    arguments="edited bigint, marks integer",
-    body=f"""
-DECLARE
-    bits integer := CASE WHEN marks <= {LIVE_MARKS} THEN 0
-        ELSE LEAST({REGION_BITS} + 2 * ((marks - {LIVE_MARKS + 1}) / {REGIONS_OF_A_SIZE}), 63) END;
-BEGIN
-    INSERT INTO @schema@.customers_stalemark (id, first_id, last_id) VALUES (
-        nextval('@schema@.customers_stalemark_id_seq') + CASE WHEN bits = 0 THEN {LIVE} ELSE {REGION} END,
-        (edited >> bits) << bits, ((edited >> bits) << bits) | ({2**63 - 1} >> (63 - bits)));
-    PERFORM set_config('vigilpay.marked', bits || ' ' || (edited >> bits) || ' ' || marks, true);
-    {KNOCK}
-END
-""",
-)
-
-# The first mark of a transaction is written out here, once more: for a single edit, a call would be a tenth of the
-# price of all triggers.
-MARK_NEW = f"""IF current_setting('vigilpay.marked', true) <> '' THEN
-        marked := current_setting('vigilpay.marked', true);
-        IF NEW.customer_id >> split_part(marked, ' ', 1)::int <> split_part(marked, ' ', 2)::bigint THEN
-            PERFORM @schema@.vigilpay_mark(NEW.customer_id, split_part(marked, ' ', 3)::int + 1);
-        END IF;
-        RETURN NEW;
-    END IF;
-    INSERT INTO @schema@.customers_stalemark (id, first_id, last_id)
-    VALUES (nextval('@schema@.customers_stalemark_id_seq'), NEW.customer_id, NEW.customer_id);
-    marked := set_config('vigilpay.marked', '0 ' || NEW.customer_id || ' 1', true);
-    {KNOCK}"""
-
-# Cut to length: nobody's edit may fail for a long name.
-EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80)"
-
-# With the rights of the owner: who may write customers need not be able to write history. Called by the stamp and not a
-# trigger of its own, whose condition every edit would pay for; by hand it can't be called.
-KEEP_UNSCORED = Function(
-    name="vigilpay_keep_unscored",
-    arguments=f"former @schema@.{CUSTOMERS}",
-    with_rights_of_owner=True,
-    body=f"""
-BEGIN
-    IF pg_trigger_depth() = 0 THEN
-        RAISE insufficient_privilege USING MESSAGE = 'permission denied: history is written by the trigger alone';
-    END IF;
-    {lives.keep("former")}
-END
-""",
-)
-
-# A new row is stale, whatever the INSERT says of the engine's columns; an old backup's scores are recomputed.
+# A new row is stale, whatever the INSERT says of the engine's columns; an old backup's scores are recomputed. It begins
+# a life of its id, by the clock and not the statement's time: one statement, a CALL, may reload a table twice.
 ARRIVE = Trigger(
     name="vigilpay_0_arrive",
     event="BEFORE INSERT",
     body=f"""
-DECLARE
-    marked text;
 BEGIN
+    NEW.arrived_at := clock_timestamp();
     NEW.version := 1;
     NEW.stale_since := statement_timestamp();
     NEW.edited_at := NULL;
@@ -197,7 +58,6 @@ BEGIN
     NEW.scored_at := NULL;
     NEW.contributions := NULL;
     NEW.reason_codes := NULL;
-    {MARK_NEW}
     RETURN NEW;
 END
 """,
@@ -211,49 +71,165 @@ GUARD = Trigger(
     condition="\nWHEN (current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on')",
     body=f"""
 BEGIN
-{_keep_old(ENGINE_COLUMNS)}
+{keep_old(ENGINE_COLUMNS)}
     RETURN NEW;
 END
 """,
 )
 
 # The comparison stands in the body: PostgreSQL reads a WHEN condition anew for every statement, a body once a session.
-# A changed id counts as an edit, since marks and history go by it.
+# At every UPDATE, for a list of columns is held against the statement's words, not against what the bank's own triggers
+# make of the row. A changed id counts as an edit, since marks and history go by it, and as an arrival, for the new id
+# may have had customers before.
 STAMP = Trigger(
     name="vigilpay_2_stamp",
-    event=f"BEFORE UPDATE OF customer_id, {', '.join(FEATURES)}",
+    event="BEFORE UPDATE",
     body=f"""
-DECLARE
-    marked text;
 BEGIN
-    IF NOT ({_changed(("customer_id", *FEATURES))}) THEN
+    IF NOT ({changed(("customer_id", *FEATURES))}) THEN
         RETURN NEW;
     END IF;
-    IF OLD.stale_since IS NULL THEN
-        NEW.stale_since := statement_timestamp();
-    ELSE
-        NEW.edited_at := statement_timestamp();
-        PERFORM @schema@.vigilpay_keep_unscored(OLD);
+    IF NEW.customer_id <> OLD.customer_id THEN
+        NEW.arrived_at := clock_timestamp();
     END IF;
+    IF OLD.stale_since IS NOT NULL THEN
+        NEW.edited_at := statement_timestamp();
+    END IF;
+    NEW.stale_since := COALESCE(NEW.stale_since, statement_timestamp());
     NEW.version := OLD.version + 1;
     NEW.edited_by := {EDITOR};
-    {MARK_NEW}
     RETURN NEW;
 END
 """,
 )
 
-LIFE = Trigger("vigilpay_3_life", "BEFORE INSERT OR UPDATE OF customer_id, arrived_at", lives.BEGIN_LIFE)
+# The rows as they are stored, whatever other triggers have made of their ids or their staleness.
+ARRIVED = Trigger(
+    name="vigilpay_3_arrived",
+    event="AFTER INSERT",
+    level="STATEMENT",
+    transition="\nREFERENCING NEW TABLE AS changed",
+    fires=ORIGIN,
+    with_rights_of_owner=True,
+    body=f"""
+DECLARE
+    ids bigint[];
+    missed bigint[];
+    scorer text;
+    statements text;
+BEGIN
+    {OF_CUSTOMERS}
+    SELECT array_agg(customer_id), array_agg(customer_id) FILTER (WHERE stale_since IS NULL)
+    INTO ids, missed FROM changed;
+    IF ids IS NULL THEN
+        RETURN NULL;
+    END IF;
+    {MEND}
+    {MARK}
+    RETURN NULL;
+END
+""",
+)
+
+# Marks what the stamp has stamped, and holds all other rows against what they were: a trigger behind ours may have
+# changed a field without the stamp, or an engine's column without the guard. Former versions that no score has answered
+# are kept with the rights of the owner: a role that may write customers need not be able to write history.
+# By EXCEPT: whatever plan of a join a session keeps, it was made for the few rows of its first statement.
+STAMPED = "statement_timestamp() IN (stale_since, edited_at)"
+COMPARED = ", ".join(["customer_id", *FEATURES, *(f"CASE WHEN guarded THEN {column} END" for column in ENGINE_COLUMNS)])
+OVERWRITTEN = f""" FROM (
+            SELECT {VERSION} FROM former WHERE stale_since IS NOT NULL
+            EXCEPT SELECT {VERSION} FROM changed) AS overwritten"""
+EDITED = Trigger(
+    name="vigilpay_4_edited",
+    event="AFTER UPDATE",
+    level="STATEMENT",
+    transition="\nREFERENCING OLD TABLE AS former NEW TABLE AS changed",
+    fires=ORIGIN,
+    with_rights_of_owner=True,
+    body=f"""
+DECLARE
+    ids bigint[];
+    missed bigint[];
+    unsure boolean;
+    overwritten boolean;
+    guarded boolean;
+    scorer text;
+    statements text;
+BEGIN
+    {OF_CUSTOMERS}
+    SELECT array_agg(customer_id) FILTER (WHERE {STAMPED}), bool_or(({STAMPED}) IS NOT TRUE),
+        bool_or(edited_at = statement_timestamp())
+    INTO ids, unsure, overwritten FROM changed;
+    IF unsure THEN
+        guarded := current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on';
+        SELECT array_agg(customer_id) INTO missed FROM (
+            SELECT {COMPARED} FROM changed WHERE ({STAMPED}) IS NOT TRUE
+            EXCEPT SELECT {COMPARED} FROM former) AS missing;
+        ids := ids || missed;
+    END IF;
+    IF missed IS NOT NULL OR overwritten
+            AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
+        {lives.keep("overwritten", OVERWRITTEN)}
+    END IF;
+    IF ids IS NULL THEN
+        RETURN NULL;
+    END IF;
+    {MEND}
+    {MARK}
+    RETURN NULL;
+END
+""",
+)
+
+# The apply worker of logical replication fires triggers of rows only, and only those that are enabled for it.
+REPLICATED = Trigger(
+    name="vigilpay_5_replicated",
+    event="AFTER INSERT OR DELETE OR UPDATE",
+    fires=REPLICA,
+    with_rights_of_owner=True,
+    body=f"""
+DECLARE
+    ids bigint[] := ARRAY[NEW.customer_id];
+    statements text;
+BEGIN
+    {OF_CUSTOMERS}
+    IF TG_OP = 'DELETE' THEN
+        IF OLD.stale_since IS NOT NULL THEN
+            {lives.keep("OLD")}
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.version = OLD.version AND NEW.customer_id = OLD.customer_id THEN
+            RETURN NULL;
+        END IF;
+        IF OLD.stale_since IS NOT NULL THEN
+            {lives.keep("OLD")}
+        END IF;
+    END IF;
+    {MARK}
+    RETURN NULL;
+END
+""",
+)
+
+# With the lives of a customer id: docs/decisions/0024. What replication deletes is kept by the trigger above.
 LEAVE = Trigger(
-    "vigilpay_leave",
-    "AFTER DELETE",
-    lives.END_LIVES,
+    name="vigilpay_leave",
+    event="AFTER DELETE",
     level="STATEMENT",
     transition=f"\nREFERENCING OLD TABLE AS {lives.GONE}",
+    fires=ORIGIN,
     with_rights_of_owner=True,
+    body=lives.END_LIVES,
 )
 LEAVE_ALL = Trigger(
-    "vigilpay_leave_all", "BEFORE TRUNCATE", lives.END_ALL_LIVES, level="STATEMENT", with_rights_of_owner=True
+    name="vigilpay_leave_all",
+    event="BEFORE TRUNCATE",
+    level="STATEMENT",
+    with_rights_of_owner=True,
+    body=lives.END_ALL_LIVES,
 )
 
 # The newest release is the active one: when it comes or goes, every score may be another model's.
@@ -262,11 +238,16 @@ RELEASED = Trigger(
     event="AFTER INSERT OR DELETE",
     table=RELEASES,
     level="STATEMENT",
+    with_rights_of_owner=True,
     body=f"""
 BEGIN
-    INSERT INTO @schema@.customers_stalemark (id, first_id, last_id)
-    VALUES (nextval('@schema@.customers_stalemark_id_seq') + {OUTDATED}, 1, {2**63 - 1});
-    NOTIFY {STALE_CHANNEL};
+    IF TG_RELID <> '@schema@.{RELEASES}'::regclass THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {RELEASES}';
+    END IF;
+    INSERT INTO @schema@.customers_stalemark (kind, ids) VALUES ({SWEEP}, ARRAY[0]);
+    IF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
+        NOTIFY {STALE_CHANNEL};
+    END IF;
     RETURN NULL;
 END
 """,
@@ -279,24 +260,13 @@ ALERTED = Trigger(
     table=RECORDS,
     level="STATEMENT",
     transition=f"\nREFERENCING NEW TABLE AS {STORED}",
+    fires=ORIGIN,  # what is replicated was told of where it was stored
     body=BODY,
 )
 
-# What the names of all of them begin with.
-OURS = "vigilpay_"
-
-FUNCTIONS = (MARK, KEEP_UNSCORED)
-TRIGGERS = (ARRIVE, GUARD, STAMP, LIFE, LEAVE, LEAVE_ALL, RELEASED, ALERTED)
-
-# The triggers read and mark with the rights of whoever edits: a role that may write customers and nothing else would
-# see its edit fail. There is nothing to hide.
-LET_EDITORS_LOOK = """
-GRANT SELECT ON events_watch, events_awake TO PUBLIC;
-GRANT INSERT ON customers_stalemark TO PUBLIC;
-GRANT USAGE ON SEQUENCE customers_stalemark_id_seq TO PUBLIC;
-"""
+TRIGGERS = (ARRIVE, GUARD, STAMP, ARRIVED, EDITED, REPLICATED, LEAVE, LEAVE_ALL, RELEASED, ALERTED)
 
 
 def install_sql() -> list[str]:
     """All statements, in an order that works."""
-    return [*(function.install_sql() for function in FUNCTIONS), *(trigger.install_sql() for trigger in TRIGGERS)]
+    return [trigger.install_sql() for trigger in TRIGGERS]

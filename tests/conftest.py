@@ -14,12 +14,11 @@ from hypothesis import settings as hypothesis_settings
 
 from customers import ml_service, releases, views
 from customers.conditions import Condition
-from customers.models import StaleMark
 from events import broker, figures, model_state, pause
 from events import views as events_views
 from events.alerts import sending
 from events.outage import Outage
-from tests.factories import nobody_is_awake, train_forest
+from tests.factories import forget_marks, no_mark_was_lost, nobody_is_awake, train_forest
 from vigilpay import localdb
 
 SHIPPED = Path(__file__).resolve().parent.parent / "ml_assets"
@@ -56,17 +55,19 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> None:
-    """The migrations have marked everybody once; no test is about that mark."""
+    """The migrations have marked all customers once; no test is about that mark."""
     with django_db_blocker.unblock():
-        StaleMark.objects.all().delete()
+        forget_marks()
 
 
 @pytest.fixture(autouse=True)
 def asleep(request: pytest.FixtureRequest) -> None:
-    """Each test finds everybody asleep: a promise shows in a sequence, which no rollback takes back."""
+    """Each test finds all workers asleep, for a promise shows in a sequence, which no rollback takes back; and no mark
+    lost, as where tables were emptied after the test before."""
     if request.node.get_closest_marker("django_db"):
         request.getfixturevalue("db")
         nobody_is_awake()
+        no_mark_was_lost()
 
 
 @pytest.fixture(autouse=True)

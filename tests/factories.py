@@ -69,7 +69,7 @@ def edit(customer: Customer, **fields: Any) -> None:
 
 
 def rescore(customer: Customer) -> None:
-    """As a drain would; marked again, for the transaction of a test remembers that it has marked him before."""
+    """As a drain would."""
     marks.mark([customer.pk])
     assert scoring.rescore_batch().stored == 1
 
@@ -95,8 +95,39 @@ def score_by_a_model_taken_back(customer: Customer) -> None:
 
 
 def forget_marks() -> None:
-    """As if drains had looked at everybody who was marked so far."""
+    """As if drains had looked at all customers who were marked so far."""
+    StaleMark.objects.filter(kind__lt=marks.INTACT).delete()
+
+
+def marked() -> list[tuple[int, list[int]]]:
+    """Kind and customers of all marks, in the order in which they are taken."""
+    waiting = StaleMark.objects.filter(kind__lt=marks.INTACT).order_by("kind", "due_at")
+    return list(waiting.values_list("kind", "ids"))
+
+
+def mark_as(kind: int, *arrays: Sequence[int]) -> None:
+    """Marks of this kind, in this order."""
+    with connection.cursor() as cursor:
+        for ids in arrays:
+            cursor.execute("INSERT INTO customers_stalemark (kind, ids) VALUES (%s, %s)", [kind, list(ids)])
+
+
+def lose_all_marks() -> None:
+    """What a crash of PostgreSQL, or a promotion, leaves of a table that is not logged."""
     StaleMark.objects.all().delete()
+
+
+def held_rows_are_due() -> None:
+    """As when the pause is over after which rows that were held are tried again."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE customers_stalemark SET due_at = due_at - interval '1 s'")
+        cursor.execute("UPDATE customers_rescorerequest SET asked_at = asked_at - interval '1 s'")
+
+
+def no_mark_was_lost() -> None:
+    """As after the first drain of a database."""
+    with connection.cursor() as cursor:
+        cursor.execute(marks.NOTHING_IS_LOST)
 
 
 def nobody_is_awake() -> None:

@@ -10,18 +10,21 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import escape
 
+from customers import marks
 from customers.admin import paging
 from customers.admin.freshness import age
 from customers.admin.paging import Counted, counted, estimate, rounded
-from customers.marks import joined, where_stale_ones_are
-from customers.models import Customer, ModelRelease, RescoreRequest, ScoreRecord, StaleMark
+from customers.marks import where_stale_ones_are
+from customers.models import Customer, ModelRelease, RescoreRequest, ScoreRecord
 from tests.factories import (
     edit,
     forget_marks,
+    lose_all_marks,
     make_customer,
     make_customers,
     make_failure,
     make_scored,
+    mark_as,
     write_as_scorer,
 )
 from tests.staff import superuser
@@ -227,7 +230,7 @@ class TestFilters:
         current, edited = make_scored(), make_scored()
         forget_marks()
         edit(edited, age=70)
-        StaleMark.objects.create(id=1, first_id=current.pk, last_id=edited.pk)
+        mark_as(marks.LARGE, [current.pk, edited.pk])
         assert listed(staff, freshness="stale") == [edited.pk]
 
     def test_where_nothing_is_marked_nobody_is_looked_for(self, staff):
@@ -238,15 +241,13 @@ class TestFilters:
         assert not [q for q in asked if '"customers_customer"."stale_since" IS NOT NULL' in q["sql"]]
 
     def test_with_too_many_marks_to_name_everybody_is_looked_at(self, staff, monkeypatch):
-        monkeypatch.setattr("customers.marks.MOST_SPANS", 1)
+        monkeypatch.setattr("customers.marks.MOST_MARKED", 1)
         first, second = make_customers(2)
         assert set(listed(staff, freshness="stale")) == {first.pk, second.pk}
 
     def test_after_a_crash_of_the_database_that_lost_the_marks_too(self, staff):
         customer = make_customer()
-        forget_marks()
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER SEQUENCE customers_stalemark_intact RESTART")
+        lose_all_marks()
         assert listed(staff, freshness="stale") == [customer.pk]
 
     def test_by_the_model_that_gave_the_score(self, staff):
@@ -385,9 +386,6 @@ def test_a_name_that_looks_like_markup_is_only_a_name(staff):
 
 
 class TestWhereStaleOnesAre:
-    def test_spans_that_are_near_each_other_are_looked_at_as_one(self):
-        assert joined([(50_000, 60_000), (1, 10), (5, 700)]) == [(1, 700), (50_000, 60_000)]
-
-    def test_spans_that_hold_much_of_the_portfolio_narrow_nothing(self):
-        StaleMark.objects.create(id=1, first_id=1, last_id=10**9)
+    def test_a_sweep_may_find_them_anywhere(self):
+        marks.mark_all()
         assert where_stale_ones_are() == Q()

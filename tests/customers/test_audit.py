@@ -11,12 +11,15 @@ from customers.claims import CustomerBusyError
 from customers.ml_service import ModelError
 from customers.ml_service.original import Original
 from customers.ml_service.packaging import verify
-from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord, StaleMark
+from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
 from customers.releases import active_model, put_into_service
 from tests.factories import (
+    forget_marks,
+    lose_all_marks,
     make_customer,
     make_customers,
     make_scored,
+    mark_as,
     score_by_a_model_taken_back,
     write_as_scorer,
 )
@@ -228,10 +231,9 @@ class TestSettledByOthers:
 class TestUnmarked:
     """Stale customers that no mark covers."""
 
-    def mark(self, *ranges):
-        StaleMark.objects.all().delete()
-        for number, (first, last) in enumerate(ranges):
-            StaleMark.objects.create(id=number, first_id=first, last_id=last)
+    def mark(self, *arrays):
+        forget_marks()
+        mark_as(marks.LARGE, *arrays)
 
     def unmarked(self):
         return marks.count_unmarked(ModelRelease.objects.active())
@@ -240,13 +242,22 @@ class TestUnmarked:
         active_model()
         for customer_id in (900_001, 900_002, 900_003):
             make_customer(customer_id=customer_id)
-        self.mark((900_001, 900_001), (900_001, 900_002))
+        self.mark([900_001], [900_001, 900_002])
         assert self.unmarked() == 1
 
-    def test_one_mark_may_cover_them_all(self):
+    def test_a_sweep_covers_those_who_come_after_its_place(self):
+        active_model()
+        first, second, _third = make_customers(3)
+        self.mark()
+        mark_as(marks.SWEEP, [second.pk])
+        assert self.unmarked() == 1
+        mark_as(marks.SWEEP, [first.pk])
+        assert self.unmarked() == 0
+
+    def test_where_marks_were_lost_the_next_drain_looks_at_all(self):
         active_model()
         make_customers(3)
-        self.mark((1, 2**63 - 1), (1, 5))
+        lose_all_marks()
         assert self.unmarked() == 0
 
     def test_customers_of_a_former_model_need_a_mark_as_well(self, assets, another_forest):

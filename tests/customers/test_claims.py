@@ -1,19 +1,28 @@
 """Finding stale rows and taking hold of them: in which order, how many, and who waits for whom."""
 
-from itertools import chain
+from itertools import chain, count
 
 import pytest
 from django.db import DataError, connection, transaction
 from django.db.models import F
 
 from customers import marks, scoring
-from customers.claims import Claim, CustomerBusyError, claim_one, claim_stale
+from customers.claims import Claim, CustomerBusyError, claim_next, claim_one
 from customers.demo_customers import generate
-from customers.marks import Spans
 from customers.ml_service.schema import FEATURES
-from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord, StaleMark
+from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord
 from customers.releases import active_model
-from tests.factories import answers, forget_marks, make_customer, make_customers, make_scored
+from tests.factories import (
+    answers,
+    forget_marks,
+    held_rows_are_due,
+    lose_all_marks,
+    make_customer,
+    make_customers,
+    make_scored,
+    mark_as,
+    marked,
+)
 from tests.others import outsider, together
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +31,10 @@ pytestmark = pytest.mark.django_db
 def claim(limit=500):
     _forest, release = active_model()
     with connection.cursor() as cursor:
-        return claim_stale(cursor, release, limit)
+        claim = claim_next(cursor, release, limit)
+    if claim.sweep_is_due:
+        marks.sweep()
+    return claim
 
 
 def anything_marked():
@@ -32,8 +44,14 @@ def anything_marked():
         return cursor.fetchone()[0]
 
 
+@pytest.fixture(autouse=True)
+def first_turn(monkeypatch):
+    """Of the turns that the kinds of marks take, so that each order is known."""
+    monkeypatch.setattr(marks, "_turn", count(1))
+
+
 def score_everybody():
-    while scoring.rescore_batch().claimed or StaleMark.objects.exists():
+    while scoring.rescore_batch().claimed or marked():
         pass
 
 
@@ -70,8 +88,9 @@ def test_the_scores_of_a_former_model_are_stale():
     score_everybody()
     release = ModelRelease.objects.create(sha256="0" * 64)
     assert anything_marked()
+    marks.sweep()
     with connection.cursor() as cursor:
-        assert claim_stale(cursor, release, 500).ids == [customer.pk]
+        assert claim_next(cursor, release, 500).ids == [customer.pk]
 
 
 def test_so_are_those_of_a_model_whose_release_was_taken_back():
@@ -84,7 +103,8 @@ def test_so_are_those_of_a_model_whose_release_was_taken_back():
         forget_marks()
         cursor.execute("DELETE FROM customers_modelrelease WHERE id = %s", [newer.pk])
         assert list(Customer.objects.stale()) == [customer]
-        assert claim_stale(cursor, release, 500).ids == [customer.pk]
+        marks.sweep()
+        assert claim_next(cursor, release, 500).ids == [customer.pk]
 
 
 def test_who_was_marked_first_comes_first():
@@ -110,9 +130,10 @@ def test_what_people_have_edited_comes_before_what_only_a_new_model_made_stale()
     score_everybody()
     release = ModelRelease.objects.create(sha256="0" * 64)
     Customer.objects.filter(pk=edited.pk).update(age=41)
+    marks.sweep()
     with connection.cursor() as cursor:
-        assert claim_stale(cursor, release, 1).ids == [edited.pk]
-        assert outdated.pk in claim_stale(cursor, release, 1).ids
+        assert claim_next(cursor, release, 1).ids == [edited.pk]
+        assert outdated.pk in claim_next(cursor, release, 1).ids
 
 
 def test_a_part_of_a_claim_keeps_its_columns_together():
@@ -143,10 +164,39 @@ class TestBesideAnOpenEdit:
             with transaction.atomic():
                 found = claim()
                 assert (found.ids, found.passed_over) == ([free.pk], 1)
-            assert anything_marked()
+            assert (marks.PASSED, [locked.pk]) in marked()
             editor.commit()
+        held_rows_are_due()
+        assert anything_marked()
         with transaction.atomic():
             assert locked.pk in claim().ids
+
+    def test_one_that_was_passed_over_before_the_clock_was_set_back_is_due(self):
+        customer = make_customer()
+        forget_marks()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO customers_stalemark (kind, due_at, ids)"
+                " VALUES (%s, clock_timestamp() + interval '1 hour', %s)",
+                [marks.PASSED, [customer.pk]],
+            )
+        assert anything_marked()
+        assert claim().ids == [customer.pk]
+
+    def test_rows_that_one_transaction_holds_keep_no_other_waiting(self):
+        """Formerly they came back as live marks, and filled each batch."""
+        held = make_customers(30)
+        with outsider(autocommit=False) as editor:
+            editor.execute("SELECT FROM customers_customer FOR UPDATE")
+            for _ in range(4):
+                assert len(claim(limit=10)) == 0
+            assert {kind for kind, _ in marked()} <= {marks.PASSED}
+            free = make_customers(10)
+            held_rows_are_due()
+            assert set(claim(limit=10).ids) == {customer.pk for customer in free}
+            editor.rollback()
+        held_rows_are_due()
+        assert set(claim(limit=200).ids) >= {customer.pk for customer in held}
 
     @pytest.mark.parametrize("patience", [0.05, 0.0])
     def test_one_customer_is_waited_for_no_longer_than_the_settings_say(self, settings, patience):
@@ -190,127 +240,132 @@ def call_current(*ids):
 
 
 def claim_all(release, limit=500):
-    """Claim until no mark is left. Nobody is scored in between, and yet nobody may come twice."""
+    """Claim until no mark is left. No row is scored in between, and yet none may come twice."""
     claimed = []
     with connection.cursor() as cursor:
-        while StaleMark.objects.exists():
-            claimed.append(claim_stale(cursor, release, limit).ids)
+        while marked():
+            claim = claim_next(cursor, release, limit)
+            claimed.append(claim.ids)
+            if claim.sweep_is_due:
+                marks.sweep()
     return claimed
 
 
-class TestLargeEdit:
-    def test_a_wide_mark_is_cut_piece_by_piece_and_everybody_is_claimed_once(self):
+class TestSweep:
+    def test_it_goes_step_by_step_and_every_customer_is_claimed_once(self):
         ids = range(1, 20_001)
         copy_customers(ids)
         release = ModelRelease.objects.create(sha256="0" * 64)
-        StaleMark.objects.all().delete()
+        forget_marks()
         marks.mark_all()
         batches = claim_all(release)
         assert sorted(chain.from_iterable(batches)) == list(ids)
-        assert max(map(len, batches)) <= 2 * 500 + 2 * marks.SLICE_ROWS
-
-    def test_marks_that_overlap_claim_each_row_once(self):
-        copy_customers(range(1, 2_001))
-        release = ModelRelease.objects.create(sha256="0" * 64)
-        StaleMark.objects.all().delete()
-        span_marks(marks.LIVE, (7, 7), (7, 7), (8, 8))
-        span_marks(marks.SLICE, (1, 64), (32, 96), (5, 10))
-        claimed = claim_all(release)
-        assert [sorted(ids) for ids in claimed] == [list(range(1, 97))]
+        assert max(map(len, batches)) < 500 + marks.ARRAY_IDS
 
     def test_a_few_stale_customers_among_many_are_found(self):
         copy_customers(range(1, 50_001))
         release = call_current()
         stale = [1, 8192, 8193, 31_000, 50_000]
         Customer.objects.filter(pk__in=stale).update(age=44)
-        StaleMark.objects.all().delete()
+        forget_marks()
         marks.mark_all()
         assert sorted(chain.from_iterable(claim_all(release))) == stale
 
-    def test_no_transaction_looks_at_more_than_a_few_cuts_of_current_customers(self):
-        copy_customers(range(1, 50_001))
-        release = call_current()
-        StaleMark.objects.all().delete()
+    def test_a_step_looks_at_so_many_customers_and_no_more(self, monkeypatch):
+        monkeypatch.setattr(marks, "SWEEP_ON", marks.SWEEP_ON.replace(str(marks.SWEEP_ROWS), "3"))
+        make_customers(4)
+        ids = sorted(Customer.objects.values_list("pk", flat=True))
+        ModelRelease.objects.create(sha256="0" * 64)
+        forget_marks()
         marks.mark_all()
-        with connection.cursor() as cursor:
-            claim_stale(cursor, release, 500)
-        rest = StaleMark.objects.get()
-        assert rest.first_id == marks.CUTS_IN_VAIN * marks.CUT_ROWS + 1
+        assert marks.sweep()
+        assert marked() == [(marks.FOUND, ids[:3]), (marks.SWEEP, [ids[2] + 1])]
+        assert marks.sweep()
+        assert marked() == [(marks.FOUND, ids[:3]), (marks.FOUND, ids[3:])]
+        assert not marks.sweep()
 
-    def test_wide_marks_that_overlap_are_looked_through_once(self):
-        """As a large edit in no order leaves them, by the hundred: each alone would look at everybody again."""
-        copy_customers(range(1, 2 * marks.CUT_ROWS + 1))
-        release = call_current()
-        StaleMark.objects.all().delete()
-        span_marks(marks.REGION, *[(1 + i, 2 * marks.CUT_ROWS - i) for i in range(50)])
-        with connection.cursor() as cursor:
-            claim = claim_stale(cursor, release, 500)
-        assert (len(claim), claim.has_cut) == (0, True)
-        assert not StaleMark.objects.exists()
+    def test_several_that_wait_go_on_as_one_from_the_first_of_their_places(self):
+        make_customers(2)
+        ModelRelease.objects.create(sha256="0" * 64)
+        forget_marks()
+        mark_as(marks.SWEEP, [LARGEST_CUSTOMER_ID], [0], [5])
+        assert marks.sweep()
+        [(kind, ids)] = marked()
+        assert (kind, len(ids)) == (marks.FOUND, 2)
 
-    def test_narrow_ones_far_apart_are_cut_together(self):
-        copy_customers(range(1, 20_001))
-        release = ModelRelease.objects.create(sha256="0" * 64)
-        StaleMark.objects.all().delete()
-        span_marks(marks.REGION, *[(i * 1_000 + 1, i * 1_000 + 5) for i in range(20)])
-        with connection.cursor() as cursor:
-            claimed = claim_stale(cursor, release, 500).ids
-        assert not StaleMark.objects.filter(id__gte=marks.REGION).exists()
-        claimed += chain.from_iterable(claim_all(release))
-        assert sorted(claimed) == sorted(i * 1_000 + j for i in range(20) for j in range(1, 6))
-
-    def test_a_cut_that_ends_at_the_largest_id_of_all_is_the_last(self):
-        ids = [*range(1, marks.CUT_ROWS), LARGEST_CUSTOMER_ID]
-        copy_customers(ids)
-        release = ModelRelease.objects.create(sha256="0" * 64)
-        StaleMark.objects.all().delete()
+    def test_one_that_comes_to_the_largest_id_of_all_ends(self, monkeypatch):
+        monkeypatch.setattr(marks, "SWEEP_ON", marks.SWEEP_ON.replace(str(marks.SWEEP_ROWS), "1"))
+        make_customer(customer_id=LARGEST_CUSTOMER_ID)
+        ModelRelease.objects.create(sha256="0" * 64)
+        forget_marks()
         marks.mark_all()
-        assert sorted(chain.from_iterable(claim_all(release))) == ids
+        assert marks.sweep()
+        assert marked() == [(marks.FOUND, [LARGEST_CUSTOMER_ID])]
+
+    def test_a_drain_gets_on_with_it_only_when_what_it_found_is_done(self):
+        make_scored()
+        forget_marks()
+        marks.mark_all()
+        mark_as(marks.FOUND, [1], [2])
+        assert not scoring.rescore_batch().swept
+        assert scoring.rescore_batch().swept
+        assert not marked()
 
 
-def span_marks(kind, *spans):
-    with connection.cursor() as cursor:
-        for first, last in spans:
-            cursor.execute(
-                "INSERT INTO customers_stalemark SELECT nextval('customers_stalemark_id_seq') + %s, %s, %s",
-                [kind, first, last],
-            )
+def test_marks_that_overlap_claim_each_row_once():
+    copy_customers(range(1, 301))
+    release = ModelRelease.objects.create(sha256="0" * 64)
+    forget_marks()
+    mark_as(marks.LIVE, [7], [7], [8])
+    mark_as(marks.LARGE, range(1, 65), range(32, 97), range(5, 11))
+    assert [sorted(ids) for ids in claim_all(release)] == [list(range(1, 97))]
 
 
 class TestWhoComesFirst:
-    def test_a_live_edit_then_a_large_edit_then_a_former_model(self):
-        copy_customers(range(1, 3_001))
-        call_current()
-        release = ModelRelease.objects.create(sha256="1" * 64)
-        Customer.objects.filter(pk__gt=1_000, pk__lte=1_600).update(tenure=F("tenure") + 20)
-        Customer.objects.filter(pk=3_000).update(age=33)
-        StaleMark.objects.all().delete()
-        span_marks(marks.OUTDATED, (1, LARGEST_CUSTOMER_ID))
-        span_marks(marks.REGION, (1_001, 1_600))
-        span_marks(marks.LIVE, (3_000, 3_000))
-        with connection.cursor() as cursor:
-            first, second = (claim_stale(cursor, release, 64).ids for _ in range(2))
-        assert sorted(first) == [*range(1_001, 1_065), 3_000]
-        assert set(range(1_065, 1_129)) <= set(second)
-        assert 1 in second  # the former model's have their turn beside a large edit
-
-    def test_live_edits_without_end_starve_neither_a_large_edit_nor_a_new_model(self):
+    def test_kind_by_kind(self):
         copy_customers(range(1, 2_001))
-        release = call_current()
-        Customer.objects.filter(pk__lte=500).update(age=33)
         release = ModelRelease.objects.create(sha256="1" * 64)
-        StaleMark.objects.all().delete()
-        span_marks(marks.REGION, (1, 500))
-        span_marks(marks.OUTDATED, (1, LARGEST_CUSTOMER_ID))
+        forget_marks()
+        mark_as(marks.FOUND, range(1_001, 1_201))
+        mark_as(marks.PASSED, range(801, 1_001))
+        mark_as(marks.LARGE, range(401, 601), range(201, 401))
+        mark_as(marks.LATER, [150], [149])
+        mark_as(marks.LIVE, [3], [2], [1])
+        with connection.cursor() as cursor:
+            claims = [sorted(claim_next(cursor, release, 200).ids) for _ in range(4)]
+        assert claims[0] == [1, 2, 3, 149, 150, *range(401, 601)]
+        assert [ids[0] for ids in claims[1:]] == [201, 801, 1_001]
+
+    def test_live_edits_without_end_starve_no_other_kind(self):
+        copy_customers(range(1, 3_001))
+        release = ModelRelease.objects.create(sha256="1" * 64)
+        forget_marks()
+        mark_as(marks.LATER, *[[i] for i in range(1, 101)])
+        mark_as(marks.LARGE, range(101, 301))
+        mark_as(marks.PASSED, range(301, 501))
+        mark_as(marks.FOUND, range(501, 701))
         claimed = set()
         with connection.cursor() as cursor:
-            for _ in range(100):
-                span_marks(marks.LIVE, *[(1_999, 1_999), (2_000, 2_000)] * 2)
-                ids = claim_stale(cursor, release, 64).ids
-                assert {1_999, 2_000} <= set(ids) or {1_999, 2_000} <= claimed
-                call_current(*ids)
-                claimed |= set(ids)
-        assert claimed == set(range(1, 2_001))
+            for batch in range(60):
+                live = range(1_000 + batch * 24, 1_024 + batch * 24)
+                mark_as(marks.LIVE, *[[i] for i in live])
+                ids = set(claim_next(cursor, release, 24).ids)
+                assert ids >= set(live)
+                claimed |= ids
+        assert claimed >= set(range(1, 701))
+
+    def test_no_kind_starves_another(self):
+        copy_customers(range(1, 601))
+        release = ModelRelease.objects.create(sha256="1" * 64)
+        forget_marks()
+        mark_as(marks.FOUND, [600])
+        mark_as(marks.PASSED, [599])
+        claimed = set()
+        with connection.cursor() as cursor:
+            for _ in range(20):
+                mark_as(marks.LARGE, *[range(1, 201)] * 3)
+                claimed |= set(claim_next(cursor, release, 200).ids)
+        assert claimed >= {599, 600}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -326,7 +381,7 @@ class TestTwoAtOnce:
         first_two = make_customers(2)
         others = make_customers(2)
         with outsider(autocommit=False) as other:
-            other.execute("SELECT FROM customers_stalemark ORDER BY id LIMIT 2 FOR UPDATE")
+            other.execute("SELECT FROM customers_stalemark WHERE kind = 0 ORDER BY due_at LIMIT 2 FOR UPDATE")
             with transaction.atomic():
                 assert set(claim().ids) == {customer.pk for customer in others}
         with transaction.atomic():
@@ -338,35 +393,46 @@ class TestMarks:
     def test_they_go_in_the_transaction_that_stores_the_scores(self):
         make_customer()
         active_model()
-        before = list(StaleMark.objects.values_list())
+        forget_marks()
+        marks.mark(Customer.objects.values_list("pk", flat=True))
+        before = marked()
         with transaction.atomic():
             assert scoring.rescore_batch().stored == 1
-            assert not StaleMark.objects.filter(id__lt=marks.SLICE).exists()
+            assert not marked()
             transaction.set_rollback(True)
-        assert list(StaleMark.objects.values_list()) == before
+        assert marked() == before
         assert scoring.rescore_batch().stored == 1
 
     def test_those_lost_in_a_crash_of_the_database_are_made_good(self):
         customer = make_customer()
-        crash()
+        lose_all_marks()
         assert anything_marked()
         assert scoring.rescore_batch().claimed == 0
         assert marks.restore_marks() == 1
         assert marks.restore_marks() == 0
-        assert scoring.rescore_batch().stored == 1
+        score_everybody()
         customer.refresh_from_db()
         assert customer.is_current()
 
-    def test_they_count_as_lost_until_the_mark_of_everybody_is_there_for_good(self, monkeypatch):
-        """A drain may be killed in the middle, and a sequence is not rolled back."""
+    def test_so_are_those_of_a_table_of_customers_that_was_made_anew_as_by_a_restore(self):
         make_customer()
-        crash()
+        forget_marks()
+        assert not anything_marked()
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM FULL customers_customer")
+        assert anything_marked()
+        assert marks.restore_marks() == 1
+        assert marks.restore_marks() == 0
+
+    def test_they_count_as_lost_until_a_sweep_is_marked_for_good(self, monkeypatch):
+        """A drain may be killed in the middle."""
+        make_customer()
+        lose_all_marks()
         monkeypatch.setattr(marks, "NOTHING_IS_LOST", "SELECT 1 / 0")
         with pytest.raises(DataError):
             marks.restore_marks()
         monkeypatch.undo()
-        assert anything_marked()
-        StaleMark.objects.all().delete()
+        assert not marked()
         assert marks.restore_marks() == 1
 
     def test_an_edit_in_the_transaction_of_a_drain_leaves_a_mark_though_its_former_one_was_taken(self):
@@ -377,21 +443,21 @@ class TestMarks:
             Customer.objects.filter(pk=customer.pk).update(age=51)
         assert scoring.rescore_batch().stored == 1
 
-    @pytest.mark.parametrize("statement", ["_edited", "_cut"])
-    def test_those_of_a_release_that_comes_in_the_middle_of_a_search_are_not_lost(self, monkeypatch, statement):
-        """By the former release nobody is outdated: whoever goes on with it finds nobody, and takes the marks away."""
+    @pytest.mark.parametrize("during", ["_take", "sweep"])
+    def test_those_of_a_release_that_comes_at_that_moment_are_not_lost(self, monkeypatch, during):
+        """By the former release no row is outdated: a drain that went on with it would take the marks for nothing."""
         make_scored()
         forget_marks()
         marks.mark_all()
-        search = getattr(marks.Search, statement)
+        real = getattr(marks, during)
 
-        def released_meanwhile(self, *arguments):
-            found = search(self, *arguments)
-            monkeypatch.undo()
+        def released_meanwhile(*arguments):
+            monkeypatch.setattr(marks, during, real)
+            found = real(*arguments)
             release_once_more()
             return found
 
-        monkeypatch.setattr(marks.Search, statement, released_meanwhile)
+        monkeypatch.setattr(marks, during, released_meanwhile)
         score_everybody()
         assert not Customer.objects.stale().exists()
 
@@ -405,27 +471,9 @@ def release_once_more():
         )
 
 
-def crash():
-    """What is left of unlogged tables and sequences when PostgreSQL comes back."""
-    StaleMark.objects.all().delete()
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER SEQUENCE customers_stalemark_intact RESTART")
-        cursor.execute("ALTER SEQUENCE customers_stalemark_id_seq RESTART")
-
-
 def drain_alone():
     """Until nobody is left; how many this one has scored."""
     stored = 0
-    while StaleMark.objects.exists() or Customer.objects.stale().exists():
+    while marked() or Customer.objects.stale().exists():
         stored += scoring.rescore_batch(200).stored
     return stored
-
-
-class TestSpans:
-    def test_marks_that_overlap_or_touch_become_one(self):
-        spans = Spans.of([(5, 8), (1, 3), (4, 6), (20, 30), (9, 9)])
-        assert spans == Spans([1, 20], [9, 30])
-        assert spans.ids() == 20
-
-    def test_of_none_there_is_none(self):
-        assert Spans.of([]).ids() == 0

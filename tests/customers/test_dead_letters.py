@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from customers import marks
-from customers.models import ScoringFailure, StaleMark
-from tests.factories import make_customer, make_failure, make_scored
+from customers.models import ScoringFailure
+from tests.factories import forget_marks, make_customer, make_failure, make_scored, marked
 
 pytestmark = pytest.mark.django_db
 
@@ -56,10 +56,10 @@ def test_nobody_is_said_in_words_and_as_an_empty_list(capsys):
 
 
 def test_those_who_are_named_are_tried_again(failed, capsys):
-    StaleMark.objects.all().delete()
+    forget_marks()
     assert said(capsys, "--requeue", str(failed[0])) == "To be tried again now: 1.\n"
     assert due() == {failed[0]}
-    assert [mark.first_id for mark in StaleMark.objects.all()] == [failed[0]]
+    assert marked() == [(marks.LARGE, [failed[0]])]
 
 
 def test_all_are_tried_again(failed, capsys):

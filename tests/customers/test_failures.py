@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 from customers import failures, marks, scoring
 from customers.ml_service import ModelError
 from customers.ml_service.forest import Forest
-from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
-from tests.factories import answers, make_customer, make_customers, make_scored
+from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
+from tests.factories import answers, forget_marks, make_customer, make_customers, make_scored, marked
 
 pytestmark = pytest.mark.django_db
 
@@ -56,9 +56,9 @@ def model_has_no_answer():
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE customers_customer DROP CONSTRAINT customer_age_is_possible")
         cursor.execute("SELECT set_config('vigilpay.scorer', 'on', true)")
-        cursor.execute("ALTER TABLE customers_customer DISABLE TRIGGER vigilpay_2_stamp")
+        cursor.execute("ALTER TABLE customers_customer DISABLE TRIGGER USER")
         cursor.execute("UPDATE customers_customer SET age = 5 WHERE age = %s", [POISON_AGE])
-        cursor.execute("ALTER TABLE customers_customer ENABLE TRIGGER vigilpay_2_stamp")
+        cursor.execute("ALTER TABLE customers_customer ENABLE TRIGGER USER")
         cursor.execute("SELECT set_config('vigilpay.scorer', 'off', true)")
     yield
 
@@ -181,9 +181,11 @@ class TestAttempts:
 
     def test_who_is_set_aside_is_left_alone_whatever_is_marked(self):
         set_aside(poison())
+        forget_marks()
         marks.mark_all()
+        assert marks.sweep()
         assert try_again().claimed == 0
-        assert not StaleMark.objects.exists()
+        assert not marked()
 
     def test_where_one_attempt_is_enough_it_is_set_aside_at_once(self, settings):
         settings.RETRY_ATTEMPTS = 1

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection, transaction
 
 from customers import scoring
-from customers.claims import CustomerBusyError, claim_one, claim_stale
+from customers.claims import CustomerBusyError, claim_next, claim_one
 from customers.ml_service import Forest, InputError, ModelError, predict_churn, reasons_for
 from customers.ml_service.reasons import in_words
 from customers.models import Customer, ModelRelease, ScoreRecord
@@ -148,7 +148,7 @@ class TestConditionalWrite:
         changed, same = make_customers(2)
         _forest, release = active_model()
         with connection.cursor() as cursor:
-            claim = claim_stale(cursor, release, 10)
+            claim = claim_next(cursor, release, 10)
         Customer.objects.filter(pk=changed.pk).update(credit_score=777)
         assert store(claim) == 1
         assert list(Customer.objects.stale()) == [changed]

@@ -7,7 +7,7 @@ from customers import failures, marks, scoring, selections
 from customers.ml_service import ModelError
 from customers.models import Customer, RescoreRequest, ScoreRecord, ScoringFailure
 from events import look
-from tests.factories import forget_marks, make_customer, make_scored, rescore
+from tests.factories import forget_marks, held_rows_are_due, make_customer, make_scored, rescore
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -41,15 +41,23 @@ class TestRescoring:
         assert (customer.version, customer.is_current()) == (1, True)
         assert not look.anything_to_do()
 
-    def test_whoever_is_stale_comes_first(self):
+    def test_customers_who_are_stale_come_first(self):
         asked, stale = make_scored(), make_customer()
         forget_marks()
         selections.request_rescoring(everybody().filter(pk=asked.pk))
         marks.mark([stale.pk])
-        scoring.rescore_batch()
+        scoring.rescore_batch(limit=1)
         assert (causes(stale), causes(asked)) == (["created"], ["analyze"])
-        scoring.rescore_batch()
+        scoring.rescore_batch(limit=1)
         assert causes(asked) == ["analyze", "analyze"]
+
+    def test_both_may_share_a_batch_and_each_score_says_why(self):
+        asked, stale = make_scored(), make_customer()
+        forget_marks()
+        selections.request_rescoring(everybody().filter(pk=asked.pk))
+        marks.mark([stale.pk])
+        assert scoring.rescore_batch().stored == 2
+        assert (causes(stale), causes(asked)) == (["created"], ["analyze", "analyze"])
 
     def test_each_request_is_what_a_drain_takes_at_once(self, settings):
         settings.DRAIN_BATCH_ROWS = 2
@@ -110,6 +118,7 @@ def test_who_is_being_edited_at_that_moment_is_asked_for_again():
         batch = scoring.rescore_batch()
         assert (batch.stored, batch.passed_over) == (1, 1)
         editor.commit()
+    held_rows_are_due()
     assert scoring.rescore_batch().stored == 1
     assert causes(free) == causes(held) == ["analyze", "analyze"]
 

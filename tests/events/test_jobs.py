@@ -10,16 +10,18 @@ from django_q.models import OrmQ
 
 from customers import marks, releases, scoring
 from customers.ml_service import current_forest, load_forest
-from customers.models import Customer, DriftCheck, ModelRelease, ScoreRecord, ScoringFailure, StaleMark
+from customers.models import Customer, DriftCheck, ModelRelease, ScoreRecord, ScoringFailure
 from events import dispatch, jobs, look, watch
 from events.models import Watch
 from tests.factories import (
     SOMEBODY,
     forget_marks,
+    held_rows_are_due,
     make_customer,
     make_customers,
     make_failure,
     make_scored,
+    marked,
     random_rows,
     refer_to,
     write_as_scorer,
@@ -82,16 +84,14 @@ class TestDrain:
         jobs.rescore_stale()
         assert watch.is_awake()
 
-    def test_it_does_not_end_while_it_still_looks_through_wide_marks(self, monkeypatch):
+    def test_it_does_not_end_before_a_sweep_does(self, monkeypatch):
         monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.0)
-        monkeypatch.setattr(marks, "CUTS_IN_VAIN", 1)
-        monkeypatch.setattr(marks, "CUT_ROWS", 1)  # one mark for a transaction
+        monkeypatch.setattr(marks, "SWEEP_ON", marks.SWEEP_ON.replace(str(marks.SWEEP_ROWS), "1"))
         for customer_id in range(2, 20, 2):
             make_scored(customer_id=customer_id)
         make_customer(customer_id=20)
         forget_marks()
-        for customer_id in range(2, 22, 2):
-            StaleMark.objects.create(id=marks.REGION + customer_id, first_id=customer_id, last_id=customer_id)
+        marks.mark_all()
         assert jobs.rescore_stale() == 1
 
     def test_when_its_time_is_up_it_queues_a_successor_and_promises_for_it(self, settings):
@@ -276,7 +276,7 @@ class TestSweep:
         fail(customer, retry_at=datetime(2020, 1, 1, tzinfo=UTC))
         forget_marks()
         assert jobs.sweep_stale()
-        assert StaleMark.objects.get().first_id == customer.pk
+        assert marked() == [(marks.LARGE, [customer.pk])]
 
     def test_a_failure_of_a_customer_who_is_gone_keeps_nobody_awake(self):
         customer = make_customer()
@@ -373,6 +373,7 @@ def test_a_drain_passes_over_what_somebody_is_editing_and_leaves_it_to_the_next(
         editor.execute("UPDATE customers_customer SET surname = 'Open' WHERE customer_id = %s", [locked.pk])
         assert jobs.rescore_stale() == 1
         editor.commit()
+    held_rows_are_due()
     assert jobs.rescore_stale() == 1
 
 

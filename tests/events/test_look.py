@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
 
 from events import look, pause
-from tests.factories import forget_marks, make_customer, make_failure, make_scored
+from tests.factories import forget_marks, lose_all_marks, make_customer, make_failure, make_scored
 
 pytestmark = pytest.mark.django_db
 
@@ -22,8 +21,7 @@ def test_a_mark_is_something_to_do():
 
 
 def test_so_are_marks_lost_in_a_crash():
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER SEQUENCE customers_stalemark_intact RESTART")
+    lose_all_marks()
     assert look.anything_to_do()
 
 

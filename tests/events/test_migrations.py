@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import psycopg
 import pytest
@@ -92,3 +94,26 @@ def test_nothing_of_a_new_score_is_lost_when_it_was_written_before_the_migration
     record = one(connection, "SELECT score, version, cause, edited_by, age, edited_at FROM customers_scorerecord")
     assert record == (0.5, 1, "", "", None, None)
     assert one(connection, "SELECT edited_by, edited_at FROM customers_customer") == ("", None)
+
+
+def test_marks_that_wait_and_an_edit_that_is_open_are_found_after_marks_have_become_arrays(database):
+    url, connection = database
+    manage(url, "migrate", "events", "0009")
+    insert(connection, 1, 100)
+    with psycopg.connect(url) as editor:
+        editor.execute("UPDATE customers_customer SET age = 50 WHERE customer_id = 1")
+        editor.execute(INSERT, [*SOMEBODY.values(), 101, 120])
+        with ThreadPoolExecutor(1) as pool:
+            migrating = pool.submit(manage, url, "migrate")
+            wait_until_it_waits(connection)
+            editor.commit()
+            migrating.result(timeout=60)
+    assert one(connection, "SELECT to_regclass('customers_stalemark_intact')") == (None,)
+    manage(url, "check", "--database", "default")
+    assert drain(url) == 120
+    assert one(connection, STALE) == (0,)
+
+
+def wait_until_it_waits(connection):
+    while not one(connection, "SELECT count(*) FROM pg_locks WHERE NOT granted")[0]:
+        sleep(0.01)

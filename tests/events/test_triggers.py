@@ -8,16 +8,24 @@ from django.db import ProgrammingError, connection, transaction
 from django.db.models import F
 from psycopg import IsolationLevel
 
-from customers import bulk, failures, scoring
+from customers import bulk, failures, marks, scoring
 from customers.claims import Claim, claim_one
-from customers.marks import LIVE, OUTDATED, REGION, SLICE
+from customers.marks import ARRAY_IDS, LARGE, LATER, LIVE, SWEEP
 from customers.ml_service.schema import FEATURES
-from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord, StaleMark, UnscoredVersion
+from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord, ScoringFailure, UnscoredVersion
 from customers.releases import active_model
 from events import watch
 from events.channels import STALE_CHANNEL
-from events.triggers import LIVE_MARKS
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored, nobody_is_awake
+from events.trigger_sql import LIVE_ROWS, LIVE_STATEMENTS
+from tests.factories import (
+    SOMEBODY,
+    forget_marks,
+    make_customer,
+    make_customers,
+    make_scored,
+    marked,
+    nobody_is_awake,
+)
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -318,8 +326,9 @@ def role_that_may_only_write_customers():
         "INSERT INTO customers_unscoredversion SELECT * FROM customers_unscoredversion",
         "SELECT * FROM customers_stalemark",
         "DELETE FROM customers_stalemark",
-        "SELECT vigilpay_keep_unscored(NULL)",
-        "SELECT nextval('customers_stalemark_intact')",
+        "INSERT INTO customers_stalemark (kind, ids) VALUES (0, '{1}')",
+        "SELECT vigilpay_4_edited()",
+        "CREATE TEMP TABLE own (id int); CREATE TRIGGER t AFTER INSERT ON own EXECUTE FUNCTION vigilpay_3_arrived()",
         "SELECT setval('events_awake', 9223372036854775807)",
         "UPDATE events_watch SET awake_until = 'infinity'",
     ],
@@ -332,13 +341,12 @@ def test_that_role_gets_no_further_right(forbidden):
 @pytest.mark.parametrize("search_path", ["''", "pg_catalog", "pg_temp, pg_catalog", "somewhere_else"])
 def test_that_role_leaves_mark_and_history_under_any_search_path(search_path):
     make_customer(customer_id=1)
-    StaleMark.objects.all().delete()
-    sql("SELECT set_config('vigilpay.marked', '', true)")
+    forget_marks()
     with role_that_may_only_write_customers():
         sql(f"SET LOCAL search_path TO {search_path}")
         sql("UPDATE public.customers_customer SET age = 77")
         sql("SET LOCAL search_path TO public")
-    assert StaleMark.objects.get().first_id == 1
+    assert marked() == [(LIVE, [1])]
     assert UnscoredVersion.objects.get().age == 40
 
 
@@ -361,18 +369,10 @@ def test_whoever_may_write_customers_needs_no_right_on_the_engines_tables(statem
 # --- marks ------------------------------------------------------------------------------------------------------------
 
 
-def marks():
-    """Kind, first and last id of all marks, in their order."""
-    return [
-        (max(kind for kind in (LIVE, REGION, OUTDATED) if kind < mark.id), mark.first_id, mark.last_id)
-        for mark in StaleMark.objects.order_by("id")
-    ]
-
-
 def forget_marks_and_transaction():
     """As if a new transaction began, and drains had looked at what was marked before."""
-    StaleMark.objects.all().delete()
-    sql("SELECT set_config('vigilpay.marked', '', true)")
+    forget_marks()
+    sql("SELECT set_config('vigilpay.small_edits', '', true)")
 
 
 def insert_customers(ids):
@@ -387,10 +387,11 @@ def insert_customers(ids):
 
 
 def stale_without_a_mark():
-    """Nobody, ever."""
+    """No row, ever."""
     return sql(
-        "SELECT customer_id FROM customers_customer WHERE stale_since IS NOT NULL AND NOT EXISTS "
-        "(SELECT FROM customers_stalemark WHERE customer_id BETWEEN first_id AND last_id)"
+        "SELECT customer_id FROM customers_customer WHERE stale_since IS NOT NULL AND customer_id NOT IN "
+        "(SELECT unnest(ids) FROM customers_stalemark WHERE kind < %s)",
+        SWEEP,
     )
 
 
@@ -408,26 +409,21 @@ class TestMarks:
     )
     def test_a_new_customer_is_marked_however_it_comes(self, edit):
         edit()
-        assert marks() == [(LIVE, 7, 7)]
+        assert marked() == [(LIVE, [7])]
 
     def test_a_change_is_marked_and_one_that_changes_nothing_is_not(self):
         make_customer(customer_id=7)
         forget_marks_and_transaction()
         sql("UPDATE customers_customer SET surname = 'Married', age = age")
-        assert marks() == []
+        assert marked() == []
         sql("UPDATE customers_customer SET age = 41")
-        assert marks() == [(LIVE, 7, 7)]
-
-    def test_several_edits_of_one_customer_in_a_transaction_are_marked_once(self):
-        for age in (40, 41, 42):
-            Customer.objects.update_or_create(customer_id=7, defaults={**SOMEBODY, "age": age})
-        assert marks() == [(LIVE, 7, 7)]
+        assert marked() == [(LIVE, [7])]
 
     def test_a_change_of_the_id_is_an_edit_of_the_new_one(self):
         customer = make_scored(customer_id=7)
         forget_marks_and_transaction()
         sql("UPDATE customers_customer SET customer_id = 8")
-        assert marks() == [(LIVE, 8, 8)]
+        assert marked() == [(LIVE, [8])]
         customer = Customer.objects.get()
         assert (customer.pk, customer.version) == (8, 2)
         assert customer.stale_since is not None
@@ -439,29 +435,35 @@ class TestMarks:
             with transaction.atomic():
                 Customer.objects.filter(pk=customer.pk).update(age=41)
                 transaction.set_rollback(rolled_back)
-        assert marks() == [(LIVE, 7, 7)]
+        assert marked() == [(LIVE, [7])]
 
-    def test_the_first_customers_of_a_transaction_are_marked_by_their_id_the_others_by_regions(self):
-        insert_customers(range(100_000, 100_020))
-        exact = [(LIVE, i, i) for i in range(100_000, 100_000 + LIVE_MARKS)]
-        assert marks() == [*exact, (REGION, 99_328, 100_351)]
+    def test_a_statement_that_edits_few_is_live_and_a_large_one_is_not(self):
+        insert_customers(range(1, LIVE_ROWS + 1))
+        assert marked() == [(LIVE, [i]) for i in range(1, LIVE_ROWS + 1)]
+        forget_marks()
+        insert_customers(range(100, 101 + LIVE_ROWS))
+        assert marked() == [(LARGE, list(range(100, 101 + LIVE_ROWS)))]
 
-    @pytest.mark.parametrize("number", [1_000, 100_000])
+    def test_so_are_the_first_small_statements_of_a_transaction(self):
+        """A loop over the portfolio is one large edit, however small its statements are."""
+        for i in range(1, LIVE_STATEMENTS + 3):
+            insert_customers([i])
+        assert marked()[-3:] == [(LIVE, [LIVE_STATEMENTS]), *((LATER, [LIVE_STATEMENTS + i]) for i in (1, 2))]
+
+    @pytest.mark.parametrize("forged", ["", ".", "x" * 1000, "-1", "63 0 1"])
+    def test_whatever_an_editor_sets_there_its_edits_are_marked(self, forged):
+        sql("SELECT set_config('vigilpay.small_edits', %s, true)", forged)
+        insert_customers([7])
+        assert [ids for _kind, ids in marked()] == [[7]]
+
     @pytest.mark.parametrize("order", ["in order", "random"])
-    @pytest.mark.parametrize("step", [1, 100], ids=["dense", "sparse"])
-    def test_a_large_edit_leaves_few_marks_and_nobody_outside_them(self, number, order, step):
-        ids = list(range(1, number * step, step))
+    def test_a_large_edit_leaves_few_marks_and_every_row_is_in_one(self, order):
+        ids = list(range(1, 10_000_000, 1_000))
         if order == "random":
             random.Random(3).shuffle(ids)
         insert_customers(ids)
         assert stale_without_a_mark() == []
-        assert len(marks()) <= 700
-
-    def test_ids_up_to_the_largest_are_marked(self):
-        pick = random.Random(4)
-        insert_customers({pick.randint(1, LARGEST_CUSTOMER_ID) for _ in range(5_000)} | {LARGEST_CUSTOMER_ID})
-        assert stale_without_a_mark() == []
-        assert len(marks()) < 2_000
+        assert [len(marked_ids) for _kind, marked_ids in marked()] == [ARRAY_IDS] * (len(ids) // ARRAY_IDS)
 
     def test_the_largest_ids_of_all_are_found_by_a_drain(self):
         insert_customers(range(LARGEST_CUSTOMER_ID - 20, LARGEST_CUSTOMER_ID + 1))
@@ -472,33 +474,30 @@ class TestMarks:
     def test_a_mark_is_visible_when_its_edit_is_and_not_before(self, transactional_db):
         with outsider(autocommit=False) as editor:
             insert(editor, 7)
-            assert marks() == []
+            assert marked() == []
             editor.commit()
-        assert marks() == [(LIVE, 7, 7)]
+        assert marked() == [(LIVE, [7])]
         with outsider(autocommit=False) as editor:
             editor.execute("UPDATE customers_customer SET age = 41")
             editor.rollback()
-        assert marks() == [(LIVE, 7, 7)]
+        assert marked() == [(LIVE, [7])]
 
     def test_a_connection_remembers_nothing_of_its_last_transaction(self, transactional_db):
         make_scored(customer_id=7)
         with outsider() as editor:
             for age in (50, 51):
-                StaleMark.objects.all().delete()
+                forget_marks()
                 editor.execute("UPDATE customers_customer SET age = %s", [age])
-                assert marks() == [(LIVE, 7, 7)]
-
-    def test_all_kinds_of_marks_fit_into_their_order(self):
-        assert LIVE < SLICE < REGION < OUTDATED
+                assert marked() == [(LIVE, [7])]
 
 
 class TestRelease:
-    EVERYBODY = (OUTDATED, 1, LARGEST_CUSTOMER_ID)
+    ALL = (SWEEP, [0])
 
     def test_a_new_one_marks_everybody_and_knocks(self, ear):
         ear.falls_asleep()
         ModelRelease.objects.create(sha256="0" * 64)
-        assert marks() == [self.EVERYBODY]
+        assert marked() == [self.ALL]
         assert ear.heard() == 1
 
     def test_so_does_one_in_plain_sql_and_one_that_is_taken_back(self):
@@ -508,7 +507,7 @@ class TestRelease:
             "0" * 64,
         )
         sql("DELETE FROM customers_modelrelease")
-        assert marks() == [self.EVERYBODY] * 2
+        assert marked() == [self.ALL] * 2
 
 
 def copy_in(ids):
@@ -521,6 +520,160 @@ def copy_in(ids):
 def load(ids):
     with bulk.staged([(i, "Loaded", *SOMEBODY.values()) for i in ids], bulk.STORED) as staging:
         staging.store()
+
+
+# --- triggers of the bank's -------------------------------------------------------------------------------------------
+
+
+def bank_trigger(name, does, event="BEFORE UPDATE"):
+    """A trigger of the bank's own, which sorts before or behind ours."""
+    sql(f'CREATE FUNCTION "{name}"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {does} RETURN NEW; END $$')
+    sql(f'CREATE TRIGGER "{name}" {event} ON customers_customer FOR EACH ROW EXECUTE FUNCTION "{name}"()')
+
+
+CLOSES = "IF NEW.surname = 'Closed' THEN NEW.balance := 0; NEW.num_of_products := 3; END IF;"
+SCORES = "IF NEW.surname = 'Closed' THEN NEW.churn_risk_score := 0.999; END IF;"
+
+
+@pytest.mark.parametrize("name", ["a_bank", "zz_bank", "~bank"])
+class TestBeside:
+    def test_what_a_trigger_changes_is_an_edit(self, name):
+        customer = make_scored()
+        forget_marks()
+        bank_trigger(name, CLOSES)
+        sql("UPDATE customers_customer SET surname = 'Closed'")
+        assert version_of(customer) == 2
+        assert stale_since(customer) is not None
+        assert {customer.pk} == {i for _kind, ids in marked() for i in ids}
+        assert scoring.rescore_batch().stored == 1
+        assert_right(customer)
+        assert ScoreRecord.objects.filter(customer_id=customer.pk).count() == 2
+
+    def test_beside_an_edit_of_the_statements_own_too(self, name):
+        customers = make_customers(20)
+        while scoring.rescore_batch().stored:
+            pass
+        bank_trigger(name, CLOSES)
+        sql("UPDATE customers_customer SET surname = 'Closed', age = age + 1 WHERE mod(customer_id, 2) = 0")
+        sql("UPDATE customers_customer SET surname = 'Closed' WHERE mod(customer_id, 2) = 1")
+        assert stale_without_a_mark() == []
+        assert scoring.rescore_batch().stored == 20
+        assert_right(*customers)
+
+    def test_of_a_row_that_is_stale_already_the_former_version_is_kept(self, name):
+        customer = make_customer()
+        bank_trigger(name, CLOSES)
+        sql("UPDATE customers_customer SET surname = 'Closed'")
+        kept = UnscoredVersion.objects.get()
+        assert (kept.customer_id, kept.version, kept.num_of_products) == (customer.pk, 1, 1)
+        assert scoring.rescore_batch().stored == 1
+        assert_right(customer)
+
+    def test_one_that_changes_a_field_at_every_update_ends(self, name):
+        customer = make_customer()
+        bank_trigger(name, "NEW.balance := NEW.balance + 1;")
+        sql("UPDATE customers_customer SET surname = 'Closed'")
+        assert stale_since(customer) is not None
+        assert stale_without_a_mark() == []
+        scoring.rescore_batch()  # whose own UPDATE is one more
+        assert stale_since(customer) is not None
+
+    def test_a_score_that_it_writes_is_never_current(self, name):
+        """And where it does so at every UPDATE, the customer is set aside with the reason."""
+        customer = make_scored()
+        bank_trigger(name, SCORES)
+        sql("UPDATE customers_customer SET surname = 'Closed'")
+        marks.mark([customer.pk])
+        if scored_as(customer) != customer.churn_risk_score:
+            assert stale_since(customer) is not None
+            assert scoring.rescore_batch() == scoring.Batch(claimed=1, refused=1)
+            assert "gives customer" in ScoringFailure.objects.get().error
+            assert stale_since(customer) is not None
+        sql(f'DROP TRIGGER "{name}" ON customers_customer')
+        failures.requeue()
+        scoring.rescore_batch()
+        assert_right(customer)
+
+    def test_a_score_that_it_writes_when_the_scorer_does_is_refused(self, name):
+        customer = make_customer(surname="Closed")
+        neighbour = make_customer()
+        bank_trigger(name, SCORES)
+        assert scoring.rescore_batch() == scoring.Batch(claimed=2, stored=1, refused=1)
+        assert (stale_since(customer) is None, stale_since(neighbour) is None) == (False, True)
+
+    def test_a_field_that_it_changes_when_the_scorer_writes_is_scored_anew(self, name):
+        customer = make_customer()
+        bank_trigger(name, "IF NEW.churn_risk_score IS NOT NULL THEN NEW.num_of_products := 4; END IF;")
+        scoring.rescore_batch()
+        assert stale_since(customer) is not None
+        assert scoring.rescore_batch().stored == 1
+        assert_right(customer)
+
+    def test_an_id_that_it_gives_is_marked(self, name):
+        bank_trigger(name, "NEW.customer_id := NEW.customer_id + 1000;", "BEFORE INSERT")
+        insert_customers([7])
+        assert marked() == [(LIVE, [1007])]
+
+    def test_a_score_that_it_gives_a_new_row_is_not_current(self, name):
+        _forest, release = active_model()
+        forget_marks()
+        bank_trigger(
+            name,
+            "NEW.churn_risk_score := 0.1; NEW.stale_since := NULL; NEW.scored_version := NEW.version;"
+            f" NEW.scored_by_id := {release.pk};",
+            "BEFORE INSERT",
+        )
+        insert_customers([7])
+        customer = Customer.objects.get()
+        assert customer.stale_since is not None
+        sql(f'DROP TRIGGER "{name}" ON customers_customer')
+        assert scoring.rescore_batch().stored == 1
+        assert_right(customer)
+
+
+def test_of_a_surname_and_of_the_scorers_own_writes_no_mark_is_left():
+    customer = make_customer()
+    scoring.rescore_batch()
+    forget_marks()
+    sql("UPDATE customers_customer SET surname = 'Married', age = age")
+    assert (marked(), version_of(customer)) == ([], 1)
+
+
+def assert_right(*customers):
+    """Current, and what the model says of the row as it is stored."""
+    forest, _release = active_model()
+    for customer in customers:
+        customer.refresh_from_db()
+        assert customer.is_current()
+        assert customer.churn_risk_score == pytest.approx(forest.predict_one(customer.features()), abs=1e-12)
+
+
+class TestReplicated:
+    """As the apply worker of logical replication writes: triggers that are not enabled for it do not fire."""
+
+    @pytest.fixture(autouse=True)
+    def as_the_apply_worker(self):
+        sql("SET LOCAL session_replication_role TO replica")
+
+    def test_a_row_that_comes_is_stale_and_marked(self):
+        insert_customers([7])
+        assert marked() == [(LIVE, [7])]
+        assert Customer.objects.get().edited_by != ""
+
+    def test_a_change_is_stamped_and_marked_and_engine_columns_are_guarded(self):
+        customer = make_scored()
+        forget_marks_and_transaction()
+        sql("UPDATE customers_customer SET age = 77, version = 900, churn_risk_score = 0.9, stale_since = NULL")
+        assert (version_of(customer), scored_as(customer)) == (2, customer.churn_risk_score)
+        assert marked() == [(LIVE, [customer.pk])]
+        sql("UPDATE customers_customer SET surname = 'Married'")
+        assert len(marked()) == 1
+
+    def test_of_a_row_that_was_stale_the_former_version_is_kept(self):
+        customer = make_customer()
+        sql("UPDATE customers_customer SET age = 77")
+        kept = UnscoredVersion.objects.get()
+        assert (kept.customer_id, kept.version, kept.age) == (customer.pk, 1, 40)
 
 
 # --- knocks -----------------------------------------------------------------------------------------------------------
@@ -599,7 +752,7 @@ class TestKnock:
 
     def test_they_begin_again_when_a_crash_has_taken_the_promise(self, ear):
         watch.promise(60)
-        sql("ALTER SEQUENCE events_awake RESTART")  # as PostgreSQL does with what is unlogged
+        sql("ALTER SEQUENCE events_awake RESTART")
         with outsider() as editor:
             insert(editor, 1)
         assert ear.heard() == 1
@@ -612,6 +765,16 @@ class TestKnock:
             ear.falls_asleep()
             editor.execute("UPDATE customers_customer SET age = 50")
         assert ear.heard() == 1
+
+    def test_a_transaction_that_is_to_be_prepared_need_not_knock(self, ear):
+        """NOTIFY is refused there; a role's setting silences it, and the broker's own look finds the edit."""
+        with outsider(options="-c vigilpay.notify=off") as editor:
+            insert(editor, 1)
+            editor.execute(
+                "INSERT INTO customers_modelrelease (sha256, fingerprint, note, metadata) VALUES (1, 1, '', '{}')"
+            )
+        assert ear.heard() == 0
+        assert (LIVE, [1]) in marked()
 
     def test_a_rolled_back_edit_knocks_for_nobody(self, ear):
         with outsider(autocommit=False) as editor:

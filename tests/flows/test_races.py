@@ -7,13 +7,13 @@ from collections import Counter
 import pytest
 from django.db import transaction
 
-from customers import scoring
+from customers import marks, scoring
 from customers.claims import CustomerBusyError
 from customers.ml_service import current_forest
 from customers.ml_service.schema import FEATURES
-from customers.models import Customer, ModelRelease, ScoreRecord, StaleMark
+from customers.models import Customer, ModelRelease, ScoreRecord
 from events import jobs, watch
-from tests.factories import make_customer, make_customers, make_scored, random_fields
+from tests.factories import make_customer, make_customers, make_scored, marked, random_fields
 from tests.others import await_that, meanwhile, outsider, together, waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -144,7 +144,7 @@ def test_a_score_that_comes_after_another_model_is_dropped_and_its_customer_foun
     monkeypatch.setattr(scoring, "explain", explain_while_another_model_comes)
     batch = scoring.rescore_batch()
     assert (batch.claimed, batch.stored, batch.rejected) == (1, 0, 1)
-    assert StaleMark.objects.filter(first_id=customer.pk, last_id=customer.pk).exists()
+    assert (marks.LARGE, [customer.pk]) in marked()
     assert drain() == 1
     every_current_score_is_right()
 

@@ -87,9 +87,7 @@ def test_its_model_is_never_taken_for_the_one_that_got_the_id(tmp_path, another_
             forest = load_forest(SHIPPED / "model.pkl")
             assert restore_with_another_release(dump, url, forest) == 2
             add_customers(url, 21, 50)
-            await_that(
-                lambda: "no files of it" in log.read_text(), "the worker says that its file is not active"
-            )
+            await_that(lambda: "no files of it" in log.read_text(), "the worker says that its file is not active")
             with psycopg.connect(url) as looker:
                 assert looker.execute("SELECT id, fingerprint FROM customers_modelrelease").fetchall()[1:] == [
                     (2, forest.fingerprint)

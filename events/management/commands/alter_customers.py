@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection, transaction
 
 from customers.bulk import said
 from customers.contention import lost_to_an_editor
-from events.triggers import CUSTOMERS
+from events.trigger_sql import CUSTOMERS
 
 # Nobody edits behind a table lock that is waited for.
 PATIENCE = "SET LOCAL lock_timeout TO '5s'"

@@ -15,6 +15,11 @@ WHERE stale_since IS NOT NULL OR scored_by_id IS DISTINCT FROM (SELECT max(id) F
 """
 # Hints of how stale rows are found, where they are kept in a table of their own.
 MARKS = "customers_stalemark"
+# But for the one that says that none was lost, of the file that the table has since it was rewritten.
+FORGET_MARKS = """
+DELETE FROM customers_stalemark;
+INSERT INTO customers_stalemark (kind, ids) VALUES (7, ARRAY[pg_relation_filenode('customers_customer')::bigint])
+"""
 PROMISE = """
 WITH promised AS (
     INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + make_interval(secs => %(seconds)s))
@@ -40,8 +45,13 @@ class Table:
         self.connection.close()
 
     def triggers(self, *, enabled: bool) -> None:
-        word = "ENABLE" if enabled else "DISABLE"
-        self.connection.execute(f"ALTER TABLE customers_customer {word} TRIGGER USER")
+        from events.trigger_sql import CUSTOMERS, ENABLE
+        from events.triggers import TRIGGERS
+
+        for trigger in TRIGGERS:
+            if trigger.table == CUSTOMERS:
+                word = ENABLE[trigger.fires] if enabled else "DISABLE"
+                self.connection.execute(f"ALTER TABLE {CUSTOMERS} {word} TRIGGER {trigger.name}")
 
     def make_current(self) -> None:
         """Every score current, nothing left to find: the path that an edit of a scored customer takes."""
@@ -50,7 +60,7 @@ class Table:
             self.connection.execute(TAKE_RIGHTS)
             self.connection.execute(MAKE_CURRENT)
         if self._has_marks():
-            self.connection.execute(f"DELETE FROM {MARKS}")
+            self.connection.execute(FORGET_MARKS)
 
     def make_stale(self) -> int:
         """One behavioural edit of everybody; the number of rows."""

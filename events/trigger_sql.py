@@ -1,0 +1,148 @@
+"""What a trigger of the engine is made of, and how one is installed. ``events/triggers.py`` declares them all."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from customers.marks import ARRAY_IDS, LARGE, LATER, LIVE
+from customers.ml_service.schema import FEATURES
+from events.channels import STALE_CHANNEL
+
+CUSTOMERS = "customers_customer"
+RELEASES = "customers_modelrelease"
+RECORDS = "customers_scorerecord"
+OURS = "vigilpay_"  # what the names of all triggers begin with
+
+# A statement that edits so few customers is live: people wait for each of them. So are as many statements of one
+# transaction; a loop over a portfolio is one large edit, however small its statements are.
+LIVE_ROWS = 8
+LIVE_STATEMENTS = 8
+
+# An editor's own search_path may not see the engine's tables, so every name is written with its schema, as extensions
+# of PostgreSQL do it; the name is filled in where the SQL is installed, as is the owner of the customers.
+SCHEMA = "@schema@"
+INSTALL = (
+    "DO $install$ BEGIN EXECUTE replace(replace($sql${sql}$sql$, '@schema@', quote_ident(current_schema())), '@owner@',"
+    " (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass));"
+    " END $install$;"
+)
+# Of a function that runs with its owner's rights: no operator of the editor's own can stand in front of PostgreSQL's.
+SAFE_PATH = "search_path=pg_catalog, pg_temp"
+
+# When a trigger fires: in ordinary sessions, where replicated changes are applied, or in both.
+ORIGIN, REPLICA, ALWAYS = "O", "R", "A"
+ENABLE = {ORIGIN: "ENABLE", REPLICA: "ENABLE REPLICA", ALWAYS: "ENABLE ALWAYS"}
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """One trigger and the function that only it calls, under one name."""
+
+    name: str
+    event: str
+    body: str
+    table: str = CUSTOMERS
+    level: str = "ROW"
+    condition: str = ""
+    transition: str = ""
+    fires: str = ALWAYS
+    with_rights_of_owner: bool = False
+
+    def install_sql(self) -> str:
+        """Create or replace function and trigger, and note what was declared where the check can read it."""
+        comment = f"COMMENT ON TRIGGER {self.name} ON @schema@.{self.table} IS '{self.fingerprint()}';"
+        return INSTALL.format(sql=f"{self.create_sql()}\n{comment}")
+
+    def create_sql(self) -> str:
+        rights = f" SECURITY DEFINER SET {SAFE_PATH}" if self.with_rights_of_owner else ""
+        return f"""
+CREATE OR REPLACE FUNCTION @schema@.{self.name}() RETURNS trigger
+LANGUAGE plpgsql{rights}
+AS $body${self.body}$body$;{self._only_ours() if self.with_rights_of_owner else ""}
+CREATE OR REPLACE TRIGGER {self.definition()};
+ALTER TABLE @schema@.{self.table} {ENABLE[self.fires]} TRIGGER {self.name};"""
+
+    def _only_ours(self) -> str:
+        """Firing a trigger asks for no right to execute, but making one does: no other role can make one of this."""
+        return f"""
+ALTER FUNCTION @schema@.{self.name}() OWNER TO @owner@;
+REVOKE ALL ON FUNCTION @schema@.{self.name}() FROM PUBLIC;"""
+
+    def definition(self) -> str:
+        """When it fires and what it calls, as ``pg_get_triggerdef`` would say it but for spacing and casts."""
+        return f"""{self.name}
+{self.event} ON @schema@.{self.table}{self.transition}
+FOR EACH {self.level}{self.condition}
+EXECUTE FUNCTION @schema@.{self.name}()"""
+
+    def uninstall_sql(self) -> str:
+        return f"DROP TRIGGER IF EXISTS {self.name} ON {self.table}; DROP FUNCTION IF EXISTS {self.name}();"
+
+    def fingerprint(self) -> str:
+        """Changes with every change of the declaration."""
+        return sha256(self.create_sql().encode()).hexdigest()
+
+
+# The triggers write these with the rights of the customers' owner, whom row security may bind, too.
+OPEN_TABLES = INSTALL.format(
+    sql="".join(
+        f"""
+ALTER TABLE @schema@.{table} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT ON @schema@.{table} TO @owner@;"""
+        for table in ("customers_stalemark", "customers_unscoredversion")
+    )
+)
+
+
+def changed(columns: tuple[str, ...]) -> str:
+    return "\n       OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in columns)
+
+
+def keep_old(columns: tuple[str, ...]) -> str:
+    return "\n".join(f"    NEW.{column} := OLD.{column};" for column in columns)
+
+
+# NOTIFY takes a database-wide lock at commit, so it is sent only while no worker has promised to look anyway. The
+# promise is read from a sequence, in milliseconds: a table would cost a query. It holds from now to a minute ahead, see
+# events/watch.py. A transaction that is to be prepared must not notify at all.
+KNOCK = f"""IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
+        NULL;
+    ELSIF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
+        NOTIFY {STALE_CHANNEL};
+    END IF;"""
+
+# What runs with its owner's rights runs for our table alone, whoever may have made a trigger of it.
+OF_CUSTOMERS = f"""IF TG_RELID <> '@schema@.{CUSTOMERS}'::regclass THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {CUSTOMERS}';
+    END IF;"""
+
+# One dot for each small statement of this transaction: a rollback to a savepoint takes it back with the mark itself,
+# and whatever an editor sets there decides no more than whose turn it is.
+MARK = f"""IF cardinality(ids) <= {LIVE_ROWS} THEN
+        statements := current_setting('vigilpay.small_edits', true);
+        INSERT INTO @schema@.customers_stalemark (kind, ids)
+        SELECT CASE WHEN length(statements) >= {LIVE_STATEMENTS} THEN {LATER} ELSE {LIVE} END, ARRAY[edited]
+        FROM unnest(ids) AS edited;
+        statements := set_config('vigilpay.small_edits', left(concat(statements, '.'), {LIVE_STATEMENTS}), true);
+    ELSE
+        INSERT INTO @schema@.customers_stalemark (kind, ids)
+        SELECT {LARGE}, ids[first : first + {ARRAY_IDS - 1}]
+        FROM generate_series(1, cardinality(ids), {ARRAY_IDS}) AS first;
+    END IF;
+    {KNOCK}"""
+
+# Cut to length: no edit may fail for a long name.
+EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80)"
+
+# Rows that another trigger of the bank's has changed behind ours: stale from now on, by the scorer's right.
+MEND = f"""IF missed IS NOT NULL THEN
+        scorer := COALESCE(current_setting('vigilpay.scorer', true), '');
+        PERFORM set_config('vigilpay.scorer', 'on', true);
+        UPDATE @schema@.{CUSTOMERS} SET version = version + 1, edited_by = {EDITOR}, edited_at =
+            CASE WHEN stale_since IS NULL THEN edited_at ELSE statement_timestamp() END,
+            stale_since = COALESCE(stale_since, statement_timestamp())
+        WHERE customer_id = ANY (missed);
+        PERFORM set_config('vigilpay.scorer', scorer, true);
+    END IF;"""
+
+VERSION = f"customer_id, arrived_at, version, stale_since, edited_at, edited_by, {', '.join(FEATURES)}"
