@@ -1,5 +1,6 @@
 """The folder where models lie: what is in it, and whether this process may write there, answered in words."""
 
+import errno
 import os
 import pwd
 from pathlib import Path
@@ -27,8 +28,11 @@ def refuse_unwritable(folder: Path) -> None:
 
 def in_words(error: OSError, folder: Path) -> str:
     """What went wrong when files of `folder` were written, and what to do."""
-    there = Path(error.filename).parent if isinstance(error.filename, str) else folder
-    return _unwritable(there, error.strerror or str(error))
+    path = Path(error.filename) if isinstance(error.filename, str | Path) else folder
+    reason = error.strerror or str(error)
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return _unwritable(path.parent, reason)
+    return f"{path} cannot be written: {reason}. Nothing was changed"
 
 
 def _first_that_exists(folder: Path) -> Path:
