@@ -62,7 +62,7 @@ db-status: setup ## Is it running, and where is it?
 # --- hold it to its word ---
 
 test: lint types check ## Everything that must pass before a merge
-	@$(TESTS) --cov
+	@$(TESTS) --cov --cov-report=
 
 test-browser: setup-dev ## Log in, look, edit and be refused in a real browser: Chromium, which must be installed
 	@$(PY) -m tests.browser.chromium
@@ -136,7 +136,7 @@ clean: ## Remove caches and reports, never .venv or the database
 # Two files at a time, on any machine: half of a test's time is waiting for processes that it has started.
 TESTS = $(PY) -m pytest --numprocesses 2 --dist loadfile
 # As a module, for the scripts in bin/ break when a checkout moves.
-LINT_IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+LINT_IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
 CHAOS = $(PY) -m tests.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras
 

@@ -1,9 +1,12 @@
-"""Shared by all rooms: the private PostgreSQL is up, and model files are never those of the checkout."""
+"""Shared by all rooms: PostgreSQL is up, signals arrive, and model files are never those of the checkout."""
 
 import logging
 import shutil
+import signal
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
@@ -22,6 +25,18 @@ from vigilpay import localdb
 SHIPPED = Path(__file__).resolve().parent.parent / "ml_assets"
 
 
+# In the background of a script SIGINT is ignored, under nohup SIGHUP, and so they would be by all that tests start and
+# then ask to stop. No handler is inherited: a closed terminal still does not end us, and our children have the default.
+def go_on(*_signal: object) -> None:
+    """Neither ignore it nor end."""
+
+
+FOR_CHILDREN = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: go_on, signal.SIGQUIT: go_on}
+for number, handler in FOR_CHILDREN.items():
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
+
+
 # How fast a machine is at the moment is not what a test is about.
 hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("patient")
@@ -29,6 +44,14 @@ hypothesis_settings.load_profile("patient")
 
 def pytest_configure() -> None:
     localdb.ensure_started()
+
+
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    """Which lines no test reaches, when nothing else is wrong than that they are too many."""
+    measured, wrong = config.pluginmanager.getplugin("_cov"), terminalreporter.stats.keys() & {"failed", "error"}
+    if exitstatus == pytest.ExitCode.TESTS_FAILED and not wrong and measured and measured.cov_controller:
+        measured.cov_controller.cov.report(file=(table := StringIO()))
+        terminalreporter.write(table.getvalue())
 
 
 @pytest.fixture(scope="session")
