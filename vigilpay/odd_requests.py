@@ -39,7 +39,7 @@ class OddRequestsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if NUL in request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""):
-            del request.COOKIES[settings.SESSION_COOKIE_NAME]  # nobody's
+            del request.COOKIES[settings.SESSION_COOKIE_NAME]  # of no session
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -79,7 +79,7 @@ def is_key(field: Any, text: str) -> bool:
 
 
 def without_its_question(request: HttpRequest, error: Exception) -> HttpResponse | None:
-    """To the same page, as Django sends whoever asks by a field that is not there; once."""
+    """Back to the same page, as Django does where the field is not there; once."""
     if not set(request.GET) - {ERROR_FLAG}:
         return None
     log.warning("%s was asked for what can't be looked up: %s", request.path, type(error).__name__)

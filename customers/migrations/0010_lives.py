@@ -1,5 +1,5 @@
 """Which life of a customer id a row is of. A constant default is no rewrite of the table; each table by itself, so that
-nobody waits for two of them. An attempt that was cut short is simply repeated."""
+no session waits for two of them. An attempt that was cut short is simply repeated."""
 
 import datetime
 

@@ -1,4 +1,4 @@
-"""What the triggers note of a row that comes into the table, goes, and comes back, whoever moves it and how."""
+"""What the triggers note of a row that comes into the table, goes, and comes back, by any hand and in any way."""
 
 import pytest
 from django.db import ProgrammingError, connection, transaction
@@ -146,7 +146,7 @@ class TestLeaving:
             ("BEFORE TRUNCATE ON {0}", "TRUNCATE {0}"),
         ],
     )
-    def test_nobody_writes_history_by_a_table_of_their_own(self, event, then):
+    def test_history_is_not_written_by_way_of_another_table(self, event, then):
         make_customer(customer_id=5)
         function = "vigilpay_leave" if "DELETE" in event else "vigilpay_leave_all"
         sql(f"CREATE ROLE {LOADER}")

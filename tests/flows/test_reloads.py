@@ -1,4 +1,4 @@
-"""Reloads beside drains, analyses and staff: nobody is refused, and what belongs to the former life stays with it."""
+"""Reloads beside drains, analyses and staff: no request fails, and what belongs to the former life stays with it."""
 
 import random
 import threading
