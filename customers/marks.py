@@ -91,6 +91,7 @@ SELECT {kind}, {due_at}, array_agg(customer_id) FROM (
 
 _OF_THESE = "SELECT customer_id FROM customers_customer AS customer WHERE customer_id = ANY (%(ids)s::bigint[])"
 MARK_THESE = _marking(LARGE, "SELECT unnest(%s::bigint[]) AS customer_id")
+MARK_EACH = f"INSERT INTO customers_stalemark (kind, ids) SELECT {LATER}, ARRAY[id] FROM unnest(%s::bigint[]) AS id"
 MARK_DUE_FAILURES = _marking(
     LARGE, "SELECT customer_id FROM customers_scoringfailure WHERE retry_at <= clock_timestamp()"
 )
@@ -260,6 +261,12 @@ def mark(customer_ids: Sequence[int]) -> None:
     """Have these customers looked at."""
     with connection.cursor() as cursor:
         cursor.execute(MARK_THESE, [list(customer_ids)])
+
+
+def mark_each(customer_ids: Sequence[int]) -> None:
+    """Have these customers looked at, each apart from the others: a batch of few takes no more than these."""
+    with connection.cursor() as cursor:
+        cursor.execute(MARK_EACH, [list(customer_ids)])
 
 
 def mark_all() -> None:

@@ -101,14 +101,20 @@ def batch_by(forest: Forest, release: ModelRelease, rows: int, storing: Store) -
         scorable, answers, refusals = explain(forest, claim)
         stored = storing(cursor, scorable, answers, release) if len(scorable) else Stored(0)
         refusals += stored.refusals
-        if stored.left:  # behind all others, and not at once
-            left = set(scorable.ids[-stored.left :])
-            marks.pass_over(cursor, release, left, left & set(claim.requested))
+        if stored.left:
+            leave(cursor, release, scorable.ids[-stored.left :], set(claim.requested))
         elif stored.rows + len(refusals) < len(claim):
             marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
         failures.record(cursor, refusals, release)
     swept = claim.sweep_is_due and marks.sweep()
     return Batch(len(claim) - stored.left, stored.rows, len(refusals), claim.passed_over + stored.left, swept)
+
+
+def leave(cursor: CursorWrapper, release: ModelRelease, left: list[int], requested: set[int]) -> None:
+    """The first of these was lost to an editor, and is passed over; the others have not been tried, and go on."""
+    later = {left[0], *requested.intersection(left)}
+    marks.pass_over(cursor, release, later, later & requested)
+    marks.mark_each([customer_id for customer_id in left if customer_id not in later])
 
 
 def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE) -> float:

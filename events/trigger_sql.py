@@ -111,6 +111,9 @@ KNOCK = f"""IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 3
         NOTIFY {STALE_CHANNEL};
     END IF;"""
 
+# The bank may give its customers columns of any name: where one is that of a variable, the variable is meant.
+OUR_NAMES = "#variable_conflict use_variable"
+
 # What runs with its owner's rights runs for our table alone, whoever may have made a trigger of it.
 OF_CUSTOMERS = f"""IF TG_RELID <> '@schema@.{CUSTOMERS}'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {CUSTOMERS}';

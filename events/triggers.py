@@ -16,6 +16,7 @@ from events.trigger_sql import (
     MEND,
     OF_CUSTOMERS,
     ORIGIN,
+    OUR_NAMES,
     RECORDS,
     RELEASES,
     REPLICA,
@@ -112,6 +113,7 @@ ARRIVED = Trigger(
     fires=ORIGIN,
     with_rights_of_owner=True,
     body=f"""
+{OUR_NAMES}
 DECLARE
     ids bigint[];
     missed bigint[];
@@ -148,6 +150,7 @@ EDITED = Trigger(
     fires=ORIGIN,
     with_rights_of_owner=True,
     body=f"""
+{OUR_NAMES}
 DECLARE
     ids bigint[];
     missed bigint[];
@@ -189,6 +192,7 @@ REPLICATED = Trigger(
     fires=REPLICA,
     with_rights_of_owner=True,
     body=f"""
+{OUR_NAMES}
 DECLARE
     ids bigint[] := ARRAY[NEW.customer_id];
     statements text;

@@ -148,6 +148,7 @@ COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS '892be49f2
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_3_arrived() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
 AS $body$
+#variable_conflict use_variable
 DECLARE
     ids bigint[];
     missed bigint[];
@@ -199,11 +200,12 @@ REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_3_arrived();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_3_arrived;
-COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS '9a8f9be60b63a22be7455e9b7d1598de80c97bc436291aa53ffae95d2ca9fe00';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS 'd9ffee0512e239987b1fd12384c9489dee5b93865b371caba35971efb846a6b4';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_4_edited() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
 AS $body$
+#variable_conflict use_variable
 DECLARE
     ids bigint[];
     missed bigint[];
@@ -276,11 +278,12 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '01ed10995c5d7b1e325fd78632a7653815f0955b70e38e45cfe41c9ca964cab0';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS 'f3abe41a9894a56352156f9f4df3643b9ddfb07bd76e1934afe063d7df8ea861';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
 AS $body$
+#variable_conflict use_variable
 DECLARE
     ids bigint[] := ARRAY[NEW.customer_id];
     statements text;
@@ -337,7 +340,7 @@ AFTER INSERT OR DELETE OR UPDATE ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_5_replicated();
 ALTER TABLE @schema@.customers_customer ENABLE REPLICA TRIGGER vigilpay_5_replicated;
-COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '02b7411dd200ced0d5741c210b05761684c8734ff46bb5a6033bf0ba2c2e17e2';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '83c9f106b25ec7d4be7bb1c68902641dd9df16df6fb77ded7ef4d58efcd65053';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_leave() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp

@@ -10,7 +10,7 @@ from customers.contention import FEW_ROWS, Pace
 from customers.models import Customer, ScoringFailure
 from customers.scoring import CustomerBusyError
 from events import jobs
-from tests.factories import edit, make_scored
+from tests.factories import edit, held_rows_are_due, make_scored
 from tests.others import await_that, meanwhile, outsider, waiting_for_locks
 
 EDIT = "UPDATE customers_customer SET age = age + 1 WHERE customer_id = %s"
@@ -63,6 +63,7 @@ class TestATriggerOfTheBank:
             for _ in range(3):
                 batch = scoring.rescore_batch()
                 assert (batch.stored, batch.rejected, batch.passed_over) == (0, 0, 1)
+                held_rows_are_due()
             editor.commit()
         assert not ScoringFailure.objects.exists()
         assert sum(scoring.rescore_batch().stored for _ in range(3)) == 2
@@ -83,6 +84,7 @@ class TestATriggerOfTheBank:
                 assert monotonic() - began < 0.9  # deadlock_timeout is 1 s
                 editor.commit()
         for _ in range(3):
+            held_rows_are_due()
             scoring.rescore_batch()
         assert Customer.objects.filter(stale_since=None).count() == 2
 

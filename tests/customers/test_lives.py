@@ -15,7 +15,7 @@ from customers.models import Customer, ScoreRecord, ScoringFailure, UnscoredVers
 from events.alerts.models import Alert
 from events.freshness import freshness
 from tests.events.alerting import another_release, rise, scores, store, threshold
-from tests.factories import SOMEBODY, edit, make_customer, make_failure, make_scored, rescore
+from tests.factories import SOMEBODY, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
 from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ def reload(way="deleted, inserted"):
 
 
 def drain():
-    while scoring.rescore_batch().claimed:
+    while (batch := scoring.rescore_batch()).claimed or batch.swept:
         pass
 
 
@@ -116,7 +116,7 @@ class TestFailures:
         customer = make_customer(age=66)
         for _ in range(2):
             ScoringFailure.objects.filter(retry_at__isnull=False).update(retry_at=LONG_AGO)
-            marks.mark_all()
+            marks.mark([customer.pk])
             drain()
         assert ScoringFailure.objects.set_aside().get().attempts == 2
         reload()
@@ -185,9 +185,7 @@ class TestFailures:
     def test_in_rows_from_before_arrivals_were_noted_a_failure_counts_until_the_next_reload(self):
         make_scored()
         customer = make_customer()
-        sql("ALTER TABLE customers_customer DISABLE TRIGGER vigilpay_3_life")
-        sql("UPDATE customers_customer SET arrived_at = DEFAULT")
-        sql("ALTER TABLE customers_customer ENABLE TRIGGER vigilpay_3_life")
+        write_as_scorer(customer, arrived_at=LONG_AGO)
         make_failure(customer)
         assert freshness().dead_letters == 1
         reload()
@@ -310,9 +308,7 @@ class TestHistory:
         rescore(customer)
         reload()
         began = ScoreRecord.objects.latest("id").stale_since
-        sql("ALTER TABLE customers_customer DISABLE TRIGGER vigilpay_1_guard")
-        Customer.objects.update(stale_since=began)
-        sql("ALTER TABLE customers_customer ENABLE TRIGGER vigilpay_1_guard")
+        write_as_scorer(customer, stale_since=began)
         for score in (lambda: None, drain):
             score()
             told = [(edit.version, edit.returned) for chapter in story(customer.pk) for edit in chapter.edits]
