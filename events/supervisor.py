@@ -136,9 +136,8 @@ class Supervisor:
 
     def _rest(self, seconds: float, fault: str) -> None:
         told = "The worker was ended and is started anew in %.0f s: %s."
-        state = (
-            f"{seconds:.0f} {re.sub('[0-9]+', '', fault)}"  # a fault that stays is told until the pauses are longest
-        )
+        # A fault that stays is told until the pauses are longest.
+        state = f"{seconds:.0f} {re.sub('[0-9]+', '', fault)}"
         self._failing.begin(told, seconds, fault, state=state, level=logging.ERROR)
         ends = monotonic() + seconds
         while (left := ends - monotonic()) > 0 and not self._signals.asked:
