@@ -17,10 +17,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vigilpay.settings")
     from django.core.management import execute_from_command_line
 
-    from vigilpay import (
-        localdb,
-        settings,  # noqa: F401  a wrong environment is refused before anything is started
-    )
+    from vigilpay import localdb, settings  # noqa: F401  a wrong environment is refused before anything is started
 
     if sys.argv[1:2] != ["demo"]:  # which starts the server itself, and stops it
         localdb.ensure_started()

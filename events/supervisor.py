@@ -6,6 +6,7 @@ nobody inside is asked: docs/decisions/0009-supervised-worker.md has what was ki
 
 import logging
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ class Supervisor:
         self._facts = WorkerFacts()
         self._outage = Outage("The supervisor")
         self._tables_missing = Condition(log)
+        self._failing = Condition(log)
 
     def run(self) -> None:
         """Returns when somebody has asked to stop, and nothing of the cluster is left."""
@@ -127,7 +129,8 @@ class Supervisor:
 
     def _run_one(self, name: str, pulse: Pulse) -> str:
         """What was wrong with this cluster, of which nothing is left now; empty when it was stopped on demand."""
-        log.info("Worker %s starts.", name)
+        if not self._failing.is_on:
+            log.info("Worker %s starts.", name)
         cluster = self._launch(name)
         try:
             fault = self._watch(cluster, name, pulse)
@@ -147,6 +150,8 @@ class Supervisor:
                 return fault
             if self._outage.is_on:
                 pulse.forgive(monotonic())
+            elif pulse.is_steady(monotonic()):
+                self._failing.end("The worker is at work again.")
         return ""
 
     def _stop(self, cluster: Cluster) -> None:
@@ -160,7 +165,10 @@ class Supervisor:
             self._wait(min(LOOK_SECONDS, self._limits.stop_seconds))
 
     def _rest(self, seconds: float, fault: str) -> None:
-        log.error("The worker was ended and is started anew in %.0f s: %s.", seconds, fault)
+        told = "The worker was ended and is started anew in %.0f s: %s."
+        # A fault that stays is told until the pauses are longest.
+        state = f"{seconds:.0f} {re.sub('[0-9]+', '', fault)}"
+        self._failing.begin(told, seconds, fault, state=state, level=logging.ERROR)
         ends = monotonic() + seconds
         while (left := ends - monotonic()) > 0 and not self._signals.asked:
             self._wait(min(LOOK_SECONDS, left))

@@ -11,9 +11,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from tests import frozen
 
-pytestmark = pytest.mark.django_db(transaction=True)  # CONCURRENTLY asks for no transaction, even if it is only told
+pytestmark = pytest.mark.django_db
+
+concurrently = pytest.mark.django_db(transaction=True)  # asks for no transaction, even if it is only told
 
 
+@concurrently
 def test_every_migration_does_what_it_did_when_it_was_merged():
     noted, present = frozen.noted(), frozen.present()
     changed = {name for name, number in noted.items() if present.get(name) != number}
@@ -68,6 +71,7 @@ def test_another_operation_is_another_number(one, other):
     assert number_of(*one) != number_of(*other)
 
 
+@concurrently
 def test_so_is_another_index_and_another_way_to_run():
     assert number_of(index("age"), atomic=False) != number_of(index("tenure"), atomic=False)
     assert number_of(add()) != number_of(add(), atomic=False)
@@ -78,6 +82,7 @@ def test_a_file_that_moves_and_a_chain_that_is_laid_anew_change_nothing():
     assert number_of(add()) == number_of(moved, name="0009_renamed", dependencies=[("events", "0001_initial")])
 
 
+@concurrently
 def test_the_code_of_a_migration_counts_but_not_its_imports_and_comments(monkeypatch):
     loader = MigrationLoader(None)
     [(app, name)] = [key for key in loader.disk_migrations if key == ("customers", "0007_list_indexes")]
@@ -92,6 +97,7 @@ def test_the_code_of_a_migration_counts_but_not_its_imports_and_comments(monkeyp
         assert (frozen.number_of(loader, app, name) != number) is counts
 
 
+@concurrently
 def test_noting_down_adds_what_is_new_and_never_overwrites(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(frozen, "NOTED", tmp_path / "noted.json")
     (tmp_path / "noted.json").write_text(json.dumps({"customers.0001_initial": "as it was"}))

@@ -1,5 +1,6 @@
 """How a command ends when it cannot go on: one line at most, no traceback, and the exit code that a shell expects."""
 
+import atexit
 import os
 import signal
 import sys
@@ -49,6 +50,8 @@ def in_one_line() -> Iterator[None]:
     sys.stdout, sys.unraisablehook = replaced(sys.stdout), again
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Once Python takes itself apart it would let a late Ctrl-C kill it, and the exit code be lost.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     except SystemExit:

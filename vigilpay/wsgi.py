@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from vigilpay import localdb
+from vigilpay import localdb, settings  # noqa: F401  a wrong environment is refused before anything is started
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vigilpay.settings")
 localdb.ensure_started()

@@ -57,14 +57,17 @@ class _Kernels:
 
     def _import(self) -> ModuleType | None:
         try:
+            if is_switched_off():
+                logger.info("NUMBA_DISABLE_JIT is set: using the slower numpy path")
+                return None
             _use_cache_directory()
             return importlib.import_module(f"{__package__}.{self._name}")
-        except Exception as error:  # no numba, no writable cache, a broken cache: whatever it is, numpy still scores
+        except Exception as error:  # no numba, no directory that can be written: whatever it is, numpy still scores
             logger.warning(
-                "compiled kernels unavailable (%s: %s), using the slower numpy path; "
-                "set NUMBA_CACHE_DIR to a writable directory",
+                "compiled kernels unavailable (%s: %s), using the slower numpy path%s",
                 type(error).__name__,
                 error,
+                "; set NUMBA_CACHE_DIR to a writable directory" if "no locator" in str(error) else "",
             )
             return None
 
@@ -80,9 +83,16 @@ def set_cache_directory(directory: Path | None) -> None:
     _cache_directory = directory
 
 
+def is_switched_off() -> bool:
+    """Whether the user has asked numba to compile nothing; its kernels would be loops in plain Python then."""
+    import numba  # imported late: see the module's docstring
+
+    return bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
+
+
 def _use_cache_directory() -> None:
     if _cache_directory is not None:
-        import numba  # imported late: see the module's docstring
+        import numba
 
         numba.config.CACHE_DIR = str(_cache_directory)  # type: ignore[attr-defined]
 

@@ -17,9 +17,9 @@ areas for overlap, and turns lazily evaluated conditions into branches.
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from .kernel_cache import compiled
 from .paths import Paths
 
 # Literal numbers only: numba's cache notices changes of this file alone, not of what is imported into it.
@@ -49,7 +49,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Reals = NDArray[Any]  # float32 or float64
 # Inlined: a call hands over each array as seven numbers, which at every node would take a third of the time.
-_jit = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+_jit = compiled(error_model="numpy", forceinline=True)
 
 
 @_jit

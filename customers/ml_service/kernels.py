@@ -6,8 +6,9 @@ loaded: numba checks none.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from .kernel_cache import compiled
 
 _ROWS = 64  # rows that walk a tree together: independent loads hide each other's latency
 _TREES = 8  # trees that a single row walks together, for the same reason
@@ -19,7 +20,7 @@ _STRIDE = 16  # a row's place in the block: a shift instead of a multiplication
 _FOREST = "u4[::1],f4[::1],f8[::1],i8[::1],i8[::1]"  # words, thresholds, values, roots, depths
 
 
-@njit(f"f8({_FOREST},f4[::1])", cache=True, nogil=True)
+@compiled(f"f8({_FOREST},f4[::1])")
 def score_row(
     words: NDArray[np.uint32],
     thresholds: NDArray[np.float32],
@@ -47,7 +48,7 @@ def score_row(
     return total / n_trees
 
 
-@njit("void(u4[::1],f4[::1],f4[::1],u4[::1],i8,i8)", cache=True, nogil=True)
+@compiled("void(u4[::1],f4[::1],f4[::1],u4[::1],i8,i8)")
 def _walk_block(
     words: NDArray[np.uint32],
     thresholds: NDArray[np.float32],
@@ -63,7 +64,7 @@ def _walk_block(
             at[row] = (word & _MASK) + np.uint32(right)
 
 
-@njit(f"void({_FOREST},f4[:,::1],f8[::1])", cache=True, nogil=True)
+@compiled(f"void({_FOREST},f4[:,::1],f8[::1])")
 def score_rows(
     words: NDArray[np.uint32],
     thresholds: NDArray[np.float32],

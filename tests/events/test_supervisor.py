@@ -1,5 +1,6 @@
 """What the supervisor does about a cluster, tried on clusters that do as they are told; the facts are real."""
 
+import itertools
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ from events.models import Worker
 from events.pulse import Facts
 from events.supervisor import LONGEST_PAUSE_SECONDS, Limits, Supervisor, growing_pauses
 from events.worker_facts import WorkerFacts
-from tests.others import await_that, outsider
+from tests.others import await_that, meanwhile, outsider
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,6 +154,27 @@ def test_a_cluster_that_stalls_is_killed_without_being_asked_and_started_anew(ca
         scene.cluster(2)
         assert cluster.told == ["kill"]
     assert "its pusher has not looked" in caplog.text
+
+
+def test_a_fault_that_stays_is_told_until_the_pauses_are_longest_and_so_is_its_end(monkeypatch, caplog):
+    monkeypatch.setattr(supervisor, "growing_pauses", lambda: itertools.chain([0, 0.01], itertools.repeat(0.02)))
+    with Scene(stall_seconds=0.2) as scene:
+        for number in range(1, 8):
+            scene.cluster(number).code = 1
+        cluster = scene.cluster(8)
+        assert caplog.text.count("is started anew") == 1  # in 0 s, rounded
+        await_that(lambda: Worker.objects.filter(name=cluster.name).exists(), "it is registered")
+        signs = threading.Event()
+
+        def live():
+            while not signs.wait(0.05):
+                now = timezone.now()
+                Worker.objects.filter(name=cluster.name).update(looked_at=now, guarded_at=now, acknowledged_at=now)
+
+        with meanwhile(live):
+            await_that(lambda: "at work again" in caplog.text, "it is steady")
+            signs.set()
+        assert cluster.told == []
 
 
 def test_an_outage_is_waited_for_and_kills_nobody(caplog):

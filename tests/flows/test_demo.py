@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -64,6 +65,21 @@ def test_ctrl_c_stops_all_that_it_started_and_the_data_stay(url):
     await_that(lambda: sessions(url) == 0, "web server and worker have gone")
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM customers_customer").fetchone()[0] == 10_000
+
+
+def test_ctrl_c_before_it_has_shown_anything_leaves_nothing_running_not_even_when_it_comes_twice(url):
+    with demo(url) as process:
+        for line in process.stdout:
+            if line.startswith("Starting web server and worker"):
+                break
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Stopping everything" in said
+    assert "Traceback" not in said
+    await_that(lambda: sessions(url) == 0, "web server and worker have gone")
 
 
 def test_it_does_not_make_up_customers_in_production(url):

@@ -41,6 +41,7 @@ def program():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", io.StringIO())
         patch.setattr(sys, "unraisablehook", sys.unraisablehook)
+        patch.setattr(exits.atexit, "register", lambda *_: None)
         try:
             with exits.in_one_line():
                 yield

@@ -4,9 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+<<<<<<< HEAD
+=======
+from events import jobs
+
+ROOT = Path(__file__).resolve().parents[2]
+>>>>>>> hour
 NAMES = [
     *("PRODUCTION", "DEBUG", "API_LOGIN_REQUIRED", "ACCEPT_UNRELEASED_MODEL", "ALLOWED_HOSTS", "SECRET_KEY"),
     *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "Q_CLUSTER"),
@@ -78,6 +85,24 @@ def test_production_does_not_start_without_a_key_of_its_own():
     done = run(VIGILPAY_ENV="production")
     assert done.returncode != 0
     assert "SECRET_KEY must be set" in done.stderr
+
+
+@pytest.mark.parametrize("start", [["manage.py", "migrate"], ["-c", "import vigilpay.wsgi"]], ids=["command", "web"])
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"VIGILPAY_ENV": "production", "SECRET_KEY": "k" * 60, "ALLOWED_HOSTS": "a"}, "DATABASE_URL must be set."),
+        ({"SECURE_HSTS_SECONDS": "an hour"}, "SECURE_HSTS_SECONDS is 'an hour': expected a whole number."),
+    ],
+    ids=["production", "development"],
+)
+def test_wrong_settings_are_refused_before_a_private_server_is_made(start, variables, said):
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    env = {**kept, **variables, "VIGILPAY_PG_BIN": "/programs/that/would/be/called"}
+    done = subprocess.run([sys.executable, *start], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(said)
+    assert ("Traceback" in done.stderr) == (start[0] == "-c")  # the web server's master wants the error itself
 
 
 def test_a_mode_that_does_not_exist_stops_the_program():

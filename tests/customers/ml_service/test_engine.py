@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
 
-from customers.ml_service import FEATURES, engine, explain_kernels, kernels, warm
+from customers.ml_service import FEATURES, engine, explain_kernels, kernel_cache, kernels, warm
 from customers.ml_service.compiled import INDEX_BITS, INDEX_MASK, build, score_matrix
 from customers.ml_service.explain import Explainer
 from customers.ml_service.golden import generate_rows
@@ -71,6 +71,7 @@ def test_an_unwritable_cache_falls_back_to_numpy(tmp_path):
     code = START + (
         "import numba.core.caching as caching\n"
         "caching.CacheImpl._locator_classes = []\n"
+        "import tempfile; tempfile.tempdir = '/nowhere'\n"
         "from customers.ml_service import current_forest, warm_kernels\n"
         "print(json.dumps([warm_kernels(), current_forest().predict_many([customer] * 300)[9]]))"
     )
@@ -154,7 +155,10 @@ def test_warm_compiles_into_the_directory_it_is_given(tmp_path):
         f"print(json.dumps(warm.main([{str(cache)!r}])))"
     )
     assert run(code, tmp_path) == 0
-    assert list(cache.rglob("*.nbi"))
+    [index] = cache.rglob("kernels.score_rows*.nbi")
+    index.write_bytes(index.read_bytes()[:100])
+    assert run(code, tmp_path) == 0  # warmed again it is mended
+    assert kernel_cache._is_whole(index)
 
 
 def test_warm_tells_by_its_exit_code_that_only_numpy_is_there(monkeypatch):
