@@ -8,12 +8,7 @@ from pathlib import Path
 
 import pytest
 
-<<<<<<< HEAD
-=======
-from events import jobs
-
 ROOT = Path(__file__).resolve().parents[2]
->>>>>>> hour
 NAMES = [
     *("PRODUCTION", "DEBUG", "API_LOGIN_REQUIRED", "ACCEPT_UNRELEASED_MODEL", "ALLOWED_HOSTS", "SECRET_KEY"),
     *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "Q_CLUSTER"),
