@@ -133,15 +133,21 @@ MARK = f"""IF cardinality(ids) <= {LIVE_ROWS} THEN
 # Cut to length: no edit may fail for a long name.
 EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80)"
 
-# Rows that another trigger of the bank's has changed behind ours: stale from now on, by the scorer's right.
+# Rows that a trigger of the bank's has changed behind ours: stale from now on, by the scorer's right. This UPDATE fires
+# that trigger once more, with the rights of the owner: in the search path that the owner has, not in the editor's.
 MEND = f"""IF missed IS NOT NULL THEN
         scorer := COALESCE(current_setting('vigilpay.scorer', true), '');
-        PERFORM set_config('vigilpay.scorer', 'on', true);
+        PERFORM set_config('vigilpay.scorer', 'on', true), set_config('search_path', COALESCE((
+            SELECT substr(setting, 13) FROM pg_db_role_setting, unnest(setconfig) AS setting
+            WHERE setting LIKE 'search_path=%'
+                AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+                AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+            ORDER BY setrole DESC, setdatabase DESC LIMIT 1), '"$user", public'), true);
         UPDATE @schema@.{CUSTOMERS} SET version = version + 1, edited_by = {EDITOR}, edited_at =
             CASE WHEN stale_since IS NULL THEN edited_at ELSE statement_timestamp() END,
             stale_since = COALESCE(stale_since, statement_timestamp())
         WHERE customer_id = ANY (missed);
-        PERFORM set_config('vigilpay.scorer', scorer, true);
+        PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;"""
 
 VERSION = f"customer_id, version, stale_since, edited_at, edited_by, {', '.join(FEATURES)}"

@@ -45,6 +45,8 @@ CREATE INDEX stale_mark_order ON customers_stalemark (kind, due_at);
 REVOKE SELECT ON events_watch FROM PUBLIC;
 """
 DROP_FUNCTIONS = """
+DROP TRIGGER IF EXISTS vigilpay_2_stamp ON customers_customer;
+DROP FUNCTION IF EXISTS vigilpay_2_stamp();
 DROP FUNCTION IF EXISTS vigilpay_mark(bigint, integer);
 DROP FUNCTION IF EXISTS vigilpay_keep_unscored(customers_customer);
 """
@@ -106,7 +108,7 @@ EXECUTE FUNCTION @schema@.vigilpay_1_guard();
 ALTER TABLE @schema@.customers_customer ENABLE ALWAYS TRIGGER vigilpay_1_guard;
 COMMENT ON TRIGGER vigilpay_1_guard ON @schema@.customers_customer IS '208021db2a11790c597ca6f209e8e1b618650fae3a96deea459507411bfc4b5d';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
-CREATE OR REPLACE FUNCTION @schema@.vigilpay_2_stamp() RETURNS trigger
+CREATE OR REPLACE FUNCTION @schema@.zzz_vigilpay_stamp() RETURNS trigger
 LANGUAGE plpgsql
 AS $body$
 BEGIN
@@ -120,6 +122,27 @@ BEGIN
        OR OLD.num_of_products IS DISTINCT FROM NEW.num_of_products
        OR OLD.has_cr_card IS DISTINCT FROM NEW.has_cr_card
        OR OLD.is_active_member IS DISTINCT FROM NEW.is_active_member) THEN
+        IF current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on' AND (OLD.version IS DISTINCT FROM NEW.version
+       OR OLD.stale_since IS DISTINCT FROM NEW.stale_since
+       OR OLD.edited_at IS DISTINCT FROM NEW.edited_at
+       OR OLD.edited_by IS DISTINCT FROM NEW.edited_by
+       OR OLD.churn_risk_score IS DISTINCT FROM NEW.churn_risk_score
+       OR OLD.scored_version IS DISTINCT FROM NEW.scored_version
+       OR OLD.scored_by_id IS DISTINCT FROM NEW.scored_by_id
+       OR OLD.scored_at IS DISTINCT FROM NEW.scored_at
+       OR OLD.contributions IS DISTINCT FROM NEW.contributions
+       OR OLD.reason_codes IS DISTINCT FROM NEW.reason_codes) THEN
+            NEW.version := OLD.version;
+    NEW.stale_since := OLD.stale_since;
+    NEW.edited_at := OLD.edited_at;
+    NEW.edited_by := OLD.edited_by;
+    NEW.churn_risk_score := OLD.churn_risk_score;
+    NEW.scored_version := OLD.scored_version;
+    NEW.scored_by_id := OLD.scored_by_id;
+    NEW.scored_at := OLD.scored_at;
+    NEW.contributions := OLD.contributions;
+    NEW.reason_codes := OLD.reason_codes;
+        END IF;
         RETURN NEW;
     END IF;
     IF OLD.stale_since IS NOT NULL THEN
@@ -131,12 +154,12 @@ BEGIN
     RETURN NEW;
 END
 $body$;
-CREATE OR REPLACE TRIGGER vigilpay_2_stamp
+CREATE OR REPLACE TRIGGER zzz_vigilpay_stamp
 BEFORE UPDATE ON @schema@.customers_customer
 FOR EACH ROW
-EXECUTE FUNCTION @schema@.vigilpay_2_stamp();
-ALTER TABLE @schema@.customers_customer ENABLE ALWAYS TRIGGER vigilpay_2_stamp;
-COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS '61f1f5ffcd729d33b572631681f1c2a612bdb1175d58fb6e9b7bd4db98ec4c46';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+EXECUTE FUNCTION @schema@.zzz_vigilpay_stamp();
+ALTER TABLE @schema@.customers_customer ENABLE ALWAYS TRIGGER zzz_vigilpay_stamp;
+COMMENT ON TRIGGER zzz_vigilpay_stamp ON @schema@.customers_customer IS '725beca81b61fad3e414eebe1bcdf941afb8c765009215198953ec493fbe4b74';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_3_arrived() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -157,12 +180,17 @@ BEGIN
     END IF;
     IF missed IS NOT NULL THEN
         scorer := COALESCE(current_setting('vigilpay.scorer', true), '');
-        PERFORM set_config('vigilpay.scorer', 'on', true);
+        PERFORM set_config('vigilpay.scorer', 'on', true), set_config('search_path', COALESCE((
+            SELECT substr(setting, 13) FROM pg_db_role_setting, unnest(setconfig) AS setting
+            WHERE setting LIKE 'search_path=%'
+                AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+                AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+            ORDER BY setrole DESC, setdatabase DESC LIMIT 1), '"$user", public'), true);
         UPDATE @schema@.customers_customer SET version = version + 1, edited_by = left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80), edited_at =
             CASE WHEN stale_since IS NULL THEN edited_at ELSE statement_timestamp() END,
             stale_since = COALESCE(stale_since, statement_timestamp())
         WHERE customer_id = ANY (missed);
-        PERFORM set_config('vigilpay.scorer', scorer, true);
+        PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
     IF cardinality(ids) <= 8 THEN
         statements := current_setting('vigilpay.small_edits', true);
@@ -192,7 +220,7 @@ REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_3_arrived();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_3_arrived;
-COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS '9a8f9be60b63a22be7455e9b7d1598de80c97bc436291aa53ffae95d2ca9fe00';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS '84660a49f94c988ce303fdde96c88e257d7a4796f2e7fd5cf1bff0b82bb30fc0';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_4_edited() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -232,12 +260,17 @@ BEGIN
     END IF;
     IF missed IS NOT NULL THEN
         scorer := COALESCE(current_setting('vigilpay.scorer', true), '');
-        PERFORM set_config('vigilpay.scorer', 'on', true);
+        PERFORM set_config('vigilpay.scorer', 'on', true), set_config('search_path', COALESCE((
+            SELECT substr(setting, 13) FROM pg_db_role_setting, unnest(setconfig) AS setting
+            WHERE setting LIKE 'search_path=%'
+                AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+                AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+            ORDER BY setrole DESC, setdatabase DESC LIMIT 1), '"$user", public'), true);
         UPDATE @schema@.customers_customer SET version = version + 1, edited_by = left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80), edited_at =
             CASE WHEN stale_since IS NULL THEN edited_at ELSE statement_timestamp() END,
             stale_since = COALESCE(stale_since, statement_timestamp())
         WHERE customer_id = ANY (missed);
-        PERFORM set_config('vigilpay.scorer', scorer, true);
+        PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
     IF cardinality(ids) <= 8 THEN
         statements := current_setting('vigilpay.small_edits', true);
@@ -267,7 +300,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '824043170320b74fa74861572d95714c44ea80a50912a01b92f8bd6dc71dbbae';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS 'b46ef449f2e1c890a0ecf92daf0e30138ef036aa353bb8f285293bef5a9ec352';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -411,6 +444,8 @@ FORMER_TABLE = """
 DROP TRIGGER vigilpay_3_arrived ON customers_customer;
 DROP TRIGGER vigilpay_4_edited ON customers_customer;
 DROP TRIGGER vigilpay_5_replicated ON customers_customer;
+DROP TRIGGER zzz_vigilpay_stamp ON customers_customer;
+DROP FUNCTION zzz_vigilpay_stamp();
 DROP FUNCTION vigilpay_3_arrived(), vigilpay_4_edited(), vigilpay_5_replicated();
 DROP TABLE customers_stalemark;
 CREATE UNLOGGED TABLE customers_stalemark (id bigint PRIMARY KEY, first_id bigint NOT NULL, last_id bigint NOT NULL);
