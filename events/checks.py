@@ -8,8 +8,19 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from events.trigger_sql import ALWAYS, CUSTOMERS, ORIGIN, OURS, RECORDS, RELEASES, REPLICA, SAFE_PATH, SCHEMA, Trigger
-from events.triggers import TRIGGERS
+from events.trigger_sql import (
+    ALWAYS,
+    CUSTOMERS,
+    ORIGIN,
+    RECORDS,
+    RELEASES,
+    REPLICA,
+    SAFE_PATH,
+    SCHEMA,
+    Trigger,
+    is_ours,
+)
+from events.triggers import STAMP, TRIGGERS
 from events.watch import PROMISE_SECONDS
 
 INSTALLED = """
@@ -41,6 +52,32 @@ ORDER BY relname
 def triggers_are_as_declared(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Compare the installed triggers with ``events/triggers.py``: presence, body, condition, and whether they fire."""
     return [message for alias in databases or () if migrated(alias) for message in differences(alias)]
+
+
+# Of this kind PostgreSQL fires by name, as bytes.
+BEHIND_OURS = """
+SELECT tgname FROM pg_trigger
+WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 19 = 19 AND tgname > %s
+ORDER BY tgname
+"""
+
+
+@register(Tags.database)
+def the_stamp_is_last(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """What another trigger changes behind the stamp is noticed, but by one more UPDATE, with the owner's rights."""
+    found: list[CheckMessage] = []
+    for alias in filter(migrated, databases or ()):
+        with connections[alias].cursor() as cursor:
+            cursor.execute(BEHIND_OURS, [CUSTOMERS, STAMP.name])
+            found += [
+                Warning(
+                    f"Trigger {name} on {CUSTOMERS} fires behind {STAMP.name}: rows that it changes are written twice.",
+                    hint=f"Give it a name that sorts before {STAMP.name}.",
+                    id="events.W002",
+                )
+                for (name,) in cursor.fetchall()
+            ]
+    return found
 
 
 @register()
@@ -100,7 +137,7 @@ def differences(alias: str) -> list[CheckMessage]:
         *(
             f"Trigger {name} is none of those declared in events/triggers.py"
             for name in triggers
-            if name.startswith(OURS) and name not in {it.name for it in TRIGGERS}
+            if is_ours(name) and name not in {it.name for it in TRIGGERS}
         ),
     ]
     faults += [f"Table {table} {'has row security' if guarded else IS_NOT_WRITABLE}" for table, guarded in closed]

@@ -13,7 +13,7 @@ log = logging.getLogger("vigilpay.events")
 
 STRAYS = """
 SELECT quote_ident(tgname), tgrelid::regclass::text, tgfoid::regprocedure::text FROM pg_trigger
-WHERE tgrelid = ANY (%s::regclass[]) AND NOT tgisinternal AND starts_with(tgname, %s) AND tgname <> ALL (%s)
+WHERE tgrelid = ANY (%s::regclass[]) AND NOT tgisinternal AND tgname ~ %s AND tgname <> ALL (%s)
 """
 
 

@@ -1,5 +1,6 @@
 """What a trigger of the engine is made of, and how one is installed. ``events/triggers.py`` declares them all."""
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -10,7 +11,7 @@ from events.channels import STALE_CHANNEL
 CUSTOMERS = "customers_customer"
 RELEASES = "customers_modelrelease"
 RECORDS = "customers_scorerecord"
-OURS = "vigilpay_"  # what the names of all triggers begin with
+OURS = "^(zzz_)?vigilpay_"  # what the names of all triggers begin with, for PostgreSQL and Python alike
 
 # A statement that edits so few customers is live: people wait for each of them. So are as many statements of one
 # transaction; a loop over a portfolio is one large edit, however small its statements are.
@@ -82,6 +83,11 @@ EXECUTE FUNCTION @schema@.{self.name}()"""
         return sha256(self.create_sql().encode()).hexdigest()
 
 
+def is_ours(trigger: str) -> bool:
+    """Whether a trigger of this name is, or was, one of the engine's."""
+    return re.match(OURS, trigger) is not None
+
+
 # The triggers write these with the rights of the customers' owner, whom row security may bind, too.
 OPEN_TABLES = INSTALL.format(
     sql="".join(
@@ -137,15 +143,21 @@ MARK = f"""IF cardinality(ids) <= {LIVE_ROWS} THEN
 # Cut to length: no edit may fail for a long name.
 EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80)"
 
-# Rows that another trigger of the bank's has changed behind ours: stale from now on, by the scorer's right.
+# Rows that a trigger of the bank's has changed behind ours: stale from now on, by the scorer's right. This UPDATE fires
+# that trigger once more, with the rights of the owner: in the search path that the owner has, not in the editor's.
 MEND = f"""IF missed IS NOT NULL THEN
         scorer := COALESCE(current_setting('vigilpay.scorer', true), '');
-        PERFORM set_config('vigilpay.scorer', 'on', true);
+        PERFORM set_config('vigilpay.scorer', 'on', true), set_config('search_path', COALESCE((
+            SELECT substr(setting, 13) FROM pg_db_role_setting, unnest(setconfig) AS setting
+            WHERE setting LIKE 'search_path=%'
+                AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+                AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+            ORDER BY setrole DESC, setdatabase DESC LIMIT 1), '"$user", public'), true);
         UPDATE @schema@.{CUSTOMERS} SET version = version + 1, edited_by = {EDITOR}, edited_at =
             CASE WHEN stale_since IS NULL THEN edited_at ELSE statement_timestamp() END,
             stale_since = COALESCE(stale_since, statement_timestamp())
         WHERE customer_id = ANY (missed);
-        PERFORM set_config('vigilpay.scorer', scorer, true);
+        PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;"""
 
 VERSION = f"customer_id, arrived_at, version, stale_since, edited_at, edited_by, {', '.join(FEATURES)}"

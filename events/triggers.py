@@ -80,14 +80,18 @@ END
 
 # The comparison stands in the body: PostgreSQL reads a WHEN condition anew for every statement, a body once a session.
 # At every UPDATE, for a list of columns is held against the statement's words, not against what the bank's own triggers
-# make of the row. A changed id counts as an edit, since marks and history go by it, and as an arrival, for the new id
-# may have had customers before.
+# make of the row; and behind those by its name. A changed id counts as an edit, since marks and history go by it, and
+# as an arrival, for the new id may have had customers before. Where nothing else has changed, an engine's column that
+# another trigger has written is set back.
 STAMP = Trigger(
-    name="vigilpay_2_stamp",
+    name="zzz_vigilpay_stamp",
     event="BEFORE UPDATE",
     body=f"""
 BEGIN
     IF NOT ({changed(("customer_id", *FEATURES))}) THEN
+        IF current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on' AND ({changed(ENGINE_COLUMNS)}) THEN
+        {keep_old(ENGINE_COLUMNS)}
+        END IF;
         RETURN NEW;
     END IF;
     IF NEW.customer_id <> OLD.customer_id THEN

@@ -45,6 +45,8 @@ CREATE INDEX stale_mark_order ON customers_stalemark (kind, due_at);
 REVOKE SELECT ON events_watch FROM PUBLIC;
 """
 DROP_FUNCTIONS = """
+DROP TRIGGER IF EXISTS vigilpay_2_stamp ON customers_customer;
+DROP FUNCTION IF EXISTS vigilpay_2_stamp();
 DROP TRIGGER IF EXISTS vigilpay_3_life ON customers_customer;
 DROP FUNCTION IF EXISTS vigilpay_3_life();
 DROP FUNCTION IF EXISTS vigilpay_mark(bigint, integer);
@@ -110,7 +112,7 @@ EXECUTE FUNCTION @schema@.vigilpay_1_guard();
 ALTER TABLE @schema@.customers_customer ENABLE ALWAYS TRIGGER vigilpay_1_guard;
 COMMENT ON TRIGGER vigilpay_1_guard ON @schema@.customers_customer IS '4b9464aba443433361593e0e73ef11c9736331ac906d28fa7dc4abe0314a17f1';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
-CREATE OR REPLACE FUNCTION @schema@.vigilpay_2_stamp() RETURNS trigger
+CREATE OR REPLACE FUNCTION @schema@.zzz_vigilpay_stamp() RETURNS trigger
 LANGUAGE plpgsql
 AS $body$
 BEGIN
@@ -124,6 +126,29 @@ BEGIN
        OR OLD.num_of_products IS DISTINCT FROM NEW.num_of_products
        OR OLD.has_cr_card IS DISTINCT FROM NEW.has_cr_card
        OR OLD.is_active_member IS DISTINCT FROM NEW.is_active_member) THEN
+        IF current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on' AND (OLD.arrived_at IS DISTINCT FROM NEW.arrived_at
+       OR OLD.version IS DISTINCT FROM NEW.version
+       OR OLD.stale_since IS DISTINCT FROM NEW.stale_since
+       OR OLD.edited_at IS DISTINCT FROM NEW.edited_at
+       OR OLD.edited_by IS DISTINCT FROM NEW.edited_by
+       OR OLD.churn_risk_score IS DISTINCT FROM NEW.churn_risk_score
+       OR OLD.scored_version IS DISTINCT FROM NEW.scored_version
+       OR OLD.scored_by_id IS DISTINCT FROM NEW.scored_by_id
+       OR OLD.scored_at IS DISTINCT FROM NEW.scored_at
+       OR OLD.contributions IS DISTINCT FROM NEW.contributions
+       OR OLD.reason_codes IS DISTINCT FROM NEW.reason_codes) THEN
+            NEW.arrived_at := OLD.arrived_at;
+    NEW.version := OLD.version;
+    NEW.stale_since := OLD.stale_since;
+    NEW.edited_at := OLD.edited_at;
+    NEW.edited_by := OLD.edited_by;
+    NEW.churn_risk_score := OLD.churn_risk_score;
+    NEW.scored_version := OLD.scored_version;
+    NEW.scored_by_id := OLD.scored_by_id;
+    NEW.scored_at := OLD.scored_at;
+    NEW.contributions := OLD.contributions;
+    NEW.reason_codes := OLD.reason_codes;
+        END IF;
         RETURN NEW;
     END IF;
     IF NEW.customer_id <> OLD.customer_id THEN
@@ -138,12 +163,12 @@ BEGIN
     RETURN NEW;
 END
 $body$;
-CREATE OR REPLACE TRIGGER vigilpay_2_stamp
+CREATE OR REPLACE TRIGGER zzz_vigilpay_stamp
 BEFORE UPDATE ON @schema@.customers_customer
 FOR EACH ROW
-EXECUTE FUNCTION @schema@.vigilpay_2_stamp();
-ALTER TABLE @schema@.customers_customer ENABLE ALWAYS TRIGGER vigilpay_2_stamp;
-COMMENT ON TRIGGER vigilpay_2_stamp ON @schema@.customers_customer IS '892be49f20f67a09bd41f90b8d7d5d2a2dadb464589a8b21f0fbb4f76492f5f0';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+EXECUTE FUNCTION @schema@.zzz_vigilpay_stamp();
+ALTER TABLE @schema@.customers_customer ENABLE ALWAYS TRIGGER zzz_vigilpay_stamp;
+COMMENT ON TRIGGER zzz_vigilpay_stamp ON @schema@.customers_customer IS '6aa849e3fd3eae03f0d91afb5dd93c59cb1c1e1a5281d5beed91aaf21ae89f93';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_3_arrived() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -165,12 +190,17 @@ BEGIN
     END IF;
     IF missed IS NOT NULL THEN
         scorer := COALESCE(current_setting('vigilpay.scorer', true), '');
-        PERFORM set_config('vigilpay.scorer', 'on', true);
+        PERFORM set_config('vigilpay.scorer', 'on', true), set_config('search_path', COALESCE((
+            SELECT substr(setting, 13) FROM pg_db_role_setting, unnest(setconfig) AS setting
+            WHERE setting LIKE 'search_path=%'
+                AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+                AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+            ORDER BY setrole DESC, setdatabase DESC LIMIT 1), '"$user", public'), true);
         UPDATE @schema@.customers_customer SET version = version + 1, edited_by = left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80), edited_at =
             CASE WHEN stale_since IS NULL THEN edited_at ELSE statement_timestamp() END,
             stale_since = COALESCE(stale_since, statement_timestamp())
         WHERE customer_id = ANY (missed);
-        PERFORM set_config('vigilpay.scorer', scorer, true);
+        PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
     IF cardinality(ids) <= 8 THEN
         statements := current_setting('vigilpay.small_edits', true);
@@ -200,7 +230,7 @@ REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_3_arrived();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_3_arrived;
-COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS 'd9ffee0512e239987b1fd12384c9489dee5b93865b371caba35971efb846a6b4';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS '15e878e56da4cfdc82b223ecdac336b1015a8dbd1787d9f708ea5679120917cc';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_4_edited() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -243,12 +273,17 @@ BEGIN
     END IF;
     IF missed IS NOT NULL THEN
         scorer := COALESCE(current_setting('vigilpay.scorer', true), '');
-        PERFORM set_config('vigilpay.scorer', 'on', true);
+        PERFORM set_config('vigilpay.scorer', 'on', true), set_config('search_path', COALESCE((
+            SELECT substr(setting, 13) FROM pg_db_role_setting, unnest(setconfig) AS setting
+            WHERE setting LIKE 'search_path=%'
+                AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+                AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+            ORDER BY setrole DESC, setdatabase DESC LIMIT 1), '"$user", public'), true);
         UPDATE @schema@.customers_customer SET version = version + 1, edited_by = left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80), edited_at =
             CASE WHEN stale_since IS NULL THEN edited_at ELSE statement_timestamp() END,
             stale_since = COALESCE(stale_since, statement_timestamp())
         WHERE customer_id = ANY (missed);
-        PERFORM set_config('vigilpay.scorer', scorer, true);
+        PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
     IF cardinality(ids) <= 8 THEN
         statements := current_setting('vigilpay.small_edits', true);
@@ -278,7 +313,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS 'f3abe41a9894a56352156f9f4df3643b9ddfb07bd76e1934afe063d7df8ea861';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS 'a9f6e21f13bea9c1201e8d7816189fd78a24ad848d5c5769f034c9851269572f';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -486,6 +521,8 @@ FORMER_TABLE = """
 DROP TRIGGER vigilpay_3_arrived ON customers_customer;
 DROP TRIGGER vigilpay_4_edited ON customers_customer;
 DROP TRIGGER vigilpay_5_replicated ON customers_customer;
+DROP TRIGGER zzz_vigilpay_stamp ON customers_customer;
+DROP FUNCTION zzz_vigilpay_stamp();
 DROP FUNCTION vigilpay_3_arrived(), vigilpay_4_edited(), vigilpay_5_replicated();
 DROP TABLE customers_stalemark;
 CREATE UNLOGGED TABLE customers_stalemark (id bigint PRIMARY KEY, first_id bigint NOT NULL, last_id bigint NOT NULL);

@@ -8,7 +8,12 @@ from django.core.management.base import SystemCheckError
 from django.db import ProgrammingError, connection
 
 from customers.models import Customer
-from events.checks import broker_listens, drains_fit_between_a_promise_and_a_stall, triggers_are_as_declared
+from events.checks import (
+    broker_listens,
+    drains_fit_between_a_promise_and_a_stall,
+    the_stamp_is_last,
+    triggers_are_as_declared,
+)
 from events.trigger_sql import CUSTOMERS, ENABLE
 from events.triggers import ARRIVED, EDITED, GUARD, RELEASED, STAMP, TRIGGERS
 from tests.factories import make_customer, make_scored
@@ -165,6 +170,22 @@ def test_a_function_with_its_owners_rights_runs_for_no_other_table(trigger):
     sql(f"CREATE TRIGGER mine {event} ON of_my_own {transition} EXECUTE FUNCTION {trigger.name}()")
     with pytest.raises(ProgrammingError, match="permission denied"):
         sql("UPDATE of_my_own SET age = 1" if event == "AFTER UPDATE" else "INSERT INTO of_my_own VALUES (2)")
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "warned"),
+    [
+        ("zz_bank", "BEFORE UPDATE", False),
+        ("zzzz_bank", "BEFORE UPDATE OF age", True),
+        ("~bank", "BEFORE INSERT OR UPDATE", True),
+        ("~bank", "AFTER UPDATE", False),
+        ("~bank", "BEFORE INSERT", False),
+    ],
+)
+def test_a_trigger_of_the_banks_behind_ours_is_a_warning(name, event, warned):
+    sql("CREATE FUNCTION bank() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    sql(f'CREATE TRIGGER "{name}" {event} ON {CUSTOMERS} FOR EACH ROW EXECUTE FUNCTION bank()')
+    assert [warning.id for warning in the_stamp_is_last(databases=["default"])] == ["events.W002"] * warned
 
 
 def test_install_triggers_changes_nothing_where_nothing_is_wrong():

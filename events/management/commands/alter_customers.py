@@ -7,20 +7,20 @@ from django.db import DatabaseError, connection, transaction
 
 from customers.bulk import said
 from customers.contention import lost_to_an_editor
-from events.trigger_sql import CUSTOMERS
+from events.trigger_sql import CUSTOMERS, OURS
 
 # Nobody edits behind a table lock that is waited for.
 PATIENCE = "SET LOCAL lock_timeout TO '5s'"
 LOCK = f"LOCK TABLE {CUSTOMERS} IN ACCESS EXCLUSIVE MODE"
 INSTALLED = """
 SELECT quote_ident(tgname), pg_get_triggerdef(oid), obj_description(oid, 'pg_trigger'), tgenabled
-FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgname LIKE 'vigilpay%%' ORDER BY tgname
+FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgname ~ %s ORDER BY tgname
 """
 # Sessions that have run them keep the columns' old types in mind, and would fail at every edit: a function that was
 # made anew is read anew.
 FUNCTIONS = """
 SELECT pg_get_functiondef(oid) FROM pg_proc
-WHERE proname LIKE 'vigilpay%%' AND prokind = 'f' AND pronamespace = current_schema()::regnamespace
+WHERE proname ~ %s AND prokind = 'f' AND pronamespace = current_schema()::regnamespace
 """
 ENABLED = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA", "D": "DISABLE"}
 
@@ -45,12 +45,12 @@ class Command(BaseCommand):
 
 def alter(cursor: Any, action: str) -> int:
     """The number of triggers that were taken away and put back."""
-    cursor.execute(INSTALLED, [CUSTOMERS])
+    cursor.execute(INSTALLED, [CUSTOMERS, OURS])
     triggers = cursor.fetchall()
     for name, _definition, _comment, _enabled in triggers:
         cursor.execute(f"DROP TRIGGER {name} ON {CUSTOMERS}")
     cursor.execute(f"ALTER TABLE {CUSTOMERS} {action}")
-    cursor.execute(FUNCTIONS)
+    cursor.execute(FUNCTIONS, [OURS])
     for (definition,) in cursor.fetchall():
         cursor.execute(definition)
     for name, definition, comment, enabled in triggers:
