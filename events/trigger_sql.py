@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from customers.marks import ARRAY_IDS, LARGE, LATER, LIVE
+from customers.marks import ARRAY_IDS, LARGE, LATER, LIVE, PASSED_PAUSE
 from customers.ml_service.schema import FEATURES
 from events.channels import STALE_CHANNEL
 
@@ -125,17 +125,22 @@ OF_CUSTOMERS = f"""IF TG_RELID <> '@schema@.{CUSTOMERS}'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {CUSTOMERS}';
     END IF;"""
 
+# A transaction that goes by one snapshot can't edit a row that was scored since: after an edit of that kind the drain
+# leaves the customer alone for a moment, in which the next one may come.
+ONE_SNAPSHOT = "current_setting('transaction_isolation') IN ('repeatable read', 'serializable')"
+DUE_AT = f"clock_timestamp() + CASE WHEN {ONE_SNAPSHOT} THEN {PASSED_PAUSE} ELSE '0' END"
+
 # One dot for each small statement of this transaction: a rollback to a savepoint takes it back with the mark itself,
 # and whatever an editor sets there decides no more than whose turn it is.
 MARK = f"""IF cardinality(ids) <= {LIVE_ROWS} THEN
         statements := current_setting('vigilpay.small_edits', true);
-        INSERT INTO @schema@.customers_stalemark (kind, ids)
-        SELECT CASE WHEN length(statements) >= {LIVE_STATEMENTS} THEN {LATER} ELSE {LIVE} END, ARRAY[edited]
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT CASE WHEN length(statements) >= {LIVE_STATEMENTS} THEN {LATER} ELSE {LIVE} END, {DUE_AT}, ARRAY[edited]
         FROM unnest(ids) AS edited;
         statements := set_config('vigilpay.small_edits', left(concat(statements, '.'), {LIVE_STATEMENTS}), true);
     ELSE
-        INSERT INTO @schema@.customers_stalemark (kind, ids)
-        SELECT {LARGE}, ids[first : first + {ARRAY_IDS - 1}]
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT {LARGE}, {DUE_AT}, ids[first : first + {ARRAY_IDS - 1}]
         FROM generate_series(1, cardinality(ids), {ARRAY_IDS}) AS first;
     END IF;
     {KNOCK}"""

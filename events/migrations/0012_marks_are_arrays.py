@@ -204,13 +204,13 @@ BEGIN
     END IF;
     IF cardinality(ids) <= 8 THEN
         statements := current_setting('vigilpay.small_edits', true);
-        INSERT INTO @schema@.customers_stalemark (kind, ids)
-        SELECT CASE WHEN length(statements) >= 8 THEN 1 ELSE 0 END, ARRAY[edited]
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT CASE WHEN length(statements) >= 8 THEN 1 ELSE 0 END, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited]
         FROM unnest(ids) AS edited;
         statements := set_config('vigilpay.small_edits', left(concat(statements, '.'), 8), true);
     ELSE
-        INSERT INTO @schema@.customers_stalemark (kind, ids)
-        SELECT 2, ids[first : first + 199]
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT 2, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids[first : first + 199]
         FROM generate_series(1, cardinality(ids), 200) AS first;
     END IF;
     IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
@@ -230,7 +230,7 @@ REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_3_arrived();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_3_arrived;
-COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS '15e878e56da4cfdc82b223ecdac336b1015a8dbd1787d9f708ea5679120917cc';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS '38d1636f8aaff737ebfa49af8ea22a5eb49b7d87a7949905f38d2f27f3709f84';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_4_edited() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -287,13 +287,13 @@ BEGIN
     END IF;
     IF cardinality(ids) <= 8 THEN
         statements := current_setting('vigilpay.small_edits', true);
-        INSERT INTO @schema@.customers_stalemark (kind, ids)
-        SELECT CASE WHEN length(statements) >= 8 THEN 1 ELSE 0 END, ARRAY[edited]
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT CASE WHEN length(statements) >= 8 THEN 1 ELSE 0 END, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited]
         FROM unnest(ids) AS edited;
         statements := set_config('vigilpay.small_edits', left(concat(statements, '.'), 8), true);
     ELSE
-        INSERT INTO @schema@.customers_stalemark (kind, ids)
-        SELECT 2, ids[first : first + 199]
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT 2, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids[first : first + 199]
         FROM generate_series(1, cardinality(ids), 200) AS first;
     END IF;
     IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
@@ -313,7 +313,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS 'a9f6e21f13bea9c1201e8d7816189fd78a24ad848d5c5769f034c9851269572f';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '22c01affca90cd763e19d3f824c781dccc7cbf705ab4e892a343ca58c0491f76';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -350,13 +350,13 @@ BEGIN
     END IF;
     IF cardinality(ids) <= 8 THEN
         statements := current_setting('vigilpay.small_edits', true);
-        INSERT INTO @schema@.customers_stalemark (kind, ids)
-        SELECT CASE WHEN length(statements) >= 8 THEN 1 ELSE 0 END, ARRAY[edited]
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT CASE WHEN length(statements) >= 8 THEN 1 ELSE 0 END, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited]
         FROM unnest(ids) AS edited;
         statements := set_config('vigilpay.small_edits', left(concat(statements, '.'), 8), true);
     ELSE
-        INSERT INTO @schema@.customers_stalemark (kind, ids)
-        SELECT 2, ids[first : first + 199]
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT 2, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids[first : first + 199]
         FROM generate_series(1, cardinality(ids), 200) AS first;
     END IF;
     IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
@@ -375,7 +375,7 @@ AFTER INSERT OR DELETE OR UPDATE ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_5_replicated();
 ALTER TABLE @schema@.customers_customer ENABLE REPLICA TRIGGER vigilpay_5_replicated;
-COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '83c9f106b25ec7d4be7bb1c68902641dd9df16df6fb77ded7ef4d58efcd65053';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '61f358a77a78cf3e256d7e42fbb4ac99c9bab405a3057d819f194db2439a0738';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_leave() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp

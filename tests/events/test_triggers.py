@@ -6,13 +6,22 @@ from contextlib import contextmanager
 import pytest
 from django.db import ProgrammingError, connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from psycopg import IsolationLevel
 
 from customers import bulk, failures, scoring
 from customers.claims import Claim, claim_one
 from customers.marks import ARRAY_IDS, LARGE, LATER, LIVE, SWEEP
 from customers.ml_service.schema import FEATURES
-from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord, ScoringFailure, UnscoredVersion
+from customers.models import (
+    LARGEST_CUSTOMER_ID,
+    Customer,
+    ModelRelease,
+    ScoreRecord,
+    ScoringFailure,
+    StaleMark,
+    UnscoredVersion,
+)
 from customers.releases import active_model
 from events import watch
 from events.channels import STALE_CHANNEL
@@ -818,6 +827,18 @@ class TestKnock:
             editor.commit()
         assert ear.heard() == 1
         assert version_of(customer) == 2
+
+    @pytest.mark.parametrize(("level", "rows"), [(it, rows) for it in IsolationLevel for rows in (1, LIVE_ROWS + 1)])
+    def test_a_customer_edited_by_one_snapshot_is_left_alone_until_the_next_edit_may_have_come(self, ear, level, rows):
+        make_customers(rows)
+        forget_marks()
+        with outsider(autocommit=False) as editor:
+            editor.isolation_level = level
+            editor.execute("UPDATE customers_customer SET age = 44")
+            editor.commit()
+        marks = StaleMark.objects.filter(kind__in=[LIVE, LARGE])
+        assert marks.filter(due_at__gt=Now()).exists() == (level >= IsolationLevel.REPEATABLE_READ)
+        assert sum(len(mark.ids) for mark in marks) == rows
 
 
 def insert(editor, customer_id):
