@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
@@ -58,10 +58,18 @@ def rescore_batch(limit: int | None = None) -> Batch:
 
     Rows that are being edited at this moment are left out: they will be stale again, or still. What the model has
     no answer to is recorded as a failure, apart from the scores: neither waits for the other. A sweep that is due gets
-    one step further. Raises ``ModelError`` when there is no usable model; nothing is written then and the rows stay
-    stale.
+    one step further, and what it finds is scored at once where there was nothing else. Raises ``ModelError`` when
+    there is no usable model; nothing is written then and the rows stay stale.
     """
     rows = pace.rows(limit or settings.DRAIN_BATCH_ROWS)
+    batch = batch_or_one_by_one(rows)
+    if batch.swept and not batch.claimed:
+        return replace(batch_or_one_by_one(rows), swept=True)
+    return batch
+
+
+def batch_or_one_by_one(rows: int) -> Batch:
+    """A batch; where the database refuses to store it, the customers that it takes, each for itself."""
     try:
         batch = batch_of(rows, store)
     except DatabaseError as error:

@@ -16,7 +16,7 @@ from tests.chaos.forests import ALPHABETICAL, OTHER_CODES, Forests, checksum_of,
 from tests.chaos.ledger import Ledger, as_state, change, remove
 from tests.chaos.people import Portfolio
 from tests.databases import url_of_test_database
-from tests.factories import make_scored
+from tests.factories import make_scored, no_trigger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,11 +44,9 @@ def looking():
 
 
 def plant(statement, *values):
-    """With the scorer's rights: no trigger mends what is planted."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+    """No trigger mends what is planted."""
+    with no_trigger(), connection.cursor() as cursor:
         cursor.execute(statement, values)
-        cursor.execute("SET session_replication_role = DEFAULT")
 
 
 def ledger_of(*customers):

@@ -405,6 +405,7 @@ class TestMarks:
 
     def test_those_lost_in_a_crash_of_the_database_are_made_good(self):
         customer = make_customer()
+        active_model()
         lose_all_marks()
         assert anything_marked()
         assert scoring.rescore_batch().claimed == 0

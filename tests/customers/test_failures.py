@@ -11,7 +11,7 @@ from customers import failures, marks, scoring
 from customers.ml_service import ModelError
 from customers.ml_service.forest import Forest
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
-from tests.factories import answers, forget_marks, make_customer, make_customers, make_scored, marked
+from tests.factories import answers, forget_marks, make_customer, make_customers, make_scored, marked, no_trigger
 
 pytestmark = pytest.mark.django_db
 
@@ -55,11 +55,8 @@ def model_has_no_answer():
     """As an older database may hold: the rule of the table was added later, the model's is strict."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE customers_customer DROP CONSTRAINT customer_age_is_possible")
-        cursor.execute("SELECT set_config('vigilpay.scorer', 'on', true)")
-        cursor.execute("ALTER TABLE customers_customer DISABLE TRIGGER USER")
-        cursor.execute("UPDATE customers_customer SET age = 5 WHERE age = %s", [POISON_AGE])
-        cursor.execute("ALTER TABLE customers_customer ENABLE TRIGGER USER")
-        cursor.execute("SELECT set_config('vigilpay.scorer', 'off', true)")
+        with no_trigger():
+            cursor.execute("UPDATE customers_customer SET age = 5 WHERE age = %s", [POISON_AGE])
     yield
 
 

@@ -1,5 +1,7 @@
 """All customers of a list at once."""
 
+from itertools import count
+
 import pytest
 from django.db import connection
 
@@ -41,7 +43,8 @@ class TestRescoring:
         assert (customer.version, customer.is_current()) == (1, True)
         assert not look.anything_to_do()
 
-    def test_customers_who_are_stale_come_first(self):
+    def test_customers_who_are_stale_come_first(self, monkeypatch):
+        monkeypatch.setattr(marks, "_turn", count(1))
         asked, stale = make_scored(), make_customer()
         forget_marks()
         selections.request_rescoring(everybody().filter(pk=asked.pk))

@@ -13,7 +13,7 @@ from customers.ml_service import current_forest
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ModelRelease, ScoreRecord
 from events import jobs, watch
-from tests.factories import make_customer, make_customers, make_scored, marked, random_fields
+from tests.factories import held_rows_are_due, make_customer, make_customers, make_scored, marked, random_fields
 from tests.others import await_that, meanwhile, outsider, together, waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -255,6 +255,7 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_its_rows_free_and_stale():
         assert scoring.rescore_batch().claimed == 0
         with outsider() as administrator:
             administrator.execute("SELECT pg_terminate_backend(%s, 10000)", [killed.info.backend_pid])
+    held_rows_are_due()
     assert scoring.rescore_batch().stored == 3
 
 
