@@ -51,13 +51,13 @@ shell: setup ## A Python shell with Django loaded
 	@$(MANAGE) shell
 
 db-start: setup ## Start the private PostgreSQL
-	@$(PY) -m vigilpay.localdb start
+	@$(LOCALDB) start
 
 db-stop: setup ## Stop the private PostgreSQL; the data stay
-	@$(PY) -m vigilpay.localdb stop
+	@$(LOCALDB) stop
 
 db-status: setup ## Is it running, and where is it?
-	@$(PY) -m vigilpay.localdb status
+	@$(LOCALDB) status
 
 # --- hold it to its word ---
 
@@ -139,6 +139,8 @@ TESTS = $(PY) -m pytest --numprocesses 2 --dist loadfile
 LINT_IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
 CHAOS = $(PY) -m tests.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras
+
+LOCALDB = $(PY) $(AS_A_MODULE) vigilpay.localdb
 
 # pip's own last words, "no matching distribution", do not tell a newcomer that it is the network that is missing.
 PIP_LOG = $(VENV)/pip.log
