@@ -64,3 +64,29 @@ def test_every_mutant_is_a_program(module):
 
 def test_the_tests_of_each_module_are_there():
     assert all((ROOT / test).is_file() for tests in SUBJECTS.values() for test in tests)
+
+
+TRIGGER = dedent(
+    """
+    BODY = f\"\"\"
+    DECLARE
+        ids bigint[];
+    BEGIN
+        NEW.version := 1;
+        IF NEW.stale_since IS NULL THEN
+            NEW.stale_since :=
+                now();
+            RETURN NEW;
+        END IF;
+        {KNOCK}
+        NEW.edited_at := NULL;
+        RETURN NEW;
+    END
+    \"\"\"
+    """
+).lstrip()
+
+
+def test_a_statement_of_a_trigger_is_removed_where_it_is_one_line():
+    assert [removal.text for removal in removals(TRIGGER)] == ["NEW.version := 1;", "NEW.edited_at := NULL;"]
+    assert "    NULL;\n    IF NEW" in removals(TRIGGER)[0].applied_to(TRIGGER)
