@@ -53,8 +53,8 @@ def one_of_each(site):
     """Rows that come of trouble, so that there are pages of them."""
     site.query("INSERT INTO events_pause (id, by, reason) VALUES (1, 'ann', 'a <b>look</b>')")
     site.query(
-        "INSERT INTO customers_scoringfailure (customer_id, version, release_id, attempts, error)"
-        " SELECT customer_id, version, scored_by_id, 5, 'Odd <i>balance</i>.' FROM customers_customer LIMIT 1"
+        "INSERT INTO customers_scoringfailure (customer_id, arrived_at, version, release_id, attempts, error)"
+        " SELECT customer_id, arrived_at, version, scored_by_id, 5, 'Odd <i>balance</i>.' FROM customers_customer LIMIT 1"
     )
     site.query(
         "INSERT INTO customers_auditfinding (customer_id, version, release_id, stored_score, expected_score)"

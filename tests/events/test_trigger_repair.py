@@ -28,7 +28,7 @@ OTHERS = {
     "a trigger that is not declared any more": KEEP,
     "another body": "CREATE OR REPLACE FUNCTION vigilpay_1_guard() RETURNS trigger LANGUAGE plpgsql"
     " AS $$ BEGIN RETURN NEW; END $$",
-    "a trigger that is missing": "DROP TRIGGER vigilpay_2_stamp ON customers_customer",
+    "a trigger that is missing": "DROP TRIGGER zzz_vigilpay_stamp ON customers_customer",
     "a trigger that is disabled": "ALTER TABLE customers_customer DISABLE TRIGGER vigilpay_0_arrive",
 }
 
