@@ -54,7 +54,8 @@ def one_of_each(site):
     site.query("INSERT INTO events_pause (id, by, reason) VALUES (1, 'ann', 'a <b>look</b>')")
     site.query(
         "INSERT INTO customers_scoringfailure (customer_id, arrived_at, version, release_id, attempts, error)"
-        " SELECT customer_id, arrived_at, version, scored_by_id, 5, 'Odd <i>balance</i>.' FROM customers_customer LIMIT 1"
+        " SELECT customer_id, arrived_at, version, scored_by_id, 5, 'Odd <i>balance</i>.' FROM customers_customer"
+        " LIMIT 1"
     )
     site.query(
         "INSERT INTO customers_auditfinding (customer_id, version, release_id, stored_score, expected_score)"
