@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from customers.marks import ARRAY_IDS, LARGE, LATER, LIVE, PASSED_PAUSE
+from customers.marks import ARRAY_IDS, LARGE, LATER, PASSED_PAUSE
 from customers.ml_service.schema import FEATURES
 from events.channels import STALE_CHANNEL
 
@@ -13,10 +13,11 @@ RELEASES = "customers_modelrelease"
 RECORDS = "customers_scorerecord"
 OURS = "^(zzz_)?vigilpay_"  # what the names of all triggers begin with, for PostgreSQL and Python alike
 
-# A statement that edits so few customers is live: people wait for each of them. So are as many statements of one
-# transaction; a loop over a portfolio is one large edit, however small its statements are.
+# A statement that edits so few customers is live: people wait for each of them. So are the statements of a young
+# transaction, and as many small ones later; a loop over a portfolio is one large edit, however small its statements.
 LIVE_ROWS = 8
 LIVE_STATEMENTS = 8
+YOUNG = "5 ms"
 
 # An editor's own search_path may not see the engine's tables, so every name is written with its schema, as extensions
 # of PostgreSQL do it; the name is filled in where the SQL is installed, as is the owner of the customers.
@@ -130,18 +131,28 @@ OF_CUSTOMERS = f"""IF TG_RELID <> '@schema@.{CUSTOMERS}'::regclass THEN
 ONE_SNAPSHOT = "current_setting('transaction_isolation') IN ('repeatable read', 'serializable')"
 DUE_AT = f"clock_timestamp() + CASE WHEN {ONE_SNAPSHOT} THEN {PASSED_PAUSE} ELSE '0' END"
 
-# One dot for each small statement of this transaction: a rollback to a savepoint takes it back with the mark itself,
-# and whatever an editor sets there decides no more than whose turn it is.
-MARK = f"""IF cardinality(ids) <= {LIVE_ROWS} THEN
-        statements := current_setting('vigilpay.small_edits', true);
-        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-        SELECT CASE WHEN length(statements) >= {LIVE_STATEMENTS} THEN {LATER} ELSE {LIVE} END, {DUE_AT}, ARRAY[edited]
-        FROM unnest(ids) AS edited;
-        statements := set_config('vigilpay.small_edits', left(concat(statements, '.'), {LIVE_STATEMENTS}), true);
-    ELSE
+# One dot for each small statement of a transaction that is no longer young; noting it costs more than the first mark.
+# A rollback to a savepoint takes the dot back with the mark itself, and whatever an editor sets there decides no more
+# than whose turn it is.
+MARK = f"""IF cardinality(ids) > {LIVE_ROWS} THEN
         INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
         SELECT {LARGE}, {DUE_AT}, ids[first : first + {ARRAY_IDS - 1}]
         FROM generate_series(1, cardinality(ids), {ARRAY_IDS}) AS first;
+    ELSE
+        IF clock_timestamp() > transaction_timestamp() + interval '{YOUNG}' THEN
+            statements := current_setting('vigilpay.small_edits', true);
+            IF length(statements) >= {LIVE_STATEMENTS} THEN
+                kind_of_mark := {LATER};
+            ELSE
+                statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
+            END IF;
+        END IF;
+        IF cardinality(ids) = 1 THEN
+            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids) VALUES (kind_of_mark, {DUE_AT}, ids);
+        ELSE
+            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+            SELECT kind_of_mark, {DUE_AT}, ARRAY[edited] FROM unnest(ids) AS edited;
+        END IF;
     END IF;
     {KNOCK}"""
 

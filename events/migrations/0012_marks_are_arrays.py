@@ -179,6 +179,7 @@ DECLARE
     missed bigint[];
     scorer text;
     statements text;
+    kind_of_mark integer := 0;
 BEGIN
     IF TG_RELID <> '@schema@.customers_customer'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to customers_customer';
@@ -202,16 +203,25 @@ BEGIN
         WHERE customer_id = ANY (missed);
         PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
-    IF cardinality(ids) <= 8 THEN
-        statements := current_setting('vigilpay.small_edits', true);
-        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-        SELECT CASE WHEN length(statements) >= 8 THEN 1 ELSE 0 END, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited]
-        FROM unnest(ids) AS edited;
-        statements := set_config('vigilpay.small_edits', left(concat(statements, '.'), 8), true);
-    ELSE
+    IF cardinality(ids) > 8 THEN
         INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
         SELECT 2, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids[first : first + 199]
         FROM generate_series(1, cardinality(ids), 200) AS first;
+    ELSE
+        IF clock_timestamp() > transaction_timestamp() + interval '5 ms' THEN
+            statements := current_setting('vigilpay.small_edits', true);
+            IF length(statements) >= 8 THEN
+                kind_of_mark := 1;
+            ELSE
+                statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
+            END IF;
+        END IF;
+        IF cardinality(ids) = 1 THEN
+            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids) VALUES (kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids);
+        ELSE
+            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+            SELECT kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited] FROM unnest(ids) AS edited;
+        END IF;
     END IF;
     IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
            - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
@@ -230,7 +240,7 @@ REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_3_arrived();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_3_arrived;
-COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS '38d1636f8aaff737ebfa49af8ea22a5eb49b7d87a7949905f38d2f27f3709f84';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS '330a28b588989a45a9d3df23aab7823c7e853fa5a6e8c00e50c5db610c15ace8';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_4_edited() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -239,19 +249,28 @@ AS $body$
 DECLARE
     ids bigint[];
     missed bigint[];
-    unsure boolean;
+    single bigint;
+    several boolean;
+    sure boolean;
     overwritten boolean;
     guarded boolean;
     scorer text;
     statements text;
+    kind_of_mark integer := 0;
 BEGIN
     IF TG_RELID <> '@schema@.customers_customer'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to customers_customer';
     END IF;
-    SELECT array_agg(customer_id) FILTER (WHERE statement_timestamp() IN (stale_since, edited_at)), bool_or((statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE),
-        bool_or(edited_at = statement_timestamp())
-    INTO ids, unsure, overwritten FROM changed;
-    IF unsure THEN
+    SELECT customer_id, statement_timestamp() IN (stale_since, edited_at), edited_at = statement_timestamp(), EXISTS (SELECT FROM changed OFFSET 1)
+    INTO single, sure, overwritten, several FROM changed LIMIT 1;
+    IF several THEN
+        SELECT array_agg(customer_id) FILTER (WHERE statement_timestamp() IN (stale_since, edited_at)), bool_and((statement_timestamp() IN (stale_since, edited_at)) IS TRUE),
+            bool_or(edited_at = statement_timestamp())
+        INTO ids, sure, overwritten FROM changed;
+    ELSIF sure THEN
+        ids := ARRAY[single];
+    END IF;
+    IF single IS NOT NULL AND sure IS NOT TRUE THEN
         guarded := current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on';
         SELECT array_agg(customer_id) INTO missed FROM (
             SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN arrived_at END, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM changed WHERE (statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE
@@ -285,16 +304,25 @@ BEGIN
         WHERE customer_id = ANY (missed);
         PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
-    IF cardinality(ids) <= 8 THEN
-        statements := current_setting('vigilpay.small_edits', true);
-        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-        SELECT CASE WHEN length(statements) >= 8 THEN 1 ELSE 0 END, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited]
-        FROM unnest(ids) AS edited;
-        statements := set_config('vigilpay.small_edits', left(concat(statements, '.'), 8), true);
-    ELSE
+    IF cardinality(ids) > 8 THEN
         INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
         SELECT 2, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids[first : first + 199]
         FROM generate_series(1, cardinality(ids), 200) AS first;
+    ELSE
+        IF clock_timestamp() > transaction_timestamp() + interval '5 ms' THEN
+            statements := current_setting('vigilpay.small_edits', true);
+            IF length(statements) >= 8 THEN
+                kind_of_mark := 1;
+            ELSE
+                statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
+            END IF;
+        END IF;
+        IF cardinality(ids) = 1 THEN
+            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids) VALUES (kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids);
+        ELSE
+            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+            SELECT kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited] FROM unnest(ids) AS edited;
+        END IF;
     END IF;
     IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
            - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
@@ -313,7 +341,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '22c01affca90cd763e19d3f824c781dccc7cbf705ab4e892a343ca58c0491f76';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '4cdf3cbd1f76d88ce038dc0349777e88cd498190274fa5bc294e8d6d8432c879';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -322,6 +350,7 @@ AS $body$
 DECLARE
     ids bigint[] := ARRAY[NEW.customer_id];
     statements text;
+    kind_of_mark integer := 0;
 BEGIN
     IF TG_RELID <> '@schema@.customers_customer'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to customers_customer';
@@ -348,16 +377,25 @@ BEGIN
         OLD.credit_score, OLD.geography, OLD.gender, OLD.age, OLD.tenure, OLD.balance, OLD.num_of_products, OLD.has_cr_card, OLD.is_active_member;
         END IF;
     END IF;
-    IF cardinality(ids) <= 8 THEN
-        statements := current_setting('vigilpay.small_edits', true);
-        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-        SELECT CASE WHEN length(statements) >= 8 THEN 1 ELSE 0 END, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited]
-        FROM unnest(ids) AS edited;
-        statements := set_config('vigilpay.small_edits', left(concat(statements, '.'), 8), true);
-    ELSE
+    IF cardinality(ids) > 8 THEN
         INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
         SELECT 2, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids[first : first + 199]
         FROM generate_series(1, cardinality(ids), 200) AS first;
+    ELSE
+        IF clock_timestamp() > transaction_timestamp() + interval '5 ms' THEN
+            statements := current_setting('vigilpay.small_edits', true);
+            IF length(statements) >= 8 THEN
+                kind_of_mark := 1;
+            ELSE
+                statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
+            END IF;
+        END IF;
+        IF cardinality(ids) = 1 THEN
+            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids) VALUES (kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids);
+        ELSE
+            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+            SELECT kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited] FROM unnest(ids) AS edited;
+        END IF;
     END IF;
     IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
            - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
@@ -375,7 +413,7 @@ AFTER INSERT OR DELETE OR UPDATE ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_5_replicated();
 ALTER TABLE @schema@.customers_customer ENABLE REPLICA TRIGGER vigilpay_5_replicated;
-COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '61f358a77a78cf3e256d7e42fbb4ac99c9bab405a3057d819f194db2439a0738';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS 'c90fa2eb432ce6d4409e96ffbe0032eb620b31c8961795f47d3dde236144c0bb';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_leave() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp

@@ -455,6 +455,7 @@ class TestMarks:
 
     def test_so_are_the_first_small_statements_of_a_transaction(self):
         """A loop over the portfolio is one large edit, however small its statements are."""
+        sql("SELECT pg_sleep(0.006)")  # no longer young
         for i in range(1, LIVE_STATEMENTS + 3):
             insert_customers([i])
         assert marked()[-3:] == [(LIVE, [LIVE_STATEMENTS]), *((LATER, [LIVE_STATEMENTS + i]) for i in (1, 2))]
