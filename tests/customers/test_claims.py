@@ -3,7 +3,7 @@
 from itertools import chain, count
 
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 from django.db.models import F
 
 from customers import marks, scoring
@@ -58,6 +58,12 @@ def score_everybody():
 def test_an_empty_table_has_nothing_stale_and_nothing_to_claim():
     assert not anything_marked()
     assert len(claim()) == 0
+
+
+def test_where_nothing_is_marked_the_customers_are_not_looked_at(django_assert_num_queries):
+    _forest, release = active_model()
+    with django_assert_num_queries(1), connection.cursor() as cursor:
+        assert len(claim_next(cursor, release, 500)) == 0
 
 
 def test_a_new_customer_is_claimed_until_it_is_scored():
@@ -207,6 +213,16 @@ class TestBesideAnOpenEdit:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout TO '5s'")  # a wait without end fails otherwise
                 with pytest.raises(CustomerBusyError):
+                    claim_one(cursor, customer.pk)
+                transaction.set_rollback(True)
+
+    def test_an_error_that_is_no_lock_is_not_taken_for_one(self):
+        customer = make_customer()
+        with outsider(autocommit=False) as editor:
+            editor.execute("SELECT FROM customers_customer WHERE customer_id = %s FOR UPDATE", [customer.pk])
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout TO '50ms'")
+                with pytest.raises(OperationalError, match="statement timeout"):
                     claim_one(cursor, customer.pk)
                 transaction.set_rollback(True)
 

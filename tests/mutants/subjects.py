@@ -2,11 +2,17 @@
 
 SUBJECTS: dict[str, tuple[str, ...]] = {
     "customers/scoring.py": (
+        "tests/customers/test_batches.py",
         "tests/customers/test_scoring.py",
+        "tests/customers/test_failures.py",
         "tests/customers/test_contention.py",
-        "tests/customers/test_dead_letters.py",
     ),
-    "customers/writing.py": ("tests/customers/test_scoring.py", "tests/customers/test_contention.py"),
+    "customers/writing.py": (
+        "tests/customers/test_batches.py",
+        "tests/customers/test_scoring.py",
+        "tests/customers/test_failures.py",
+        "tests/customers/test_contention.py",
+    ),
     "customers/claims.py": ("tests/customers/test_claims.py", "tests/customers/test_lives.py"),
     "customers/marks.py": ("tests/customers/test_claims.py", "tests/customers/test_lives.py"),
     "customers/releases.py": ("tests/customers/test_releases.py", "tests/customers/test_reused_release.py"),
