@@ -163,7 +163,7 @@ def test_all_who_are_refused_for_one_reason_are_told_in_one_line(caplog):
 
 def test_where_none_is_refused_the_database_is_asked_nothing():
     _forest, release = active_model()
-    with connection.cursor() as cursor, CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as asked, connection.cursor() as cursor:
         failures.record(cursor, [], release)
     assert not asked.captured_queries
 
