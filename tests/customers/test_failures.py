@@ -1,17 +1,29 @@
 """Customers whom nobody can score: isolated, tried again, set aside, requeued, healed. The others never wait."""
 
+import logging
 from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from customers import failures, marks, scoring
-from customers.ml_service import ModelError
+from customers.ml_service import InputError, ModelError
 from customers.ml_service.forest import Forest
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
-from tests.factories import answers, forget_marks, make_customer, make_customers, make_scored, marked, no_trigger
+from customers.releases import active_model
+from tests.factories import (
+    answers,
+    forget_marks,
+    make_customer,
+    make_customers,
+    make_failure,
+    make_scored,
+    marked,
+    no_trigger,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -61,20 +73,23 @@ def model_has_no_answer():
 
 
 @contextmanager
-def forest_that_answers(answer):
-    """The forest says this of the poison, in whatever company."""
+def forest_that_answers(answer, part="scores"):
+    """The forest says this of the poison, in whatever company: as its score, or as another part of the answer."""
     explain = Forest.explain_matrix
 
     def explain_or(self, features):
         explained = explain(self, features)
         for position, values in enumerate(features):
             if values[3] == POISON_AGE:
-                explained.scores[position] = answer()
+                getattr(explained, part)[position] = answer()
         return explained
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Forest, "explain_matrix", explain_or)
         yield
+
+
+A_STUMBLE = "ZeroDivisionError: A tree without leaves."
 
 
 def stumble():
@@ -97,9 +112,13 @@ FOR EACH ROW EXECUTE FUNCTION refuse()"""
 
 TROUBLES = {
     "no answer": (model_has_no_answer, "age"),
-    "an exception": (lambda: forest_that_answers(stumble), "ZeroDivisionError: A tree without leaves."),
+    "an exception": (lambda: forest_that_answers(stumble), A_STUMBLE),
     "not a number": (lambda: forest_that_answers(lambda: float("nan")), "not a probability"),
     "more than certain": (lambda: forest_that_answers(lambda: 1.5), "not a probability"),
+    "a reason that is no number": (
+        lambda: forest_that_answers(lambda: float("inf"), "contributions"),
+        "ArithmeticError: A contribution to the model's answer is not a number.",
+    ),
     "a constraint": (lambda: rule_of_the_bank(A_CONSTRAINT), "nobody_of_that_age"),
     "a trigger": (lambda: rule_of_the_bank(A_TRIGGER), "scores of that age are under review"),
 }
@@ -130,6 +149,25 @@ def test_nobodys_name_or_values_are_in_what_is_recorded_or_logged(trouble, caplo
         assert "432" not in text
 
 
+def test_all_who_are_refused_for_one_reason_are_told_in_one_line(caplog):
+    caplog.set_level(logging.DEBUG, "vigilpay.scoring")
+    first, _second = poison(), poison()
+    with forest_that_answers(stumble):
+        assert scoring.rescore_batch().refused == 2
+    told = [(record.levelname, record.message) for record in caplog.records if record.name == "vigilpay.scoring"]
+    assert told == [
+        ("DEBUG", "A batch of 2 could not be scored as a whole"),
+        ("WARNING", f"No score for customer {first.pk}, version 1 and 1 others: {A_STUMBLE}"),
+    ]
+
+
+def test_where_none_is_refused_the_database_is_asked_nothing():
+    _forest, release = active_model()
+    with CaptureQueriesContext(connection) as asked, connection.cursor() as cursor:
+        failures.record(cursor, [], release)
+    assert not asked.captured_queries
+
+
 class TestTheModelItself:
     def test_one_that_answers_nobody_sets_nobody_aside(self, monkeypatch):
         make_customers(2)
@@ -141,6 +179,35 @@ class TestTheModelItself:
         assert Customer.objects.stale().count() == 2
         monkeypatch.undo()
         assert scoring.rescore_batch().stored == 2  # their marks were not lost
+
+    def test_one_that_says_itself_that_it_fails_is_not_asked_about_each_customer(self, monkeypatch):
+        make_customer()
+
+        def fail(*args):
+            raise ModelError("The file is gone.")
+
+        monkeypatch.setattr(Forest, "explain_matrix", fail)
+        with pytest.raises(ModelError, match=r"The file is gone\."):
+            scoring.rescore_batch()
+        assert not ScoringFailure.objects.exists()
+
+    def test_it_is_not_blamed_for_values_that_no_model_has_an_answer_to(self, monkeypatch):
+        poison()
+        monkeypatch.setattr(Forest, "predict_one", lambda *args: stumble())
+        with model_has_no_answer():
+            assert scoring.rescore_batch().refused == 1
+
+    def test_it_is_not_blamed_where_it_says_what_it_can_not_score(self, monkeypatch):
+        """A model of the bank with narrower bounds than ours."""
+        poison()
+
+        def refuse(*args):
+            raise InputError("Too young for this model.", field="age")
+
+        monkeypatch.setattr(Forest, "predict_one", refuse)
+        with forest_that_answers(stumble):
+            assert scoring.rescore_batch().refused == 1
+        assert failure().error == A_STUMBLE
 
     def test_there_is_somebody_whom_a_model_that_works_can_score(self):
         scoring.analyze(make_customer(**failures.ANYBODY).pk)
@@ -252,6 +319,16 @@ def test_a_customer_who_can_be_scored_at_last_is_healed_and_the_record_says_that
     assert try_again().stored == 1
     assert not ScoringFailure.objects.exists()
     assert ScoreRecord.objects.get(customer_id=customer.pk).cause == ScoreRecord.Cause.RETRY
+
+
+def test_failures_of_customers_who_are_gone_are_forgotten():
+    make_scored()
+    here, gone = make_customer(), make_customer()
+    for customer in (here, gone):
+        make_failure(customer)
+    gone.delete()
+    assert failures.forget_deleted() == 1
+    assert ScoringFailure.objects.get().pk == here.pk
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,6 +1,7 @@
 """Which model counts: one fact in the database, and the file of this process must be that model."""
 
 import json
+import logging
 import re
 import shutil
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from customers import audit, insights, releases, scoring
 from customers.management.commands import release_model
@@ -19,7 +21,7 @@ from customers.ml_service.packaging import release as release_file
 from customers.models import Customer, ModelRelease
 from customers.releases import ModelNotActiveError, active_model, put_into_service
 from tests.factories import SOMEBODY, edit, make_customer, make_customers, make_scored
-from tests.others import together
+from tests.others import outsider, together
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +53,28 @@ def test_the_active_model_stays_as_long_as_the_file_does(assets):
     first, again = active_model(), active_model()
     assert first == again
     assert ModelRelease.objects.count() == 1
+
+
+def test_it_is_told_that_another_model_is_active(assets, caplog):
+    _forest, release = active_model()
+    assert caplog.messages == [
+        f"Active model is now {release}: first model of this database. All customers will be rescored."
+    ]
+
+
+def test_a_process_that_notices_late_what_is_active_already_makes_no_release(assets):
+    assert active_model() == releases.activate_noticed()
+    assert ModelRelease.objects.count() == 1
+
+
+@pytest.mark.parametrize("activates", [releases.activate_noticed, lambda: put_into_service("spring")])
+def test_whatever_makes_a_model_active_waits_for_its_turn(assets, activates):
+    with outsider() as another, connection.cursor() as cursor:
+        another.execute("SELECT pg_advisory_lock(%s)", [releases.REGISTER_LOCK])
+        cursor.execute("SET LOCAL lock_timeout = '10ms'")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            activates()
+    assert not ModelRelease.objects.exists()
 
 
 def test_a_changed_file_makes_every_score_stale_and_is_used_before_anything_is_written(assets, another_forest):
@@ -287,10 +311,44 @@ class TestKeeping:
         with pytest.raises(CommandError, match="No model preceded"):
             run(rollback=True)
 
-    def test_a_folder_that_can_not_be_written_keeps_nothing_and_stops_nothing(self, assets, monkeypatch):
+    def test_of_files_in_place_that_never_served_and_of_those_that_follow_them(
+        self, strict_assets, another_forest, monkeypatch
+    ):
+        outgoing = current_forest().fingerprint
+        monkeypatch.setattr(releases, "keep_if_possible", lambda _forest: None)
+        run(another_forest)
+        assert former.is_kept(strict_assets, outgoing)
+        assert former.is_kept(strict_assets, ModelRelease.objects.get().fingerprint)
+
+    def test_there_is_nothing_to_keep_where_the_files_in_place_are_no_model(self, strict_assets, another_forest):
+        (strict_assets / "model.pkl").write_bytes(b"half of it")
+        run(another_forest)
+        assert active_model()[1].sha256 == load_forest(another_forest).sha256
+
+    def test_a_file_that_was_copied_there_to_be_released_was_not_in_service_before(self, assets, another_forest):
+        active_model()
+        drop_in(another_forest, assets)
+        run(another_forest, note="spring")
+        assert [release.note for release in ModelRelease.objects.order_by("id")] == [
+            "first model of this database",
+            "spring",
+        ]
+
+    def test_of_the_active_model_by_each_process_once(self, strict_assets, monkeypatch):
+        active_model()
+        shutil.rmtree(strict_assets / "former")
+        monkeypatch.setattr(releases, "_kept", set())  # another process
+        for expected in (True, False):
+            active_model()
+            assert former.is_kept(strict_assets, ModelRelease.objects.get().fingerprint) is expected
+            shutil.rmtree(strict_assets / "former", ignore_errors=True)
+
+    def test_a_folder_that_can_not_be_written_keeps_nothing_and_stops_nothing(self, assets, monkeypatch, caplog):
+        caplog.set_level(logging.DEBUG, "vigilpay.model")
         monkeypatch.setattr(former, "write_all", lambda *_given: (_ for _ in ()).throw(PermissionError(13, "no")))
         assert make_scored().is_current()
         assert not (assets / "former").exists()
+        assert "The files of the active model are not kept: [Errno 13] no" in caplog.messages
 
 
 class TestCommand:

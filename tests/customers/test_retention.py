@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from customers import failures, retention, scoring
-from customers.models import Customer, ScoreRecord, ScoringFailure, UnscoredVersion
+from customers import retention, scoring
+from customers.models import Customer, ScoreRecord, UnscoredVersion
 from customers.retention import Pruned, prune, would_prune
-from tests.factories import make_customer, make_failure, make_scored
+from tests.factories import make_scored
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -116,13 +116,3 @@ def test_to_count_first_changes_nothing_and_counts_right():
     counted = would_prune(before)
     assert ScoreRecord.objects.count() == 6
     assert counted == prune(before) == Pruned(5, 0)
-
-
-def test_failures_of_customers_who_are_gone_are_forgotten():
-    make_scored()
-    here, gone = make_customer(), make_customer()
-    for customer in (here, gone):
-        make_failure(customer)
-    gone.delete()
-    assert failures.forget_deleted() == 1
-    assert ScoringFailure.objects.get().pk == here.pk
