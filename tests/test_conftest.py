@@ -1,4 +1,4 @@
-"""The tests themselves: whoever starts them, and what they end with."""
+"""The tests themselves: how they may be started, and what they end with."""
 
 import os
 import subprocess

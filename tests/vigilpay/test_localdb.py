@@ -257,13 +257,12 @@ FOR_NOW = """
 from vigilpay import exits, localdb
 localdb.local_server = lambda: server
 with exits.in_one_line(), localdb.started_for_now():
-    print("up")
+    print("up", flush=True)
     sys.stdin.readline()
 """
 
 
-@pytest.mark.parametrize("moment", ["initdb", "start", "up"])
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize(("moment", "times"), [("initdb", 2), ("start", 1), ("start", 2), ("up", 1)])
 def test_ctrl_c_at_any_moment_of_a_use_for_now_leaves_no_server(make_server, used_server, moment, times, monkeypatch):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     server = make_server() if moment == "initdb" else used_server
