@@ -247,6 +247,7 @@ class TestUpgrade:
         monkeypatch.setattr(registry, "_held", {})
         monkeypatch.setattr(releases, "_seen", None)
         assert active_model()[0].sha256 == load_forest(another_forest).sha256
+        assert releases.forest_of(ModelRelease.objects.get()) is active_model()[0]
 
     def test_a_half_unpacked_upgrade_stops_nothing(self, bank, strict_assets, another_forest):
         for broken in (b"", b"half of it"):
