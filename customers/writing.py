@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, InternalError, transaction
 from django.db.backends.utils import CursorWrapper
-from psycopg.errors import RaiseException
+from psycopg.errors import IdleInTransactionSessionTimeout, RaiseException
 
 from customers.claims import Claim
 from customers.contention import Pace, lost_to_an_editor
@@ -173,6 +173,8 @@ def store_one_by_one(cursor: CursorWrapper, claim: Claim, answers: Explained, re
 
 def refuses_a_row(error: DatabaseError) -> bool:
     """Whether it may be a constraint or a trigger of the bank's that one customer offends. Nothing of ours does."""
+    if isinstance(error.__cause__, IdleInTransactionSessionTimeout):
+        return False  # to Django an InternalError, too: the session has ended, since this process stood still
     # What a trigger raises by hand is to Django an error in the program, as a missing table is.
     raised = isinstance(error.__cause__, RaiseException)
     return raised or isinstance(error, DataError | IntegrityError | InternalError)

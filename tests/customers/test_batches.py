@@ -1,11 +1,13 @@
 """One batch, or one analysis, where not all goes well: what is said, what is kept, and what the caller gets."""
 
 import pytest
-from django.db import DataError, ProgrammingError, connection, transaction
+from django.db import DataError, InternalError, ProgrammingError, connection, transaction
+from psycopg.errors import IdleInTransactionSessionTimeout
 
 from customers import marks, scoring
 from customers.failures import Refusal
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
+from customers.writing import refuses_a_row
 from tests.factories import edit, forget_marks, make_customer, make_customers, make_failure, make_scored, marked
 from tests.others import outsider
 
@@ -150,3 +152,11 @@ class TestBesideAnOpenEdit:
         assert pace.rows(800) < size_before
         assert marked() == before
         assert scoring.rescore_batch().refused == 1
+
+
+def test_a_session_that_was_ended_for_standing_still_is_no_refusal_of_a_customer():
+    error = InternalError("terminating connection")
+    error.__cause__ = IdleInTransactionSessionTimeout()
+    assert not refuses_a_row(error)
+    error.__cause__ = None
+    assert refuses_a_row(error)
