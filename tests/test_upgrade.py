@@ -114,7 +114,7 @@ def test_nothing_is_lost_and_everything_is_scored_or_stale_as_it_should_be(old_d
     with editor.at_work():
         run(url, UPGRADE)
     assert editor.errors == []
-    assert sum(editor.edits.values()) > CUSTOMERS  # it did edit, all the time
+    assert sum(editor.edits.values()) > CUSTOMERS / 10  # it did edit, all the time, however slow the machine is
 
     rows = connection.execute("SELECT customer_id, age, version, stale_since IS NOT NULL FROM customers_customer")
     found = {customer_id: rest for customer_id, *rest in rows}
