@@ -40,7 +40,7 @@ def shares_sessions(alias: str = "default") -> bool:
     with closing(connect(alias)) as one:
         session = process_of(one)
         if session == one.info.backend_pid:
-            return False  # who has answered is who has let us in: nobody stands between
+            return False  # the process that answers is the one that let us in: no pooler stands between
         for _ in range(ATTEMPTS):
             with closing(connect(alias)) as other:
                 other.autocommit = False  # a transaction that stays open keeps its session

@@ -76,9 +76,6 @@ REVOKE ALL ON FUNCTION @schema@.{self.name}() FROM PUBLIC;"""
 FOR EACH {self.level}{self.condition}
 EXECUTE FUNCTION @schema@.{self.name}()"""
 
-    def uninstall_sql(self) -> str:
-        return f"DROP TRIGGER IF EXISTS {self.name} ON {self.table}; DROP FUNCTION IF EXISTS {self.name}();"
-
     def fingerprint(self) -> str:
         """Changes with every change of the declaration."""
         return sha256(self.create_sql().encode()).hexdigest()
@@ -121,7 +118,7 @@ KNOCK = f"""IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 3
 # The bank may give its customers columns of any name: where one is that of a variable, the variable is meant.
 OUR_NAMES = "#variable_conflict use_variable"
 
-# What runs with its owner's rights runs for our table alone, whoever may have made a trigger of it.
+# What runs with its owner's rights runs for our table alone, also where another role has made a trigger of it.
 OF_CUSTOMERS = f"""IF TG_RELID <> '@schema@.{CUSTOMERS}'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {CUSTOMERS}';
     END IF;"""

@@ -15,6 +15,15 @@ STDERR = 2
 PIECE_BYTES = select.PIPE_BUF
 
 
+class Brief(logging.Filter):
+    """A request that Django refuses, such as one with a wrong Host header, is one line: a traceback is of no use."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security."):
+            record.exc_info = None
+        return True
+
+
 class NeverBlockingHandler(logging.Handler):
     """Writes lines to a file descriptor. Raises nothing either: a line that can't be written is dropped."""
 

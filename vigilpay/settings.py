@@ -227,7 +227,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {"brief": {"()": "vigilpay.log_lines.Brief"}},
+    "filters": {"brief": {"()": "vigilpay.logs.Brief"}},
     "handlers": {
         "console": {"class": "vigilpay.logs.NeverBlockingHandler", "formatter": "line", "filters": ["brief"]},
     },

@@ -9,7 +9,7 @@ from customers.bulk import said
 from customers.contention import lost_to_an_editor
 from events.trigger_sql import CUSTOMERS, OURS
 
-# Nobody edits behind a table lock that is waited for.
+# Editors wait behind a table lock that is waited for.
 PATIENCE = "SET LOCAL lock_timeout TO '5s'"
 LOCK = f"LOCK TABLE {CUSTOMERS} IN ACCESS EXCLUSIVE MODE"
 INSTALLED = """
