@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db
 
 POISON_AGE = 66
 NAME = "Unmentionable"
+BALANCE = "83477.91"  # no id of a row, of a release or of a process looks like it
 
 
 @pytest.fixture(autouse=True)
@@ -140,13 +141,13 @@ def test_one_customer_holds_up_no_other_and_is_recorded_with_the_reason(trouble)
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_nobodys_name_or_values_are_in_what_is_recorded_or_logged(trouble, caplog):
     happens, _said = TROUBLES[trouble]
-    poison(credit_score=432)
+    poison(balance=BALANCE)
     with happens():
         scoring.rescore_batch()
     assert ScoringFailure.objects.count() == 1
     for text in (failure().error, caplog.text, str(failure())):
         assert NAME not in text
-        assert "432" not in text
+        assert BALANCE not in text
 
 
 def test_all_who_are_refused_for_one_reason_are_told_in_one_line(caplog):
