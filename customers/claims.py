@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 from psycopg.errors import LockNotAvailable
 
-from customers.marks import pass_over, take
+from customers.marks import RESTED, pass_over, take
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ModelRelease
 from customers.staleness import NOT_FAILED, STALE
@@ -20,7 +20,8 @@ CLAIMED = f"customer_id, version, {', '.join(FEATURES)}"
 CLAIM = f"""
 SELECT {CLAIMED} FROM customers_customer AS customer
 WHERE customer_id = ANY (%(ids)s::bigint[]) AND {NOT_FAILED}
-    AND ({STALE} OR customer_id = ANY (%(requested)s::bigint[]))
+    AND (customer_id = ANY (%(requested)s::bigint[])
+        OR {STALE} AND (customer_id <> ALL (%(resting)s::bigint[]) OR {RESTED}))
 FOR NO KEY UPDATE OF customer SKIP LOCKED
 """
 
@@ -38,7 +39,7 @@ class Claim:
     ids: list[int]
     versions: list[int]
     features: list[tuple[Any, ...]]
-    passed_over: int = 0  # rows that another transaction holds; they are marked again
+    passed_over: int = 0  # rows that another transaction holds, or edited a moment ago; they are marked again
     sweep_is_due: bool = False  # there may be more to claim, even if these are no rows
     requested: list[int] = field(default_factory=list)  # by staff, among others
 
@@ -71,13 +72,14 @@ def claim_next(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Clai
     score, in the version they have, are left out until they are due again.
     """
     taken = take(cursor, release, limit)
-    if not taken.ids:
+    ids, requested = taken.ids, sorted(taken.requested)
+    if not ids:
         return Claim.of([], sweep_is_due=taken.sweep_is_due)
-    requested = sorted(taken.requested)
-    cursor.execute(CLAIM, {"ids": sorted(taken.ids), "requested": requested, "release": release.pk})
+    arrays = {"ids": sorted(ids), "requested": requested, "resting": list(taken.resting)}
+    cursor.execute(CLAIM, {**arrays, "release": release.pk})
     rows, passed_over = cursor.fetchall(), 0
-    if len(rows) < len(taken.ids):
-        passed_over = pass_over(cursor, release, taken.ids - {row[0] for row in rows}, taken.requested)
+    if len(rows) < len(ids):
+        passed_over = pass_over(cursor, release, ids - {row[0] for row in rows}, taken)
     return Claim.of(rows, passed_over=passed_over, sweep_is_due=taken.sweep_is_due, requested=requested)
 
 

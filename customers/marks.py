@@ -6,7 +6,7 @@ hint; whether a customer is stale stands in its row. docs/decisions/0026-marks-a
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 
 from django.db import connection, transaction
@@ -23,16 +23,23 @@ LATER = 1  # one customer, of a transaction that edits many one by one
 LARGE = 2  # customers of one large edit
 REQUEST = 3  # customers whom staff have asked for: in a table of their own, which a crash does not empty
 PASSED = 4  # customers whose rows another transaction held when they were claimed
-FOUND = 5  # customers whom a sweep found stale: mostly those of a former model
-SWEEP = 6  # no customers, but the id from which all are still to be looked at
+RESTING = 5  # customers edited by a transaction that goes by one snapshot: left alone until its next edit may have come
+FOUND = 6  # customers whom a sweep found stale: mostly those of a former model
+SWEEP = 7  # no customers, but the id from which all are still to be looked at
 # Says that no mark was lost: it goes when the table is emptied, by a crash or a promotion of PostgreSQL, by TRUNCATE or
 # by a restore without these rows. It names the file of the customers, which a restore makes anew.
-INTACT = 7
+INTACT = 8
 
 ARRAY_IDS = 200  # in one mark: a row that PostgreSQL stores without compressing it
 SWEEP_ROWS = 8192  # customers in one step of a sweep: some 10 ms, which a live edit may have to wait
 # How long a held row is left alone: its editor's commit leaves a mark of its own.
-PASSED_PAUSE = "interval '250 ms'"
+HELD_PAUSE = "interval '250 ms'"
+# A transaction at REPEATABLE READ can't edit a row that was scored since it began. So a customer whom such a transaction
+# has edited is scored when no edit has come for so long; where they come one after another, at last all the same.
+SNAPSHOT_PAUSE = "interval '1 s'"
+LONGEST_PAUSE = "interval '5 s'"
+RESTED = f"""(GREATEST(customer.stale_since, customer.edited_at) < clock_timestamp() - {SNAPSHOT_PAUSE}
+    OR customer.stale_since < clock_timestamp() - {LONGEST_PAUSE} OR customer.stale_since IS NULL)"""
 # However many live edits there are, so great a share of a batch is left to one other kind; the kind that comes first
 # has it three times out of four.
 SHARE, TURNS = 8, 4
@@ -42,8 +49,8 @@ _turn = count()
 MOST_MARKED = 1000
 MOST_FAILURES = 1000
 
-# A time further ahead than the pause was written before the clock was set back.
-DUE = f"{{}} NOT BETWEEN clock_timestamp() AND clock_timestamp() + {PASSED_PAUSE}"
+# A time further ahead than a pause was written before the clock was set back.
+DUE = f"{{}} NOT BETWEEN clock_timestamp() AND clock_timestamp() + {SNAPSHOT_PAUSE}"
 MARK_IS_DUE, REQUEST_IS_DUE = DUE.format("due_at"), DUE.format("asked_at")
 
 FILE = "ARRAY[pg_relation_filenode('customers_customer')::bigint]"
@@ -78,7 +85,7 @@ DELETE FROM customers_scoringfailure AS failure WHERE customer_id = ANY (%s) AND
 """
 
 
-def _marking(kind: int, customers: str, due_at: str = "clock_timestamp()") -> str:
+def _marking(kind: int | str, customers: str, due_at: str = "clock_timestamp()") -> str:
     """Marks of this kind for the customers that a query finds."""
     return f"""
 INSERT INTO customers_stalemark (kind, due_at, ids)
@@ -95,13 +102,13 @@ MARK_EACH = f"INSERT INTO customers_stalemark (kind, ids) SELECT {LATER}, ARRAY[
 MARK_DUE_FAILURES = _marking(
     LARGE, "SELECT customer_id FROM customers_scoringfailure WHERE retry_at <= clock_timestamp()"
 )
-_MARK_PASSED = _marking(PASSED, f"{_OF_THESE} AND {STALE} AND {NOT_FAILED}", f"clock_timestamp() + {PASSED_PAUSE}")
+_MARK_PASSED = _marking("%(kind)s", f"{_OF_THESE} AND {STALE} AND {NOT_FAILED}", f"clock_timestamp() + {HELD_PAUSE}")
 MARK_PASSED = f"""
 WITH marked AS ({_MARK_PASSED} RETURNING ids) SELECT COALESCE(sum(cardinality(ids)), 0)::int FROM marked
 """
 ASK_AGAIN = f"""
 INSERT INTO customers_rescorerequest (customer_ids, asked_at)
-SELECT array_agg(customer_id), clock_timestamp() + {PASSED_PAUSE} FROM ({_OF_THESE} AND {NOT_FAILED}) AS held
+SELECT array_agg(customer_id), clock_timestamp() + {HELD_PAUSE} FROM ({_OF_THESE} AND {NOT_FAILED}) AS held
 HAVING count(*) > 0 RETURNING cardinality(customer_ids)
 """
 
@@ -115,7 +122,7 @@ WITH taken AS (
     )) RETURNING ids
 )
 SELECT ARRAY(SELECT unnest(ids) FROM taken), ({NEWEST_RELEASE}), ARRAY(
-    SELECT kind FROM unnest(ARRAY[{LATER}, {LARGE}, {PASSED}, {FOUND}, {SWEEP}]) AS kind
+    SELECT kind FROM unnest(ARRAY[{LATER}, {LARGE}, {PASSED}, {RESTING}, {FOUND}, {SWEEP}]) AS kind
     WHERE EXISTS (SELECT FROM customers_stalemark AS mark WHERE mark.kind = kind.kind AND {MARK_IS_DUE})
     UNION ALL SELECT {REQUEST} WHERE EXISTS (SELECT FROM customers_rescorerequest WHERE {REQUEST_IS_DUE})
 )
@@ -161,9 +168,23 @@ SELECT {IS_INTACT} AND NOT EXISTS (SELECT FROM customers_stalemark WHERE kind = 
 class Taken:
     """Customers whose marks, or requests, this transaction has taken away."""
 
-    ids: set[int] = field(default_factory=set)
-    requested: set[int] = field(default_factory=set)  # of these; to be scored though they may be current
+    found: dict[int, set[int]]  # by kind
     sweep_is_due: bool = False
+
+    @property
+    def ids(self) -> set[int]:
+        return set().union(*self.found.values())
+
+    @property
+    def requested(self) -> set[int]:
+        """To be scored though they may be current."""
+        return self.found.get(REQUEST, set())
+
+    @property
+    def resting(self) -> set[int]:
+        """To be scored if they were not edited a moment ago."""
+        others = (ids for kind, ids in self.found.items() if kind != RESTING)
+        return self.found.get(RESTING, set()).difference(*others)
 
 
 def take(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Taken:
@@ -171,20 +192,23 @@ def take(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Taken:
 
     Raises ``ReleaseMovedOnError`` when ``release`` is not the active one: the transaction has to be rolled back.
     """
-    found, waiting = _take(cursor, release, LIVE, limit)
-    taken = Taken(found, sweep_is_due=SWEEP in waiting and FOUND not in waiting)
-    share = limit // SHARE
+    live, waiting = _take(cursor, release, LIVE, limit)
+    found = {LIVE: live}
+    share, room = limit // SHARE, limit - len(live)
     for kind in in_turn(sorted(set(waiting) - {SWEEP})):
-        room = max(limit - len(found), share)
+        room = max(room, share)
         if room <= 0:
             break
         share = 0
-        if kind == REQUEST:
-            taken.requested.update(_take_requested(cursor))
-            found |= taken.requested
-        else:
-            found |= _take(cursor, release, kind, room if kind == LATER else -(-room // ARRAY_IDS))[0]
-    return taken
+        more = _take_requested(cursor) if kind == REQUEST else _take(cursor, release, kind, most_marks(kind, room))[0]
+        found.setdefault(kind, set()).update(more)
+        room -= len(more)
+    return Taken(found, sweep_is_due=SWEEP in waiting and FOUND not in waiting)
+
+
+def most_marks(kind: int, room: int) -> int:
+    """How many marks of this kind name some ``room`` customers."""
+    return room if kind == LATER else -(-room // ARRAY_IDS)
 
 
 def in_turn(kinds: list[int]) -> Iterator[int]:
@@ -203,19 +227,21 @@ def _take(cursor: CursorWrapper, release: ModelRelease, kind: int, most: int) ->
     return set(ids), waiting
 
 
-def _take_requested(cursor: CursorWrapper) -> list[int]:
+def _take_requested(cursor: CursorWrapper) -> set[int]:
     cursor.execute(TAKE_REQUESTED)
     found = cursor.fetchone()
-    return list(found[0]) if found else []
+    return set(found[0]) if found else set()
 
 
-def pass_over(cursor: CursorWrapper, release: ModelRelease, ids: set[int], requested: set[int]) -> int:
+def pass_over(cursor: CursorWrapper, release: ModelRelease, ids: set[int], taken: Taken) -> int:
     """Mark again, for later, those of these who are still to be scored: another transaction holds their rows."""
-    values = {"release": release.pk}
-    cursor.execute(MARK_PASSED, {**values, "ids": list(ids - requested)})
-    (passed_over,) = cursor.fetchone()
-    if ids & requested:
-        cursor.execute(ASK_AGAIN, {**values, "ids": list(ids & requested)})
+    passed_over = 0
+    for kind, these in ((PASSED, ids - taken.requested - taken.resting), (RESTING, ids & taken.resting)):
+        if these:
+            cursor.execute(MARK_PASSED, {"kind": kind, "ids": list(these), "release": release.pk})
+            passed_over += cursor.fetchone()[0]
+    if ids & taken.requested:
+        cursor.execute(ASK_AGAIN, {"ids": list(ids & taken.requested), "release": release.pk})
         passed_over += (cursor.fetchone() or (0,))[0]
     return int(passed_over)
 

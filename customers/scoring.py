@@ -121,7 +121,7 @@ def batch_by(forest: Forest, release: ModelRelease, rows: int, storing: Store) -
 def leave(cursor: CursorWrapper, release: ModelRelease, left: list[int], requested: set[int]) -> None:
     """The first of these was lost to an editor, and is passed over; the others have not been tried, and go on."""
     later = {left[0], *requested.intersection(left)}
-    marks.pass_over(cursor, release, later, later & requested)
+    marks.pass_over(cursor, release, later, marks.Taken({marks.REQUEST: later & requested}))
     marks.mark_each([customer_id for customer_id in left if customer_id not in later])
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from customers.marks import ARRAY_IDS, LARGE, LATER, PASSED_PAUSE
+from customers.marks import ARRAY_IDS, LARGE, LATER, LIVE, RESTING, SNAPSHOT_PAUSE
 from customers.ml_service.schema import FEATURES
 from events.channels import STALE_CHANNEL
 
@@ -123,33 +123,45 @@ OF_CUSTOMERS = f"""IF TG_RELID <> '@schema@.{CUSTOMERS}'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {CUSTOMERS}';
     END IF;"""
 
-# A transaction that goes by one snapshot can't edit a row that was scored since: after an edit of that kind the drain
-# leaves the customer alone for a moment, in which the next one may come.
 ONE_SNAPSHOT = "current_setting('transaction_isolation') IN ('repeatable read', 'serializable')"
-DUE_AT = f"clock_timestamp() + CASE WHEN {ONE_SNAPSHOT} THEN {PASSED_PAUSE} ELSE '0' END"
 
-# One dot for each small statement of a transaction that is no longer young; noting it costs more than the first mark.
-# A rollback to a savepoint takes the dot back with the mark itself, and whatever an editor sets there decides no more
-# than whose turn it is.
+# How soon the edited customers are to be scored. One dot for each statement of a transaction that is no longer young;
+# noting it costs more than the first mark. A rollback to a savepoint takes the dot back with the mark itself, and
+# whatever an editor sets there decides no more than whose turn it is.
+MARKING = f"""kind_of_mark integer := {LIVE};
+    due_at timestamptz := clock_timestamp();
+    statements text;"""
+DECIDE = f"""IF {ONE_SNAPSHOT} THEN
+        kind_of_mark := {RESTING};
+        due_at := due_at + {SNAPSHOT_PAUSE};
+    ELSIF due_at > transaction_timestamp() + interval '{YOUNG}' THEN
+        statements := current_setting('vigilpay.small_edits', true);
+        IF length(statements) >= {LIVE_STATEMENTS} THEN
+            kind_of_mark := {LATER};
+        ELSE
+            statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
+        END IF;
+    END IF;"""
+
+# Most statements write one row, and nothing comes between it and the stamp: for those anything more would be a third of
+# the price of all triggers.
+MARK_THE_ONE = f"""INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+    SELECT kind_of_mark, due_at, ARRAY[customer_id] FROM changed
+    WHERE stale_since = statement_timestamp() AND edited_at IS DISTINCT FROM stale_since
+        AND NOT EXISTS (SELECT FROM changed OFFSET 1);
+    IF FOUND THEN
+        {KNOCK}
+        RETURN NULL;
+    END IF;"""
+
 MARK = f"""IF cardinality(ids) > {LIVE_ROWS} THEN
         INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-        SELECT {LARGE}, {DUE_AT}, ids[first : first + {ARRAY_IDS - 1}]
+        SELECT CASE kind_of_mark WHEN {RESTING} THEN {RESTING} ELSE {LARGE} END, due_at,
+            ids[first : first + {ARRAY_IDS - 1}]
         FROM generate_series(1, cardinality(ids), {ARRAY_IDS}) AS first;
     ELSE
-        IF clock_timestamp() > transaction_timestamp() + interval '{YOUNG}' THEN
-            statements := current_setting('vigilpay.small_edits', true);
-            IF length(statements) >= {LIVE_STATEMENTS} THEN
-                kind_of_mark := {LATER};
-            ELSE
-                statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
-            END IF;
-        END IF;
-        IF cardinality(ids) = 1 THEN
-            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids) VALUES (kind_of_mark, {DUE_AT}, ids);
-        ELSE
-            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-            SELECT kind_of_mark, {DUE_AT}, ARRAY[edited] FROM unnest(ids) AS edited;
-        END IF;
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT kind_of_mark, due_at, ARRAY[edited] FROM unnest(ids) AS edited;
     END IF;
     {KNOCK}"""
 

@@ -5,14 +5,17 @@ installed by ``events/checks.py``. What an edit pays for them, and what was trie
 docs/decisions/0007-triggers.md and 0026-marks-are-arrays.md.
 """
 
-from customers.marks import LIVE, SWEEP
+from customers.marks import SWEEP
 from customers.ml_service.schema import FEATURES
 from events import lives
 from events.alerts.raising import BODY, STORED
 from events.channels import STALE_CHANNEL
 from events.trigger_sql import (
+    DECIDE,
     EDITOR,
     MARK,
+    MARK_THE_ONE,
+    MARKING,
     MEND,
     OF_CUSTOMERS,
     ORIGIN,
@@ -122,10 +125,11 @@ DECLARE
     ids bigint[];
     missed bigint[];
     scorer text;
-    statements text;
-    kind_of_mark integer := {LIVE};
+    {MARKING}
 BEGIN
     {OF_CUSTOMERS}
+    {DECIDE}
+    {MARK_THE_ONE}
     SELECT array_agg(customer_id), array_agg(customer_id) FILTER (WHERE stale_since IS NULL)
     INTO ids, missed FROM changed;
     IF ids IS NULL THEN
@@ -138,12 +142,11 @@ END
 """,
 )
 
-# Most statements edit one row: for those the aggregates would be a third of the price of all triggers.
 # Marks what the stamp has stamped, and holds all other rows against what they were: a trigger behind ours may have
 # changed a field without the stamp, or an engine's column without the guard. Former versions that no score has answered
 # are kept with the rights of the owner: a role that may write customers need not be able to write history.
 # By EXCEPT: whatever plan of a join a session keeps, it was made for the few rows of its first statement.
-STAMPED = "statement_timestamp() IN (stale_since, edited_at)"
+STAMPED = "stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)"
 COMPARED = ", ".join(["customer_id", *FEATURES, *(f"CASE WHEN guarded THEN {column} END" for column in ENGINE_COLUMNS)])
 OVERWRITTEN = f""" FROM (
             SELECT {VERSION} FROM former WHERE stale_since IS NOT NULL
@@ -160,26 +163,19 @@ EDITED = Trigger(
 DECLARE
     ids bigint[];
     missed bigint[];
-    single bigint;
-    several boolean;
     sure boolean;
     overwritten boolean;
     guarded boolean;
     scorer text;
-    statements text;
-    kind_of_mark integer := {LIVE};
+    {MARKING}
 BEGIN
     {OF_CUSTOMERS}
-    SELECT customer_id, {STAMPED}, edited_at = statement_timestamp(), EXISTS (SELECT FROM changed OFFSET 1)
-    INTO single, sure, overwritten, several FROM changed LIMIT 1;
-    IF several THEN
-        SELECT array_agg(customer_id) FILTER (WHERE {STAMPED}), bool_and(({STAMPED}) IS TRUE),
-            bool_or(edited_at = statement_timestamp())
-        INTO ids, sure, overwritten FROM changed;
-    ELSIF sure THEN
-        ids := ARRAY[single];
-    END IF;
-    IF single IS NOT NULL AND sure IS NOT TRUE THEN
+    {DECIDE}
+    {MARK_THE_ONE}
+    SELECT array_agg(customer_id) FILTER (WHERE {STAMPED}), bool_and(({STAMPED}) IS TRUE),
+        bool_or(edited_at = statement_timestamp())
+    INTO ids, sure, overwritten FROM changed;
+    IF NOT sure THEN
         guarded := current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on';
         SELECT array_agg(customer_id) INTO missed FROM (
             SELECT {COMPARED} FROM changed WHERE ({STAMPED}) IS NOT TRUE
@@ -210,8 +206,7 @@ REPLICATED = Trigger(
 {OUR_NAMES}
 DECLARE
     ids bigint[] := ARRAY[NEW.customer_id];
-    statements text;
-    kind_of_mark integer := {LIVE};
+    {MARKING}
 BEGIN
     {OF_CUSTOMERS}
     IF TG_OP = 'DELETE' THEN
@@ -228,6 +223,7 @@ BEGIN
             {lives.keep("OLD")}
         END IF;
     END IF;
+    {DECIDE}
     {MARK}
     RETURN NULL;
 END

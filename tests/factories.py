@@ -123,8 +123,19 @@ def lose_all_marks() -> None:
 def held_rows_are_due() -> None:
     """As when the pause is over after which rows that were held are tried again."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE customers_stalemark SET due_at = due_at - interval '1 s'")
-        cursor.execute("UPDATE customers_rescorerequest SET asked_at = asked_at - interval '1 s'")
+        cursor.execute("UPDATE customers_stalemark SET due_at = due_at - interval '2 s'")
+        cursor.execute("UPDATE customers_rescorerequest SET asked_at = asked_at - interval '2 s'")
+
+
+def let_time_pass(interval: str) -> None:
+    """As if no customer had been edited for so long; those that are held at this moment are left as they are."""
+    with connection.cursor() as cursor, scoring.scorer_rights(cursor):
+        cursor.execute(
+            "UPDATE customers_customer SET stale_since = stale_since - %(ago)s::interval,"
+            " edited_at = edited_at - %(ago)s::interval WHERE stale_since IS NOT NULL AND customer_id IN"
+            " (SELECT customer_id FROM customers_customer FOR UPDATE SKIP LOCKED)",
+            {"ago": interval},
+        )
 
 
 def no_mark_was_lost() -> None:

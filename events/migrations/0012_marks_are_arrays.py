@@ -54,7 +54,7 @@ DROP FUNCTION IF EXISTS vigilpay_keep_unscored(customers_customer);
 """
 SWEEP = """
 INSERT INTO customers_stalemark (kind, ids)
-VALUES (6, ARRAY[0]), (7, ARRAY[pg_relation_filenode('customers_customer')::bigint]);
+VALUES (7, ARRAY[0]), (8, ARRAY[pg_relation_filenode('customers_customer')::bigint]);
 """
 INSTALL = [
     LOCK,
@@ -178,11 +178,36 @@ DECLARE
     ids bigint[];
     missed bigint[];
     scorer text;
-    statements text;
     kind_of_mark integer := 0;
+    due_at timestamptz := clock_timestamp();
+    statements text;
 BEGIN
     IF TG_RELID <> '@schema@.customers_customer'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to customers_customer';
+    END IF;
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        kind_of_mark := 5;
+        due_at := due_at + interval '1 s';
+    ELSIF due_at > transaction_timestamp() + interval '5 ms' THEN
+        statements := current_setting('vigilpay.small_edits', true);
+        IF length(statements) >= 8 THEN
+            kind_of_mark := 1;
+        ELSE
+            statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
+        END IF;
+    END IF;
+    INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+    SELECT kind_of_mark, due_at, ARRAY[customer_id] FROM changed
+    WHERE stale_since = statement_timestamp() AND edited_at IS DISTINCT FROM stale_since
+        AND NOT EXISTS (SELECT FROM changed OFFSET 1);
+    IF FOUND THEN
+        IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
+        NULL;
+    ELSIF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
+        NOTIFY vigilpay_stale;
+    END IF;
+        RETURN NULL;
     END IF;
     SELECT array_agg(customer_id), array_agg(customer_id) FILTER (WHERE stale_since IS NULL)
     INTO ids, missed FROM changed;
@@ -205,23 +230,12 @@ BEGIN
     END IF;
     IF cardinality(ids) > 8 THEN
         INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-        SELECT 2, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids[first : first + 199]
+        SELECT CASE kind_of_mark WHEN 5 THEN 5 ELSE 2 END, due_at,
+            ids[first : first + 199]
         FROM generate_series(1, cardinality(ids), 200) AS first;
     ELSE
-        IF clock_timestamp() > transaction_timestamp() + interval '5 ms' THEN
-            statements := current_setting('vigilpay.small_edits', true);
-            IF length(statements) >= 8 THEN
-                kind_of_mark := 1;
-            ELSE
-                statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
-            END IF;
-        END IF;
-        IF cardinality(ids) = 1 THEN
-            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids) VALUES (kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids);
-        ELSE
-            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-            SELECT kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited] FROM unnest(ids) AS edited;
-        END IF;
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT kind_of_mark, due_at, ARRAY[edited] FROM unnest(ids) AS edited;
     END IF;
     IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
            - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
@@ -240,7 +254,7 @@ REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_3_arrived();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_3_arrived;
-COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS '330a28b588989a45a9d3df23aab7823c7e853fa5a6e8c00e50c5db610c15ace8';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_3_arrived ON @schema@.customers_customer IS '7f4f6a9f88821bd0e65b50f3ad9a27b7bda1fb53f340299b3ecc1d75c22e5364';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_4_edited() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -249,31 +263,48 @@ AS $body$
 DECLARE
     ids bigint[];
     missed bigint[];
-    single bigint;
-    several boolean;
     sure boolean;
     overwritten boolean;
     guarded boolean;
     scorer text;
-    statements text;
     kind_of_mark integer := 0;
+    due_at timestamptz := clock_timestamp();
+    statements text;
 BEGIN
     IF TG_RELID <> '@schema@.customers_customer'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to customers_customer';
     END IF;
-    SELECT customer_id, statement_timestamp() IN (stale_since, edited_at), edited_at = statement_timestamp(), EXISTS (SELECT FROM changed OFFSET 1)
-    INTO single, sure, overwritten, several FROM changed LIMIT 1;
-    IF several THEN
-        SELECT array_agg(customer_id) FILTER (WHERE statement_timestamp() IN (stale_since, edited_at)), bool_and((statement_timestamp() IN (stale_since, edited_at)) IS TRUE),
-            bool_or(edited_at = statement_timestamp())
-        INTO ids, sure, overwritten FROM changed;
-    ELSIF sure THEN
-        ids := ARRAY[single];
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        kind_of_mark := 5;
+        due_at := due_at + interval '1 s';
+    ELSIF due_at > transaction_timestamp() + interval '5 ms' THEN
+        statements := current_setting('vigilpay.small_edits', true);
+        IF length(statements) >= 8 THEN
+            kind_of_mark := 1;
+        ELSE
+            statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
+        END IF;
     END IF;
-    IF single IS NOT NULL AND sure IS NOT TRUE THEN
+    INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+    SELECT kind_of_mark, due_at, ARRAY[customer_id] FROM changed
+    WHERE stale_since = statement_timestamp() AND edited_at IS DISTINCT FROM stale_since
+        AND NOT EXISTS (SELECT FROM changed OFFSET 1);
+    IF FOUND THEN
+        IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
+        NULL;
+    ELSIF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
+        NOTIFY vigilpay_stale;
+    END IF;
+        RETURN NULL;
+    END IF;
+    SELECT array_agg(customer_id) FILTER (WHERE stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)), bool_and((stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)) IS TRUE),
+        bool_or(edited_at = statement_timestamp())
+    INTO ids, sure, overwritten FROM changed;
+    IF NOT sure THEN
         guarded := current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on';
         SELECT array_agg(customer_id) INTO missed FROM (
-            SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN arrived_at END, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM changed WHERE (statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE
+            SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN arrived_at END, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM changed WHERE (stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE
             EXCEPT SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN arrived_at END, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM former) AS missing;
         ids := ids || missed;
     END IF;
@@ -306,23 +337,12 @@ BEGIN
     END IF;
     IF cardinality(ids) > 8 THEN
         INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-        SELECT 2, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids[first : first + 199]
+        SELECT CASE kind_of_mark WHEN 5 THEN 5 ELSE 2 END, due_at,
+            ids[first : first + 199]
         FROM generate_series(1, cardinality(ids), 200) AS first;
     ELSE
-        IF clock_timestamp() > transaction_timestamp() + interval '5 ms' THEN
-            statements := current_setting('vigilpay.small_edits', true);
-            IF length(statements) >= 8 THEN
-                kind_of_mark := 1;
-            ELSE
-                statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
-            END IF;
-        END IF;
-        IF cardinality(ids) = 1 THEN
-            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids) VALUES (kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids);
-        ELSE
-            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-            SELECT kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited] FROM unnest(ids) AS edited;
-        END IF;
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT kind_of_mark, due_at, ARRAY[edited] FROM unnest(ids) AS edited;
     END IF;
     IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
            - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
@@ -341,7 +361,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '4cdf3cbd1f76d88ce038dc0349777e88cd498190274fa5bc294e8d6d8432c879';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS 'e73b8fab46ea65cfce8885ca2bac1655d86351b5b510b26f5a3995d6e4bc3a73';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -349,8 +369,9 @@ AS $body$
 #variable_conflict use_variable
 DECLARE
     ids bigint[] := ARRAY[NEW.customer_id];
-    statements text;
     kind_of_mark integer := 0;
+    due_at timestamptz := clock_timestamp();
+    statements text;
 BEGIN
     IF TG_RELID <> '@schema@.customers_customer'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to customers_customer';
@@ -377,25 +398,25 @@ BEGIN
         OLD.credit_score, OLD.geography, OLD.gender, OLD.age, OLD.tenure, OLD.balance, OLD.num_of_products, OLD.has_cr_card, OLD.is_active_member;
         END IF;
     END IF;
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        kind_of_mark := 5;
+        due_at := due_at + interval '1 s';
+    ELSIF due_at > transaction_timestamp() + interval '5 ms' THEN
+        statements := current_setting('vigilpay.small_edits', true);
+        IF length(statements) >= 8 THEN
+            kind_of_mark := 1;
+        ELSE
+            statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
+        END IF;
+    END IF;
     IF cardinality(ids) > 8 THEN
         INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-        SELECT 2, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids[first : first + 199]
+        SELECT CASE kind_of_mark WHEN 5 THEN 5 ELSE 2 END, due_at,
+            ids[first : first + 199]
         FROM generate_series(1, cardinality(ids), 200) AS first;
     ELSE
-        IF clock_timestamp() > transaction_timestamp() + interval '5 ms' THEN
-            statements := current_setting('vigilpay.small_edits', true);
-            IF length(statements) >= 8 THEN
-                kind_of_mark := 1;
-            ELSE
-                statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
-            END IF;
-        END IF;
-        IF cardinality(ids) = 1 THEN
-            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids) VALUES (kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ids);
-        ELSE
-            INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
-            SELECT kind_of_mark, clock_timestamp() + CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN interval '250 ms' ELSE '0' END, ARRAY[edited] FROM unnest(ids) AS edited;
-        END IF;
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT kind_of_mark, due_at, ARRAY[edited] FROM unnest(ids) AS edited;
     END IF;
     IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
            - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
@@ -413,7 +434,7 @@ AFTER INSERT OR DELETE OR UPDATE ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_5_replicated();
 ALTER TABLE @schema@.customers_customer ENABLE REPLICA TRIGGER vigilpay_5_replicated;
-COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS 'c90fa2eb432ce6d4409e96ffbe0032eb620b31c8961795f47d3dde236144c0bb';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS 'fb07a0bb3458e3a3155439831b5a03c75867cd6d386e5f94ec2a776ad2ea174c';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_leave() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -471,7 +492,7 @@ BEGIN
     IF TG_RELID <> '@schema@.customers_modelrelease'::regclass THEN
         RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to customers_modelrelease';
     END IF;
-    INSERT INTO @schema@.customers_stalemark (kind, ids) VALUES (6, ARRAY[0]);
+    INSERT INTO @schema@.customers_stalemark (kind, ids) VALUES (7, ARRAY[0]);
     IF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
         NOTIFY vigilpay_stale;
     END IF;
@@ -485,7 +506,7 @@ AFTER INSERT OR DELETE ON @schema@.customers_modelrelease
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_released();
 ALTER TABLE @schema@.customers_modelrelease ENABLE ALWAYS TRIGGER vigilpay_released;
-COMMENT ON TRIGGER vigilpay_released ON @schema@.customers_modelrelease IS '9b85e19366d53152e13f46648cb3ae419503934287047778446bb24acc88e3bd';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_released ON @schema@.customers_modelrelease IS 'dc256d6f7a7188926e3e1f3a7b64507cdcfde83d6e77873340cdba2b81a80e55';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_alerted() RETURNS trigger
 LANGUAGE plpgsql

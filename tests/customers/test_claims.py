@@ -10,12 +10,13 @@ from customers import marks, scoring
 from customers.claims import Claim, CustomerBusyError, claim_next, claim_one
 from customers.demo_customers import generate
 from customers.ml_service.schema import FEATURES
-from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, ScoreRecord
+from customers.models import LARGEST_CUSTOMER_ID, Customer, ModelRelease, RescoreRequest, ScoreRecord
 from customers.releases import active_model
 from tests.factories import (
     answers,
     forget_marks,
     held_rows_are_due,
+    let_time_pass,
     lose_all_marks,
     make_customer,
     make_customers,
@@ -383,6 +384,48 @@ class TestWhoComesFirst:
                 claimed |= set(claim_next(cursor, release, 200).ids)
         assert claimed >= {599, 600}
 
+
+class TestOneWhoRests:
+    """Another transaction has edited the customer, by one snapshot: its next edit fails if a score is stored before."""
+
+    @pytest.fixture
+    def resting(self):
+        customer = make_customer()
+        forget_marks()
+        mark_as(marks.RESTING, [customer.pk])
+        return customer
+
+    def test_is_left_alone_for_a_second_after_the_last_edit(self, resting):
+        passed = claim()
+        assert (passed.ids, passed.passed_over) == ([], 1)
+        let_time_pass("2 s")
+        held_rows_are_due()
+        assert claim().ids == [resting.pk]
+
+    def test_is_left_alone_for_another_second_after_each_edit(self, resting):
+        let_time_pass("3 s")
+        Customer.objects.filter(pk=resting.pk).update(age=77)
+        forget_marks()
+        mark_as(marks.RESTING, [resting.pk])
+        assert claim().passed_over == 1
+        let_time_pass("2 s")
+        held_rows_are_due()
+        assert claim().ids == [resting.pk]
+
+    def test_is_scored_at_last_though_edits_come_one_after_another(self, resting):
+        let_time_pass("6 s")
+        Customer.objects.filter(pk=resting.pk).update(age=77)
+        forget_marks()
+        mark_as(marks.RESTING, [resting.pk])
+        assert claim().ids == [resting.pk]
+
+    def test_is_scored_when_an_ordinary_edit_comes(self, resting):
+        Customer.objects.filter(pk=resting.pk).update(age=77)
+        assert claim().ids == [resting.pk]
+
+    def test_is_scored_when_staff_ask_for_it(self, resting):
+        RescoreRequest.objects.create(customer_ids=[resting.pk])
+        assert claim().ids == [resting.pk]
 
 @pytest.mark.django_db(transaction=True)
 class TestTwoAtOnce:

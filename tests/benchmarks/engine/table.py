@@ -18,7 +18,7 @@ MARKS = "customers_stalemark"
 # But for the one that says that none was lost, of the file that the table has since it was rewritten.
 FORGET_MARKS = """
 DELETE FROM customers_stalemark;
-INSERT INTO customers_stalemark (kind, ids) VALUES (7, ARRAY[pg_relation_filenode('customers_customer')::bigint])
+INSERT INTO customers_stalemark (kind, ids) VALUES (8, ARRAY[pg_relation_filenode('customers_customer')::bigint])
 """
 PROMISE = """
 WITH promised AS (
