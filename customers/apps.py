@@ -12,8 +12,9 @@ class CustomersConfig(AppConfig):
     name = "customers"
 
     def ready(self) -> None:
-        from customers import checks, early_databases, releases  # noqa: F401  registers the checks
+        from customers import early_databases
+        from customers.releases import active
 
         ml_service.configure(assets_dir=settings.ML_ASSETS_DIR, accept_unreleased=settings.ACCEPT_UNRELEASED_MODEL)
         pre_migrate.connect(early_databases.mend, sender=self, dispatch_uid="customers.early_databases")
-        connection_created.connect(releases.forget_active, dispatch_uid="customers.forget_active")
+        connection_created.connect(active.forget_active, dispatch_uid="customers.forget_active")

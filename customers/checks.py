@@ -7,10 +7,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  Django's own name
 from django.db import DatabaseError
 
-from customers.ml_service import ModelError, current_forest, former
-from customers.ml_service.assets import MODEL_FILE
+from customers.ml_service import ModelError, current_forest
+from customers.ml_service.files import former
+from customers.ml_service.files.assets import MODEL_FILE
 from customers.models import ModelRelease
-from customers.releases import in_place
+from customers.releases.active import in_place
 
 
 @register()

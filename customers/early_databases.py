@@ -9,8 +9,8 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 
-from customers.ml_service.encoding import Encodings
-from customers.ml_service.forest import fingerprint_of
+from customers.ml_service.forest.encoding import Encodings
+from customers.ml_service.forest.forest import fingerprint_of
 
 LACKS_FINGERPRINTS = """
 SELECT to_regclass('customers_modelrelease') IS NOT NULL AND NOT EXISTS (

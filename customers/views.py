@@ -9,14 +9,15 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from psycopg.errors import QueryCanceled
 
-from customers import insights, scoring, story_pages
-from customers.bodies import BodyError, json_object
-from customers.claims import CustomerBusyError
+from customers.api import history_page, insights
+from customers.api.json_body import BodyError, json_object
+from customers.api.responses import P, View, error, posts_only, reads_only, wrong_fields
+from customers.api.validation import WhatIfQuestion, WrongFieldsError, page_asked
 from customers.conditions import Condition
 from customers.ml_service import InputError, ModelError
 from customers.models import Customer
-from customers.questions import WhatIfQuestion, WrongFieldsError, page_asked
-from customers.responses import P, View, error, posts_only, reads_only, wrong_fields
+from customers.scoring import scorer
+from customers.scoring.claims import CustomerBusyError
 
 log = logging.getLogger("vigilpay.views")
 
@@ -61,7 +62,7 @@ def says_why_not(view: View[P]) -> View[P]:
 @says_why_not
 def analyze_customer(request: HttpRequest, customer_id: int) -> JsonResponse:
     """Score this customer now, store the score and answer with it."""
-    return JsonResponse({"customer_id": customer_id, "churn_risk_score": scoring.analyze(customer_id)})
+    return JsonResponse({"customer_id": customer_id, "churn_risk_score": scorer.analyze(customer_id)})
 
 
 @reads_only
@@ -75,7 +76,7 @@ def customer_insights(request: HttpRequest, customer_id: int) -> JsonResponse:
 @says_why_not
 def customer_history(request: HttpRequest, customer_id: int) -> JsonResponse:
     """The scores of this customer and what led to each, newest first, page by page."""
-    return JsonResponse(story_pages.page(customer_id, **page_asked(request.GET)))
+    return JsonResponse(history_page.page(customer_id, **page_asked(request.GET)))
 
 
 @posts_only

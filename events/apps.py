@@ -13,24 +13,17 @@ class EventsConfig(AppConfig):
 
         from customers import background, paused
         from customers.models import Customer
-        from events import (  # noqa: F401  checks registers itself
-            checks,
-            dispatch,
-            editors,
-            pause,
-            schedules,
-            signals,
-            trigger_repair,
-            warmup,
-            watch,
-        )
+        from events import editors, signals
         from events.alerts import checks as alert_checks  # noqa: F401
+        from events.queue import dispatch, lease, pause, schedules
+        from events.triggers import repair
+        from events.worker import warmup
 
         paused.tell_by(pause.notice)
         background.handled_by(dispatch.errand)
         connection_created.connect(editors.connected, dispatch_uid="events.connected")
-        connection_created.connect(watch.forget_promise, dispatch_uid="events.forget_promise")
+        connection_created.connect(lease.forget_promise, dispatch_uid="events.forget_promise")
         post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
         post_spawn.connect(warmup.worker_spawned, dispatch_uid="events.worker_spawned")
-        post_migrate.connect(trigger_repair.mend, sender=self, dispatch_uid="events.trigger_repair")
+        post_migrate.connect(repair.mend, sender=self, dispatch_uid="events.triggers.repair")
         post_migrate.connect(schedules.ensure_schedules, sender=self, dispatch_uid="events.ensure_schedules")

@@ -8,7 +8,9 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from events.trigger_sql import (
+from events.queue.lease import PROMISE_SECONDS
+from events.triggers.definitions import STAMP, TRIGGERS
+from events.triggers.sql import (
     ALWAYS,
     CUSTOMERS,
     ORIGIN,
@@ -20,8 +22,6 @@ from events.trigger_sql import (
     Trigger,
     is_ours,
 )
-from events.triggers import STAMP, TRIGGERS
-from events.watch import PROMISE_SECONDS
 
 INSTALLED = """
 SELECT trigger.tgname, function.prosrc, trigger.tgenabled::text, obj_description(trigger.oid, 'pg_trigger'),
@@ -50,7 +50,7 @@ ORDER BY relname
 
 @register(Tags.database)
 def triggers_are_as_declared(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Compare the installed triggers with ``events/triggers.py``: presence, body, condition, and whether they fire."""
+    """Compare the installed triggers with those declared: presence, body, condition, and whether they fire."""
     return [message for alias in databases or () if migrated(alias) for message in differences(alias)]
 
 
@@ -83,11 +83,11 @@ def the_stamp_is_last(databases: Sequence[str] | None = None, **kwargs: Any) -> 
 @register()
 def broker_listens(**kwargs: Any) -> list[CheckMessage]:
     """django-q2's own brokers work, but hear nothing of edits made outside Django."""
-    if settings.Q_CLUSTER.get("broker_class") == "events.broker.ListenBroker":
+    if settings.Q_CLUSTER.get("broker_class") == "events.queue.broker.ListenBroker":
         return []
     return [
         Warning(
-            "The broker is not events.broker.ListenBroker: edits made in plain SQL wait for the next sweep.",
+            "The broker is not events.queue.broker.ListenBroker: edits made in plain SQL wait for the next sweep.",
             hint="Remove VIGILPAY_BROKER from the environment, unless a minute is soon enough.",
             id="events.W001",
         )
@@ -135,7 +135,7 @@ def differences(alias: str) -> list[CheckMessage]:
             if (fault := fault_of(it, triggers.get(it.name)))
         ),
         *(
-            f"Trigger {name} is none of those declared in events/triggers.py"
+            f"Trigger {name} is none of those declared in events/triggers/definitions.py"
             for name in triggers
             if is_ours(name) and name not in {it.name for it in TRIGGERS}
         ),
@@ -178,8 +178,10 @@ def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
         or [by_owner, settings_] != rights_of(trigger)
         or in_one_spelling(definition, schema) != in_one_spelling(f"CREATE TRIGGER {trigger.definition()}", SCHEMA)
     ):
-        return "is not the one declared in events/triggers.py"
-    return "" if fires == trigger.fires else f"fires {FIRES[fires]}, which events/triggers.py does not declare"
+        return "is not the one declared in events/triggers/definitions.py"
+    return (
+        "" if fires == trigger.fires else f"fires {FIRES[fires]}, which events/triggers/definitions.py does not declare"
+    )
 
 
 def in_one_spelling(definition: str, schema: str) -> str:

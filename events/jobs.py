@@ -7,16 +7,21 @@ from time import monotonic, sleep
 from django.conf import settings
 from django.utils import timezone
 
-from customers import audit, drift, failures, marks, releases, retention, scoring
-from customers.imports import steps as imports
-from customers.imports import work as import_work
+from customers.history import retention
+from customers.import_export.uploads import steps as imports
+from customers.import_export.uploads import worker as import_work
 from customers.ml_service import ModelError
-from customers.samples import random_ids
-from events import dispatch, drains, look, model_state, overview, pause, watch
+from customers.monitoring import audit, drift
+from customers.portfolio.sampling import random_ids
+from customers.releases import active
+from customers.scoring import failures, marks, scorer
 from events.alerts import retention as alert_retention
 from events.alerts import sending
-from events.companion import Companion
-from events.first_question import first_asked
+from events.overview import counting
+from events.queue import dispatch, lease, look, pause
+from events.worker import drains, model_state
+from events.worker.reconnect import first_asked
+from events.worker.second_thread import Companion
 
 log = logging.getLogger("vigilpay.events")
 
@@ -25,7 +30,7 @@ LOOK_PAUSE_SECONDS = 0.005
 # How many customers the audit looks at, each hour: a second of work.
 AUDIT_CUSTOMERS = 200
 
-NOTHING = scoring.Batch(claimed=0)
+NOTHING = scorer.Batch(claimed=0)
 
 
 def rescore_stale() -> int:
@@ -35,7 +40,7 @@ def rescore_stale() -> int:
     with drains.recorded() as tally:
         try:
             drain(tally)
-        except releases.ReleaseMovedOnError:
+        except active.ReleaseMovedOnError:
             dispatch.hand_over()
         except ModelError as error:
             model_state.lost(error)
@@ -44,11 +49,11 @@ def rescore_stale() -> int:
 
 def drain(tally: drains.Tally) -> None:
     """Rescore batch after batch. Returns when nothing was found after the promise, or when the time is up."""
-    vigil = watch.Vigil()
+    vigil = lease.Vigil()
     ends = monotonic() + settings.DRAIN_SECONDS
     companion = Companion(lambda: monotonic() < ends and is_full(next_batch(tally)))
     # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
-    batch = tally.add(scoring.rescore_batch())
+    batch = tally.add(scorer.rescore_batch())
     tell(batch)
     while (look_began := monotonic()) < ends:
         if is_full(batch):
@@ -67,22 +72,22 @@ def drain(tally: drains.Tally) -> None:
     dispatch.hand_over()
 
 
-def next_batch(tally: drains.Tally) -> scoring.Batch:
+def next_batch(tally: drains.Tally) -> scorer.Batch:
     """Rescore one batch. One that finds nobody looks for what nobody has marked."""
-    batch = tally.add(scoring.rescore_batch())
+    batch = tally.add(scorer.rescore_batch())
     if not batch.claimed:
         marks.restore_marks()
     return batch
 
 
-def tell(batch: scoring.Batch) -> None:
+def tell(batch: scorer.Batch) -> None:
     """Have the alerts sent that the scores of this batch have raised."""
     if batch.stored:
         model_state.found()
         dispatch.send_if_due()
 
 
-def is_full(batch: scoring.Batch) -> bool:
+def is_full(batch: scorer.Batch) -> bool:
     """Whether there is more to do than one connection should do alone."""
     return batch.claimed >= settings.DRAIN_BATCH_ROWS
 
@@ -90,7 +95,7 @@ def is_full(batch: scoring.Batch) -> bool:
 def sweep_stale() -> bool:
     """The second net, run by a schedule: notice a changed model file, and wake a worker if anything is stale."""
     try:
-        releases.active_model()
+        active.active_model()
     except ModelError as error:
         model_state.lost(error)
         return False
@@ -134,7 +139,7 @@ def send_alerts() -> int:
 
 def count_overview() -> bool:
     """Count what the overview shows, unless that was done just now. Run by a schedule, and when somebody looks."""
-    return overview.count_if_due()
+    return counting.count_if_due()
 
 
 def prune_history(after_record: int = 0) -> int:

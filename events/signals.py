@@ -7,10 +7,10 @@ from django.db import connections, transaction
 
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
-from events import dispatch, watch
+from events.queue import dispatch, lease
 
 # One statement and not through the ORM: every save pays for it.
-VERSION_AND_AWAKE = f"SELECT version, ({watch.AWAKE_SECONDS}) FROM customers_customer WHERE customer_id = %s"
+VERSION_AND_AWAKE = f"SELECT version, ({lease.AWAKE_SECONDS}) FROM customers_customer WHERE customer_id = %s"
 
 
 def customer_saved(
@@ -38,7 +38,7 @@ def wake_if_moved(instance: Customer) -> bool:
     The instance may be older than the row, so its own former values prove nothing. It learns the new version only now:
     after a rollback the row is back at the version known before, and the save may be tried again.
     """
-    if watch.seen.says_awake():
+    if lease.seen.says_awake():
         return False
     asked = monotonic()
     with connections[instance._state.db or "default"].cursor() as cursor:
@@ -48,5 +48,5 @@ def wake_if_moved(instance: Customer) -> bool:
         return False
     known = instance.__dict__.get("version")
     instance.version, awake_seconds = row
-    is_awake = watch.seen.keep(asked, awake_seconds)
+    is_awake = lease.seen.keep(asked, awake_seconds)
     return instance.version != known and not is_awake and dispatch.wake_sleeping()

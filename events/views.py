@@ -5,9 +5,9 @@ import logging
 from django.db import OperationalError
 from django.http import HttpRequest, JsonResponse
 
+from customers.api.responses import error, reads_only
 from customers.conditions import Condition
-from customers.responses import error, reads_only
-from events.freshness import recent_freshness
+from events.freshness.queries import recent_freshness
 
 log = logging.getLogger("vigilpay.events")
 

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from customers import ml_service, releases, views
+from customers import ml_service, views
 from customers.conditions import Condition
-from events import broker, figures, model_state, pause
+from customers.releases import active
 from events import views as events_views
 from events.alerts import sending
-from events.outage import Outage
+from events.overview import figures
+from events.queue import broker, pause
+from events.worker import model_state
+from events.worker.outage import Outage
 from tests.factories import forget_marks, no_mark_was_lost, nobody_is_awake, train_forest
 from vigilpay import localdb
 
@@ -74,7 +77,7 @@ def asleep(request: pytest.FixtureRequest) -> None:
 def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test reads of a condition as the first one that meets it."""
     for module, name in (
-        (releases, "displaced"),
+        (active, "displaced"),
         (views, "database_away"),
         (model_state, "unusable"),
         (pause, "skipped"),

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from customers import marks, scoring
 from customers.ml_service import Explained
 from customers.ml_service.reference import describe
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
 from customers.models import Customer, ModelRelease, ScoringFailure, StaleMark
-from customers.releases import active_model
-from events import watch
-from events.models import Watch
-from events.trigger_sql import ENABLE
-from events.triggers import TRIGGERS
+from customers.releases.active import active_model
+from customers.scoring import marks, scorer
+from events.models.engine import Watch
+from events.queue import lease
+from events.triggers.definitions import TRIGGERS
+from events.triggers.sql import ENABLE
 
 _ids = count(1)
 
@@ -52,7 +52,7 @@ def make_customers(number: int, **fields: Any) -> list[Customer]:
 def make_scored(**fields: Any) -> Customer:
     """A customer whose score is current."""
     customer = make_customer(**fields)
-    scoring.analyze(customer.pk)
+    scorer.analyze(customer.pk)
     customer.refresh_from_db()
     return customer
 
@@ -74,7 +74,7 @@ def edit(customer: Customer, **fields: Any) -> None:
 def rescore(customer: Customer) -> None:
     """As a drain would."""
     marks.mark([customer.pk])
-    assert scoring.rescore_batch().stored == 1
+    assert scorer.rescore_batch().stored == 1
 
 
 def answers(*scores: float) -> Explained:
@@ -85,7 +85,7 @@ def answers(*scores: float) -> Explained:
 
 def write_as_scorer(customer: Customer, **fields: Any) -> None:
     """Write the engine's own columns, which the guard keeps from everybody else."""
-    with connection.cursor() as cursor, scoring.scorer_rights(cursor):
+    with connection.cursor() as cursor, scorer.scorer_rights(cursor):
         Customer.objects.filter(pk=customer.pk).update(**fields)
 
 
@@ -129,7 +129,7 @@ def held_rows_are_due() -> None:
 
 def let_time_pass(interval: str) -> None:
     """As if no customer had been edited for so long; those that are held at this moment are left as they are."""
-    with connection.cursor() as cursor, scoring.scorer_rights(cursor):
+    with connection.cursor() as cursor, scorer.scorer_rights(cursor):
         cursor.execute(
             "UPDATE customers_customer SET stale_since = stale_since - %(ago)s::interval,"
             " edited_at = edited_at - %(ago)s::interval WHERE stale_since IS NOT NULL AND customer_id IN"
@@ -146,7 +146,7 @@ def no_mark_was_lost() -> None:
 
 def nobody_is_awake() -> None:
     """As when every promise has run out."""
-    watch.seen = watch.Memory()
+    lease.seen = lease.Memory()
     Watch.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('events_awake', 1)")

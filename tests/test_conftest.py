@@ -14,7 +14,7 @@ UNHEARD = "trap '' INT HUP QUIT; exec \"$@\""  # as a script leaves what it star
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A few tests that send signals, started where signals are ignored; they reach little of the code."""
-    tests = [sys.executable, "-m", "pytest", "tests/events/test_stop_signals.py", "--cov", "--cov-report="]
+    tests = [sys.executable, "-m", "pytest", "tests/events/worker/test_stop_signals.py", "--cov", "--cov-report="]
     env = {**os.environ, "COVERAGE_FILE": str(tmp_path_factory.mktemp("coverage") / "data")}
     command = ["sh", "-c", UNHEARD, "sh", *tests]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
@@ -28,5 +28,5 @@ def test_in_the_background_signals_arrive_all_the_same(run):
 def test_coverage_that_fell_is_shown_and_pytests_own_line_is_the_last(run):
     assert run.returncode == pytest.ExitCode.TESTS_FAILED
     assert "Required test coverage of 90" in run.stdout
-    assert "customers/scoring.py" in run.stdout
+    assert "customers/scoring/scorer.py" in run.stdout
     assert run.stdout.splitlines()[-1].startswith("=====")

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from customers import audit
+from customers.monitoring import audit
 from tests.databases import scratch_database
 from tests.factories import SOMEBODY
 

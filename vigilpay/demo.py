@@ -15,8 +15,8 @@ from django.db import connection
 
 from customers.ml_service import current_forest
 from customers.models import Customer
-from events import watch
-from events.models import Drain
+from events.models.engine import Drain
+from events.queue import lease
 
 ADMIN = "admin"
 PATIENCE_SECONDS = 120.0
@@ -72,7 +72,7 @@ def wait_until_scored(since: datetime) -> None:
 
 
 def has_gone_to_sleep(since: datetime) -> bool:
-    return Drain.objects.filter(started_at__gt=since).exists() and not watch.is_awake()
+    return Drain.objects.filter(started_at__gt=since).exists() and not lease.is_awake()
 
 
 def wait_until_served(base: str) -> None:

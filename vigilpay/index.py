@@ -5,7 +5,7 @@ import re
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, get_resolver, reverse
 
-from customers.responses import reads_only
+from customers.api.responses import reads_only
 from vigilpay import __version__
 
 ROOMS = ("customers", "events")

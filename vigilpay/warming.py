@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from time import monotonic
 
-from events.stop_signals import StopSignals
+from events.worker.stop_signals import StopSignals
 from vigilpay.processes import ROOT
 
 log = logging.getLogger("vigilpay.events")

@@ -12,11 +12,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from customers.admin.ages import age_of
 from customers.admin.read_only import ReadOnlyAdmin
-from customers.imports import staging, steps
-from customers.imports.forms import NextStepForm, UploadForm
-from customers.imports.models import ImportBatch, ImportPiece
+from customers.import_export.uploads import steps, storage
+from customers.import_export.uploads.forms import NextStepForm, UploadForm
+from customers.models.imports import ImportBatch, ImportPiece
+from customers.presentation.durations import age_of
 
 # How often the browser asks again while the workers are at it: time enough to choose to cancel.
 REFRESH_SECONDS = 5
@@ -138,7 +138,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         if not self.has_add_permission(request) or not batch.rejected:
             raise Http404
         disposition = {"Content-Disposition": f'attachment; filename="import-{batch.pk}.rejects.csv"'}
-        found = staging.pieces(batch, ImportPiece.Of.REJECTS)
+        found = storage.pieces(batch, ImportPiece.Of.REJECTS)
         return StreamingHttpResponse(found, content_type="text/csv; charset=utf-8", headers=disposition)
 
     # --- what is done -------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             file = form.cleaned_data["file"]
             obj.file_name = (file.name or "")[-200:]
             obj.uploaded_by_id = request.user.pk
-            steps.begin(obj, file.chunks(staging.PIECE_BYTES))
+            steps.begin(obj, file.chunks(storage.PIECE_BYTES))
         elif form.cleaned_data["next_step"] == NextStepForm.IMPORT and form.is_of_another_check:
             messages.warning(request, "Nothing was done: the file has been compared again. Look at what has changed.")
         elif not self.next_step(request, obj, form.cleaned_data["next_step"]):

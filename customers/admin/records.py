@@ -2,10 +2,10 @@
 
 from django.contrib import admin
 
-from customers.admin.paging import CappedPaginator
+from customers.admin.customer_list.paging import CappedPaginator
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.models import AuditFinding, ScoreRecord
-from customers.stored_reasons import contributions_in_words
+from customers.presentation.reasons import contributions_in_words
 
 
 @admin.register(ScoreRecord)

@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
+from customers.admin.model_card import card_html
 from customers.admin.read_only import ReadOnlyAdmin
-from customers.card_html import card_html
 from customers.models import ModelRelease
 
 

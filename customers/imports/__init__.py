@@ -1,1 +1,1 @@
-"""A CSV file that staff have uploaded: checked first, and imported by the workers when somebody says so."""
+"""Only what earlier versions have named by this path: see ``customers/import_export/uploads``."""

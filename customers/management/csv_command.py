@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from customers.bulk import SLICE_ROWS, LoadError
-from customers.csv_import.file import RefusedError
-from customers.csv_import.importer import Report
-from customers.csv_import.number_format import DECIMALS
+from customers.import_export.csv_files.file import RefusedError
+from customers.import_export.csv_files.number_format import DECIMALS
+from customers.import_export.customers import Report
+from customers.import_export.staging import SLICE_ROWS, LoadError
 from customers.management.progress import TerminalProgress, positive
 
 EXIT_CODES = "Exits with 0 when all rows were loaded, 2 when some were rejected, 1 when the file was refused."

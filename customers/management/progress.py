@@ -5,7 +5,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TextIO
 
-from customers.bulk import Progress
+from customers.import_export.staging import Progress
 
 PAUSE_SECONDS = 0.1
 BAR_WIDTH = 30

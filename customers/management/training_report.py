@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from customers.csv_import.labelled import LabelledFile, about_repeated
+from customers.import_export.training_file import LabelledFile, about_repeated
 from customers.management.columns import in_columns
 from customers.ml_service.training.leaks import Alone
 from customers.ml_service.training.quality import FIGURES

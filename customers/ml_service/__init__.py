@@ -6,9 +6,6 @@ The functions here use the configured forest (`configure`, `current_forest`); `l
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .assets import load_forest
-from .compiled import Floats
-from .engine import warm_kernels
 from .errors import (
     InputError,
     ModelClassError,
@@ -21,13 +18,16 @@ from .errors import (
     ScoringError,
     UnreleasedModelError,
 )
-from .explain import Explained
-from .forest import Forest
-from .reasons import Reason, reasons_for
-from .registry import configure, current_forest
+from .files.assets import load_forest
+from .files.registry import configure, current_forest
+from .forest.compiled import Floats
+from .forest.engine import warm_kernels
+from .forest.explain import Explained
+from .forest.forest import Forest
+from .reasons.reasons import Reason, reasons_for
+from .reasons.suggestions import Suggestion, best_changes
+from .reasons.what_if import NOTE, WhatIf, compare
 from .schema import BOUNDS, FEATURES, GENDERS, GEOGRAPHIES, Explanation
-from .suggestions import Suggestion, best_changes
-from .what_if import NOTE, WhatIf, compare
 
 __all__ = [
     "BOUNDS",

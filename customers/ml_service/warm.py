@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from .engine import is_switched_off, set_cache_directory, warm_kernels
+from .forest.engine import is_switched_off, set_cache_directory, warm_kernels
 
 
 def main(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from customers.admin import ReadOnlyAdmin
-from events.alerts.models import Alert, AlertQuerySet, AlertRule
+from events.models.alerts import Alert, AlertQuerySet, AlertRule
 
 SEGMENT = ("geography", "is_active_member", "num_of_products", "has_cr_card", "least_balance")
 

@@ -5,9 +5,9 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from customers.admin import ReadOnlyAdmin
-from events import dispatch
 from events.alerts import outbox
-from events.alerts.models import Delivery
+from events.models.alerts import Delivery
+from events.queue import dispatch
 
 
 @admin.register(Delivery)

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from customers.admin import ReadOnlyAdmin
-from events.models import Drain
+from events.models.engine import Drain
 
 
 @admin.register(Drain)

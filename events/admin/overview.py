@@ -9,9 +9,10 @@ from django.utils.safestring import SafeString
 
 from customers.admin import ReadOnlyAdmin
 from customers.models import Customer
-from events import freshness, overview, overview_sections
-from events.figures import Figures
-from events.models import Overview
+from events.freshness import queries
+from events.models.engine import Overview
+from events.overview import counting, html
+from events.overview.figures import Figures
 
 THE_ONLY_ONE = "1"
 NOT_COUNTED = "The customers are being counted for the first time: load this page again in a moment."
@@ -38,7 +39,7 @@ class OverviewAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, context)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Overview | None:
-        return (overview.shown() or Overview()) if object_id == THE_ONLY_ONE else None
+        return (counting.shown() or Overview()) if object_id == THE_ONLY_ONE else None
 
     def get_fields(self, request: HttpRequest, obj: Overview | None = None) -> Any:
         return ()
@@ -50,13 +51,13 @@ class OverviewAdmin(ReadOnlyAdmin):
 def sections(request: HttpRequest, found: Overview) -> list[Section]:
     """The page from top to bottom. Who may not see customers is told of nobody by name."""
     figures = Figures.of(found.figures)
-    now = freshness.freshness_of(figures.portfolio, figures.lag)
+    now = queries.freshness_of(figures.portfolio, figures.lag)
     may_see = request.user.has_perm("customers.view_customer")
     return [
-        section(None, overview_sections.state(found, now, is_due=overview.is_due(found))),
-        section("Customers by risk", overview_sections.by_risk(figures.distribution, with_links=may_see)),
+        section(None, html.state(found, now, is_due=counting.is_due(found))),
+        section("Customers by risk", html.by_risk(figures.distribution, with_links=may_see)),
         *(movers(figures) if may_see else []),
-        section("Freshness and health", overview_sections.freshness(now)),
+        section("Freshness and health", html.freshness(now)),
     ]
 
 
@@ -65,8 +66,7 @@ def movers(figures: Figures) -> list[Section]:
         return [section("Movers", TOO_MANY)]
     surnames = surnames_of(figures)
     return [
-        section(f"Movers of the last {days(window.days)}", overview_sections.movers(window, surnames))
-        for window in figures.movers
+        section(f"Movers of the last {days(window.days)}", html.movers(window, surnames)) for window in figures.movers
     ]
 
 

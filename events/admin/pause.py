@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from events import pause
-from events.models import Pause
+from events.models.engine import Pause
+from events.queue import pause
 
 
 @admin.register(Pause)

@@ -9,8 +9,8 @@ from django.db.models import Q
 
 from events.alerts import email, webhook
 from events.alerts.errors import DeliveryError
-from events.alerts.models import AlertRule
 from events.checks import migrated
+from events.models.alerts import AlertRule
 
 SHORTEST_SECRET = 24
 

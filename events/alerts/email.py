@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from events.alerts import outbox
 from events.alerts.errors import DeliveryError
-from events.alerts.models import Alert, AlertRule, Delivery
+from events.models.alerts import Alert, AlertRule, Delivery
 
 # So many alerts are told one by one.
 NAMED = 20

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.conf import Conf
 
-from events.alerts.models import Alert, Delivery
+from events.models.alerts import Alert, Delivery
 
 # A message is cut at so many alerts, an e-mail at none: it names a few and counts the rest.
 WEBHOOK_ALERTS = 500

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from events.alerts.models import Alert, Delivery
+from events.models.alerts import Alert, Delivery
 
 SENT_DAYS = 30
 # Statements are short, whatever there is to delete.

@@ -45,7 +45,7 @@ def seed(customers: int) -> None:
 @contextmanager
 def scoring_cluster(url: str, **environment: str) -> Iterator[None]:
     """A worker that has scored everybody and has gone to sleep."""
-    from events import dispatch
+    from events.queue import dispatch
 
     with running_cluster(url, Path(os.devnull), **environment), psycopg.connect(url, autocommit=True) as connection:
         ends = perf_counter() + GIVE_UP_SECONDS

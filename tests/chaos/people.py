@@ -47,7 +47,7 @@ def scattered_ids(number: int) -> list[int]:
 
 
 def full_row(customer: int, fields: dict[str, Any]) -> tuple[Any, ...]:
-    """A row in the order of ``customers.bulk.STORED``."""
+    """A row in the order of ``customers.import_export.staging.STORED``."""
     return (customer, "In a storm", *(fields[name] for name in FEATURES))
 
 

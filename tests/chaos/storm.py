@@ -15,9 +15,9 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg.conninfo import make_conninfo
 
-from customers.bulk import STORED, Progress, staged
+from customers.import_export.staging import STORED, Progress, staged
 from customers.ml_service import warm_kernels
-from customers.ml_service.assets import DEFAULT_ASSETS_DIR
+from customers.ml_service.files.assets import DEFAULT_ASSETS_DIR
 from tests.chaos import checks, promises
 from tests.chaos.audit import Audit
 from tests.chaos.editors import AtWork, Bears, Editor, Editors, Tally

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from django.db import connection
 
-from customers import scoring
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
 from customers.models import Customer, ScoreRecord
+from customers.scoring import scorer
 from tests.chaos import checks
 from tests.chaos.editors import Bears, Edit, Editor
 from tests.chaos.forests import ALPHABETICAL, OTHER_CODES, Forests, checksum_of, codes_beside, forest_with_other_codes
@@ -61,7 +61,7 @@ def ledger_of(*customers):
 def test_after_calm_weather_there_is_nothing_to_report(examine):
     customers = [make_scored(age=age) for age in (30, 60)]
     Customer.objects.filter(pk=customers[0].pk).update(age=70)
-    scoring.rescore_batch()
+    scorer.rescore_batch()
     ledger = ledger_of(*customers)
     ledger.committed({customers[0].pk: change({"age": 70})})
     assert examine(ledger).lines() == []
@@ -114,7 +114,7 @@ def test_a_storm_is_not_over_while_somebody_is_stale_or_another_model_lies_there
         assert checks.unsettled(looker, in_place) == ""
         Customer.objects.update(age=77)
         assert checks.unsettled(looker, in_place) == "1 customers are stale"
-        scoring.rescore_batch()
+        scorer.rescore_batch()
         assert "the file in place is" in checks.unsettled(looker, checksum_of(another_forest))
 
 
@@ -191,7 +191,7 @@ def test_reasons_that_do_not_add_up_to_the_score_are_found(examine, reasons):
 
 def test_a_record_that_does_not_continue_the_one_before_it_is_found(examine):
     customer = make_scored()
-    scoring.analyze(customer.pk)
+    scorer.analyze(customer.pk)
     plant(
         "UPDATE customers_scorerecord SET previous_score = 0.123 WHERE id = (SELECT max(id) FROM customers_scorerecord)"
     )
@@ -202,7 +202,7 @@ def test_a_record_that_does_not_continue_the_one_before_it_is_found(examine):
 def test_a_version_that_goes_back_is_found_unless_the_customer_was_away(examine):
     customer = make_scored(age=30)
     Customer.objects.update(age=31)
-    scoring.rescore_batch()
+    scorer.rescore_batch()
     plant("UPDATE customers_scorerecord SET version = 3 WHERE version = 1")
     assert len(examine().history) == 1
     assert examine(contested=[customer.pk]).history == []
@@ -211,12 +211,12 @@ def test_a_version_that_goes_back_is_found_unless_the_customer_was_away(examine)
 def test_what_came_before_everybody_was_away_need_not_be_continued_and_what_comes_after_has_to_be(examine):
     customer = make_scored(age=30)
     plant("UPDATE customers_scorerecord SET version = 3")
-    scoring.analyze(customer.pk)
+    scorer.analyze(customer.pk)
     (line,) = examine().history
     assert "version 1 after 3" in line
     former = ScoreRecord.objects.order_by("id").first().pk
     assert examine(chains_after=former).history == []
-    scoring.analyze(customer.pk)
+    scorer.analyze(customer.pk)
     newest = ScoreRecord.objects.order_by("id").last().pk
     plant("UPDATE customers_scorerecord SET previous_score = 0.123 WHERE id = %s", newest)
     assert len(examine(chains_after=former).history) == 1

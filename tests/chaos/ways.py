@@ -16,7 +16,7 @@ from django.db import transaction
 from django.test import RequestFactory
 from psycopg import sql
 
-from customers.bulk import STORED, Progress, staged
+from customers.import_export.staging import STORED, Progress, staged
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 from customers.views import analyze_customer

@@ -8,7 +8,7 @@ from django.db import connection
 from customers.early_databases import mend
 from customers.ml_service import load_forest
 from customers.models import ModelRelease
-from customers.releases import active_model
+from customers.releases.active import active_model
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from customers.models import Customer, ModelRelease
-from customers.scoring import scorer_rights
+from customers.scoring.scorer import scorer_rights
 from tests.factories import SOMEBODY, make_customer, make_scored
 
 pytestmark = pytest.mark.django_db

@@ -7,9 +7,10 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from customers import scoring, views
+from customers import views
 from customers.ml_service import predict_churn
 from customers.models import Customer, ScoreRecord
+from customers.scoring import scorer
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
 from tests.others import outsider
 
@@ -262,7 +263,7 @@ def test_while_the_database_is_away_it_says_so_and_when_to_ask_again(client, mon
     def fail(*args, **options):
         raise lost("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(scoring, "analyze", fail)
+    monkeypatch.setattr(scorer, "analyze", fail)
     response = client.get("/customers/analyze/1/")
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert "database" in response.json()["error"]

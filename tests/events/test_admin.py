@@ -4,8 +4,8 @@ import pytest
 from django.contrib.messages import get_messages
 from django.utils import timezone
 
-from events import pause
-from events.models import Drain, Pause
+from events.models.engine import Drain, Pause
+from events.queue import pause
 from tests.factories import make_scored
 from tests.staff import logged_in
 

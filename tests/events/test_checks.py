@@ -14,8 +14,8 @@ from events.checks import (
     the_stamp_is_last,
     triggers_are_as_declared,
 )
-from events.trigger_sql import CUSTOMERS, ENABLE
-from events.triggers import ARRIVED, EDITED, GUARD, RELEASED, STAMP, TRIGGERS
+from events.triggers.definitions import ARRIVED, EDITED, GUARD, RELEASED, STAMP, TRIGGERS
+from events.triggers.sql import CUSTOMERS, ENABLE
 from tests.factories import make_customer, make_scored
 
 pytestmark = pytest.mark.django_db

@@ -8,8 +8,9 @@ from django.db import DatabaseError, connection
 from django.db.models import F
 from django.test import Client
 
-from customers import bulk, scoring
+from customers.import_export.staging import STORED, staged
 from customers.models import Customer, ScoreRecord, UnscoredVersion
+from customers.scoring import scorer
 from events import editors
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
 from tests.others import outsider
@@ -34,7 +35,7 @@ def save():
 
 
 def load():
-    with bulk.staged([(1, "Loaded", *{**SOMEBODY, "age": 50}.values())], bulk.STORED) as staging:
+    with staged([(1, "Loaded", *{**SOMEBODY, "age": 50}.values())], STORED) as staging:
         assert staging.store().changed == 1
 
 
@@ -181,7 +182,7 @@ def test_the_editor_is_kept_with_every_version(transactional_db):
     with outsider() as somebody:
         somebody.execute("UPDATE customers_customer SET age = 50")
         Customer.objects.update(age=51)
-    scoring.rescore_batch()
+    scorer.rescore_batch()
     assert UnscoredVersion.objects.get().edited_by == f"sql:{role()}"
     assert [record.edited_by for record in ScoreRecord.objects.filter(customer_id=customer.pk)] == ["django"] * 2
 
@@ -218,7 +219,7 @@ def change_in_the_admin(user, customer, **changes):
 
 
 def load_new(customer_id):
-    with bulk.staged([(customer_id, "Loaded", *SOMEBODY.values())], bulk.STORED) as staging:
+    with staged([(customer_id, "Loaded", *SOMEBODY.values())], STORED) as staging:
         assert staging.store().new == 1
 
 

@@ -8,11 +8,13 @@ import pytest
 from django.db import connection
 from django_q.models import OrmQ
 
-from customers import marks, releases, scoring
 from customers.ml_service import current_forest, load_forest
 from customers.models import Customer, DriftCheck, ModelRelease, ScoreRecord, ScoringFailure
-from events import dispatch, jobs, look, watch
-from events.models import Watch
+from customers.releases import active
+from customers.scoring import marks, scorer
+from events import jobs
+from events.models.engine import Watch
+from events.queue import dispatch, lease, look
 from tests.factories import (
     SOMEBODY,
     forget_marks,
@@ -35,7 +37,7 @@ pytestmark = pytest.mark.django_db
 def short_promises(monkeypatch):
     """Drains end soon after their last find, so that tests do; none of that time goes into loading the model."""
     current_forest().predict_one(SOMEBODY)
-    monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.05)
+    monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.05)
 
 
 def nothing_is_stale():
@@ -64,7 +66,7 @@ class TestDrain:
 
     def test_a_change_that_comes_while_it_looks_is_scored_by_the_same_drain(self, monkeypatch):
         customer = make_customer()
-        monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.5)
+        monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.5)
         sleep, edits = jobs.sleep, [lambda: Customer.objects.filter(pk=customer.pk).update(age=66)]
 
         def sleep_while_somebody_edits(seconds):
@@ -77,15 +79,15 @@ class TestDrain:
         assert nothing_is_stale()
 
     def test_as_long_as_it_finds_work_it_promises_anew_so_that_nobody_need_knock(self, monkeypatch):
-        monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.0)
+        monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.0)
         make_customers(3)
         scoring_finds_one_at_a_time(monkeypatch)
-        assert not watch.is_awake()
+        assert not lease.is_awake()
         jobs.rescore_stale()
-        assert watch.is_awake()
+        assert lease.is_awake()
 
     def test_it_does_not_end_before_a_sweep_does(self, monkeypatch):
-        monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.0)
+        monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.0)
         monkeypatch.setattr(marks, "SWEEP_ON", marks.SWEEP_ON.replace(str(marks.SWEEP_ROWS), "1"))
         for customer_id in range(2, 20, 2):
             make_scored(customer_id=customer_id)
@@ -125,10 +127,10 @@ class TestUnscorableRow:
 
     def test_a_drain_that_only_finds_it_does_not_promise_to_stay(self, poison):
         jobs.rescore_stale()
-        assert not watch.is_awake()
+        assert not lease.is_awake()
 
     def test_a_drain_does_not_spin_on_it(self, poison, monkeypatch):
-        monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.5)
+        monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.5)
         sleep, pauses = jobs.sleep, []
         tries = count_tries(monkeypatch)
         monkeypatch.setattr(jobs, "sleep", lambda seconds: (pauses.append(seconds), sleep(seconds)))
@@ -144,9 +146,9 @@ class TestUnscorableRow:
         assert outdated.is_current()
 
     def test_it_is_scored_in_the_same_drain_when_somebody_puts_it_right(self, poison):
-        assert scoring.rescore_batch().refused == 1
+        assert scorer.rescore_batch().refused == 1
         Customer.objects.filter(pk=poison.pk).update(num_of_products=1)
-        assert scoring.rescore_batch().stored == 1
+        assert scorer.rescore_batch().stored == 1
 
     def test_it_is_scored_when_somebody_has_put_it_right(self, poison):
         jobs.rescore_stale()
@@ -177,7 +179,7 @@ class TestBrokenModel:
         model_file.unlink()
         make_customer()
         jobs.rescore_stale()
-        assert not watch.is_awake()
+        assert not lease.is_awake()
 
     def test_it_is_told_once_by_whichever_job_and_once_more_when_it_is_over(self, model_file, caplog):
         content = model_file.read_bytes()
@@ -203,11 +205,11 @@ class TestBrokenModel:
 
     def test_releases_that_follow_each_other_are_no_fault_and_the_work_is_handed_over(self, monkeypatch, caplog):
         def moved_on(*_model):
-            raise releases.ReleaseMovedOnError("The active model has changed at this very moment.")
+            raise active.ReleaseMovedOnError("The active model has changed at this very moment.")
 
         make_scored()
         caplog.clear()
-        monkeypatch.setattr(scoring, "batch_by", moved_on)
+        monkeypatch.setattr(scorer, "batch_by", moved_on)
         assert jobs.rescore_stale() == 0
         assert not caplog.records
         assert [job.func() for job in OrmQ.objects.all()] == [dispatch.RESCORE_JOB]
@@ -223,14 +225,14 @@ class TestBrokenModel:
 
     def test_a_model_that_breaks_in_the_middle_of_a_drain_ends_it(self, model_file, monkeypatch):
         make_customers(3)
-        rescore = scoring.rescore_batch
+        rescore = scorer.rescore_batch
 
         def rescore_one_then_lose_the_file():
             batch = rescore(limit=1)
             model_file.unlink(missing_ok=True)
             return batch
 
-        monkeypatch.setattr(scoring, "rescore_batch", rescore_one_then_lose_the_file)
+        monkeypatch.setattr(scorer, "rescore_batch", rescore_one_then_lose_the_file)
         assert jobs.rescore_stale() == 1
         assert Customer.objects.stale().count() == 2
 
@@ -317,7 +319,7 @@ class TestFullBatches:
 
     def test_batches_of_customers_who_are_gone_do_not_end_it(self, settings, monkeypatch):
         settings.DRAIN_BATCH_ROWS = 2
-        monkeypatch.setattr(watch, "PROMISE_SECONDS", 1.0)
+        monkeypatch.setattr(lease, "PROMISE_SECONDS", 1.0)
         gone = make_customers(6)
         make_customers(2)
         Customer.objects.filter(pk__in=[customer.pk for customer in gone]).delete()
@@ -351,13 +353,13 @@ def products_may_be_none():
 
 
 def scoring_finds_one_at_a_time(monkeypatch):
-    rescore = scoring.rescore_batch
-    monkeypatch.setattr(scoring, "rescore_batch", lambda: rescore(limit=1))
+    rescore = scorer.rescore_batch
+    monkeypatch.setattr(scorer, "rescore_batch", lambda: rescore(limit=1))
 
 
 def count_tries(monkeypatch):
-    explain, tries = scoring.explain, []
-    monkeypatch.setattr(scoring, "explain", lambda forest, claim: (tries.append(claim), explain(forest, claim))[1])
+    explain, tries = scorer.explain, []
+    monkeypatch.setattr(scorer, "explain", lambda forest, claim: (tries.append(claim), explain(forest, claim))[1])
     return tries
 
 

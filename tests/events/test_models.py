@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from events.models import Watch
+from events.models.engine import Watch
 
 pytestmark = pytest.mark.django_db
 

@@ -7,10 +7,11 @@ from django.core.management import call_command
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from customers import retention, scoring
+from customers.history import retention
 from customers.models import ScoreRecord
+from customers.scoring import scorer
 from events import jobs
-from events.models import Drain
+from events.models.engine import Drain
 from tests.factories import make_scored
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +22,7 @@ def old_scores():
     """Three scores of one customer, of 100 days ago."""
     customer = make_scored()
     for _ in range(2):
-        scoring.analyze(customer.pk)
+        scorer.analyze(customer.pk)
     ScoreRecord.objects.update(scored_at=timezone.now() - timedelta(days=100))
 
 

@@ -9,7 +9,8 @@ from django.db import connection, connections, transaction
 from django_q.models import OrmQ
 
 from customers.models import Customer
-from events import dispatch, signals
+from events import signals
+from events.queue import dispatch
 from tests.factories import SOMEBODY, make_customer, make_scored, nobody_is_awake
 from tests.others import outsider
 

@@ -3,10 +3,10 @@
 import pytest
 
 from customers.models import Customer
-from events.alerts.models import Alert, Delivery
+from events.models.alerts import Alert, Delivery
 from tests.databases import url_of_test_database
-from tests.events.alerting import threshold
-from tests.events.receiver import receiving
+from tests.events.alerts.alerting import threshold
+from tests.events.alerts.receiver import receiving
 from tests.factories import make_customer, make_scored
 from tests.others import await_that, outsider
 from tests.workers import running_cluster

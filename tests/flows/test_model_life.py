@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from customers.ml_service import load_forest
-from customers.ml_service.packaging import release as bring
+from customers.ml_service.files.packaging import release as bring
 from customers.models import Customer, ModelRelease
 from tests.databases import url_of_test_database
 from tests.factories import make_customer

@@ -6,8 +6,8 @@ import pytest
 from django.core.management import call_command
 
 from customers.models import Customer, ScoreRecord
-from events.freshness import freshness
-from events.models import Drain
+from events.freshness.queries import freshness
+from events.models.engine import Drain
 from tests.databases import url_of_test_database
 from tests.factories import make_customer
 from tests.others import await_that, outsider

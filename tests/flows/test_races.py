@@ -7,12 +7,13 @@ from collections import Counter
 import pytest
 from django.db import transaction
 
-from customers import marks, scoring
-from customers.claims import CustomerBusyError
 from customers.ml_service import current_forest
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ModelRelease, ScoreRecord
-from events import jobs, watch
+from customers.scoring import marks, scorer
+from customers.scoring.claims import CustomerBusyError
+from events import jobs
+from events.queue import lease
 from tests.factories import held_rows_are_due, make_customer, make_customers, make_scored, marked, random_fields
 from tests.others import await_that, meanwhile, outsider, together, waiting_for_locks
 
@@ -28,13 +29,13 @@ def every_current_score_is_right():
 
 def drain_while(running):
     while running.is_set():
-        scoring.rescore_batch(limit=7)
+        scorer.rescore_batch(limit=7)
 
 
 def drain():
     """Until nothing can be claimed; the number of rows claimed."""
     claimed = 0
-    while batch := scoring.rescore_batch(limit=5).claimed:
+    while batch := scorer.rescore_batch(limit=5).claimed:
         claimed += batch
     return claimed
 
@@ -51,7 +52,7 @@ def edit_rows_together(ids, seed, times=60):
 def analyze_at_random(ids, seed, times=60):
     pick = random.Random(seed)
     for _ in range(times):
-        assert 0 <= scoring.analyze(pick.choice(ids)) <= 1
+        assert 0 <= scorer.analyze(pick.choice(ids)) <= 1
 
 
 def no_older_version_landed_after_a_newer_one():
@@ -94,7 +95,7 @@ def test_drains_at_work_together_score_every_row_once():
 def test_an_editor_who_holds_one_row_and_wants_one_that_a_drain_holds_waits_for_the_batch_only(monkeypatch):
     """The classic deadlock: editor and drain each hold what the other wants. The drain never wants a held row."""
     in_drain, in_editor = make_customers(2)
-    explain = scoring.explain
+    explain = scorer.explain
 
     with outsider(autocommit=False) as editor:
         change(editor, in_editor)
@@ -106,13 +107,13 @@ def test_an_editor_who_holds_one_row_and_wants_one_that_a_drain_holds_waits_for_
             await_that(waiting_for_locks, "the editor waits for the drain's row")
             return explain(forest, claim)
 
-        monkeypatch.setattr(scoring, "explain", explain_while_the_editor_waits)
-        assert scoring.rescore_batch() == scoring.Batch(claimed=1, stored=1, passed_over=1)
+        monkeypatch.setattr(scorer, "explain", explain_while_the_editor_waits)
+        assert scorer.rescore_batch() == scorer.Batch(claimed=1, stored=1, passed_over=1)
         second_change.join(timeout=30)
         assert not second_change.is_alive()
         editor.commit()
     monkeypatch.undo()
-    assert scoring.rescore_batch().stored == 2
+    assert scorer.rescore_batch().stored == 2
     every_current_score_is_right()
 
 
@@ -120,7 +121,7 @@ def test_open_edits_of_other_customers_never_wait_for_each_other_nor_for_a_drain
     """A table with a key, written by a trigger, would make them."""
     ids = [customer.pk for customer in make_customers(60)]
     with outsider(autocommit=False) as first, outsider(autocommit=False) as second, transaction.atomic():
-        assert scoring.rescore_batch(limit=20).stored == 20
+        assert scorer.rescore_batch(limit=20).stored == 20
         for editor, theirs in ((first, ids[20::2]), (second, ids[21::2])):
             editor.execute("SET LOCAL statement_timeout TO '10s'")
             for customer_id in theirs:
@@ -134,15 +135,15 @@ def test_open_edits_of_other_customers_never_wait_for_each_other_nor_for_a_drain
 
 def test_a_score_that_comes_after_another_model_is_dropped_and_its_customer_found_again(monkeypatch):
     customer = make_customer()
-    explain = scoring.explain
+    explain = scorer.explain
 
     def explain_while_another_model_comes(forest, claim):
         monkeypatch.undo()
         together(lambda: ModelRelease.objects.create(sha256="0" * 64))
         return explain(forest, claim)
 
-    monkeypatch.setattr(scoring, "explain", explain_while_another_model_comes)
-    batch = scoring.rescore_batch()
+    monkeypatch.setattr(scorer, "explain", explain_while_another_model_comes)
+    batch = scorer.rescore_batch()
     assert (batch.claimed, batch.stored, batch.rejected) == (1, 0, 1)
     assert (marks.LARGE, [customer.pk]) in marked()
     assert drain() == 1
@@ -151,7 +152,7 @@ def test_a_score_that_comes_after_another_model_is_dropped_and_its_customer_foun
 
 def test_an_edit_that_waits_for_a_score_to_be_written_makes_it_stale_again(monkeypatch):
     customer = make_customer()
-    explain = scoring.explain
+    explain = scorer.explain
 
     def edit():
         Customer.objects.filter(pk=customer.pk).update(age=81)
@@ -163,8 +164,8 @@ def test_an_edit_that_waits_for_a_score_to_be_written_makes_it_stale_again(monke
         await_that(waiting_for_locks, "the edit waits for the row")
         return explain(forest, claim)
 
-    monkeypatch.setattr(scoring, "explain", explain_while_somebody_edits)
-    assert scoring.rescore_batch().stored == 1
+    monkeypatch.setattr(scorer, "explain", explain_while_somebody_edits)
+    assert scorer.rescore_batch().stored == 1
     editing.join(timeout=30)
     assert list(Customer.objects.stale()) == [customer]
     assert Customer.objects.get().version == 2
@@ -172,7 +173,7 @@ def test_an_edit_that_waits_for_a_score_to_be_written_makes_it_stale_again(monke
 
 def test_a_customer_deleted_while_being_scored_is_gone_and_nobody_minds(monkeypatch):
     customer = make_customer()
-    explain = scoring.explain
+    explain = scorer.explain
     deleting = threading.Thread(target=lambda: together(Customer.objects.all().delete))
 
     def explain_while_somebody_deletes(forest, claim):
@@ -180,8 +181,8 @@ def test_a_customer_deleted_while_being_scored_is_gone_and_nobody_minds(monkeypa
         await_that(waiting_for_locks, "the deletion waits for the row")
         return explain(forest, claim)
 
-    monkeypatch.setattr(scoring, "explain", explain_while_somebody_deletes)
-    assert scoring.rescore_batch().stored == 1
+    monkeypatch.setattr(scorer, "explain", explain_while_somebody_deletes)
+    assert scorer.rescore_batch().stored == 1
     deleting.join(timeout=30)
     assert not Customer.objects.exists()
     assert ScoreRecord.objects.get().customer_id == customer.pk
@@ -197,7 +198,7 @@ def test_analyze_waits_for_a_short_edit_and_answers_for_what_it_left():
             editor.commit()
 
         with meanwhile(commit_when_analyze_waits):
-            score = scoring.analyze(customer.pk)
+            score = scorer.analyze(customer.pk)
     customer.refresh_from_db()
     assert customer.age == 77
     assert customer.churn_risk_score == score
@@ -207,7 +208,7 @@ def test_analyze_waits_for_a_short_edit_and_answers_for_what_it_left():
 def test_analyses_of_one_customer_at_once_take_turns(settings):
     settings.ANALYZE_LOCK_SECONDS = 20
     customer = make_customer()
-    scores = together(*[lambda: scoring.analyze(customer.pk)] * 6)
+    scores = together(*[lambda: scorer.analyze(customer.pk)] * 6)
     assert len(set(scores)) == 1
     assert ScoreRecord.objects.count() == 6
 
@@ -223,25 +224,25 @@ def test_several_editors_who_want_the_same_row_as_analyze_get_their_turn(setting
     def analyze():
         for _ in range(40):
             try:
-                scoring.analyze(customer.pk)
+                scorer.analyze(customer.pk)
             except CustomerBusyError:
                 continue
 
     together(edit, analyze, analyze)
-    scoring.rescore_batch()
+    scorer.rescore_batch()
     assert Customer.objects.get().age == 59
     every_current_score_is_right()
 
 
 def test_an_edit_that_commits_after_the_drain_has_gone_is_found_by_the_next_look(monkeypatch):
     """It saw somebody awake and stayed silent, and committed when nobody was awake any more."""
-    monkeypatch.setattr(watch, "PROMISE_SECONDS", 0.05)
+    monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.05)
     customer = make_scored()
-    watch.promise(0.2)
+    lease.promise(0.2)
     with outsider(autocommit=False) as editor:
         change(editor, customer, age=66)
         assert jobs.rescore_stale() == 0
-        await_that(lambda: not watch.is_awake(), "the promise is over")
+        await_that(lambda: not lease.is_awake(), "the promise is over")
         editor.commit()
     assert list(Customer.objects.stale()) == [customer]
     assert jobs.sweep_stale()
@@ -252,11 +253,11 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_its_rows_free_and_stale():
     make_customers(3)
     with outsider(autocommit=False) as killed:
         killed.execute("SELECT FROM customers_customer WHERE stale_since IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED")
-        assert scoring.rescore_batch().claimed == 0
+        assert scorer.rescore_batch().claimed == 0
         with outsider() as administrator:
             administrator.execute("SELECT pg_terminate_backend(%s, 10000)", [killed.info.backend_pid])
     held_rows_are_due()
-    assert scoring.rescore_batch().stored == 3
+    assert scorer.rescore_batch().stored == 3
 
 
 def change(editor, customer, age=70):

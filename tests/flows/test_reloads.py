@@ -6,9 +6,10 @@ from contextlib import suppress
 
 import pytest
 
-from customers import audit, failures, scoring, selections
 from customers.models import Customer, ScoringFailure
-from events.freshness import freshness
+from customers.monitoring import audit
+from customers.scoring import failures, requests, scorer
+from events.freshness.queries import freshness
 from tests.factories import SOMEBODY, make_customer, make_customers, make_failure, make_scored
 from tests.others import await_that, meanwhile, outsider, together, waiting_for_locks
 from tests.staff import superuser
@@ -21,7 +22,7 @@ IN = f"INSERT INTO customers_customer ({COLUMNS}) SELECT * FROM fresh"
 
 
 def drain():
-    while scoring.rescore_batch().claimed:
+    while scorer.rescore_batch().claimed:
         pass
 
 
@@ -29,7 +30,7 @@ def test_a_drain_that_holds_the_former_row_notes_its_failure_for_that_life_alone
     """The reload waits for the batch, and no longer; its rows are scored like any others."""
     make_scored()
     customer = make_customer(age=66)
-    explain = scoring.explain
+    explain = scorer.explain
 
     def while_a_reload_waits(forest, claim):
         reloads.start()
@@ -41,8 +42,8 @@ def test_a_drain_that_holds_the_former_row_notes_its_failure_for_that_life_alone
         )
 
     reloads = threading.Thread(target=reload_elsewhere)
-    monkeypatch.setattr(scoring, "explain", while_a_reload_waits)
-    assert scoring.rescore_batch().refused == 1
+    monkeypatch.setattr(scorer, "explain", while_a_reload_waits)
+    assert scorer.rescore_batch().refused == 1
     reloads.join(timeout=30)
     monkeypatch.undo()
     assert freshness().dead_letters + freshness().retries_waiting == 0
@@ -57,7 +58,7 @@ def test_whoever_asks_during_a_reload_gets_the_score_of_the_row_that_came_back(s
     answers = []
     with outsider(autocommit=False) as loader:
         loader.execute("UPDATE customers_customer SET surname = 'Held'")
-        with meanwhile(lambda: answers.append(scoring.analyze(customer.pk))):
+        with meanwhile(lambda: answers.append(scorer.analyze(customer.pk))):
             await_that(waiting_for_locks, "analyze waits for the row")
             loader.execute(f"{OUT}; UPDATE fresh SET age = 60; DELETE FROM customers_customer; {IN}")
             loader.commit()
@@ -74,7 +75,7 @@ def test_staff_who_set_aside_the_former_life_overwrite_nothing_of_the_new_one():
         loader.execute("""UPDATE customers_scoringfailure AS failure
             SET arrived_at = customer.arrived_at, error = 'of the new life'
             FROM customers_customer AS customer WHERE customer.customer_id = failure.customer_id""")
-        with meanwhile(lambda: selections.set_aside(Customer.objects.all(), "of the former life")):
+        with meanwhile(lambda: requests.set_aside(Customer.objects.all(), "of the former life")):
             await_that(waiting_for_locks, "staff wait for the failure")
             loader.commit()
     assert ScoringFailure.objects.of_present_life().get().error == "of the new life"
@@ -90,7 +91,7 @@ def test_a_reload_that_commits_in_between_loses_nothing():
         assert freshness().dead_letters == 0
         drain()
         with suppress(Customer.DoesNotExist):
-            scoring.analyze(customer.pk)
+            scorer.analyze(customer.pk)
         loader.execute(IN)
     drain()
     assert not Customer.objects.stale().exists()
@@ -131,11 +132,11 @@ def test_reloads_drains_and_analyses_all_at_once(settings):
 
     def drain_meanwhile():
         while running.is_set():
-            scoring.rescore_batch(limit=7)
+            scorer.rescore_batch(limit=7)
 
     def analyze_meanwhile():
         while running.is_set():
-            assert 0 <= scoring.analyze(random.choice(ids)) <= 1
+            assert 0 <= scorer.analyze(random.choice(ids)) <= 1
 
     def reload_then_stop():
         try:

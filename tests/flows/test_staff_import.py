@@ -5,9 +5,9 @@ import re
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from customers.imports.models import ImportBatch
 from customers.models import Customer
-from tests.customers.csv_import.texts import HEADER, row, rows, text_of
+from customers.models.imports import ImportBatch
+from tests.customers.import_export.csv_files.texts import HEADER, row, rows, text_of
 from tests.databases import url_of_test_database
 from tests.others import await_that
 from tests.staff import logged_in

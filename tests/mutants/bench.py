@@ -11,7 +11,7 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PYTEST = ("-m", "pytest", "-x", "-q", "--no-header", "-p", "no:randomly", "-p", "no:cacheprovider")
-WARM = "from customers.ml_service.engine import warm_kernels; warm_kernels()"
+WARM = "from customers.ml_service.forest.engine import warm_kernels; warm_kernels()"
 STARTS_SECONDS = 60.0  # what a run may take beyond four times a whole one: a statement gone can be an endless loop
 
 

@@ -1,22 +1,31 @@
 """The modules that are tried, and the tests that are theirs."""
 
 SUBJECTS: dict[str, tuple[str, ...]] = {
-    "customers/scoring.py": (
-        "tests/customers/test_batches.py",
-        "tests/customers/test_scoring.py",
-        "tests/customers/test_failures.py",
-        "tests/customers/test_contention.py",
+    "customers/scoring/scorer.py": (
+        "tests/customers/scoring/test_batches.py",
+        "tests/customers/scoring/test_scorer.py",
+        "tests/customers/scoring/test_failures.py",
+        "tests/customers/scoring/test_contention.py",
     ),
-    "customers/writing.py": (
-        "tests/customers/test_batches.py",
-        "tests/customers/test_scoring.py",
-        "tests/customers/test_failures.py",
-        "tests/customers/test_contention.py",
+    "customers/scoring/writing.py": (
+        "tests/customers/scoring/test_batches.py",
+        "tests/customers/scoring/test_scorer.py",
+        "tests/customers/scoring/test_failures.py",
+        "tests/customers/scoring/test_contention.py",
     ),
-    "customers/claims.py": ("tests/customers/test_claims.py", "tests/customers/test_lives.py"),
-    "customers/marks.py": ("tests/customers/test_claims.py", "tests/customers/test_lives.py"),
-    "customers/releases.py": ("tests/customers/test_releases.py", "tests/customers/test_reused_release.py"),
-    "customers/failures.py": ("tests/customers/test_failures.py", "tests/customers/test_dead_letters.py"),
-    "events/watch.py": ("tests/events/test_watch.py", "tests/events/test_dispatch.py"),
-    "events/triggers.py": ("tests/events/test_triggers.py", "tests/events/test_lives.py"),
+    "customers/scoring/claims.py": ("tests/customers/scoring/test_claims.py", "tests/customers/scoring/test_lives.py"),
+    "customers/scoring/marks.py": ("tests/customers/scoring/test_claims.py", "tests/customers/scoring/test_lives.py"),
+    "customers/releases/active.py": (
+        "tests/customers/releases/test_active.py",
+        "tests/customers/releases/test_reused_release.py",
+    ),
+    "customers/scoring/failures.py": (
+        "tests/customers/scoring/test_failures.py",
+        "tests/customers/scoring/test_dead_letters.py",
+    ),
+    "events/queue/lease.py": ("tests/events/queue/test_lease.py", "tests/events/queue/test_dispatch.py"),
+    "events/triggers/definitions.py": (
+        "tests/events/triggers/test_definitions.py",
+        "tests/events/triggers/test_lives.py",
+    ),
 }

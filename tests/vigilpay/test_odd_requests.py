@@ -8,9 +8,9 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from customers.admin.customer_list import CustomerList
-from customers.admin.customer_page import CustomerPage
-from customers.admin.set_aside import ScoringFailureAdmin
+from customers.admin.customer_list.list import CustomerList
+from customers.admin.customer_page.page import CustomerPage
+from customers.admin.failures import ScoringFailureAdmin
 from customers.models import Customer
 from tests.factories import SOMEBODY, make_failure, make_scored
 from tests.staff import superuser, with_role
@@ -163,7 +163,7 @@ class TestOwnFaults:
             staff.post(f"{LIST}{self.customer.pk}/change/?_changelist_filters=q%3D1", values)
 
     def test_so_does_what_is_outside_the_admin(self, staff, monkeypatch):
-        monkeypatch.setattr("customers.insights.of_customer", stumble)
+        monkeypatch.setattr("customers.api.insights.of_customer", stumble)
         with pytest.raises(ValueError, match="our own fault"):
             staff.get(f"/customers/insights/{self.customer.pk}/?x=1")
 

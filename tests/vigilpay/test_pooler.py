@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from django.db import connections
 
-from events import pooler
-from events.pooler import shares_sessions
+from events.worker import pooler
+from events.worker.pooler import shares_sessions
 from tests.databases import scratch_database
 from tests.factories import SOMEBODY
 from tests.poolers import needs_pgbouncer, pgbouncer

@@ -13,8 +13,8 @@ from django.db import connection
 from django.test import RequestFactory
 
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
-from events import pause
-from events.models import Drain, Overview
+from events.models.engine import Drain, Overview
+from events.queue import pause
 from tests.factories import make_failure, make_scored
 from tests.staff import superuser, with_role
 from vigilpay.roles import ANALYST, OPERATOR, ROLES, VIEWER, fill_groups
@@ -30,7 +30,7 @@ ACTIONS = {
     ("customers.scoringfailure", "try_again"): {"analyst", "operator"},
     ("events.alert", "acknowledge"): {"analyst"},
     ("events.delivery", "try_again"): {"operator"},
-    ("events.pause", "resume_scoring"): {"operator"},
+    ("events.queue.pause", "resume_scoring"): {"operator"},
 }
 
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)

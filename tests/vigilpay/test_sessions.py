@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.db import connection, connections
 
-from tests.customers.csv_import.texts import rows, write
+from tests.customers.import_export.csv_files.texts import rows, write
 from tests.databases import scratch_database
 from tests.others import outsider, together
 from vigilpay import env
@@ -43,7 +43,7 @@ import os, django
 os.environ["DJANGO_SETTINGS_MODULE"] = "vigilpay.settings"
 django.setup()
 from customers import scoring
-from customers.export import csv_of
+from customers.import_export.export import csv_of
 from customers.models import Customer, ScoreRecord
 from events import jobs
 assert jobs.rescore_stale() == 5, Customer.objects.values()

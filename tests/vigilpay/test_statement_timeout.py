@@ -79,7 +79,7 @@ class TestWords:
     def test_the_message_stands_on_the_page_that_follows(self, monkeypatch):
         client = superuser()
         make_customers(2)
-        monkeypatch.setattr("customers.admin.change_list.ids_of_page", stopped)
+        monkeypatch.setattr("customers.admin.customer_list.changelist.ids_of_page", stopped)
         response = client.get(LIST, {"band": "low"})
         assert (response.status_code, response["Location"]) == (302, LIST)
         monkeypatch.undo()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from customers.ml_service.warm import main
-from events.stop_signals import StopSignals
+from events.worker.stop_signals import StopSignals
 from tests.others import await_that
 from vigilpay import warming
 from vigilpay.management.commands import run_worker

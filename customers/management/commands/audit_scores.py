@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from customers.audit import Report, audit, open_findings
 from customers.management.progress import TerminalProgress, positive
 from customers.ml_service import ModelError
-from customers.samples import random_ids
+from customers.monitoring.audit import Report, audit, open_findings
+from customers.portfolio.sampling import random_ids
 
 SAMPLE_CUSTOMERS = 1000
 

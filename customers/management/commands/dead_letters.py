@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
-from customers import failures
 from customers.management.columns import in_columns
 from customers.models import ScoringFailure
+from customers.scoring import failures
 
 FIELDS = ("customer_id", "version", "release_id", "attempts", "first_failed_at", "last_failed_at", "retry_at", "error")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from customers.drift import BinMove, Drift, NothingToCompareError, measure
 from customers.management.columns import in_columns
+from customers.monitoring.drift import BinMove, Drift, NothingToCompareError, measure
 
 NOTHING_TO_COMPARE = 2
 

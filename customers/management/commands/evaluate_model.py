@@ -8,11 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
-from customers.evaluation import DEFAULT_DAYS, Evaluation, Judgement, NothingToEvaluateError, evaluate
 from customers.management.columns import in_columns
 from customers.management.days import day
 from customers.management.progress import positive
 from customers.ml_service.performance import FEWEST, Performance
+from customers.monitoring.evaluation import DEFAULT_DAYS, Evaluation, Judgement, NothingToEvaluateError, evaluate
 
 
 class Command(BaseCommand):

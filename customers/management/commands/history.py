@@ -10,11 +10,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
-from customers.history import Change, Chapter, Edit, Score, editor_names, story
+from customers.history.timeline import Change, Chapter, Edit, Score, editor_names, story
 from customers.management.columns import in_columns
 from customers.management.progress import positive
-from customers.ml_service.moves import Move
-from customers.ml_service.reason_codes import PART_NAMES
+from customers.ml_service.reasons.moves import Move
+from customers.ml_service.reasons.reason_codes import PART_NAMES
 
 
 class Command(BaseCommand):

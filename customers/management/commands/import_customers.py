@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from customers.csv_import.importer import Report, import_file
+from customers.import_export.customers import Report, import_file
 from customers.management.csv_command import EXIT_CODES, CsvCommand
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from customers.csv_import.importer import Report
+from customers.import_export.customers import Report
+from customers.import_export.outcomes import import_outcomes
 from customers.management.csv_command import EXIT_CODES, CsvCommand
 from customers.management.days import past_day
-from customers.outcomes import import_outcomes
 
 
 class Command(CsvCommand):

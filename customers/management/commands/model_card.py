@@ -7,10 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from customers.ml_service import ModelError, model_folder
-from customers.ml_service.assets import MODEL_FILE
+from customers.ml_service import ModelError
 from customers.ml_service.card import CARD_FILE, card_files, remove_other_pictures, told_of
-from customers.ml_service.packaging import write_all
+from customers.ml_service.files import model_folder
+from customers.ml_service.files.assets import MODEL_FILE
+from customers.ml_service.files.packaging import write_all
 
 
 class Command(BaseCommand):

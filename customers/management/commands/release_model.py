@@ -8,14 +8,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from customers.dry_run import SAMPLE_CUSTOMERS, Shift, rehearse, table
 from customers.management.progress import positive
-from customers.ml_service import ModelError, former, model_folder
-from customers.ml_service.packaging import Package, verify
+from customers.ml_service import ModelError
+from customers.ml_service.files import former, model_folder
+from customers.ml_service.files.packaging import Package, verify
 from customers.models import ModelRelease
-from customers.releases import in_place, put_into_service, remembered
-from customers.rollback import on_the_way, target_of, verified
-from customers.rollover import Rollover, rollover
+from customers.releases.active import in_place, put_into_service, remembered
+from customers.releases.dry_run import SAMPLE_CUSTOMERS, Shift, rehearse, table
+from customers.releases.progress import Rollover, rollover
+from customers.releases.rollback import on_the_way, target_of, verified
 
 LOOK_SECONDS = 2.0
 # Nothing scored for so long: probably nobody is at work.

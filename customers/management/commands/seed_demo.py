@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from customers.bulk import STORED, LoadError, Tally, staged
-from customers.demo_customers import generate_named
+from customers.demo_data import generate_named
+from customers.import_export.staging import STORED, LoadError, Tally, staged
 from customers.management.progress import TerminalProgress
 from customers.models import LARGEST_CUSTOMER_ID
 

@@ -12,14 +12,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from customers.csv_import.file import RefusedError
-from customers.csv_import.labelled import LabelledFile, read_labelled
+from customers.import_export.csv_files.file import RefusedError
+from customers.import_export.training_file import LabelledFile, read_labelled
 from customers.management import training_report as report
 from customers.management.csv_command import add_decimal, input_file
 from customers.management.progress import TerminalProgress, positive
-from customers.ml_service import model_folder
-from customers.ml_service.assets import MODEL_FILE
 from customers.ml_service.errors import ModelError
+from customers.ml_service.files import model_folder
+from customers.ml_service.files.assets import MODEL_FILE
 from customers.ml_service.training import DEFAULT_SEED, SETTINGS, Trained, TrainingData, TrainingDataError, save, train
 from customers.ml_service.training.leaks import features_alone, others_alone
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from customers.ml_service.charts import Axis, Bar, bar_chart, line_chart
+from customers.ml_service.card.charts import Axis, Bar, bar_chart, line_chart
 from customers.ml_service.messages import FIELD_NAMES
 from customers.ml_service.schema import CATEGORIES, FEATURES
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from customers.ml_service.assets import METADATA_FILE, metadata_for
-from customers.ml_service.pickles import read_bytes, sha256_of
+from customers.ml_service.files.assets import METADATA_FILE, metadata_for
+from customers.ml_service.files.pickles import read_bytes, sha256_of
 
 from .blocks import Block, Gallery, Picture, Section, Table
 from .sections import sections

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from customers.ml_service.encoding import Encodings
+from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.schema import FEATURES, GEOGRAPHIES
 
 Scores = NDArray[np.float64]

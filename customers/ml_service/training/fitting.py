@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from customers.ml_service.encoding import Matrix
+from customers.ml_service.forest.encoding import Matrix
 from customers.ml_service.schema import CATEGORIES, FEATURES
 
 from .data import Labels

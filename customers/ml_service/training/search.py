@@ -10,7 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import ParameterGrid
 
-from customers.ml_service.encoding import Matrix
+from customers.ml_service.forest.encoding import Matrix
 
 from .data import Scores, TrainingData
 from .fitting import SETTINGS, fit_forest

@@ -12,13 +12,13 @@ import joblib
 import sklearn
 from sklearn.ensemble import RandomForestClassifier
 
-from customers.ml_service.assets import TRUSTED
-from customers.ml_service.diagnostics import diagnose
-from customers.ml_service.encoding import Encodings, encode_rows
-from customers.ml_service.packaging import prepare
-from customers.ml_service.pickles import sha256_of
+from customers.ml_service.files.assets import TRUSTED
+from customers.ml_service.files.packaging import prepare
+from customers.ml_service.files.pickles import sha256_of
+from customers.ml_service.files.sanity import CHANCE
+from customers.ml_service.forest.encoding import Encodings, encode_rows
 from customers.ml_service.reference import describe
-from customers.ml_service.sanity import CHANCE
+from customers.ml_service.training.diagnostics import diagnose
 
 from .data import Scores, TrainingData, TrainingDataError, learn_encodings
 from .fitting import BASELINES, SETTINGS, fit_forest

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.model_selection import RepeatedStratifiedKFold
 
-from customers.ml_service.encoding import Matrix, encode_rows
+from customers.ml_service.forest.encoding import Matrix, encode_rows
 
 from .data import Indices, Labels, Scores, TrainingData, learn_encodings
 from .fitting import Fit

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection, transaction
 
-from customers.bulk import said
-from customers.contention import lost_to_an_editor
-from events.trigger_sql import CUSTOMERS, OURS
+from customers.import_export.staging import said
+from customers.scoring.contention import lost_to_an_editor
+from events.triggers.sql import CUSTOMERS, OURS
 
 # Editors wait behind a table lock that is waited for.
 PATIENCE = "SET LOCAL lock_timeout TO '5s'"

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError, close_old_connections
 
-from events.freshness import Freshness, freshness
-from events.freshness_table import table_of
+from events.freshness.queries import Freshness, freshness
+from events.freshness.table import table_of
 
 WATCH_SECONDS = 1.0
 CLEAR, HOME, END_OF_LINE, BELOW = "\x1b[2J", "\x1b[H", "\x1b[K", "\x1b[J"

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS
 
-from events.trigger_repair import install
-from events.triggers import TRIGGERS
+from events.triggers.definitions import TRIGGERS
+from events.triggers.repair import install
 
 
 class Command(BaseCommand):

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from events import pause
-from events.operator import operator_name
+from events.queue import pause
+from events.queue.operator import operator_name
 
 
 class Command(BaseCommand):

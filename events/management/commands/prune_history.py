@@ -7,10 +7,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from customers import failures, retention
+from customers.history import retention
 from customers.management.progress import positive
-from events import drains
+from customers.scoring import failures
 from events.alerts import retention as alert_retention
+from events.worker import drains
 
 
 class Command(BaseCommand):

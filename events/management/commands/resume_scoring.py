@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from events import pause
+from events.queue import pause
 
 
 class Command(BaseCommand):

@@ -46,7 +46,7 @@ class Page:
 
 
 def pages(sizes: Sizes) -> Iterator[Page]:
-    from customers.stored_reasons import choices
+    from customers.presentation.reasons import choices
 
     someone = portfolio.somebody()
     last = str(min(LAST_PAGE, sizes.rows // 50))
@@ -129,11 +129,11 @@ def prepared(url: str, sizes: Sizes) -> Any:
     """A portfolio to look at and somebody who is logged in."""
     from django.conf import settings
 
-    from customers import releases
+    from customers.releases.active import active_model
     from tests.benchmarks.admin import stock
     from tests.staff import superuser
 
-    releases.active_model()
+    active_model()
     portfolio.score_everybody()
     portfolio.lived_in(url, sizes.rows)
     routes = ModuleType("bench_urls")

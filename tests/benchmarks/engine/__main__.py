@@ -49,9 +49,9 @@ def parse() -> argparse.Namespace:
 
 
 def measured(name: str, url: str, sizes: Sizes) -> Iterator[Figure]:
-    from customers import releases
+    from customers.releases import active
 
-    releases.active_model()  # scores can only be current by some model
+    active.active_model()  # scores can only be current by some model
     yield from MEASUREMENTS[name](url, sizes)
 
 

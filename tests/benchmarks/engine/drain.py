@@ -77,7 +77,7 @@ def one_round(url: str, table: Table, sizes: Sizes) -> tuple[float, ...]:
 def drained(url: str, table: Table, workers: int) -> float:
     """Rows per second from the first batch stored to the last, everybody being stale, by workers who have nothing
     else to do: they have started, and scoring is paused until the table is ready."""
-    from events import pause
+    from events.queue import pause
 
     with scoring_cluster(url, VIGILPAY_WORKERS=str(workers)):
         pause.pause()
@@ -121,11 +121,11 @@ class KnownAnswers:
 
 @contextmanager
 def answers_known(rows: int) -> Iterator[KnownAnswers]:
-    from customers import releases
+    from customers.releases import active
 
-    _, release = releases.active_model()
+    _, release = active.active_model()
     known = KnownAnswers(rows)
-    with patch("customers.scoring.model_at_hand", lambda: (known, release)):
+    with patch("customers.scoring.scorer.model_at_hand", lambda: (known, release)):
         yield known
 
 
@@ -147,9 +147,9 @@ def explained_alone(table: Table) -> float:
     """Rows per second of the explainer alone, on one core, in batches as a drain has them."""
     from django.conf import settings
 
-    from customers import releases
+    from customers.releases import active
 
-    forest, _ = releases.active_model()
+    forest, _ = active.active_model()
     rows = table.connection.execute(f"SELECT {', '.join(FEATURES)} FROM customers_customer LIMIT 20000").fetchall()
     batch = settings.DRAIN_BATCH_ROWS
     began = perf_counter()
@@ -160,11 +160,11 @@ def explained_alone(table: Table) -> float:
 
 def score_everybody() -> int:
     """Batch after batch until there is nothing stale; the number of scores stored."""
-    from customers import scoring
-    from events import look
+    from customers.scoring import scorer
+    from events.queue import look
 
     total = 0
-    while (stored := scoring.rescore_batch().stored) or look.anything_to_do():
+    while (stored := scorer.rescore_batch().stored) or look.anything_to_do():
         total += stored
     return total
 

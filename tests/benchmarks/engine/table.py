@@ -45,8 +45,8 @@ class Table:
         self.connection.close()
 
     def triggers(self, *, enabled: bool) -> None:
-        from events.trigger_sql import CUSTOMERS, ENABLE
-        from events.triggers import TRIGGERS
+        from events.triggers.definitions import TRIGGERS
+        from events.triggers.sql import CUSTOMERS, ENABLE
 
         for trigger in TRIGGERS:
             if trigger.table == CUSTOMERS:

@@ -6,8 +6,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from customers.ml_service import FEATURES, engine, predict_churn
-from customers.ml_service.encoding import Row, encode_rows
+from customers.ml_service import FEATURES, predict_churn
+from customers.ml_service.forest import engine
+from customers.ml_service.forest.encoding import Row, encode_rows
 from tests.benchmarks.model.rounds import p50, rows_per_second, seconds, speedup, within
 from tests.benchmarks.model.sizes import Sizes
 from tests.benchmarks.model.subject import Subject

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from customers.ml_service import FEATURES, Forest, configure, current_forest, warm_kernels
-from customers.ml_service.assets import DEFAULT_ASSETS_DIR, MODEL_FILE
-from customers.ml_service.compiled import churn_column_of
-from customers.ml_service.encoding import Row, encode_rows
-from customers.ml_service.golden import generate_rows
-from customers.ml_service.pickles import load_estimator
+from customers.ml_service.files.assets import DEFAULT_ASSETS_DIR, MODEL_FILE
+from customers.ml_service.files.golden import generate_rows
+from customers.ml_service.files.pickles import load_estimator
+from customers.ml_service.forest.compiled import churn_column_of
+from customers.ml_service.forest.encoding import Row, encode_rows
 from tests.customers.ml_service.forests import dump, fit
 
 MODEL_PATH = DEFAULT_ASSETS_DIR / MODEL_FILE

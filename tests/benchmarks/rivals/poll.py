@@ -12,12 +12,12 @@ POLL_SECONDS = 1.0
 
 def main() -> None:
     django.setup()
-    from customers import scoring
-    from events import look
+    from customers.scoring import scorer
+    from events.queue import look
 
     while True:
         while look.anything_to_do():
-            scoring.rescore_batch()
+            scorer.rescore_batch()
         sleep(POLL_SECONDS)
 
 

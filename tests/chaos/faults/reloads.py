@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from customers.bulk import STORED
+from customers.import_export.staging import STORED
 from tests.chaos.errors import described
 from tests.chaos.faults.registry import BrokenPromiseError, End, Inject, fault, repeat
 

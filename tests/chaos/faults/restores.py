@@ -11,7 +11,7 @@ import psycopg
 from django.db import connections
 
 from customers.models import StaleMark
-from customers.releases import active_model
+from customers.releases.active import active_model
 from tests.chaos.faults.registry import BrokenPromiseError, End, fault
 from vigilpay.env import ROOT
 

@@ -15,12 +15,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_predict
 
 from customers.ml_service import Forest
-from customers.ml_service.compiled import build
-from customers.ml_service.diagnostics import diagnose
-from customers.ml_service.encoding import Encodings
-from customers.ml_service.golden import generate_rows
+from customers.ml_service.files.golden import generate_rows
+from customers.ml_service.forest.compiled import build
+from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.schema import BANK_SPELLING, FEATURES
 from customers.ml_service.training import TrainingData
+from customers.ml_service.training.diagnostics import diagnose
 
 CUSTOMER = {
     "credit_score": 600,

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
-from customers.ml_service.compiled import INDEX_BITS, FlatForest, from_arrays
+from customers.ml_service.forest.compiled import INDEX_BITS, FlatForest, from_arrays
 
 from .shapley import Split, Tree
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customers.csv_import.columns import CUSTOMERS, read_layout
-from customers.csv_import.labelled import LABELLED, read_labelled
-from customers.ml_service.golden import generate_rows
+from customers.import_export.csv_files.columns import CUSTOMERS, read_layout
+from customers.import_export.training_file import LABELLED, read_labelled
+from customers.ml_service.files.golden import generate_rows
+from customers.ml_service.files.packaging import verify
 from customers.ml_service.names import BANKS_NAMES, field_called, plain, plain_names, spellings
-from customers.ml_service.packaging import verify
 from customers.ml_service.schema import FEATURES, LABEL
 
 from .forests import as_numbers, dump, left, unfitted

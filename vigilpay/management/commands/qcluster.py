@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django_q.management.commands.qcluster import Command as QclusterCommand
 
-from events.pooler import PoolerError, refuse_pooler
+from events.worker.pooler import PoolerError, refuse_pooler
 
 
 class Command(QclusterCommand):  # type: ignore[misc]  # django-q2 has no type information

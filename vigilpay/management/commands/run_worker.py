@@ -5,10 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from events.pooler import PoolerError
-from events.service_manager import ServiceManager
-from events.stop_signals import StopSignals
-from events.supervisor import Limits, Supervisor
+from events.worker.pooler import PoolerError
+from events.worker.service_manager import ServiceManager
+from events.worker.stop_signals import StopSignals
+from events.worker.supervisor import Limits, Supervisor
 from vigilpay.processes import Cluster
 from vigilpay.warming import warm
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     help = "Run the scoring worker, and start it anew whenever it dies or stalls. Stops on SIGTERM or Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.Q_CLUSTER["broker_class"] != "events.broker.ListenBroker":
+        if settings.Q_CLUSTER["broker_class"] != "events.queue.broker.ListenBroker":
             raise CommandError(
                 "Another broker leaves no signs of life: remove VIGILPAY_BROKER, or run `qcluster` itself."
             )

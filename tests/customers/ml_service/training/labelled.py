@@ -1,6 +1,6 @@
 """Generated customers of whom it is known whether they left. Nothing real in here."""
 
-from customers.ml_service.golden import generate_rows
+from customers.ml_service.files.golden import generate_rows
 from customers.ml_service.training import TrainingData
 from tests.customers.ml_service.forests import left
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from customers.ml_service.encoding import Encodings, encode_rows
+from customers.ml_service.forest.encoding import Encodings, encode_rows
 from customers.ml_service.training.fitting import SETTINGS, fit_constant, fit_forest, fit_logistic
 
 from .labelled import labelled

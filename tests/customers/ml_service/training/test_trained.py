@@ -6,8 +6,8 @@ import joblib
 import pytest
 
 from customers.ml_service import FEATURES, load_forest
-from customers.ml_service.encoding import encode_rows
-from customers.ml_service.golden import generate_rows
+from customers.ml_service.files.golden import generate_rows
+from customers.ml_service.forest.encoding import encode_rows
 from customers.ml_service.reference import Reference
 from customers.ml_service.training import TrainingDataError, save, train
 from customers.ml_service.training import search as searching

@@ -1,0 +1,1 @@
+"""The list of customers: its order, pages, search, filters and actions."""

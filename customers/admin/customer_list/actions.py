@@ -1,0 +1,86 @@
+"""What staff can do with the customers they have picked, one or all that match: a statement each, never a loop."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import OperationalError, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.utils import timezone
+from psycopg.errors import QueryCanceled
+
+from customers.admin.action_log import in_words, log_number
+from customers.import_export.export import csv_of
+from customers.models import Customer
+from customers.scoring import requests
+
+Picked = QuerySet[Customer]
+
+TOO_MANY = "Nothing was done: these were more customers than the database's statement_timeout allows. Narrow the list."
+
+
+class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
+    """The actions of the list. What each says afterwards was counted by the action itself: the list only estimates."""
+
+    actions = ("rescore_now", "requeue", "set_aside", "export")
+
+    @admin.action(description="Rescore now", permissions=["rescore"])
+    def rescore_now(self, request: HttpRequest, queryset: Picked) -> None:
+        asked = logged(request, "Asked for new scores", lambda: requests.request_rescoring(queryset))
+        self.message_user(request, f"To be rescored by the workers: {customers(asked)}.")
+        if left := queryset.count() - asked:
+            self.message_user(request, f"Set aside, and left alone: {customers(left)}. Requeue them.", messages.WARNING)
+
+    @admin.action(description="Requeue those set aside", permissions=["rescore"])
+    def requeue(self, request: HttpRequest, queryset: Picked) -> None:
+        number = logged(request, "Requeued", lambda: requests.requeue(queryset))
+        self.message_user(request, f"To be tried again now: {customers(number)}.")
+
+    @admin.action(description="Set aside those who wait for a score", permissions=["rescore"])
+    def set_aside(self, request: HttpRequest, queryset: Picked) -> None:
+        reason = f"set aside by {request.user.get_username()}"
+        number = logged(request, "Set aside", lambda: requests.set_aside(queryset, reason))
+        said = f"Set aside until they are requeued or edited, or another model comes: {customers(number)}."
+        self.message_user(request, said)
+        if not number:
+            self.message_user(request, "The scores of all others are current.", messages.WARNING)
+
+    @admin.action(description="Export as CSV", permissions=["export"])
+    def export(self, request: HttpRequest, queryset: Picked) -> StreamingHttpResponse:
+        logged(request, "Exported", queryset.count)
+        name = f"customers-{timezone.localdate()}.csv"
+        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingHttpResponse(csv_of(queryset), content_type="text/csv; charset=utf-8", headers=disposition)
+
+    def response_action(self, request: HttpRequest, queryset: Picked, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        """As Django's, with words in the place of a crash where the database cuts a statement off."""
+        try:
+            return super().response_action(request, queryset, *args, **kwargs)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, QueryCanceled):
+                raise
+            self.message_user(request, TOO_MANY, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Django's own deletion would read everybody who matches, and list them."""
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+
+    def has_rescore_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("customers.rescore_customer")
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("customers.export_customer")
+
+
+def logged(request: HttpRequest, what: str, act: Callable[[], int]) -> int:
+    """Act, and leave one entry in the admin's log that tells how many customers it was; both or neither."""
+    with transaction.atomic():
+        number = act()
+        log_number(request, Customer, what, number)
+    return number
+
+
+def customers(number: int) -> str:
+    return in_words(Customer, number)

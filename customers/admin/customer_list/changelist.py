@@ -1,0 +1,42 @@
+"""The list's way from a page's number to its rows: first the ids in order, then what is shown of these few."""
+
+from typing import Any
+
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
+from django.http import HttpRequest
+
+from customers.admin.customer_list.filters import MainReasonFilter
+from customers.admin.customer_list.ordering import ids_of_page, unscored_last
+from customers.models import Customer, ScoreRecord
+
+TREND_SCORES = 12
+
+
+class CustomerChangeList(ChangeList):
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        return [unscored_last(field) for field in super().get_ordering(request, queryset)]
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.page_num = min(self.page_num, self.paginator.num_pages)
+        start = (self.page_num - 1) * self.list_per_page
+        stop = start + self.list_per_page
+        if self.result_count <= self.list_per_page or (self.show_all and self.can_show_all):
+            start, stop = 0, int(self.result_count)
+        # The index of the main reasons is in the order of risk itself.
+        are_few = not self.paginator.is_cut and MainReasonFilter.parameter_name not in self.filter_params
+        ids = ids_of_page(self.queryset, start, stop, are_few=are_few)
+        self.result_list = self._shown(ids)
+
+    def _shown(self, ids: list[int]) -> list[Customer]:
+        """These customers in this order, with what only the list tells of them: two statements, however many."""
+        found = self.root_queryset.annotate(last_scores=last_scores()).in_bulk(ids)
+        return [found[customer_id] for customer_id in ids if customer_id in found]  # one may just have been deleted
+
+
+def last_scores() -> ArraySubquery:
+    """The newest scores of each customer, newest first, by the index of the history."""
+    records = ScoreRecord.objects.filter(customer_id=OuterRef("pk")).order_by("-id")
+    return ArraySubquery(records.values("score")[:TREND_SCORES])

@@ -1,0 +1,76 @@
+"""What a save did to the score, said on the page that comes after it."""
+
+import time
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest
+
+from customers import paused
+from customers.admin.freshness import is_current, why_not_current
+from customers.models import Customer, ScoreRecord
+from customers.presentation.bands import band
+from customers.presentation.durations import in_words
+from customers.scoring.failures import with_failure
+
+AWAITED = "customers.awaited_score"
+
+# A worker that is not busy needs some 20 ms; one that is, or that is not there, shall not keep whoever has saved.
+MOST_SECONDS = 1.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
+
+
+def expect(request: HttpRequest, customer_id: int, former: float | None) -> None:
+    """Have the next page say what became of this customer's score.
+
+    The save itself can't: it is not committed before its answer is made, and no worker sees it until then.
+    """
+    request.session[AWAITED] = {"customer": customer_id, "former": former}
+
+
+def tell(request: HttpRequest) -> None:
+    """Wait for the score that the last save of this session has called for, if one has, and say what it is."""
+    awaited = request.session.pop(AWAITED, None)
+    if awaited is None:
+        return
+    customer = settled(awaited["customer"], patience=0.0 if paused.notice() else MOST_SECONDS)
+    if customer is None:
+        return  # deleted meanwhile
+    if is_current(customer):
+        messages.success(request, moved(customer, awaited["former"]))
+    else:
+        messages.warning(request, f"Customer {customer.pk}: {not_yet(customer)}")
+
+
+def settled(customer_id: int, patience: float) -> Any:
+    """The customer as soon as its score is current or could not be given, or as it is when patience ends."""
+    asked: Any = with_failure(Customer.objects.with_active_release()).filter(pk=customer_id)
+    deadline, pause = time.monotonic() + patience, FIRST_PAUSE
+    while (customer := asked.first()) is not None:
+        if is_current(customer) or customer.failure_error is not None or time.monotonic() >= deadline:
+            break
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+    return customer
+
+
+def moved(customer: Any, former: float | None) -> str:
+    """``Customer 5: 12.3% → 45.1%, medium risk, 18 ms after the edit.``"""
+    score = customer.churn_risk_score
+    way = f"{score:.1%}" if former is None else f"{former:.1%} → {score:.1%}"
+    return f"Customer {customer.pk}: {way}, {band(score)} risk{after_the_edit(customer)}."
+
+
+def after_the_edit(customer: Any) -> str:
+    record = ScoreRecord.objects.filter(customer_id=customer.pk, version=customer.version).first()
+    if record is None or record.stale_since is None:
+        return ""
+    return f", {in_words((record.scored_at - record.stale_since).total_seconds())} after the edit"
+
+
+def not_yet(customer: Any) -> str:
+    if customer.failure_error is not None:
+        return f"no new score; {why_not_current(customer)}"
+    if paused.notice():  # which the page itself tells
+        return "the new score waits until scoring goes on."
+    return "the new score is on its way; reload the page to see it."

@@ -1,0 +1,109 @@
+"""The page of one customer: the score and its story above, the fields that staff edit below."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.safestring import SafeString
+
+from customers.admin.customer_page import after_save, headline, history, reasons, what_if_panel
+from customers.admin.customer_page.facts import facts_of
+from customers.admin.customer_page.what_if import WhatIfPage
+from customers.ml_service.schema import FEATURES
+from customers.models import Customer
+
+RISK = ("churn_risk", "risk_over_time", "what_moved_it", "why", "what_would_lower_it", "score_given", "given_by")
+VERSIONS = ("version", "scored_version", "stale_since", "edited_at", "edited_by")
+
+WHO: Any = (None, {"fields": ("customer_id", "surname")})
+BEHAVIOUR = (
+    ("credit_score", "age", "tenure"),
+    ("geography", "gender"),
+    ("balance", "num_of_products"),
+    ("has_cr_card", "is_active_member"),
+)
+HEADING = "Behaviour: a change here is rescored at once"
+
+
+class CustomerPage(WhatIfPage):
+    save_on_top = True  # also what Enter in a field presses: without it, that would be the button of the what-if
+    readonly_fields = ("customer_id", *RISK, "what_if", *VERSIONS)
+    fieldsets = (
+        ("Churn risk: kept current by the engine", {"fields": RISK}),
+        WHO,
+        (HEADING, {"fields": (*BEHAVIOUR, "what_if")}),
+        ("Versions, for operators", {"fields": VERSIONS, "classes": ("collapse",)}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
+        return tuple(super().get_readonly_fields(request, obj)) if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        """The engine has nothing to say of a customer who is not stored yet."""
+        return super().get_fieldsets(request, obj) if obj else (WHO, (HEADING, {"fields": BEHAVIOUR}))
+
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+        if change:
+            hold(obj)
+        super().save_model(request, obj, form, change)
+        if not change:
+            after_save.expect(request, obj.pk, None)
+        elif not set(form.changed_data).isdisjoint(FEATURES):
+            after_save.expect(request, obj.pk, facts_of(obj).customer.churn_risk_score)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "GET":
+            after_save.tell(request)
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except Customer.DoesNotExist as gone:
+            messages.error(request, f"{gone} Nothing was saved.")
+            return redirect("admin:customers_customer_changelist")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if request.method == "GET":
+            after_save.tell(request)
+        return super().changelist_view(request, extra_context)
+
+    @admin.display(description="Score")
+    def churn_risk(self, customer: Customer) -> SafeString:
+        return headline.headline(facts_of(customer))
+
+    @admin.display(description="Trend")
+    def risk_over_time(self, customer: Customer) -> SafeString | str:
+        return history.trend_of(facts_of(customer))
+
+    @admin.display(description="What moved it")
+    def what_moved_it(self, customer: Customer) -> SafeString | str:
+        return history.history_of(facts_of(customer))
+
+    @admin.display(description="Why")
+    def why(self, customer: Customer) -> SafeString | str:
+        return reasons.why(facts_of(customer))
+
+    @admin.display(description="What would lower it")
+    def what_would_lower_it(self, customer: Customer) -> SafeString | str:
+        return reasons.suggestions(facts_of(customer))
+
+    @admin.display(description="Scored at")
+    def score_given(self, customer: Customer) -> SafeString | str:
+        return headline.scoring(facts_of(customer))
+
+    @admin.display(description="Model")
+    def given_by(self, customer: Customer) -> SafeString | str:
+        return headline.model(facts_of(customer))
+
+    @admin.display(description="What if")
+    def what_if(self, customer: Customer) -> SafeString:
+        return what_if_panel.what_if(facts_of(customer))
+
+
+def hold(customer: Customer) -> None:
+    """Lock the row, or Django would insert one that was deleted meanwhile. Raises ``Customer.DoesNotExist``.
+
+    Twice: the row that was waited for may have been replaced, by one that only a new look can see.
+    """
+    rows = Customer.objects.select_for_update(no_key=True).filter(pk=customer.pk).values_list("pk")
+    if not list(rows) and not list(rows.all()):
+        raise Customer.DoesNotExist(f"Customer {customer.pk} has left the table.")

@@ -1,0 +1,35 @@
+"""Customers in the admin: the list is in ``customer_list.py``, the page of each in ``customer_page.py``."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from customers import paused
+from customers.admin.customer_list.actions import CustomerActions
+from customers.admin.customer_list.list import CustomerList
+from customers.admin.customer_page.page import CustomerPage
+from customers.models import Customer
+
+
+def say_if_paused(request: HttpRequest) -> None:
+    """On top of the page that is about to be rendered."""
+    if notice := paused.notice():
+        messages.warning(request, f"{notice} Whoever is edited meanwhile waits for a score.")
+
+
+@admin.register(Customer)
+class CustomerAdmin(CustomerActions, CustomerList, CustomerPage):
+    class Media:
+        css = {"all": ("customers/vigilpay.css",)}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        if isinstance(response, TemplateResponse):  # before a redirect it would be said twice
+            say_if_paused(request)
+        return response
+
+    def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        say_if_paused(request)
+        return super().render_change_form(request, *args, **kwargs)

@@ -1,0 +1,89 @@
+"""Read-only questions about one customer: how likely to leave, why, and what would change it."""
+
+from dataclasses import asdict
+
+from django.conf import settings
+from django.utils.translation import gettext
+
+from customers import paused
+from customers.api.validation import WhatIfQuestion
+from customers.ml_service import NOTE, Suggestion, best_changes, compare
+from customers.ml_service.reasons.reasons import Reason, reasons_for
+from customers.ml_service.schema import Explanation
+from customers.models import Customer
+from customers.presentation.bands import band
+from customers.releases.active import active_model
+
+
+def of_customer(customer_id: int) -> dict[str, object]:
+    """The stored score with its age, and for the fields as they are now the reasons, and what would lower the risk.
+
+    While the row is stale the stored score still answers its former fields, and ``explained_score`` its present ones.
+    Raises ``Customer.DoesNotExist``, ``ModelError``, ``InputError``.
+    """
+    customer = customer_of(customer_id)
+    values = customer.features()
+    forest, release = active_model()
+    explanation = forest.explain_one(values)
+    score = customer.churn_risk_score
+    return {
+        "customer_id": customer.pk,
+        "churn_risk_score": score,
+        "band": None if score is None else band(score),
+        "current": customer.is_current(),
+        "paused": bool(paused.notice()),
+        "scored_at": customer.scored_at,
+        "model_release": customer.scored_by_id,
+        "explained_score": explanation.score,
+        "explained_by": release.pk,
+        "base_value": explanation.base_value,
+        "contributions": explanation.contributions,
+        "reasons": [asdict(reason) for reason in told(explanation)],
+        "suggestions": [suggested(it) for it in best_changes(forest, values, translate=gettext)],
+        "caveat": gettext(NOTE),
+    }
+
+
+def what_if(question: WhatIfQuestion) -> dict[str, object]:
+    """The active model's score of these values, and with the changes asked for. Nothing is stored.
+
+    Raises ``Customer.DoesNotExist``, ``ModelError``; ``InputError`` when a stored customer can't be scored.
+    """
+    stored = question.customer_id
+    values = question.customer if stored is None else customer_of(stored).features()
+    forest, release = active_model()
+    answer = compare(forest, values, question.changes, translate=gettext)
+    return {
+        "customer_id": stored,
+        "changes": answer.changes,
+        "score_before": answer.score_before,
+        "band_before": band(answer.score_before),
+        "score_after": answer.score_after,
+        "band_after": band(answer.score_after),
+        "change": answer.delta,
+        "model_release": release.pk,
+        "caveat": answer.caveat,
+    }
+
+
+def told(explanation: Explanation) -> tuple[Reason, ...]:
+    return reasons_for(explanation, name_protected=settings.REASONS_NAME_PROTECTED, translate=gettext)
+
+
+def customer_of(customer_id: int) -> Customer:
+    """The stored customer. Raises ``Customer.DoesNotExist`` in words."""
+    try:
+        return Customer.objects.get(pk=customer_id)
+    except Customer.DoesNotExist:
+        raise Customer.DoesNotExist(f"There is no customer {customer_id}.") from None
+
+
+def suggested(suggestion: Suggestion) -> dict[str, object]:
+    return {
+        "code": suggestion.code,
+        "text": suggestion.text,
+        "changes": suggestion.changes,
+        "score_after": suggestion.score_after,
+        "band_after": band(suggestion.score_after),
+        "points_gained": suggestion.points_gained,
+    }

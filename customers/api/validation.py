@@ -1,0 +1,92 @@
+"""What programs ask in bodies and addresses, checked: all that is wrong is named at once."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from customers.history.timeline import LARGEST_RECORD, MOST_SCORES
+from customers.ml_service.forest.encoding import expected_of, find_faults
+from customers.ml_service.schema import FEATURES
+from customers.models import LARGEST_CUSTOMER_ID
+
+EXPECTED = {
+    "customer": "expected an object of the nine fields; or leave it out and name a stored customer by customer_id",
+    "customer_id": f"expected a whole number from 1 to {LARGEST_CUSTOMER_ID}; or leave it out and give customer",
+    "changes": "expected an object of some of the nine fields",
+}
+
+# The largest number of each; the smallest is 1.
+PAGE = {"limit": MOST_SCORES, "before": LARGEST_RECORD}
+
+Values = dict[str, Any]
+
+
+class WrongFieldsError(ValueError):
+    """Fields that are wrong: ``expected`` says of each by its name what it should be."""
+
+    def __init__(self, expected: Mapping[str, str]) -> None:
+        super().__init__(", ".join(expected))
+        self.expected = expected
+
+
+@dataclass(frozen=True)
+class WhatIfQuestion:
+    """The id of a stored customer, or else anybody's nine values; and which of them are to be others."""
+
+    customer_id: int | None
+    customer: Values
+    changes: Values
+
+    @classmethod
+    def of(cls, asked: Values) -> "WhatIfQuestion":
+        """Read it from a JSON object. Raises ``WrongFieldsError``, which names all that is wrong at once."""
+        if wrong := {**unknown_in(asked), **wrong_customer_in(asked), **wrong_changes_in(asked)}:
+            raise WrongFieldsError(wrong)
+        return cls(asked.get("customer_id"), asked.get("customer", {}), asked.get("changes", {}))
+
+
+def unknown_in(asked: Values) -> dict[str, str]:
+    return {name: no_such_field(EXPECTED) for name in asked if name not in EXPECTED}
+
+
+def wrong_customer_in(asked: Values) -> dict[str, str]:
+    """Somebody must be meant: by an id or by all nine values, and not by both."""
+    if ("customer_id" in asked) == ("customer" in asked):
+        return {name: EXPECTED[name] for name in ("customer", "customer_id")}
+    if "customer_id" in asked:
+        return {} if is_id(asked["customer_id"]) else {"customer_id": EXPECTED["customer_id"]}
+    customer = asked["customer"]
+    if not isinstance(customer, dict):
+        return {"customer": EXPECTED["customer"]}
+    return {name: expected_of(name) for name in FEATURES if name not in customer} | find_faults(customer)
+
+
+def wrong_changes_in(asked: Values) -> dict[str, str]:
+    """Without changes the question is what the score is as things stand."""
+    changes = asked.get("changes", {})
+    return find_faults(changes) if isinstance(changes, dict) else {"changes": EXPECTED["changes"]}
+
+
+def is_id(value: object) -> bool:
+    return type(value) is int and 1 <= value <= LARGEST_CUSTOMER_ID
+
+
+def page_asked(query: Mapping[str, str]) -> dict[str, int]:
+    """Read ``limit`` and ``before`` from an address, as far as they are there. Raises ``WrongFieldsError``."""
+    if wrong := {name: expected_in_page(name) for name, text in query.items() if not is_in_page(name, text)}:
+        raise WrongFieldsError(wrong)
+    return {name: int(text) for name, text in query.items()}
+
+
+def is_in_page(name: str, text: str) -> bool:
+    # By length first: Python refuses to read thousands of digits.
+    return re.fullmatch("[0-9]{1,19}", text) is not None and 1 <= int(text) <= PAGE.get(name, 0)
+
+
+def expected_in_page(name: str) -> str:
+    return f"expected a whole number from 1 to {PAGE[name]}" if name in PAGE else no_such_field(PAGE)
+
+
+def no_such_field(fields: Iterable[str]) -> str:
+    return f"no such field; expected one of {', '.join(fields)}"

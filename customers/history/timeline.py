@@ -1,0 +1,233 @@
+"""The story of one customer: every score, and the edits that lie between it and the one before."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import connection
+
+from customers.ml_service.reasons.moves import Move, moves
+from customers.ml_service.schema import FEATURES
+
+# As much of a story as anybody reads: newest scores, and newest edits that were never scored.
+MOST_SCORES = 200
+MOST_EDITS = 1000
+LARGEST_RECORD = 2**63 - 1  # no record of a score has this id
+
+VALUES = ", ".join(FEATURES)
+
+# Each version of a customer stands in one of three places: scored, gone before it was scored, or still waiting in the
+# row. A customer who left the table and came back begins anew at version 1; the lives are told apart by the time of
+# that arrival. From before arrivals were noted, by the time of the first version: within a life an edit's statement may
+# have begun before the score that it waited for.
+STORY = f"""
+WITH scored AS (
+    SELECT * FROM customers_scorerecord WHERE customer_id = %(customer)s AND id < %(before)s
+    ORDER BY id DESC LIMIT %(scores)s
+), unscored AS (
+    SELECT * FROM customers_unscoredversion
+    WHERE customer_id = %(customer)s
+      AND ((SELECT count(*) FROM scored) < %(scores)s
+           OR edited_at >= (SELECT min(LEAST(stale_since, scored_at)) FROM scored))
+      AND (%(to_the_end)s OR edited_at <= (SELECT max(scored_at) FROM scored))
+    ORDER BY id DESC LIMIT %(edits)s
+), entry AS (
+    SELECT arrived_at, version, edited_at, edited_by, {VALUES}, scored_at, score, previous_score, cause, scored_by_id,
+        id, contributions,
+        version = 1 AND previous_score IS NULL AND stale_since IS NOT NULL AS born, stale_since, scored_at AS at
+    FROM scored
+    UNION ALL
+    SELECT arrived_at, version, edited_at, edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL, id, NULL,
+        version = 1, edited_at, edited_at
+    FROM unscored
+    UNION ALL
+    SELECT arrived_at, version, GREATEST(stale_since, edited_at), edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, version = 1, stale_since, GREATEST(stale_since, edited_at)
+    FROM customers_customer WHERE customer_id = %(customer)s AND stale_since IS NOT NULL AND %(to_the_end)s
+), told AS (
+    SELECT *, count(*) FILTER (WHERE born) OVER (
+        PARTITION BY arrived_at ORDER BY CASE WHEN born THEN stale_since ELSE at END) AS birth
+    FROM entry
+)
+SELECT arrived_at, birth, version, edited_at, edited_by, id, scored_at, score, previous_score, cause, scored_by_id,
+    contributions, {VALUES}
+FROM told
+ORDER BY arrived_at, birth, version, scored_at NULLS LAST, id
+"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of an edit. A border type: numbers, words or booleans, as stored."""
+
+    field: str
+    before: int | Decimal | str | bool
+    after: int | Decimal | str | bool
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What made a version: when, by whom (see ``Behaviour.edited_by``), and which fields it changed.
+
+    Without changes: the customer came with these values, at version 1, or what was before is no longer kept. A customer
+    who has ``returned`` had left the table; the changes are those against the last values known.
+    """
+
+    version: int
+    edited_at: datetime | None
+    edited_by: str
+    changes: tuple[Change, ...]
+    returned: bool = False
+
+
+@dataclass(frozen=True)
+class Score:
+    """A stored score, by the id of its record. Older records have an empty cause, and no contributions."""
+
+    record: int
+    score: float
+    previous_score: float | None
+    version: int
+    scored_at: datetime
+    cause: str
+    release: int
+    contributions: list[float] | None = None  # of the nine fields, in FEATURES order
+
+    def moves_since(self, former: "Score | None") -> tuple[Move, ...]:
+        """Which reasons have gained or lost against the score before, as far as both were kept with theirs."""
+        if former is None or former.contributions is None or self.contributions is None:
+            return ()
+        return moves(
+            former.contributions,
+            former.score,
+            self.contributions,
+            self.score,
+            name_protected=settings.REASONS_NAME_PROTECTED,
+        )
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A score, and the edits since the one before it, oldest first. No score: the edits still wait for theirs.
+
+    ``moves`` are what its reasons gained or lost against the score before.
+    """
+
+    edits: tuple[Edit, ...]
+    score: Score | None
+    moves: tuple[Move, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the statement above: a customer in one version, with a score of it or without one."""
+
+    life: tuple[datetime, int]
+    version: int
+    edited_at: datetime | None
+    edited_by: str
+    values: list[Any]  # in FEATURES order; None in records from before values were kept
+    score: Score | None
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "Entry":
+        arrived_at, birth, version, edited_at, edited_by, record, scored_at, score, *told = row
+        previous, cause, release, reasons, *values = told
+        scored = None if score is None else Score(record, score, previous, version, scored_at, cause, release, reasons)
+        return cls((arrived_at, birth), version, edited_at, edited_by, values, scored)
+
+    def is_of_same_version(self, other: "Entry | None") -> bool:
+        return other is not None and (other.life, other.version) == (self.life, self.version)
+
+    def begins_anew(self, before: "Entry | None") -> bool:
+        return before is not None and before.life != self.life
+
+
+def story(customer_id: int, scores: int = MOST_SCORES, before: int | None = None) -> list[Chapter]:
+    """The newest ``scores`` scores with what led to each, oldest first; empty for somebody unknown.
+
+    With ``before``, the id of a record, the newest of those that are older than it; what came after them is left out.
+    """
+    # One more, so that the edits which led to the oldest one told can be compared with something.
+    asked = {"customer": customer_id, "scores": scores + 1, "edits": MOST_EDITS, "to_the_end": before is None}
+    with connection.cursor() as cursor:
+        cursor.execute(STORY, {**asked, "before": before or LARGEST_RECORD})
+        entries = [Entry.of(row) for row in cursor.fetchall()]
+    chapters = newest(list(chapters_of(entries)), scores)
+    return chapters if before is None else up_to_the_last_score(chapters)
+
+
+def newest(chapters: list[Chapter], scores: int) -> list[Chapter]:
+    """The end of the story, from the chapter on that has the last score but so many."""
+    scored = [number for number, chapter in enumerate(chapters) if chapter.score is not None]
+    return chapters[scored[-scores - 1] + 1 :] if len(scored) > scores else chapters
+
+
+def up_to_the_last_score(chapters: list[Chapter]) -> list[Chapter]:
+    """Without the edits after it, which belong to a score that is not among these."""
+    scored = [number for number, chapter in enumerate(chapters, start=1) if chapter.score is not None]
+    return chapters[: scored[-1]] if scored else []
+
+
+def chapters_of(entries: Iterable[Entry]) -> Iterator[Chapter]:
+    """A chapter ends with a score, or when the customer leaves."""
+    edits: list[Edit] = []
+    before: Entry | None = None
+    former: Score | None = None
+    for entry in entries:
+        if entry.begins_anew(before) and edits:
+            yield Chapter(tuple(edits), None)
+            edits = []
+        if not entry.is_of_same_version(before):
+            edits.append(edit_of(entry, before))
+        if entry.score is not None:
+            yield Chapter(tuple(edits), entry.score, entry.score.moves_since(former))
+            edits, former = [], entry.score
+        before = entry
+    if edits:
+        yield Chapter(tuple(edits), None)
+
+
+def edit_of(entry: Entry, before: Entry | None) -> Edit:
+    """What led from the version before to this one."""
+    changed, returned = changes(before, entry), entry.begins_anew(before)
+    return Edit(entry.version, entry.edited_at, entry.edited_by, changed, returned)
+
+
+def changes(before: Entry | None, after: Entry) -> tuple[Change, ...]:
+    """Field by field, as far as both are known."""
+    if before is None:
+        return ()
+    return tuple(
+        Change(field, old, new)
+        for field, old, new in zip(FEATURES, before.values, after.values, strict=True)
+        if old != new and known(old) and known(new)
+    )
+
+
+def known(value: Any) -> bool:
+    """Records from before the values were kept have nothing, or an empty word."""
+    return value is not None and value != ""
+
+
+def editor_names(chapters: Sequence[Chapter]) -> dict[str, str]:
+    """What to call whoever edited in these chapters, for people: Django's users by their names, in one query."""
+    editors = {edit.edited_by for chapter in chapters for edit in chapter.edits}
+    keys = {editor: editor.removeprefix("django:") for editor in editors if editor.startswith("django:")}
+    users = get_user_model()._default_manager.filter(pk__in=[key for key in keys.values() if is_key(key)])
+    names = {str(user.pk): user.get_username() for user in users}
+    return {editor: names.get(keys.get(editor, ""), editor or "unknown") for editor in editors}
+
+
+def is_key(text: str) -> bool:
+    """Whether a user could have this key: they need not be numbers."""
+    try:
+        get_user_model()._meta.pk.to_python(text)
+    except ValidationError:
+        return False
+    return True

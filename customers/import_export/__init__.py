@@ -1,0 +1,1 @@
+"""Customers and outcomes into the database from files, and out of it."""

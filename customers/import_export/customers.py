@@ -1,0 +1,55 @@
+"""A CSV file into the customer table: read, check, stage, store, report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from customers.import_export.csv_files.columns import CUSTOMERS
+from customers.import_export.csv_files.reader import opened
+from customers.import_export.csv_files.rejects import Rejects
+from customers.import_export.staging import SLICE_ROWS, Progress, Tally, staged
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an import did, or would do."""
+
+    tally: Tally
+    rejects: Rejects
+    ignored: list[str]
+    formats: list[str]
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        return self.tally.rows + self.rejects.rows
+
+    @property
+    def notes(self) -> list[str]:
+        """What else a person should know of it."""
+        return []
+
+
+def import_file(
+    path: Path,
+    *,
+    dry_run: bool = False,
+    rejects_path: Path | None = None,
+    decimal: str | None = None,
+    slice_rows: int = SLICE_ROWS,
+    progress: Progress | None = None,
+) -> Report:
+    """Load a CSV file of customers. Nothing is stored before the whole file was read and checked.
+
+    Raises RefusedError when the file as a whole can't be loaded, LoadError when storing stopped half-way. A dry run
+    stores nothing, and writes rejected rows only where ``rejects_path`` says. ``decimal`` is "comma" or "point" for
+    columns whose numbers could be read both ways.
+    """
+    began = monotonic()
+    with (
+        opened(path, CUSTOMERS, rejects_path=rejects_path, dry_run=dry_run, decimal=decimal) as source,
+        staged(source.rows, source.layout.fields, progress) as staging,
+    ):
+        source.rejects.publish()
+        tally = staging.compare() if dry_run else staging.store(slice_rows)
+    return Report(tally, source.rejects, source.layout.ignored, source.formats, monotonic() - began)

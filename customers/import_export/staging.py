@@ -1,0 +1,278 @@
+"""Many rows at once into the database: COPY to a staging table, then a checked upsert in short transactions.
+
+Into the customers, or another table whose key is a customer_id. Why by COPY, and what a slice promises to editors:
+docs/decisions/0008-csv-by-copy.md. The engine's columns are never named here: triggers move them.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import Any, NamedTuple
+
+from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg import errors
+
+from customers.ml_service.schema import FEATURES
+from customers.models import LARGEST_CUSTOMER_ID
+from customers.scoring.contention import lost_to_an_editor
+
+CUSTOMERS = "customers_customer"
+# What a bank tells us of a customer; the engine's own columns are never loaded.
+STORED = ("customer_id", "surname", *FEATURES)
+Row = tuple[Any, ...]  # values of some of these columns
+
+SLICE_ROWS = 2000
+# Below PostgreSQL's deadlock_timeout of 1 s: when an editor and a slice wait for each other, it is the slice that goes.
+LOCK_TIMEOUT = "400ms"
+LOCK_PATIENCE_SECONDS = 60.0
+LOCK_PAUSE_SECONDS = 0.1
+TURN_PAUSE_SECONDS = 0.2
+PROGRESS_ROWS = 10_000
+# What two loads agree on to take turns; any number that nobody else uses.
+TURN = 0x5669_6769_6C50
+
+# --- the statements; {table}, {columns}, {differs}, {assignments} are filled in for what is at hand -------------------
+
+CREATE = "CREATE TEMPORARY TABLE customers_staging AS SELECT {columns} FROM {table} WITH NO DATA"
+COPY = "COPY customers_staging ({columns}) FROM STDIN"
+INDEX = "ALTER TABLE customers_staging ADD PRIMARY KEY (customer_id); ANALYZE customers_staging"
+DROP = "DROP TABLE IF EXISTS pg_temp.customers_staging"
+
+NEXT_SLICE = """
+SELECT max(customer_id), count(*)
+FROM (SELECT customer_id FROM customers_staging WHERE customer_id > %s ORDER BY customer_id LIMIT %s) AS slice
+"""
+
+# A slice is the ids above low up to high. Saying so of both tables lets each be read by its primary key.
+COMPARE = """
+SELECT count(*) FILTER (WHERE c.customer_id IS NULL), count(*) FILTER (WHERE c.customer_id IS NOT NULL AND {differs})
+FROM customers_staging AS s LEFT JOIN {table} AS c
+  ON c.customer_id = s.customer_id AND c.customer_id > %(low)s AND c.customer_id <= %(high)s
+WHERE s.customer_id > %(low)s AND s.customer_id <= %(high)s
+"""
+
+INSERT = """
+INSERT INTO {table} ({columns})
+SELECT {columns} FROM customers_staging AS s
+WHERE s.customer_id > %(low)s AND s.customer_id <= %(high)s AND NOT EXISTS
+  (SELECT FROM {table} AS c
+   WHERE c.customer_id = s.customer_id AND c.customer_id > %(low)s AND c.customer_id <= %(high)s)
+ORDER BY s.customer_id
+ON CONFLICT (customer_id) DO NOTHING
+"""
+
+# An UPDATE alone would lock its rows in any order. What is not locked here is not updated: it may be a newer edit.
+LOCK_CHANGED = """
+SELECT coalesce(array_agg(customer_id), '{{}}') FROM (
+  SELECT c.customer_id
+  FROM customers_staging AS s JOIN {table} AS c USING (customer_id)
+  WHERE {differs}
+    AND s.customer_id > %(low)s AND s.customer_id <= %(high)s AND c.customer_id > %(low)s AND c.customer_id <= %(high)s
+  ORDER BY c.customer_id FOR NO KEY UPDATE OF c
+) AS locked
+"""
+
+UPDATE = """
+UPDATE {table} AS c SET {assignments}
+FROM customers_staging AS s
+WHERE c.customer_id = s.customer_id AND c.customer_id = ANY(%(locked)s::bigint[])
+  AND s.customer_id > %(low)s AND s.customer_id <= %(high)s
+"""
+
+
+class Slice(NamedTuple):
+    """The staged rows with ids above ``low`` up to ``high``."""
+
+    low: int
+    high: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of the rows."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.new + other.new, self.changed + other.changed, self.unchanged + other.unchanged)
+
+    @property
+    def rows(self) -> int:
+        return self.new + self.changed + self.unchanged
+
+
+class Progress:
+    """Is told how far a load is; this one keeps it to itself."""
+
+    def __call__(self, what: str, rows: int) -> None: ...
+
+    def before(self, piece: "Slice") -> None:
+        """Called in the transaction that stores a slice, once the rows that it will change are locked.
+
+        An exception stops the load, and nothing of the slice is stored.
+        """
+
+    def note(self, piece: "Slice", tally: "Tally") -> None:
+        """Called in the transaction that stores a slice: what is written here is stored with it, or not at all."""
+
+
+class LoadError(Exception):
+    """Storing stopped; the slices before are stored. The message is for a person and holds no customer's data."""
+
+
+class Staging:
+    """Checked rows in a temporary table of this connection, ready to be compared and stored."""
+
+    def __init__(self, cursor: CursorWrapper, table: str, fields: tuple[str, ...], progress: Progress) -> None:
+        self.fields = fields
+        self.differs = " OR ".join(f"c.{field} IS DISTINCT FROM s.{field}" for field in fields[1:]).join("()")
+        self._cursor = cursor
+        self._progress = progress
+        self._words = {
+            "table": table,
+            "columns": ", ".join(fields),
+            "differs": self.differs,
+            "assignments": ", ".join(f"{field} = s.{field}" for field in fields[1:]),
+        }
+
+    def _run(self, statement: str, **values: Any) -> int:
+        self._cursor.execute(statement.format(**self._words), values or None)
+        rows: int = self._cursor.rowcount
+        return rows
+
+    def fill(self, rows: Iterable[Row]) -> None:
+        """Copy the rows, whose ids must all be different. An exception of ``rows`` itself passes through."""
+        try:
+            with transaction.atomic():
+                self._run(DROP)
+                self._run(CREATE)
+                self._copy(rows)
+                self._run(INDEX)
+        except DatabaseError as error:
+            raise LoadError(f"Nothing was stored, the rows could not be staged: {said(error)}.") from error
+
+    def _copy(self, rows: Iterable[Row]) -> None:
+        with connection.wrap_database_errors, self._cursor.copy(COPY.format(**self._words)) as copy:
+            for number, row in enumerate(rows, start=1):
+                copy.write_row(row)
+                if number % PROGRESS_ROWS == 0:
+                    self._progress("read", number)
+
+    def drop(self) -> None:
+        self._run(DROP)
+
+    def compare(self) -> Tally:
+        """What ``store`` would do."""
+        self._cursor.execute("SELECT count(*) FROM customers_staging")
+        rows = self._cursor.fetchone()[0]
+        return self._compare(Slice(0, LARGEST_CUSTOMER_ID, rows))
+
+    def _compare(self, piece: Slice) -> Tally:
+        self._run(COMPARE, low=piece.low, high=piece.high)
+        new, changed = self._cursor.fetchone()
+        return Tally(new, changed, piece.rows - new - changed)
+
+    def store(
+        self, slice_rows: int = SLICE_ROWS, *, after: int = 0, patience_seconds: float = LOCK_PATIENCE_SECONDS
+    ) -> Tally:
+        """Bring the table to the staged values above the id ``after``, each slice in a transaction of its own."""
+        tally = Tally()
+        with own_turn(self._cursor, self._progress):
+            for piece in self._slices(slice_rows, after):
+                tally += self._store_patiently(piece, tally, patience_seconds)
+                self._progress("stored", tally.rows)
+        return tally
+
+    def _slices(self, slice_rows: int, low: int) -> Iterator[Slice]:
+        while True:
+            self._cursor.execute(NEXT_SLICE, [low, slice_rows])
+            high, rows = self._cursor.fetchone()
+            if not rows:
+                return
+            yield Slice(low, high, rows)
+            low = high
+
+    def _store_patiently(self, piece: Slice, before: Tally, patience_seconds: float) -> Tally:
+        """Store a slice, again and again while somebody's open edit holds one of its rows."""
+        gives_up = monotonic() + patience_seconds
+        while True:
+            try:
+                return self._store_once(piece)
+            except DatabaseError as error:
+                if not lost_to_an_editor(error) or monotonic() > gives_up:
+                    raise LoadError(stopped(error, before)) from error
+            sleep(LOCK_PAUSE_SECONDS)
+
+    def _store_once(self, piece: Slice) -> Tally:
+        ids = {"low": piece.low, "high": piece.high}
+        with transaction.atomic():
+            self._cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
+            due = self._compare(piece)
+            locked = self._lock(piece, due.changed)
+            # No statement without a row for it: even then its trigger would wake the workers.
+            new = self._run(INSERT, **ids) if due.new else 0
+            if new < due.new:  # another session has inserted one of them at this moment
+                locked = self._lock(piece, due.new - new)
+            changed = self._run(UPDATE, **ids, locked=locked) if locked else 0
+            tally = Tally(new, changed, piece.rows - new - changed)
+            self._progress.note(piece, tally)
+        return tally
+
+    def _lock(self, piece: Slice, due: int) -> list[int]:
+        """Lock the rows that are due for a change; their ids. From here on no editor comes in between."""
+        locked: list[int] = []
+        if due:
+            self._run(LOCK_CHANGED, low=piece.low, high=piece.high)
+            locked = self._cursor.fetchone()[0]
+        self._progress.before(piece)
+        return locked
+
+
+@contextmanager
+def staged(
+    rows: Iterable[Row], fields: tuple[str, ...], progress: Progress | None = None, *, table: str = CUSTOMERS
+) -> Iterator[Staging]:
+    """Stage the rows, whose values come in the order of ``fields``, customer_id first; forget them at the end."""
+    with connection.cursor() as cursor:
+        staging = Staging(cursor, table, fields, progress or Progress())
+        try:
+            staging.fill(rows)
+            yield staging
+        finally:
+            with suppress(DatabaseError):  # a lost connection has taken the table with it
+                staging.drop()
+
+
+@contextmanager
+def own_turn(cursor: CursorWrapper, progress: Progress) -> Iterator[None]:
+    """Wait until no other load stores, so that of two at once one is stored wholly before the other."""
+    while not try_turn(cursor):
+        progress("waiting for another import", 0)
+        sleep(TURN_PAUSE_SECONDS)
+    try:
+        yield
+    finally:
+        with suppress(DatabaseError):
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [TURN])
+
+
+def try_turn(cursor: CursorWrapper) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s)", [TURN])
+    return bool(cursor.fetchone()[0])
+
+
+def stopped(error: DatabaseError, before: Tally) -> str:
+    reason = "somebody's open edit holds a customer" if lost_to_an_editor(error) else said(error)
+    return f"Storing stopped after {before.rows} rows, which are stored: {reason}. Mend that and run the same again."
+
+
+def said(error: DatabaseError) -> str:
+    """What PostgreSQL or its driver says in one line. Never the details, which quote the failing row."""
+    cause = error.__cause__
+    primary = cause.diag.message_primary if isinstance(cause, errors.Error) else None
+    return primary or (str(error).partition("\n")[0] if isinstance(error, OperationalError) else type(error).__name__)

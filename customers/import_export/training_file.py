@@ -1,0 +1,83 @@
+"""A CSV file of customers of whom it is known whether they left, as data to train on. Nothing is stored."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from customers.import_export.csv_files.cells import CHECKS, NO_VALUE, check_flag
+from customers.import_export.csv_files.columns import Columns, Layout
+from customers.import_export.csv_files.file import RefusedError, open_csv
+from customers.import_export.csv_files.reader import table_of
+from customers.import_export.csv_files.rejects import Rejects
+from customers.import_export.csv_files.rows import REPEATED, good_rows_and_cells
+from customers.import_export.staging import Row
+from customers.ml_service.names import spellings
+from customers.ml_service.schema import FEATURES, LABEL
+from customers.ml_service.training import TrainingData
+
+LEARNED = (*FEATURES, LABEL)
+# A portfolio's ids tell of customers who are there twice; a table without them will do.
+LABELLED = Columns(
+    names={field: spellings(field) for field in ("customer_id", *LEARNED)},
+    required=LEARNED,
+    checks={**CHECKS, LABEL: check_flag},
+)
+LEAST = 5  # customers who left, and who stayed: one for each fold
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFile:
+    """The customers that can be trained on, the rows that can't, and how the numbers of unusual columns were read."""
+
+    data: TrainingData
+    rejects: Rejects
+    formats: list[str]
+
+
+def read_labelled(path: Path, decimal: str | None = None) -> LabelledFile:
+    """Read a file by the rules of the import. RefusedError when it as a whole can't be trained on."""
+    with open_csv(path) as text:
+        table = table_of(text, LABELLED, decimal)
+        rejects = Rejects(None, table.layout.names)
+        good = list(good_rows_and_cells(table.records, table.layout, rejects.add))
+    file = LabelledFile(training_data(good, table.layout), rejects, table.formats)
+    refuse_too_few(file)
+    return file
+
+
+def training_data(good: list[tuple[Row, list[str]]], layout: Layout) -> TrainingData:
+    rows = [tuple(map(as_number, row[-len(LEARNED) : -1])) for row, _ in good]
+    labels = np.array([row[-1] for row, _ in good], dtype=np.int64)
+    others = [(name, [without_no_value(cells[i]) for _, cells in good]) for name, i in layout.beside(LEARNED)]
+    return TrainingData(rows, labels, others)
+
+
+def as_number(value: object) -> str | float:
+    return value if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+
+
+def without_no_value(cell: str) -> str:
+    plain = cell.strip()
+    return "" if plain.casefold() in NO_VALUE else plain
+
+
+def refuse_too_few(file: LabelledFile) -> None:
+    left = int(file.data.labels.sum())
+    stayed = len(file.data.labels) - left
+    if min(left, stayed) < LEAST:
+        reasons = "".join(f" {line}." for line in (*file.rejects.summary(), *about_repeated(file.rejects)))
+        raise RefusedError(
+            f"At least {LEAST} customers who left and {LEAST} who stayed are needed; "
+            f"the file has {left} and {stayed} that can be read.{reasons}"
+        )
+
+
+def about_repeated(rejects: Rejects) -> list[str]:
+    """What can be done if rows were left out because of their customer's id, as a line for a person."""
+    repeated = [(kind.column, times) for kind, times in rejects.kinds.items() if kind.reason == REPEATED]
+    return [
+        f"{column} repeats in {times:,} rows. If every row is a customer of its own, take that column out of the file: "
+        "training needs no ids. If a customer has several rows, keep the one to learn from"
+        for column, times in repeated
+    ]

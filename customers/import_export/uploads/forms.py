@@ -1,0 +1,87 @@
+"""What a person says about an import: which file, and later whether it shall be imported."""
+
+import io
+from typing import IO, Any, cast
+
+from django import forms
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.template.defaultfilters import filesizeformat
+
+from customers.import_export.csv_files.columns import read_layout
+from customers.import_export.csv_files.file import Lines, RefusedError, header_line, text_of
+from customers.import_export.csv_files.packed import unpacked
+from customers.models.imports import ImportBatch
+
+# More than any header needs: the rest is checked by a worker.
+HEAD_BYTES = 1 << 16
+
+
+class UploadForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+    file = forms.FileField(
+        label="CSV file",
+        help_text="UTF-8 with a header, or that gzipped. It is checked first; nothing is imported before you say so.",
+        widget=forms.FileInput(attrs={"accept": ".csv,.gz,text/csv,application/gzip"}),
+    )
+    decimal = forms.ChoiceField(
+        label="Decimal mark",
+        required=False,
+        choices=[("", "as the numbers of each column show"), *ImportBatch.DECIMALS],
+        help_text="Needed only when a check says that a column is ambiguous, or mixes commas and points.",
+    )
+
+    class Meta:
+        model = ImportBatch
+        fields = ("decimal",)
+
+    def clean_file(self) -> "UploadedFile[bytes]":
+        file: UploadedFile[bytes] = self.cleaned_data["file"]
+        refuse_too_large(file.size or 0)
+        refuse_bad_head(file)
+        return file
+
+
+def refuse_too_large(size: int) -> None:
+    limit = settings.IMPORT_MAX_MB * 1024 * 1024
+    if size > limit:
+        raise forms.ValidationError(
+            f"The file has {filesizeformat(size)}, the limit is {filesizeformat(limit)}. Split it, "
+            "or have an operator load it with manage.py import_customers."
+        )
+
+
+def refuse_bad_head(file: "UploadedFile[bytes]") -> None:
+    """What a person should hear at once: another format, or a column that is missing."""
+    try:
+        head = io.BytesIO(unpacked(cast(IO[bytes], file.file), file.name).read(HEAD_BYTES))
+        read_layout(header_line(Lines(text_of(head, file.name))))
+    except RefusedError as error:
+        raise forms.ValidationError(str(error)) from None
+    finally:
+        file.seek(0)
+
+
+class NextStepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+    IMPORT, CANCEL = "import", "cancel"
+
+    next_step = forms.ChoiceField(widget=forms.RadioSelect, help_text="It is done when you save this page.")
+    # Which check the page has shown: meanwhile there may be another, with other customers to look at.
+    check = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = ImportBatch
+        fields: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["check"].initial = f"{self.instance.checked_at}"
+        stop = (self.CANCEL, "Cancel, and forget the file")
+        go_on = (self.IMPORT, "Import the rest now" if self.instance.stored_rows else "Import now")
+        can_go_on = self.instance.state in ImportBatch.WAITING and self.instance.good_rows > 0
+        field = cast(forms.ChoiceField, self.fields["next_step"])
+        field.choices = [go_on, stop] if can_go_on else [stop]
+
+    @property
+    def is_of_another_check(self) -> bool:
+        """Whether the file has been compared again since the page was shown."""
+        return bool(self.cleaned_data["check"]) and self.cleaned_data["check"] != f"{self.instance.checked_at}"

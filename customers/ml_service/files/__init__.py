@@ -1,0 +1,1 @@
+"""Models as files: read, verified, put in place, kept and loaded."""

@@ -1,0 +1,107 @@
+"""From the bytes of model.pkl to a fitted model with a random forest in it, or a clear error. Unpickles alone."""
+
+import hashlib
+import io
+import logging
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+from customers.ml_service.errors import ModelClassError, ModelCorruptError, ModelMissingError, ModelVersionError
+from customers.ml_service.forest.parts import parts_of
+
+logger = logging.getLogger("vigilpay.model")
+
+# How a file begins that is taken for a model.pkl, and what to do about it.
+OTHER_FORMATS = {
+    b"version https://git-lfs": "is a Git LFS pointer, not the file itself; fetch that with `git lfs pull`",
+    b"<": "is a web page or XML; download the file itself",
+    b"PK\x03\x04": "is a zip archive; unpack it, or have the forest dumped with joblib",
+    b"\x89HDF": "is HDF5, as Keras writes it; VigilPay scores RandomForestClassifier, dumped with joblib",
+    b"{": "is JSON, as XGBoost and others write it; VigilPay scores RandomForestClassifier, dumped with joblib",
+    b"CBM1": "is a model of CatBoost; VigilPay scores RandomForestClassifier, dumped with joblib",
+    b"tree\nversion=": "is a model of LightGBM; VigilPay scores RandomForestClassifier, dumped with joblib",
+}
+# Whose models are no forest of scikit-learn's, whatever version is installed.
+_OTHER_LIBRARIES = (
+    "autogluon", "catboost", "cuml", "daal4py", "h2o", "imblearn", "interpret", "keras", "lightgbm", "mlxtend", "onnx",
+    "onnxruntime", "pycaret", "pyspark", "pytorch_tabnet", "skl2onnx", "sklearnex", "skorch", "statsmodels",
+    "tensorflow", "torch", "tpot", "xgboost",
+)  # fmt: skip
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the file's bytes.
+
+    ModelMissingError when there is none or it cannot be read, ModelCorruptError when it begins like something else.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        message = f"there is no model file {path}; train one (`manage.py train_model`) or copy it there"
+        raise ModelMissingError(message) from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelMissingError(f"the model file {path} cannot be read ({reason}); check its permissions") from None
+    for beginning, what in OTHER_FORMATS.items():
+        if data[:64].lstrip().startswith(beginning):
+            raise ModelCorruptError(f"the model file {path} {what}")
+    return data
+
+
+def sha256_of(data: bytes) -> str:
+    """Return the hexadecimal SHA-256. Taken before unpickling: a pickle is code."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def load_estimator(data: bytes) -> Any:
+    """Unpickle a model that `parts_of` takes. **Runs whatever code the pickle holds**: the caller decided to trust it.
+
+    The scikit-learn that wrote the file is told by the model's ``__sklearn_version__``.
+    Raises ModelCorruptError, ModelVersionError or ModelClassError.
+    """
+    # Imported here, not above: web and worker processes score from the flat arrays and never pay for scikit-learn.
+    import joblib
+    import sklearn
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            model = joblib.load(io.BytesIO(data))
+        except Exception as error:  # a broken pickle can raise anything
+            _refuse(error, [w for w in caught if issubclass(w.category, InconsistentVersionWarning)])
+    parts_of(model).forest.n_jobs = None  # stored with the model; -1 makes threads for a single row
+    model.__sklearn_version__ = sklearn.__version__  # scikit-learn itself forgets it, and warns of another one only
+    for warning in caught:
+        if isinstance(warning.message, InconsistentVersionWarning):
+            model.__sklearn_version__ = warning.message.original_sklearn_version
+            logger.warning("model.pkl: %s", str(warning.message).split(". ")[0])
+            break
+    return model
+
+
+def _refuse(error: Exception, version_warnings: list[warnings.WarningMessage]) -> NoReturn:
+    shown = f"{type(error).__name__}: {str(error)[:200]}"
+    _refuse_foreign(error)
+    other_version = isinstance(error, ImportError | AttributeError) or "incompatible dtype" in str(error)
+    if version_warnings or other_version:
+        raise ModelVersionError(
+            f"the model file was written by other library versions and cannot be loaded here ({shown}); "
+            "dump the forest again with the scikit-learn of requirements.txt"
+        ) from error
+    raise ModelCorruptError(
+        f"the model file is truncated or no joblib pickle ({shown}); copy it again from its source"
+    ) from error
+
+
+def _refuse_foreign(error: Exception) -> None:
+    """ModelClassError when the pickle needs what no version of our libraries has."""
+    library = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if library in _OTHER_LIBRARIES:
+        what = f"this is a model of {library}, or holds one"
+    elif isinstance(error, AttributeError) and "__main__" in str(error):
+        what = f"this model needs what only the notebook or script that dumped it has ({error})"
+    else:
+        return
+    raise ModelClassError(f"{what}; VigilPay scores RandomForestClassifier: dump the fitted forest alone") from error

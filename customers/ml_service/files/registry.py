@@ -1,0 +1,139 @@
+"""The forest this process scores with: loaded once, checked against the disk at every use, swapped when it changed."""
+
+import os
+import threading
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from customers.ml_service.errors import ModelError, ModelMissingError, UnreleasedModelError
+from customers.ml_service.forest import engine
+from customers.ml_service.forest.forest import Forest
+
+from .assets import DEFAULT_ASSETS_DIR, METADATA_FILE, MODEL_FILE, open_forest
+
+_SWAP_SECONDS = 0.05  # how long a swap of the two files may be caught in the middle
+_MAX_LOADS = 5
+
+Stamp = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
+class _Settings:
+    assets_dir: Path = DEFAULT_ASSETS_DIR
+    accept_unreleased: bool = True
+
+    @cached_property
+    def model_path(self) -> str:
+        return str(self.assets_dir / MODEL_FILE)
+
+    @cached_property
+    def metadata_path(self) -> str:
+        return str(self.assets_dir / METADATA_FILE)
+
+
+Signature = tuple[_Settings, Stamp, Stamp]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What the last load gave, and the files it was made from: one of `forest` and `error` is set."""
+
+    signature: Signature
+    forest: Forest | None
+    error: ModelError | None
+
+
+_lock = threading.RLock()
+# A fork in the middle of another thread's load must not leave the child with a lock that nobody releases.
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+_settings = _Settings()
+_held: dict[_Settings, _Held] = {}
+
+
+def configure(*, assets_dir: Path, accept_unreleased: bool, numba_cache_dir: Path | None = None) -> None:
+    """Say where the model lies and whether a file that was never released may be used (development only).
+
+    `numba_cache_dir` must be writable; None leaves the choice to numba. Without any call: the checkout's ml_assets/
+    and development rules.
+    """
+    global _settings
+    _settings = _Settings(Path(assets_dir), accept_unreleased)
+    engine.set_cache_directory(numba_cache_dir)
+
+
+def current_forest() -> Forest:
+    """Return the forest in the configured `assets_dir`, reloaded when model.pkl or model.json changed since.
+
+    A file that cannot be used raises its ModelError at every call until the files change: the former forest is never
+    served in its place, and a bad file that stays the same is not read again.
+    """
+    return _forest_by(_settings)
+
+
+def forest_in(folder: Path) -> Forest:
+    """As `current_forest`, of the model in another folder. Raises the same errors."""
+    return _forest_by(replace(_settings, assets_dir=folder))
+
+
+def _forest_by(settings: _Settings) -> Forest:
+    held = _held.get(settings)
+    if held is None or held.signature != _signature(settings):
+        held = _reload(settings)
+    if held.forest is None:
+        assert held.error is not None  # noqa: S101 - for mypy: one of the two is set
+        raise type(held.error)(*held.error.args)  # a fresh one: a shared exception would collect tracebacks
+    return held.forest
+
+
+def _reload(settings: _Settings) -> _Held:
+    with _lock:
+        held = _held.get(settings)
+        if held is None or held.signature != _signature(settings):
+            held = _load(settings)
+            if not isinstance(held.error, ModelMissingError):
+                # Permissions or mounts can change without changing the files: then look again next time.
+                _held[settings] = held
+            for other in set(_held) - {settings, _settings}:
+                del _held[other]  # a model that was kept elsewhere, and was the active one once
+        return held
+
+
+def _load(settings: _Settings) -> _Held:
+    """Load until the files stayed the same meanwhile, so that a half-finished swap is never held."""
+    for _ in range(_MAX_LOADS):
+        signature = _signature(settings)
+        held = _load_once(settings, signature)
+        if _signature(settings) == signature:
+            break
+    return held
+
+
+def _load_once(settings: _Settings, signature: Signature) -> _Held:
+    try:
+        return _Held(signature, _open_tolerantly(settings), None)
+    except ModelError as error:
+        return _Held(signature, None, error.with_traceback(None))
+
+
+def _open_tolerantly(settings: _Settings) -> Forest:
+    path = Path(settings.model_path)
+    try:
+        return open_forest(path, accept_unreleased=False)
+    except UnreleasedModelError:
+        time.sleep(_SWAP_SECONDS)  # model.json may have been replaced an instant before model.pkl, or after it
+        return open_forest(path, accept_unreleased=settings.accept_unreleased)
+
+
+def _signature(settings: _Settings) -> Signature:
+    return settings, stamp_of(settings.model_path), stamp_of(settings.metadata_path)
+
+
+def stamp_of(path: str) -> Stamp:
+    """Time in nanoseconds, size in bytes and identity of a file, which tell that it was replaced; None without one."""
+    try:
+        status = os.stat(path)  # twice a score: pathlib's own stat takes three times as long
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,1 @@
+"""The forest as arithmetic: from a fitted model to flat arrays, scores and exact contributions."""

@@ -1,0 +1,1 @@
+"""What follows from a score: reasons, changes, suggestions and what-if answers."""

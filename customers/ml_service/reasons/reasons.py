@@ -1,0 +1,133 @@
+"""From exact contributions to reasons: which parts of a score are worth telling, by which code, in which words.
+
+Gender and country move the score, but a bank must not tell (or act on) "because she is a woman": by default the two are
+summed as "Other factors".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from customers.ml_service.messages import Translate
+from customers.ml_service.schema import FEATURES, Explanation
+
+from .reason_codes import BY_NUMBER, CODES, LOWERS, OTHER_FACTORS, RAISES, ReasonCode
+
+PROTECTED = ("geography", "gender")
+TOP = 3  # as many reasons as anybody reads, and as are stored
+NOTABLE = 0.005  # half a percentage point
+NONE = 0  # where there are fewer reasons than places
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason for a score. `code` is stable, `label` and `text` are words; `points` are signed percentage points."""
+
+    code: str
+    label: str
+    text: str
+    points: float
+    direction: str
+
+
+class Parts(NamedTuple):
+    """The parts of scores that reasons are about: `names` of p parts, and their (n, p) `contributions`."""
+
+    names: tuple[str, ...]
+    contributions: NDArray[np.float64]
+
+
+def reasons_for(
+    explanation: Explanation, *, limit: int = TOP, name_protected: bool = False, translate: Translate = str
+) -> tuple[Reason, ...]:
+    """Return at most `limit` reasons: those that raise the risk first, the weightiest first in each direction.
+
+    Contributions under half a percentage point are left out. `name_protected` words gender and country as well.
+    `translate` gives a message of `reason_codes` in another language.
+    """
+    values = explanation.inputs
+    matrix = np.array([[_number(values[field]) for field in FEATURES]])
+    contributions = np.array([[explanation.contributions[field] for field in FEATURES]])
+    [numbers] = top_codes(matrix, contributions, limit=limit, name_protected=name_protected).tolist()
+    return in_words(numbers, contributions[0].tolist(), values, translate)
+
+
+def top_codes(
+    matrix: NDArray[Any], contributions: NDArray[np.float64], *, limit: int = TOP, name_protected: bool = False
+) -> NDArray[np.int16]:
+    """Return the (n, limit) code numbers of the top reasons of n customers, in order, and 0 where there are no more.
+
+    `matrix` holds the nine features of each as numbers, (n, 9) in FEATURES order; the words among them are not looked
+    at. `contributions` are (n, 9) Shapley values.
+    """
+    parts = _parts(contributions, name_protected)
+    codes = np.stack([_codes_of(part, matrix, column) for part, column in _columns(parts)], axis=1)
+    weights = np.where(np.abs(parts.contributions) >= NOTABLE, parts.contributions, 0.0)
+    rank = np.select([weights > 0, weights < 0], [0, 1], 2)
+    order = np.lexsort((-np.abs(weights), rank))[:, :limit]
+    return np.take_along_axis(np.where(weights == 0, NONE, codes), order, axis=1).astype(np.int16)
+
+
+def in_words(
+    numbers: Sequence[int], contributions: Sequence[float], values: Mapping[str, Any], translate: Translate = str
+) -> tuple[Reason, ...]:
+    """Return the reasons of one customer by the code numbers, the nine contributions and the nine values stored."""
+    parts = {**by_part(contributions, name_protected=True), **by_part(contributions, name_protected=False)}
+    return tuple(_reason(BY_NUMBER[number], parts, values, translate) for number in numbers if number in BY_NUMBER)
+
+
+def by_part(contributions: Sequence[float], *, name_protected: bool) -> dict[str, float]:
+    """Return the contribution of each part that reasons are about; `contributions` are nine, in FEATURES order."""
+    names, sums = _parts(np.array([contributions]), name_protected)
+    return dict(zip(names, sums[0].tolist(), strict=True))
+
+
+def _reason(code: ReasonCode, parts: Mapping[str, float], values: Mapping[str, Any], translate: Translate) -> Reason:
+    points = 100 * parts[code.part]
+    said = {"value": _spoken(values.get(code.part)), "points": _rounded(abs(points))}
+    return Reason(code.code, translate(code.label) % said, translate(code.sentence) % said, points, code.direction)
+
+
+def _parts(contributions: NDArray[np.float64], name_protected: bool) -> Parts:
+    if name_protected:
+        return Parts(FEATURES, contributions)
+    named = [field for field in FEATURES if field not in PROTECTED]
+    others = contributions[:, [FEATURES.index(field) for field in PROTECTED]].sum(axis=1)
+    kept = contributions[:, [FEATURES.index(field) for field in named]]
+    return Parts((*named, OTHER_FACTORS), np.column_stack([kept, others]))
+
+
+def _columns(parts: Parts) -> list[tuple[str, NDArray[np.float64]]]:
+    return list(zip(parts.names, parts.contributions.T, strict=True))
+
+
+def _codes_of(part: str, matrix: NDArray[Any], contributions: NDArray[np.float64]) -> NDArray[np.int_]:
+    """The (n,) code numbers of one part: the first of the table whose direction and condition fit."""
+    values = matrix[:, FEATURES.index(part)] if part in FEATURES else contributions
+    raising, lowering = (_first_that_applies(CODES[part, direction], values) for direction in (RAISES, LOWERS))
+    return np.where(contributions > 0, raising, lowering)
+
+
+def _first_that_applies(codes: Sequence[ReasonCode], values: NDArray[Any]) -> NDArray[np.int_] | int:
+    """The last applies to whatever the others leave. Every score pays for this, so that one alone asks nothing."""
+    *special, last = codes
+    numbers: NDArray[np.int_] | int = last.number
+    for code in reversed(special):
+        numbers = np.where(code.applies(values), code.number, numbers)
+    return numbers
+
+
+def _number(value: Any) -> float:
+    """As a number; the words of country and gender, whose codes have no conditions, as any."""
+    return 0.0 if isinstance(value, str) else float(value)
+
+
+def _spoken(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else f"{float(value):,.0f}"
+
+
+def _rounded(points: float) -> str:
+    return f"{points:.0f}" if points >= 10 else f"{points:.1f}"

@@ -1,0 +1,41 @@
+"""Everything that is stored of the customers. ``customers.models.Customer`` and its like are found here."""
+
+from customers.models.customer import BY_RISK, LARGEST_CUSTOMER_ID, Behaviour, Customer, CustomerQuerySet
+from customers.models.imports import ImportBatch, ImportPiece
+from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
+from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
+from customers.models.rescoring import (
+    SAME_LIFE,
+    SAME_VERSION,
+    RescoreRequest,
+    ScoringFailure,
+    ScoringFailureQuerySet,
+    StaleMark,
+)
+from customers.models.scores import ScoreRecord, UnscoredVersion
+
+__all__ = [
+    "ACTIVE",
+    "BY_RISK",
+    "LARGEST_CUSTOMER_ID",
+    "SAME_LIFE",
+    "SAME_VERSION",
+    "AuditFinding",
+    "AuditFindingQuerySet",
+    "Behaviour",
+    "Customer",
+    "CustomerQuerySet",
+    "DriftCheck",
+    "ImportBatch",
+    "ImportPiece",
+    "ModelRelease",
+    "ModelReleaseQuerySet",
+    "Outcome",
+    "OutcomesComplete",
+    "RescoreRequest",
+    "ScoreRecord",
+    "ScoringFailure",
+    "ScoringFailureQuerySet",
+    "StaleMark",
+    "UnscoredVersion",
+]

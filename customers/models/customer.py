@@ -1,0 +1,170 @@
+"""What the bank knows of a customer, and what the active model says of it."""
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Cast, Collate, Now, Upper
+from django.db.models.lookups import Exact
+
+from customers.fields import arrived_at, contributions
+from customers.ml_service.schema import BOUNDS, FEATURES, GENDERS, GEOGRAPHIES
+from customers.models.releases import ModelRelease
+
+BY_RISK = (F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc())
+LARGEST_CUSTOMER_ID = 2**63 - 1  # what a bigint holds
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    def stale(self) -> "CustomerQuerySet":
+        """Customers whose stored score is not that of the active model for the fields as they are."""
+        return self.filter(
+            Q(stale_since__isnull=False) | ~Q(scored_by=models.Subquery(ModelRelease.objects.newest_id()))
+        )
+
+    def with_active_release(self) -> "CustomerQuerySet":
+        """With ``active_release`` on each customer: the id of the release whose scores count."""
+        return self.annotate(active_release=models.Subquery(ModelRelease.objects.newest_id()))
+
+    def riskiest_first(self) -> "CustomerQuerySet":
+        """Highest churn probability first, the unscored last; served by an index."""
+        return self.order_by(F("churn_risk_score").desc(nulls_last=True), "-customer_id")
+
+
+def _within(field: str) -> Q:
+    bounds = BOUNDS[field]
+    return Q(**{f"{field}__range": (bounds.low, bounds.high)})
+
+
+class Behaviour(models.Model):
+    """The nine behavioural fields that the model reads, and who gave them their values."""
+
+    class Geography(models.TextChoices):
+        FRANCE = "France"
+        GERMANY = "Germany"
+        SPAIN = "Spain"
+
+    class Gender(models.TextChoices):
+        FEMALE = "Female"
+        MALE = "Male"
+
+    credit_score = models.SmallIntegerField()
+    geography = models.CharField(max_length=10, choices=Geography)
+    gender = models.CharField(max_length=6, choices=Gender)
+    age = models.SmallIntegerField(help_text="Years.")
+    tenure = models.SmallIntegerField(help_text="Years with the bank.")
+    balance = models.DecimalField(max_digits=15, decimal_places=2)
+    num_of_products = models.SmallIntegerField("products")
+    has_cr_card = models.BooleanField("has credit card")
+    is_active_member = models.BooleanField("active member")
+
+    edited_by = models.CharField(
+        max_length=80,
+        editable=False,
+        default="",
+        db_default="",
+        help_text="django, django:<id of the user>, or sql:<role>; empty for a customer who came with these values.",
+    )
+    arrived_at = arrived_at()
+
+    class Meta:
+        abstract = True
+
+    def features(self) -> dict[str, Any]:
+        """The nine values by field, as the model service takes them."""
+        return {field: getattr(self, field) for field in FEATURES}
+
+
+class Customer(Behaviour):
+    """A customer, the nine behavioural fields, and the score that follows them.
+
+    The columns from ``edited_by`` on belong to the engine: database triggers move the first five, the scorer alone
+    writes the rest, and whatever else is written there is quietly kept out.
+    """
+
+    customer_id = models.BigIntegerField("customer ID", primary_key=True)
+    surname = models.CharField(max_length=100, blank=True, default="", db_default="")
+
+    edited_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a row that was stale already was edited again."
+    )
+    churn_risk_score = models.FloatField("churn risk", null=True, blank=True, editable=False)
+    version = models.BigIntegerField(db_default=1, editable=False, help_text="Moves with every behavioural change.")
+    stale_since = models.DateTimeField(
+        null=True, db_default=Now(), editable=False, help_text="When the oldest change that is not yet scored was made."
+    )
+    scored_version = models.BigIntegerField(null=True, editable=False, help_text="The version that was scored.")
+    scored_by = models.ForeignKey(
+        ModelRelease,
+        null=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        # Checking the key would lock one and the same release row for every score written; an index on it, like one
+        # on stale_since, would be written with every score and every edit: stale rows are found by their marks.
+        db_constraint=False,
+        db_index=False,
+    )
+    scored_at = models.DateTimeField(null=True, editable=False)
+    contributions = contributions(editable=False)
+    reason_codes = ArrayField(
+        models.SmallIntegerField(),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The top reasons for the score, first things first: numbers of ml_service/reason_codes.py.",
+    )
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        permissions = [
+            ("rescore_customer", "Can have customers rescored, set them aside and requeue them"),
+            ("export_customer", "Can export customers to a file"),
+        ]
+        indexes = [
+            # For the admin's list; each score writes them all, the last one of few customers: docs/decisions/0016. The
+            # first has what the list is filtered by, so that rows that do not match are passed within the index.
+            models.Index(
+                *BY_RISK,
+                *("geography", "num_of_products", "is_active_member", "has_cr_card"),
+                name="customer_by_risk",
+            ),
+            models.Index(F("reason_codes__0"), *BY_RISK, name="customer_by_main_reason"),
+            models.Index(Collate(Upper("surname"), "C"), name="customer_surname"),
+            models.Index(
+                F("num_of_products"), *BY_RISK, condition=Q(num_of_products__gte=3), name="customer_many_products"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(customer_id__gte=1), name="customer_id_is_positive"),
+            models.CheckConstraint(condition=Q(geography__in=GEOGRAPHIES), name="customer_geography_is_known"),
+            models.CheckConstraint(condition=Q(gender__in=GENDERS), name="customer_gender_is_known"),
+            # PostgreSQL sorts NaN above every number: bounds refuse it too, but would not say what is wrong.
+            models.CheckConstraint(
+                condition=~Q(Exact(Cast("balance", models.TextField()), models.Value("NaN"))),
+                name="customer_balance_is_a_number",
+            ),
+            *(
+                models.CheckConstraint(condition=_within(field), name=f"customer_{field}_is_possible")
+                for field in ("credit_score", "age", "tenure", "balance", "num_of_products")
+            ),
+            models.CheckConstraint(
+                condition=Q(churn_risk_score__isnull=True) | Q(churn_risk_score__range=(0.0, 1.0)),
+                name="customer_score_is_a_probability",
+            ),
+            models.CheckConstraint(
+                condition=Q(stale_since__isnull=False)
+                | Q(churn_risk_score__isnull=False, scored_version__isnull=False, scored_version=F("version")),
+                name="customer_current_means_scored",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"customer {self.customer_id}"
+
+    def is_current(self) -> bool:
+        """Whether the stored score is the active model's answer to the fields of this row."""
+        active = ModelRelease.objects.active()
+        return self.stale_since is None and active is not None and self.scored_by_id == active.id

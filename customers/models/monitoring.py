@@ -1,0 +1,111 @@
+"""What audits, drift checks and the bank itself have found out about the scores."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from customers.models.customer import Customer
+from customers.models.releases import ModelRelease
+
+
+class AuditFindingQuerySet(models.QuerySet["AuditFinding"]):
+    def open(self) -> "AuditFindingQuerySet":
+        """Wrong scores that are still stored."""
+        return self.filter(_still_stored(), repaired_at__isnull=True)
+
+    def close_settled(self) -> int:
+        """Note of those whose wrong score is gone that it is: rescored, edited, or deleted with the customer."""
+        return self.filter(~_still_stored(), repaired_at__isnull=True).update(repaired_at=Now())
+
+
+def _still_stored() -> models.Exists:
+    """Whether the customer of a finding still carries that score and calls it current."""
+    return models.Exists(
+        Customer.objects.filter(
+            customer_id=models.OuterRef("customer_id"),
+            version=models.OuterRef("version"),
+            churn_risk_score=models.OuterRef("stored_score"),
+            scored_by=models.OuterRef("release"),
+            stale_since__isnull=True,
+        )
+    )
+
+
+class AuditFinding(models.Model):
+    """A stored score that called itself current and was not the model's answer. Only ``repaired_at`` ever changes."""
+
+    # Not a foreign key, as in ScoreRecord: the finding outlives the customer.
+    customer_id = models.BigIntegerField()
+    stored_score = models.FloatField()
+    expected_score = models.FloatField(help_text="What scikit-learn says of the same row.")
+    version = models.BigIntegerField(help_text="The version of the customer that was audited.")
+    release = models.ForeignKey(ModelRelease, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    found_at = models.DateTimeField(db_default=Now())
+    repaired_at = models.DateTimeField(null=True, help_text="When the wrong score was seen to be gone.")
+
+    objects = AuditFindingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer_id", "version"],
+                condition=Q(repaired_at__isnull=True),
+                name="audit_finding_open_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"wrong score of customer {self.customer_id}, version {self.version}"
+
+
+class DriftCheck(models.Model):
+    """How far the portfolio had moved from what a release was trained on; see ``customers.monitoring.drift``."""
+
+    release = models.ForeignKey(ModelRelease, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    checked_at = models.DateTimeField(db_default=Now())
+    reference_rows = models.PositiveIntegerField(help_text="Training customers.")
+    customers = models.PositiveBigIntegerField()
+    scores = models.PositiveBigIntegerField(help_text="Of customers who were not stale.")
+    shifts = models.JSONField(help_text="Of each column: its population stability index, and the bin that moved most.")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"drift at {self.checked_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Outcome(models.Model):
+    """What the bank says became of a customer: the day he left, or a day on which he had not left yet."""
+
+    # Not a foreign key, as in ScoreRecord: who has left may be deleted.
+    customer_id = models.BigIntegerField(primary_key=True)
+    left_on = models.DateField(null=True)
+    stayed_until = models.DateField(null=True, help_text="The last day on which he is known to have been a customer.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(left_on__isnull=False, stayed_until__isnull=True)
+                | Q(left_on__isnull=True, stayed_until__isnull=False),
+                name="outcome_left_or_stayed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"customer {self.customer_id} " + (f"left {self.left_on}" if self.left_on else "stayed")
+
+
+class OutcomesComplete(models.Model):
+    """The bank's word that everybody who left up to a day has been imported: whoever is missing stayed. The newest
+    word counts, so that a wrong one can be corrected."""
+
+    until = models.DateField()
+    said_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"outcomes are complete until {self.until}"

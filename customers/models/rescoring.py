@@ -1,0 +1,84 @@
+"""Which customers are to be scored, and which could not be."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import OuterRef
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from customers.fields import arrived_at
+from customers.models.customer import Customer
+from customers.models.releases import ModelRelease
+
+# For a subquery: the id alone may be that of a former life, whose versions began at 1, too.
+SAME_LIFE = {"customer_id": OuterRef("customer_id"), "arrived_at": OuterRef("arrived_at")}
+SAME_VERSION = {**SAME_LIFE, "version": OuterRef("version")}
+
+
+class StaleMark(models.Model):
+    """A hint where stale customers are: those with these ids may be. No mark is a promise of staleness; the customer's
+    own row decides.
+
+    Triggers insert marks in the transaction of the edit, ``customers/scoring/marks.py`` takes them and knows their
+    kinds. The table is unlogged: after a crash of the database it is empty, and all customers are looked at once. It
+    has no key in the database, so that no editor can wait for another, or for a worker.
+    """
+
+    due_at = models.DateTimeField(primary_key=True, default=timezone.now)
+    kind = models.SmallIntegerField()
+    ids = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        indexes = [models.Index(fields=["kind", "due_at"], name="stale_mark_order")]
+
+    def __str__(self) -> str:
+        return f"mark of kind {self.kind}: {len(self.ids)} customers"
+
+
+class RescoreRequest(models.Model):
+    """Customers whom staff want scored again although nothing about them is stale: as many as a drain takes at once.
+
+    Gone in the transaction that stores their scores, so that a worker that dies leaves it to the next.
+    """
+
+    customer_ids = ArrayField(models.BigIntegerField())
+    asked_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{len(self.customer_ids)} customers to be scored again"
+
+
+class ScoringFailureQuerySet(models.QuerySet["ScoringFailure"]):
+    def set_aside(self) -> "ScoringFailureQuerySet":
+        """The dead letters: nobody tries them again until they are requeued, edited, or another model comes."""
+        return self.filter(retry_at__isnull=True)
+
+    def of_customer(self, release: int | None) -> models.Exists:
+        """For a query of customers: whether one of these is of the present version and that release."""
+        return models.Exists(self.filter(**SAME_VERSION, release=release))
+
+    def of_present_life(self) -> "ScoringFailureQuerySet":
+        """Without those of customers who are gone, or who were gone and came back since."""
+        return self.filter(models.Exists(Customer.objects.filter(**SAME_LIFE)))
+
+
+class ScoringFailure(models.Model):
+    """A customer in a version that a model could not score: how often it was tried, and why it failed."""
+
+    customer_id = models.BigIntegerField("customer ID", primary_key=True)
+    arrived_at = arrived_at()
+    version = models.BigIntegerField()
+    release = models.ForeignKey(ModelRelease, on_delete=models.CASCADE, related_name="+", db_index=False)
+    attempts = models.PositiveSmallIntegerField()
+    error = models.CharField(max_length=500)
+    first_failed_at = models.DateTimeField(db_default=Now())
+    last_failed_at = models.DateTimeField(db_default=Now())
+    retry_at = models.DateTimeField(null=True, help_text="Empty: set aside.")
+
+    objects = ScoringFailureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-last_failed_at"]
+
+    def __str__(self) -> str:
+        return f"customer {self.customer_id}, version {self.version}: {self.error}"

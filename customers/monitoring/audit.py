@@ -1,0 +1,213 @@
+"""Do stored scores keep their promise? Recomputed by scikit-learn itself, and never silently repaired.
+
+A row is read in one statement, values, score and version: an edit at the same time shows wholly or not at all.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import connection
+
+from customers.import_export.staging import Progress
+from customers.ml_service import Forest, ScoringError
+from customers.ml_service.files import former
+from customers.ml_service.files.assets import MODEL_FILE
+from customers.ml_service.files.original import Original
+from customers.ml_service.files.pickles import load_estimator, read_bytes, sha256_of
+from customers.ml_service.schema import FEATURES
+from customers.models import AuditFinding, Customer, ScoreRecord
+from customers.releases.active import ModelNotActiveError, active_model
+from customers.scoring import scorer
+from customers.scoring.claims import CustomerBusyError
+from customers.scoring.marks import count_unmarked
+
+log = logging.getLogger("vigilpay.audit")
+
+# Two ways to add up the same trees differ by some 1e-16.
+TOLERANCE = 1e-9
+PAGE_ROWS = 5000
+
+_CURRENT = f"""
+SELECT customer_id, version, churn_risk_score, EXISTS (
+    SELECT FROM customers_scorerecord AS record
+    WHERE record.customer_id = customer.customer_id AND record.arrived_at = customer.arrived_at
+      AND record.version = customer.version
+      AND record.scored_by_id = customer.scored_by_id AND record.score = customer.churn_risk_score
+), {", ".join(FEATURES)}
+FROM customers_customer AS customer
+WHERE stale_since IS NULL AND scored_by_id = %s
+"""
+NEXT_PAGE = f"{_CURRENT} AND customer_id > %s ORDER BY customer_id LIMIT %s"
+THESE = f"{_CURRENT} AND customer_id = ANY(%s)"
+
+
+class Row(NamedTuple):
+    """A current row as read."""
+
+    customer_id: int
+    version: int
+    score: float
+    recorded: bool
+    features: tuple[Any, ...]
+
+
+class Wrong(NamedTuple):
+    """A row whose score is not what it should be."""
+
+    row: Row
+    expected: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Rows that break a promise: scores that are wrong, and scores that the history knows nothing of."""
+
+    rows: int = 0
+    wrong: list[Wrong] = field(default_factory=list)
+    unrecorded: list[int] = field(default_factory=list)
+
+    @property
+    def broken(self) -> list[int]:
+        """Each broken row's customer once."""
+        return sorted({wrong.row.customer_id for wrong in self.wrong} | set(self.unrecorded))
+
+
+@dataclass(frozen=True)
+class Report:
+    """Counts of an audit; ``left`` are broken rows that nobody has repaired."""
+
+    audited: int = 0
+    wrong: int = 0
+    unrecorded: int = 0
+    left: int = 0
+    unmarked: int = 0
+
+
+class Auditor:
+    """Holds rows against one release: the active one when the audit began."""
+
+    def __init__(self) -> None:
+        forest, self.release = active_model()
+        self._original = original_of(forest)
+
+    def audit(self, ids: Sequence[int] | None = None, *, mend: bool, progress: Progress) -> Report:
+        """Audit the customers with these ids, or all."""
+        audited = wrong = unrecorded = left = 0
+        for rows in self.pages(ids):
+            verdict = self.examine(rows)
+            self.record(verdict)
+            audited, wrong = audited + verdict.rows, wrong + len(verdict.wrong)
+            unrecorded += len(verdict.unrecorded)
+            left += len((self.mended(verdict) if mend else verdict).broken)
+            progress("audited", audited)
+        return Report(audited, wrong, unrecorded, left, count_unmarked(self.release))
+
+    def pages(self, ids: Sequence[int] | None) -> Iterator[list[Row]]:
+        """Current rows, some at a time: each page a statement of its own, so that no long one holds up a vacuum."""
+        if ids is not None:
+            for start in range(0, len(ids), PAGE_ROWS):
+                yield read(THESE, self.release.pk, list(ids[start : start + PAGE_ROWS]))
+            return
+        rows = read(NEXT_PAGE, self.release.pk, 0, PAGE_ROWS)
+        while rows:
+            yield rows
+            rows = read(NEXT_PAGE, self.release.pk, rows[-1].customer_id, PAGE_ROWS)
+
+    def examine(self, rows: Sequence[Row]) -> Verdict:
+        if not rows:
+            return Verdict()
+        expected = self._original.predict_tuples([row.features for row in rows]).tolist()
+        return Verdict(
+            rows=len(rows),
+            # Not the other way round: what can't be compared is wrong.
+            wrong=[Wrong(row, score) for row, score in zip(rows, expected, strict=True) if not same(row.score, score)],
+            unrecorded=[row.customer_id for row in rows if not row.recorded],
+        )
+
+    def record(self, verdict: Verdict) -> None:
+        """A line in the log for each wrong score, and a finding unless there is an open one."""
+        for row, expected in verdict.wrong:
+            log.error(
+                "Wrong score: customer %s, version %s, stored %r, expected %r by %s",
+                row.customer_id,
+                row.version,
+                row.score,
+                expected,
+                self.release,
+            )
+        if verdict.unrecorded:
+            count, first = len(verdict.unrecorded), verdict.unrecorded[0]
+            log.error("Scores of %s customers are not in the history, customer %s among them", count, first)
+        AuditFinding.objects.bulk_create(
+            [self.finding(wrong) for wrong in verdict.wrong], ignore_conflicts=True, batch_size=PAGE_ROWS
+        )
+
+    def finding(self, wrong: Wrong) -> AuditFinding:
+        return AuditFinding(
+            customer_id=wrong.row.customer_id,
+            stored_score=wrong.row.score,
+            expected_score=wrong.expected,
+            version=wrong.row.version,
+            release=self.release,
+        )
+
+    def mended(self, verdict: Verdict) -> Verdict:
+        """Score the broken rows anew, and look again: a wrong engine repairs nothing."""
+        for customer_id in verdict.broken:
+            repair(customer_id)
+        again = self.examine(read(THESE, self.release.pk, verdict.broken))
+        AuditFinding.objects.close_settled()
+        self.record(again)
+        return again
+
+
+def audit(ids: Sequence[int] | None = None, *, mend: bool = False, progress: Progress | None = None) -> Report:
+    """Audit the current rows among these customers, or all current rows; repair broken ones only if told to.
+
+    Raises ``ModelError`` when the active model can't be used here.
+    """
+    auditor = Auditor()
+    AuditFinding.objects.close_settled()
+    report = auditor.audit(ids, mend=mend, progress=progress or Progress())
+    if report.unmarked:
+        log.error(
+            "%s stale customers are covered by no mark: they wait for the next look at all customers", report.unmarked
+        )
+    return report
+
+
+def repair(customer_id: int) -> None:
+    """Score a broken row anew, with a record in the history. One that can't be is left to the next audit."""
+    try:
+        scorer.analyze(customer_id, cause=ScoreRecord.Cause.AUDIT)
+    except Customer.DoesNotExist:
+        pass  # deleted since, and its score with it
+    except (CustomerBusyError, ScoringError) as error:
+        log.warning("Customer %s could not be repaired: %s", customer_id, error)
+
+
+def open_findings() -> int:
+    """How many wrong scores were found and are still stored."""
+    return AuditFinding.objects.open().count()
+
+
+def original_of(forest: Forest) -> Original:
+    """The active model as scikit-learn knows it. The file is unpickled: it is the one whose checksum was released."""
+    folders = (settings.ML_ASSETS_DIR, former.folder_of(settings.ML_ASSETS_DIR, forest.fingerprint))
+    for path in (folder / MODEL_FILE for folder in folders):
+        if path.exists() and sha256_of(data := read_bytes(path)) == forest.sha256:
+            return Original(load_estimator(data), forest.encodings)
+    raise ModelNotActiveError("The model file was replaced at this moment; audit again.")
+
+
+def read(statement: str, *values: Any) -> list[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [Row(row[0], row[1], row[2], row[3], row[4:]) for row in cursor.fetchall()]
+
+
+def same(stored: float, expected: float) -> bool:
+    return abs(stored - expected) <= TOLERANCE

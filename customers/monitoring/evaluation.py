@@ -1,0 +1,173 @@
+"""How good the stored scores turned out to be: each customer's last score before a day, against who left from then on.
+
+Statistically honest: a score is used only if it was stored before what it foretold, and a customer only if it is known
+for the whole window whether he left. Those who were gone before it are left out, and so is whoever was deleted without
+an outcome: nobody knows what became of him.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Max
+from django.utils import timezone
+
+from customers.import_export import outcomes
+from customers.ml_service.performance import Performance, performance
+from customers.models import Outcome
+
+DEFAULT_DAYS = 180
+DAY = timedelta(days=1)
+
+# Each customer's last score before the window, and whether he left within it; null: nobody knows. The index on
+# customer_id and id gives the last ones without a sort.
+LAST_SCORES = """
+WITH last AS (
+    SELECT DISTINCT ON (customer_id) customer_id, score, scored_by_id
+    FROM customers_scorerecord WHERE scored_at < %(begins)s
+    ORDER BY customer_id, id DESC
+)
+SELECT last.scored_by_id, last.score, CASE
+    WHEN outcome.left_on <= %(last_day)s THEN true
+    WHEN outcome.left_on > %(last_day)s OR outcome.stayed_until >= %(last_day)s THEN false
+    WHEN %(all_leavers_known)s AND customer.customer_id IS NOT NULL THEN false
+END
+FROM last
+LEFT JOIN customers_outcome AS outcome USING (customer_id)
+LEFT JOIN customers_customer AS customer USING (customer_id)
+WHERE COALESCE(outcome.left_on >= %(first_day)s, true)
+  AND last.scored_by_id = COALESCE(%(release)s, last.scored_by_id)
+"""
+
+
+class NothingToEvaluateError(Exception):
+    """No window can be evaluated. The message is for a person, and says what to do."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days in which it counts whether a customer left, both included. Scores are those stored before the first."""
+
+    first_day: date
+    last_day: date
+
+    @property
+    def begins(self) -> datetime:
+        return timezone.make_aware(datetime.combine(self.first_day, time.min))
+
+
+@dataclass
+class Fates:
+    """The scores of one release, whether their customers left, and how many more there are of unknown fate."""
+
+    scores: list[float] = field(default_factory=list)
+    left: list[bool] = field(default_factory=list)
+    unknown: int = 0
+
+    def add(self, score: float, left: bool | None) -> None:
+        if left is None:
+            self.unknown += 1
+        else:
+            self.scores.append(score)
+            self.left.append(left)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The scores of one release. No performance: too few left, or stayed, to judge."""
+
+    release: int
+    customers: int
+    left: int
+    unknown: int  # customers left out, since nobody knows whether they stayed
+    performance: Performance | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    window: Window
+    judgements: list[Judgement]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def evaluate(*, days: int = DEFAULT_DAYS, first_day: date | None = None, release: int | None = None) -> Evaluation:
+    """Judge the scores as they were stored before the first day by who left within so many days from it on.
+
+    Without a ``first_day``: the latest that has the whole window observed. Each release is judged by itself, on the
+    customers whose last score was its. Raises NothingToEvaluateError.
+    """
+    window = window_of(days, first_day, observed_until())
+    found = fates(window, release)
+    if not found:
+        who = f"Release {release} had given nobody's last score" if release else "Nobody had a score"
+        raise NothingToEvaluateError(f"{who} before {window.first_day}; choose a later day with --as-of.")
+    return Evaluation(window, [judge(number, found[number]) for number in sorted(found)])
+
+
+def observed_until() -> date:
+    """The last day of which anything is known of those who stayed."""
+    stayed = Outcome.objects.aggregate(last=Max("stayed_until"))["last"]
+    known = [day for day in (outcomes.complete_until(), stayed) if day is not None]
+    if not known:
+        raise NothingToEvaluateError(
+            "Nobody is known to have stayed. Load outcomes with manage.py import_outcomes, and say with "
+            "--observed-until DATE up to when everybody who left is in the file, or have a column left in it."
+        )
+    return max(known)
+
+
+def window_of(days: int, first_day: date | None, until: date) -> Window:
+    """A window that has ended, and whose scores are still in the history."""
+    # A window that is longer than the history has no scores before it; a far longer one is beyond the calendar.
+    if days > settings.HISTORY_DAYS:
+        raise not_kept(f"from {days} days ago")
+    latest = until - days * DAY + DAY
+    begins = first_day or latest
+    if begins > latest:
+        raise NothingToEvaluateError(
+            f"Outcomes are known until {until}: a window of {days} days can begin on {latest} at the latest. Choose an "
+            "earlier --as-of, a shorter --horizon, or load newer outcomes."
+        )
+    if begins < timezone.localdate() - settings.HISTORY_DAYS * DAY:
+        raise not_kept(f"from before {begins}")
+    return Window(begins, begins + days * DAY - DAY)
+
+
+def not_kept(which: str) -> NothingToEvaluateError:
+    return NothingToEvaluateError(
+        f"Scores {which} are not kept: history is for VIGILPAY_HISTORY_DAYS ({settings.HISTORY_DAYS}). "
+        "Choose a later --as-of, or a shorter --horizon."
+    )
+
+
+def fates(window: Window, release: int | None) -> dict[int, Fates]:
+    """What became of each release's customers."""
+    complete_until = outcomes.complete_until()
+    values: dict[str, Any] = {
+        "begins": window.begins,
+        "first_day": window.first_day,
+        "last_day": window.last_day,
+        "all_leavers_known": complete_until is not None and complete_until >= window.last_day,
+        "release": release,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_SCORES, values)
+        return sorted_out(cursor.fetchall())
+
+
+def sorted_out(rows: Iterable[tuple[int, float, bool | None]]) -> dict[int, Fates]:
+    found: dict[int, Fates] = defaultdict(Fates)
+    for release, score, left in rows:
+        found[release].add(score, left)
+    return found
+
+
+def judge(release: int, fates: Fates) -> Judgement:
+    figures = performance(fates.left, fates.scores)
+    return Judgement(release, len(fates.left), sum(fates.left), fates.unknown, figures)

@@ -1,0 +1,57 @@
+"""How the customers' scores are spread: by step of risk, and by band."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.backends.utils import CursorWrapper
+
+from customers.presentation.bands import BANDS
+
+# Steps of five percentage points; a score on an edge is in the step above it, as with bands.
+STEPS = 20
+EDGES = [step / STEPS for step in range(1, STEPS)]
+
+# One pass over an index that is there anyway: both groupings at once, so that they add up to the same customers.
+COUNT = """
+SELECT width_bucket(churn_risk_score, %(edges)s::float8[]), width_bucket(churn_risk_score, %(thresholds)s::float8[]),
+    count(*)
+FROM customers_customer GROUP BY 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How many customers there are in each step and in each band, lowest first, and how many have no score yet."""
+
+    steps: list[int]
+    bands: list[int]
+    thresholds: list[float]  # the bands' own, when they were counted
+    unscored: int
+
+    @property
+    def scored(self) -> int:
+        return sum(self.bands)
+
+    @property
+    def customers(self) -> int:
+        return self.scored + self.unscored
+
+
+def count(cursor: CursorWrapper) -> Distribution:
+    """Count all customers as they are at this moment."""
+    thresholds = list(settings.RISK_BANDS)
+    cursor.execute(COUNT, {"edges": EDGES, "thresholds": thresholds})
+    return summed_up(cursor.fetchall(), thresholds)
+
+
+def summed_up(rows: Iterable[tuple[int | None, int | None, int]], thresholds: Sequence[float]) -> Distribution:
+    """What the statement's rows come to; those without a step are unscored."""
+    steps, bands, unscored = [0] * STEPS, [0] * len(BANDS), 0
+    for step, band, customers in rows:
+        if step is None or band is None:
+            unscored += customers
+        else:
+            steps[step] += customers
+            bands[band] += customers
+    return Distribution(steps, bands, list(thresholds), unscored)

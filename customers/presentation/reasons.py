@@ -1,0 +1,55 @@
+"""The reasons that were stored with a customer's score, in the language of this installation."""
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.utils.translation import gettext
+
+from customers.ml_service.reasons.reason_codes import BY_NUMBER, OTHER_FACTORS, PART_NAMES, RAISES
+from customers.ml_service.reasons.reasons import PROTECTED, Reason, by_part, in_words
+from customers.models import Customer
+
+Choice = tuple[str, str]
+
+PROTECTED_NUMBERS = frozenset(number for number, reason in BY_NUMBER.items() if reason.part in PROTECTED)
+
+
+def reasons_of(customer: Customer) -> tuple[Reason, ...]:
+    """First things first; nothing while the score is not that of the row's present fields.
+
+    Codes from when gender and country were named are kept back once they are not, before the customer is scored anew.
+    """
+    if customer.stale_since is not None or not customer.reason_codes or customer.contributions is None:
+        return ()
+    codes = [number for number in customer.reason_codes if may_be_told(number)]
+    return in_words(codes, customer.contributions, customer.features(), gettext)
+
+
+def may_be_told(number: int) -> bool:
+    """Whether staff may see the reason of this code: by default not when it names gender or country."""
+    return settings.REASONS_NAME_PROTECTED or number not in PROTECTED_NUMBERS
+
+
+def contributions_in_words(contributions: Sequence[float]) -> str:
+    """What each part adds to a score, the weightiest first; gender and country are summed unless they may be named."""
+    parts = by_part(contributions, name_protected=settings.REASONS_NAME_PROTECTED)
+    ranked = sorted(parts.items(), key=lambda part: -abs(part[1]))
+    return ", ".join(f"{gettext(PART_NAMES[name])} {100 * share:+.1f}" for name, share in ranked)
+
+
+def choices() -> list[Choice]:
+    """What raises a risk, by the number of its code: the reasons worth asking for."""
+    return [
+        (str(number), gettext(reason.label).replace("%(value)s", "…"))
+        for number, reason in BY_NUMBER.items()
+        if reason.direction == RAISES and reason.part != OTHER_FACTORS and number not in PROTECTED_NUMBERS
+    ]
+
+
+def main_reasons() -> dict[int, str]:
+    """By the number of its code what a main reason is called in one phrase, as far as staff may see it."""
+    return {
+        number: gettext(reason.label).replace("%(value)s", "…")
+        for number, reason in BY_NUMBER.items()
+        if may_be_told(number)
+    }

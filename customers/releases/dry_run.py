@@ -1,0 +1,95 @@
+"""What a model would change: the scores of some customers by it, beside those of the active one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from customers.ml_service import FEATURES, Forest, ModelError
+from customers.models import Customer, ModelRelease
+from customers.portfolio.sampling import random_ids
+from customers.releases.active import forest_of
+
+SAMPLE_CUSTOMERS = 2000
+QUANTILES = (1, 5, 25, 50, 75, 95, 99)
+FAR = 0.1
+MOST_MOVED = 10
+
+Scores = NDArray[np.float64]
+
+
+class Mover(NamedTuple):
+    """A customer by id alone: what is printed may be kept."""
+
+    customer_id: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How scores move. ``quantiles`` are of the change, by percent; ``moved_far`` is a share."""
+
+    customers: int
+    mean_before: float
+    mean_after: float
+    quantiles: dict[int, float]
+    moved_far: float
+    movers: list[Mover]
+
+    @property
+    def of_mean(self) -> float:
+        return self.mean_after - self.mean_before
+
+
+def compare(ids: Sequence[int], before: Scores, after: Scores) -> Shift | None:
+    """The figures of two scores for each customer; None without customers."""
+    if not len(ids):
+        return None
+    change = after - before
+    furthest = np.argsort(-np.abs(change), kind="stable")[:MOST_MOVED]
+    return Shift(
+        customers=len(ids),
+        mean_before=float(before.mean()),
+        mean_after=float(after.mean()),
+        quantiles={q: float(np.percentile(change, q)) for q in QUANTILES},
+        moved_far=float((np.abs(change) > FAR).mean()),
+        movers=[Mover(ids[i], float(before[i]), float(after[i])) for i in furthest.tolist() if change[i]],
+    )
+
+
+def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> Shift | None:
+    """Score some stored customers by the active model and by the candidate, and store nothing."""
+    rows = list(Customer.objects.filter(pk__in=random_ids(customers)).values_list("pk", "churn_risk_score", *FEATURES))
+    active = active_forest()
+    if active is None:  # not in place any more, as when the candidate was copied over it: then what is stored
+        rows = [row for row in rows if row[1] is not None]
+    if not rows:
+        return None
+    features = [row[2:] for row in rows]
+    before = np.array([row[1] for row in rows]) if active is None else active.predict_tuples(features)
+    return compare([row[0] for row in rows], before, candidate.predict_tuples(features))
+
+
+def active_forest() -> Forest | None:
+    """The active model, if its files are here. Unlike ``active_model`` this activates nothing."""
+    active = ModelRelease.objects.active()
+    try:
+        return forest_of(active) if active is not None else None
+    except ModelError:
+        return None
+
+
+def table(shift: Shift) -> Iterator[str]:
+    """The figures as lines to print."""
+    yield f"How scores would move, {shift.customers:,} customers drawn at random:"
+    yield f"  mean           {shift.mean_before:7.4f} -> {shift.mean_after:.4f}  ({shift.of_mean:+.4f})"
+    yield "  change at      " + "".join(f"{f'p{q}':>9}" for q in shift.quantiles)
+    yield "                 " + "".join(f"{change:+9.4f}" for change in shift.quantiles.values())
+    yield f"  moved by more than {FAR}: {shift.moved_far:.1%}"
+    if shift.movers:
+        yield "  moved most: customer     before    after"
+    for mover in shift.movers:
+        yield f"  {mover.customer_id:>20}    {mover.before:7.4f}  {mover.after:7.4f}"

@@ -1,0 +1,1 @@
+"""Scores that follow every edit: which customers are stale, who takes them, and the one statement that stores."""

@@ -1,0 +1,110 @@
+"""Taking hold of customers whose score is to be renewed: rows locked until the scores are stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
+from psycopg.errors import LockNotAvailable
+
+from customers.ml_service.schema import FEATURES
+from customers.models import Customer, ModelRelease
+from customers.scoring.marks import RESTED, pass_over, take
+from customers.scoring.staleness import NOT_FAILED, STALE
+
+# The columns of a Claim.
+CLAIMED = f"customer_id, version, {', '.join(FEATURES)}"
+
+CLAIM = f"""
+SELECT {CLAIMED} FROM customers_customer AS customer
+WHERE customer_id = ANY (%(ids)s::bigint[]) AND {NOT_FAILED}
+    AND (customer_id = ANY (%(requested)s::bigint[])
+        OR {STALE} AND (customer_id <> ALL (%(resting)s::bigint[]) OR {RESTED}))
+FOR NO KEY UPDATE OF customer SKIP LOCKED
+"""
+
+CLAIM_ONE = f"SELECT {CLAIMED} FROM customers_customer WHERE customer_id = %s FOR NO KEY UPDATE"
+
+
+class CustomerBusyError(Exception):
+    """Somebody else's open edit holds the row; nothing was written. Trying again later helps."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Rows locked by this transaction, as read: parallel columns, the features of a row in ``FEATURES`` order."""
+
+    ids: list[int]
+    versions: list[int]
+    features: list[tuple[Any, ...]]
+    passed_over: int = 0  # rows that another transaction holds, or edited a moment ago; they are marked again
+    sweep_is_due: bool = False  # there may be more to claim, even if these are no rows
+    requested: list[int] = field(default_factory=list)  # by staff, among others
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[Any, ...]], **more: Any) -> "Claim":
+        return cls(
+            ids=[row[0] for row in rows],
+            versions=[row[1] for row in rows],
+            features=[row[2:] for row in rows],
+            **more,
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def only(self, positions: Sequence[int]) -> "Claim":
+        """The rows at these positions."""
+        return replace(
+            self,
+            ids=[self.ids[i] for i in positions],
+            versions=[self.versions[i] for i in positions],
+            features=[self.features[i] for i in positions],
+        )
+
+
+def claim_next(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Claim:
+    """Lock some ``limit`` rows that no other transaction holds: stale ones, and those that staff have asked for.
+
+    Takes their marks away, so call it in the transaction that stores the scores. Customers whom this model could not
+    score, in the version they have, are left out until they are due again.
+    """
+    taken = take(cursor, release, limit)
+    ids, requested = taken.ids, sorted(taken.requested)
+    if not ids:
+        return Claim.of([], sweep_is_due=taken.sweep_is_due)
+    arrays = {"ids": sorted(ids), "requested": requested, "resting": list(taken.resting)}
+    cursor.execute(CLAIM, {**arrays, "release": release.pk})
+    rows, passed_over = cursor.fetchall(), 0
+    if len(rows) < len(ids):
+        passed_over = pass_over(cursor, release, ids - {row[0] for row in rows}, taken)
+    return Claim.of(rows, passed_over=passed_over, sweep_is_due=taken.sweep_is_due, requested=requested)
+
+
+def claim_one(cursor: CursorWrapper, customer_id: int) -> Claim:
+    """Lock one customer, stale or not, waiting a bounded time for somebody else's open edit of it.
+
+    Raises ``CustomerBusyError`` when that time is up, ``Customer.DoesNotExist`` when there is no such row.
+    """
+    patience_ms = max(1, round(settings.ANALYZE_LOCK_SECONDS * 1000))  # 0 would be PostgreSQL's word for "for ever"
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience_ms}ms"])
+    # Twice: the row that was waited for may have been replaced meanwhile, by one that only a new look can see.
+    rows = lock_one(cursor, customer_id) or lock_one(cursor, customer_id)
+    cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+    if not rows:
+        raise Customer.DoesNotExist(f"There is no customer {customer_id}.")
+    return Claim.of(rows)
+
+
+def lock_one(cursor: CursorWrapper, customer_id: int) -> list[tuple[Any, ...]]:
+    """The columns of a claim. Raises ``CustomerBusyError`` when the lock_timeout is up."""
+    try:
+        cursor.execute(CLAIM_ONE, [customer_id])
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise CustomerBusyError("Another session is editing this customer; nothing was written.") from error
+        raise
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

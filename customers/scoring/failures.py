@@ -1,0 +1,186 @@
+"""Customers whom the model can not score: isolated, tried again with growing pauses, then set aside.
+
+The pattern is that of a dead letter queue (G. Hohpe and B. Woolf, Enterprise Integration Patterns, "Dead Letter
+Channel"); the letter itself stays where it was, for the customer's row is the truth.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psycopg
+from django.conf import settings
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Subquery
+
+from customers.ml_service import Explained, Forest, InputError, ModelError
+from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
+from customers.models import CustomerQuerySet, ModelRelease, ScoringFailure
+from customers.models.rescoring import SAME_VERSION
+from customers.scoring import marks
+from customers.scoring.claims import Claim
+
+log = logging.getLogger("vigilpay.scoring")
+
+SAME = """failure.arrived_at = excluded.arrived_at AND failure.version = excluded.version
+        AND failure.release_id = excluded.release_id"""
+
+# One more attempt. The pause before the next grows fourfold; after the last there is none, the customer is set aside.
+# An edit in between (another version), another life, or another model, begins anew. Which life it is stands in the row,
+# which the caller holds.
+RECORD = f"""
+INSERT INTO customers_scoringfailure AS failure
+    (customer_id, arrived_at, version, release_id, attempts, error, first_failed_at, last_failed_at, retry_at)
+SELECT customer_id, customer.arrived_at, version, %(release)s, 1, refused.error, clock_timestamp(), clock_timestamp(),
+    CASE WHEN %(attempts)s > 1 THEN clock_timestamp() + make_interval(secs => %(pause)s) END
+FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(errors)s::text[]) AS refused (customer_id, version, error)
+JOIN customers_customer AS customer USING (customer_id, version)
+ON CONFLICT (customer_id) DO UPDATE SET
+    arrived_at = excluded.arrived_at, version = excluded.version, release_id = excluded.release_id,
+    error = excluded.error, last_failed_at = excluded.last_failed_at,
+    first_failed_at = CASE WHEN {SAME} THEN failure.first_failed_at ELSE excluded.first_failed_at END,
+    attempts = CASE WHEN {SAME} THEN failure.attempts + 1 ELSE 1 END,
+    retry_at = CASE WHEN NOT ({SAME}) THEN excluded.retry_at WHEN failure.attempts + 1 < %(attempts)s
+        THEN clock_timestamp() + make_interval(secs => %(pause)s * power(4, failure.attempts)) END
+"""
+
+REQUEUE = """
+UPDATE customers_scoringfailure AS failure SET attempts = 0, retry_at = clock_timestamp()
+FROM customers_customer AS customer
+WHERE customer.customer_id = failure.customer_id AND customer.arrived_at = failure.arrived_at
+  AND (%(everybody)s OR failure.customer_id = ANY (%(ids)s)) RETURNING failure.customer_id
+"""
+
+# Somebody whom every model that works at all can score: tells a broken model from a strange customer.
+ANYBODY: dict[str, Any] = {
+    **{field: (bounds.low + bounds.high) // 2 for field, bounds in BOUNDS.items()},
+    "geography": GEOGRAPHIES[0],
+    "gender": GENDERS[0],
+    "has_cr_card": True,
+    "is_active_member": True,
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A customer in a version that got no score, and why: words for a person, without a customer's name."""
+
+    customer_id: int
+    version: int
+    error: str
+
+
+def explain(forest: Forest, claim: Claim) -> tuple[Claim, Explained, list[Refusal]]:
+    """The claimed rows that the model can score, with scores and reasons, and what became of the others.
+
+    Raises ``ModelError`` when it is the model that fails, not the customers.
+    """
+    try:
+        answers = explain_all(forest, claim)
+    except ModelError:
+        raise
+    except Exception:  # whatever a model or a customer may do: one of them must not hold up the others
+        log.debug("A batch of %s could not be scored as a whole", len(claim), exc_info=True)
+        return isolate(forest, claim)
+    return claim, answers, []
+
+
+def isolate(forest: Forest, claim: Claim) -> tuple[Claim, Explained, list[Refusal]]:
+    """As ``explain``, one customer at a time."""
+    answers = {}
+    refusals = []
+    for position, customer_id in enumerate(claim.ids):
+        try:
+            answers[position] = explain_all(forest, claim.only([position]))
+        except Exception as error:
+            blame_the_model_if_it_fails(forest, error)
+            refusals.append(Refusal(customer_id, claim.versions[position], in_words(error)))
+    nobody = forest.explain_matrix([])
+    return claim.only(list(answers)), Explained.joined([nobody, *answers.values()]), refusals
+
+
+def explain_all(forest: Forest, claim: Claim) -> Explained:
+    """The forest's answers. Raises ``ArithmeticError`` where one is no probability: the table would refuse it."""
+    answers = forest.explain_matrix(claim.features)
+    if not ((answers.scores >= 0) & (answers.scores <= 1)).all():  # NaN is in no interval
+        raise ArithmeticError("The model's answer is not a probability.")
+    if not np.isfinite(answers.contributions).all():
+        raise ArithmeticError("A contribution to the model's answer is not a number.")
+    return answers
+
+
+def blame_the_model_if_it_fails(forest: Forest, error: Exception) -> None:
+    """Raise ``ModelError`` if the model has no answer to anybody: then nobody is to be set aside."""
+    if isinstance(error, InputError):
+        return
+    try:
+        forest.predict_one(ANYBODY)
+    except InputError:
+        pass  # an answer, too
+    except Exception as broken:
+        raise ModelError(f"The model answers nobody: {in_words(broken)}") from broken
+
+
+def in_words(error: Exception) -> str:
+    """An error in one line that fits the column. Of PostgreSQL's never the details, which quote the whole row."""
+    cause = error.__cause__
+    if isinstance(error, InputError):
+        said = error.message
+    elif isinstance(cause, psycopg.Error):
+        said = cause.diag.message_primary or type(error).__name__
+    else:
+        said = f"{type(error).__name__}: {error}"
+    return " ".join(said.split())[:500]
+
+
+def record(cursor: CursorWrapper, refusals: Sequence[Refusal], release: ModelRelease) -> None:
+    """Count one more attempt for each, and set the time of the next; a line for each reason, for a person to look."""
+    if not refusals:
+        return
+    cursor.execute(
+        RECORD,
+        {
+            "ids": [refusal.customer_id for refusal in refusals],
+            "versions": [refusal.version for refusal in refusals],
+            "errors": [refusal.error for refusal in refusals],
+            "release": release.pk,
+            "attempts": settings.RETRY_ATTEMPTS,
+            "pause": settings.RETRY_SECONDS,
+        },
+    )
+    for error in dict.fromkeys(refusal.error for refusal in refusals):
+        tell([refusal for refusal in refusals if refusal.error == error])
+
+
+def tell(refusals: Sequence[Refusal]) -> None:
+    """One line for customers of one batch who were refused for the same reason."""
+    first = refusals[0]
+    others = f" and {len(refusals) - 1:,} others" if len(refusals) > 1 else ""
+    log.warning("No score for customer %s, version %s%s: %s", first.customer_id, first.version, others, first.error)
+
+
+def requeue(customer_ids: Iterable[int] | None = None) -> int:
+    """Try these again at once, or everybody, with a full number of attempts; how many there were."""
+    ids = list(customer_ids or ())
+    with connection.cursor() as cursor:
+        cursor.execute(REQUEUE, {"everybody": customer_ids is None, "ids": ids})
+        requeued = [row[0] for row in cursor.fetchall()]
+    marks.mark(requeued)
+    return len(requeued)
+
+
+def forget_deleted() -> int:
+    """Forget the failures of former lives, of customers who are gone or came back since; how many there were."""
+    with connection.cursor() as cursor:
+        return marks.forget_former_lives(cursor)
+
+
+def with_failure(customers: CustomerQuerySet) -> CustomerQuerySet:
+    """With ``failure_error`` and ``failure_retry_at``: of the present version and the active model, else None."""
+    failure = ScoringFailure.objects.filter(**SAME_VERSION, release=Subquery(ModelRelease.objects.newest_id()))
+    return customers.annotate(
+        failure_error=Subquery(failure.values("error")), failure_retry_at=Subquery(failure.values("retry_at"))
+    )

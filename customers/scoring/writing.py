@@ -1,0 +1,185 @@
+"""The one statement that stores scores, with their reasons and history, and what the database may answer to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, DataError, IntegrityError, InternalError, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg.errors import IdleInTransactionSessionTimeout, RaiseException
+
+from customers.ml_service import Explained
+from customers.ml_service.reasons.reasons import TOP, top_codes
+from customers.ml_service.schema import FEATURES
+from customers.models import ModelRelease, ScoreRecord
+from customers.releases.active import NEWEST_RELEASE
+from customers.scoring.claims import Claim
+from customers.scoring.contention import Pace, lost_to_an_editor
+from customers.scoring.failures import Refusal, in_words
+
+pace = Pace()
+
+# A real holds seven digits; what is beyond them would only be sent and thrown away.
+CONTRIBUTION_DIGITS = 8
+
+# The exact contributions, a column each, and the numbers of the top reasons, 0 where there are no more.
+CONTRIBUTIONS = [f"contribution_{field}" for field in FEATURES]
+REASONS = [f"reason_{place}" for place in range(TOP)]
+_ARRAYS = ", ".join(
+    [*(f"%({name})s::smallint[]" for name in REASONS), *(f"%({name})s::real[]" for name in CONTRIBUTIONS)]
+)
+
+# The columns of the row that was scored as they go on into its history.
+STORED = ", ".join(
+    f"customer.{name}"
+    for name in (
+        *("customer_id", "churn_risk_score", "version", "scored_version", "arrived_at", "edited_at", "edited_by"),
+        *("scored_at", "contributions"),
+        *FEATURES,
+    )
+)
+
+_VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
+
+# Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
+# said before is read here once more, which is cheaper than sending it to and fro. Of a customer who came back the row
+# says nothing, but the history does: a known risk is no news, nor is another model's answer to the same values.
+# Every column has its table's name in front, and none comes by a star: the bank may give its customers columns of any
+# name. A trigger of the bank's sees this UPDATE, too: where it has changed a behavioural field the row is stale again,
+# in a version that no score answers yet.
+WRITE = f"""
+WITH scored AS (
+    SELECT score.*, COALESCE(customer.churn_risk_score, known.score) AS previous_score,
+        customer.stale_since AS was_stale_since,
+        CASE WHEN known.has_same_values AND known.scored_by_id <> %(release)s THEN '{ScoreRecord.Cause.RELEASE}'
+            WHEN known.score IS NOT NULL THEN '{ScoreRecord.Cause.RETURNED}' END AS return_cause
+    FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[], {_ARRAYS})
+        AS score (customer_id, version, score, {", ".join([*REASONS, *CONTRIBUTIONS])})
+    JOIN customers_customer AS customer
+        ON customer.customer_id = score.customer_id AND customer.version = score.version
+    LEFT JOIN LATERAL (
+        SELECT record.score, record.scored_by_id,
+            {_VALUES.format("record")} = {_VALUES.format("customer")} AS has_same_values
+        FROM customers_scorerecord AS record
+        WHERE customer.churn_risk_score IS NULL AND record.customer_id = customer.customer_id
+        ORDER BY record.id DESC LIMIT 1
+    ) AS known ON true
+    WHERE %(identity)s = ({NEWEST_RELEASE})
+), stored AS (
+    UPDATE customers_customer AS customer
+    SET churn_risk_score = scored.score, scored_version = scored.version, scored_by_id = %(release)s,
+        scored_at = clock_timestamp(), stale_since = NULL,
+        contributions = ARRAY[{", ".join(f"scored.{name}" for name in CONTRIBUTIONS)}],
+        reason_codes = array_remove(ARRAY[{", ".join(f"scored.{name}" for name in REASONS)}], 0::smallint)
+    FROM scored
+    WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
+    RETURNING {STORED}, scored.previous_score, scored.was_stale_since, scored.return_cause,
+        scored.score AS given_score
+), healed AS (
+    DELETE FROM customers_scoringfailure AS failure USING stored
+    WHERE failure.customer_id = stored.customer_id
+    RETURNING failure.customer_id, failure.arrived_at, failure.version
+), recorded AS (
+INSERT INTO customers_scorerecord
+    (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, arrived_at, scored_at,
+     scored_by_id, contributions, {", ".join(FEATURES)})
+SELECT stored.customer_id, stored.churn_risk_score, stored.previous_score, stored.version,
+    CASE WHEN stored.return_cause = '{ScoreRecord.Cause.RELEASE}' THEN stored.return_cause
+        WHEN %(cause)s <> '' THEN %(cause)s
+        WHEN stored.customer_id = ANY (%(requested)s::bigint[]) THEN '{ScoreRecord.Cause.ANALYZE}'
+        WHEN (stored.customer_id, stored.arrived_at, stored.version) IN (SELECT * FROM healed)
+            THEN '{ScoreRecord.Cause.RETRY}'
+        WHEN stored.return_cause IS NOT NULL THEN stored.return_cause
+        WHEN stored.previous_score IS NULL THEN '{ScoreRecord.Cause.CREATED}'
+        WHEN stored.was_stale_since IS NOT NULL THEN '{ScoreRecord.Cause.EDITED}'
+        ELSE '{ScoreRecord.Cause.RELEASE}' END,
+    stored.was_stale_since, GREATEST(stored.edited_at, stored.was_stale_since), stored.edited_by, stored.arrived_at,
+    stored.scored_at, %(release)s, stored.contributions, {", ".join(f"stored.{name}" for name in FEATURES)}
+FROM stored WHERE stored.version = stored.scored_version RETURNING customers_scorerecord.customer_id
+)
+SELECT (SELECT count(*) FROM recorded), (
+    SELECT min(stored.customer_id) FROM stored
+    WHERE stored.version = stored.scored_version AND stored.churn_risk_score <> stored.given_score)
+"""
+
+
+class ScoreAlteredError(DataError):
+    """A trigger of the bank's writes scores: what it makes of one must not call itself current."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How many scores were written, what the database refused, and how many were left to an editor."""
+
+    rows: int
+    refusals: list[Refusal] = field(default_factory=list)
+    left: int = 0
+
+
+def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease, cause: str = "") -> Stored:
+    """Write scores, reasons and history, in one statement, where nothing has changed since the claim.
+
+    Without a ``cause`` each record says what the row itself shows: created, edited, retried, or another model; or that
+    staff have asked. Raises ``ScoreAlteredError`` when a stored score is not the one given.
+    """
+    values: dict[str, Any] = {
+        "ids": array(claim.ids),
+        "versions": array(claim.versions),
+        "scores": array(answers.scores.tolist()),
+        "release": release.pk,
+        "identity": release.identity,
+        "cause": cause,
+        "requested": array(claim.requested),
+        **reasons_in_columns(answers),
+    }
+    cursor.execute(WRITE, values)
+    rows, altered = cursor.fetchone()
+    if altered is not None:
+        raise ScoreAlteredError(f"a trigger of this database gives customer {altered} another score than the model")
+    return Stored(rows)
+
+
+def reasons_in_columns(answers: Explained) -> dict[str, str]:
+    """The nine contributions and the top reasons, an array for each column."""
+    codes = top_codes(answers.matrix, answers.contributions, name_protected=settings.REASONS_NAME_PROTECTED)
+    rounded = answers.contributions.round(CONTRIBUTION_DIGITS)
+    return {
+        **{name: array(column) for name, column in zip(REASONS, codes.T.tolist(), strict=True)},
+        **{name: array(column) for name, column in zip(CONTRIBUTIONS, rounded.T.tolist(), strict=True)},
+    }
+
+
+def store_one_by_one(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease) -> Stored:
+    """As ``store``, but a customer whom the database refuses is named and holds up no other.
+
+    Ends with the first who is lost to an editor: what it has stored so far may be what that editor waits for.
+    """
+    rows = 0
+    refusals: list[Refusal] = []
+    for position in range(len(claim)):
+        one = claim.only([position])
+        try:
+            with transaction.atomic():
+                rows += store(cursor, one, answers.only([position]), release).rows
+        except DatabaseError as error:
+            if lost_to_an_editor(error):
+                return Stored(rows, refusals, left=len(claim) - position)
+            if not refuses_a_row(error):
+                raise
+            refusals.append(Refusal(one.ids[0], one.versions[0], in_words(error)))
+    return Stored(rows, refusals)
+
+
+def refuses_a_row(error: DatabaseError) -> bool:
+    """Whether it may be a constraint or a trigger of the bank's that one customer offends. Nothing of ours does."""
+    if isinstance(error.__cause__, IdleInTransactionSessionTimeout):
+        return False  # to Django an InternalError, too: the session has ended, since this process stood still
+    # What a trigger raises by hand is to Django an error in the program, as a missing table is.
+    raised = isinstance(error.__cause__, RaiseException)
+    return raised or isinstance(error, DataError | IntegrityError | InternalError)
+
+
+def array(numbers: Sequence[float]) -> str:
+    """Numbers as PostgreSQL reads an array. The driver's own way looks at each element: a fifth of a drain's time."""
+    return "{" + ",".join(map(repr, numbers)) + "}"

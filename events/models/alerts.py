@@ -1,0 +1,226 @@
+"""Rules, the alerts that they raise, and the messages that tell of these."""
+
+from django.conf import settings
+from django.contrib.postgres.functions import RandomUUID
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from customers.ml_service.schema import BOUNDS, GEOGRAPHIES
+from customers.models import Behaviour
+
+LONGEST_DAYS = 365
+
+
+class AlertRule(models.Model):
+    """When somebody is to be told of a customer. Read by a trigger with every score stored: no row that these
+    constraints let through can make it fail.
+
+    A threshold rule raises an alert when a score that was below ``threshold``, or was not there, is that or more. A
+    rise rule does when a score goes up to more than ``rise`` above the lowest that stood in the last ``days``; what
+    stood before this rule's last alert on that customer is not looked at again.
+    """
+
+    class Kind(models.TextChoices):
+        THRESHOLD = "threshold", "the score crosses a threshold upwards"
+        RISE = "rise", "the score rises within some days"
+
+    name = models.CharField(max_length=100)
+    active = models.BooleanField(default=True)
+    kind = models.CharField("when", max_length=9, choices=Kind)
+    threshold = models.FloatField(
+        null=True, blank=True, help_text="For a threshold. As scores are: 0.75 is a churn risk of 75%."
+    )
+    rise = models.FloatField(null=True, blank=True, help_text="For a rise. By more than this: 0.3 is 30 points.")
+    days = models.SmallIntegerField(
+        null=True, blank=True, help_text=f"For a rise: within so many, {LONGEST_DAYS} at most."
+    )
+    counts_releases = models.BooleanField(
+        "count what only another model changed",
+        default=False,
+        help_text="Otherwise a score that moved only because another model was released raises nothing.",
+    )
+
+    # The segment: an empty field asks for nothing.
+    geography = models.CharField("country", max_length=10, blank=True, default="", choices=Behaviour.Geography)
+    is_active_member = models.BooleanField("active member", null=True, blank=True)
+    num_of_products = models.SmallIntegerField("products", null=True, blank=True)
+    has_cr_card = models.BooleanField("has credit card", null=True, blank=True)
+    least_balance = models.DecimalField("balance of at least", max_digits=15, decimal_places=2, null=True, blank=True)
+
+    recipients = models.TextField(
+        "e-mail to", blank=True, default="", help_text="Addresses, separated by commas or lines. Empty: no e-mail."
+    )
+    by_webhook = models.BooleanField("call the webhook", default=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    kind="threshold",
+                    threshold__isnull=False,
+                    threshold__gt=0.0,
+                    threshold__lte=1.0,
+                    rise__isnull=True,
+                    days__isnull=True,
+                )
+                | Q(
+                    kind="rise",
+                    threshold__isnull=True,
+                    rise__isnull=False,
+                    rise__gt=0.0,
+                    rise__lt=1.0,
+                    days__isnull=False,
+                    days__range=(1, LONGEST_DAYS),
+                ),
+                name="alert_rule_says_when",
+                violation_error_message="A threshold rule needs a threshold above 0 and up to 1, and nothing else; "
+                f"a rise rule a rise between 0 and 1 and 1 to {LONGEST_DAYS} days, and no threshold.",
+            ),
+            models.CheckConstraint(condition=Q(geography__in=["", *GEOGRAPHIES]), name="alert_rule_country_is_known"),
+            models.CheckConstraint(
+                condition=Q(num_of_products__isnull=True)
+                | Q(num_of_products__range=(BOUNDS["num_of_products"].low, BOUNDS["num_of_products"].high)),
+                name="alert_rule_products_are_possible",
+            ),
+            models.CheckConstraint(
+                # NaN is above every bound.
+                condition=Q(least_balance__isnull=True)
+                | Q(least_balance__range=(BOUNDS["balance"].low, BOUNDS["balance"].high)),
+                name="alert_rule_balance_is_possible",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        for address in self.addresses():
+            try:
+                validate_email(address)
+            except ValidationError:
+                raise ValidationError({"recipients": f"{address} is not an e-mail address."}) from None
+        if self.days and self.days > settings.HISTORY_DAYS:
+            raise ValidationError({"days": f"The history is kept for {settings.HISTORY_DAYS} days only."})
+
+    def addresses(self) -> list[str]:
+        """Who gets an e-mail."""
+        return self.recipients.replace(",", " ").replace(";", " ").split()
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    def open(self) -> "AlertQuerySet":
+        """Those that nobody has acknowledged."""
+        return self.filter(acknowledged_at__isnull=True)
+
+    def acknowledge(self, by: str, note: str = "") -> int:
+        """Acknowledge those of them that are open, in somebody's name; how many these were."""
+        return self.open().update(acknowledged_at=Now(), acknowledged_by=by[:150], note=note[:500])
+
+
+class Alert(models.Model):
+    """One score that met one rule. Appended by a trigger in the transaction that stored the score."""
+
+    # Neither is checked by the database: that would lock one and the same rule for every alert raised.
+    rule = models.ForeignKey(AlertRule, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    record_id = models.BigIntegerField(help_text="The entry of the history that met the rule.")
+    batch = models.BigIntegerField(help_text="The same for all that were raised by one statement.")
+    customer_id = models.BigIntegerField("customer ID")
+    score = models.FloatField()
+    score_before = models.FloatField(
+        null=True, help_text="The score before; of a rise, the lowest that it is measured from. Empty: the first score."
+    )
+    raised_at = models.DateTimeField()
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    note = models.CharField(max_length=500, blank=True, default="", db_default="")
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("acknowledge_alert", "Can acknowledge alerts")]
+        constraints = [models.UniqueConstraint(fields=["rule", "record_id"], name="alert_once_for_a_score")]
+        indexes = [
+            models.Index(fields=["customer_id", "rule", "-record_id"], name="alert_customer"),
+            models.Index(fields=["batch"], name="alert_batch"),
+            models.Index(fields=["-id"], name="alert_open", condition=Q(acknowledged_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"alert {self.pk} on customer {self.customer_id}"
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def waiting(self) -> "DeliveryQuerySet":
+        return self.filter(state=Delivery.State.WAITING)
+
+    def due(self) -> "DeliveryQuerySet":
+        """Those to be sent now."""
+        return self.waiting().filter(due_at__lte=Now())
+
+    def given_up(self) -> "DeliveryQuerySet":
+        return self.filter(state=Delivery.State.GIVEN_UP)
+
+
+class Delivery(models.Model):
+    """A message that tells of the alerts of one rule and batch, or of several. Made by the trigger with the alerts.
+
+    Whoever sends one folds into it what else waits to be told for that rule in that way, once, before the first
+    attempt: every attempt says the same under the same key.
+    """
+
+    class Channel(models.TextChoices):
+        EMAIL = "e-mail"
+        WEBHOOK = "webhook"
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        FOLDED = "folded", "told by another"
+        SENT = "sent"
+        GIVEN_UP = "given up"
+
+    rule = models.ForeignKey(AlertRule, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    channel = models.CharField(max_length=7, choices=Channel)
+    batch = models.BigIntegerField()
+    alerts = models.IntegerField(help_text="How many it tells of.")
+    key = models.UUIDField(db_default=RandomUUID(), editable=False, help_text="The same with every attempt.")
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING, db_default=State.WAITING)
+    into = models.ForeignKey("self", null=True, on_delete=models.CASCADE, db_constraint=False, verbose_name="told by")
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    first_tried_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField("next try", db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+    error = models.CharField("last error", max_length=500, blank=True, default="", db_default="")
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "deliveries"
+        indexes = [
+            models.Index(fields=["due_at"], name="delivery_due", condition=Q(state="waiting")),
+            models.Index(fields=["ended_at"], name="delivery_given_up", condition=Q(state="given up")),
+            models.Index(fields=["rule", "channel", "first_tried_at"], name="delivery_pace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.pk} on {self.alerts} alert{'s' if self.alerts != 1 else ''}"
+
+
+class Messenger(models.Model):
+    """A promise as ``events.models.engine.Watch`` has it, for messages: until then nobody need queue another job."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    called_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="messenger_has_one_row")]
+
+    def __str__(self) -> str:
+        return f"called until {self.called_until}"

@@ -1,0 +1,94 @@
+"""The engine's own state."""
+
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Watch(models.Model):
+    """A promise: until ``awake_until`` a drain is on its way or at work, and will look once more after that moment.
+
+    Whoever commits a change before that moment need not wake anybody. The promise is a hint like every knock: if its
+    maker dies it runs out by itself, and the broker's own look finds what was left.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    awake_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="watch_has_one_row")]
+
+    def __str__(self) -> str:
+        return f"awake until {self.awake_until}"
+
+
+class Pause(models.Model):
+    """Scoring is paused while this row is there: rows go stale, edits go on, and ``analyze`` still answers."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    since = models.DateTimeField(db_default=Now())
+    by = models.CharField(max_length=150, blank=True, default="")
+    reason = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="pause_has_one_row")]
+
+    def __str__(self) -> str:
+        return f"scoring paused since {self.since:%Y-%m-%d %H:%M:%S}"
+
+
+class Drain(models.Model):
+    """What one drain did, from its start to its end; kept for some days."""
+
+    worker = models.CharField(max_length=100)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(db_default=Now())
+    claimed = models.IntegerField(help_text="Stale customers taken hold of.")
+    stored = models.IntegerField(help_text="Scores stored.")
+    rejected = models.IntegerField(help_text="Scores that came too late: another model had become active.")
+    refused = models.IntegerField(help_text="Customers whom the model could not score.")
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [BrinIndex(fields=["ended_at"], name="drain_time", pages_per_range=8)]
+
+    def __str__(self) -> str:
+        return f"drain of {self.stored} scores by {self.worker}"
+
+
+class Worker(models.Model):
+    """One running cluster, as far as it can be judged from outside: when each part of it was last heard of.
+
+    The pusher looks, the sentinel guards. Pusher, worker and monitor all take part between a claim and its
+    acknowledgement, so a claim that stays open tells of any of them.
+    """
+
+    name = models.CharField(max_length=200, primary_key=True)
+    host = models.CharField(max_length=100)
+    started_at = models.DateTimeField()
+    looked_at = models.DateTimeField(null=True)
+    guarded_at = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True)  # the first claim since a job was last acknowledged
+    acknowledged_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Overview(models.Model):
+    """What the overview shows, counted at one moment; a count anew takes the place of the last one."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    counted_at = models.DateTimeField(help_text="All figures are of this moment.")
+    took_seconds = models.FloatField(help_text="What the count cost.")
+    asked_at = models.DateTimeField(null=True, help_text="When a worker was last asked to count anew.")
+    figures = models.JSONField(help_text="See events/figures.py.")
+
+    class Meta:
+        default_permissions = ("view",)
+        verbose_name_plural = "overview"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="overview_has_one_row")]
+
+    def __str__(self) -> str:
+        return f"counted at {self.counted_at:%Y-%m-%d %H:%M:%S} UTC" if self.figures else "not counted yet"

@@ -1,0 +1,1 @@
+"""From a notification to a job: broker, listener, lease, dispatch, pause and schedules."""

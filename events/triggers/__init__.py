@@ -1,0 +1,1 @@
+"""What PostgreSQL itself does at every edit: the triggers, how they are installed and compared."""

@@ -1,0 +1,288 @@
+"""The triggers of the engine: what PostgreSQL itself does at every edit, whoever makes it.
+
+Declared here, installed by ``events/migrations`` and by ``manage.py install_triggers``, compared with what is really
+installed by ``events/checks.py``. What an edit pays for them, and what was tried instead, is in
+docs/decisions/0007-triggers.md and 0026-marks-are-arrays.md.
+"""
+
+from customers.ml_service.schema import FEATURES
+from customers.scoring.marks import SWEEP
+from events.triggers import lives
+from events.triggers.alert_sql import BODY, STORED
+from events.triggers.channels import STALE_CHANNEL
+from events.triggers.sql import (
+    DECIDE,
+    EDITOR,
+    MARK,
+    MARK_THE_ONE,
+    MARKING,
+    MEND,
+    OF_CUSTOMERS,
+    ORIGIN,
+    OUR_NAMES,
+    RECORDS,
+    RELEASES,
+    REPLICA,
+    VERSION,
+    Trigger,
+    changed,
+    keep_old,
+)
+
+# What the scorer alone may write, and what the triggers below own.
+ENGINE_COLUMNS = (
+    "arrived_at",
+    "version",
+    "stale_since",
+    "edited_at",
+    "edited_by",
+    "churn_risk_score",
+    "scored_version",
+    "scored_by_id",
+    "scored_at",
+    "contributions",
+    "reason_codes",
+)
+
+# A new row is stale, whatever the INSERT says of the engine's columns; an old backup's scores are recomputed. It begins
+# a life of its id, by the clock and not the statement's time: one statement, a CALL, may reload a table twice.
+ARRIVE = Trigger(
+    name="vigilpay_0_arrive",
+    event="BEFORE INSERT",
+    body=f"""
+BEGIN
+    NEW.arrived_at := clock_timestamp();
+    NEW.version := 1;
+    NEW.stale_since := statement_timestamp();
+    NEW.edited_at := NULL;
+    NEW.edited_by := {EDITOR};
+    NEW.churn_risk_score := NULL;
+    NEW.scored_version := NULL;
+    NEW.scored_by_id := NULL;
+    NEW.scored_at := NULL;
+    NEW.contributions := NULL;
+    NEW.reason_codes := NULL;
+    RETURN NEW;
+END
+""",
+)
+
+# A full save() of an old instance writes old values into every column: version and score would go back unseen.
+# Triggers fire by name: the guard first, so that the version moved by the next one stands.
+GUARD = Trigger(
+    name="vigilpay_1_guard",
+    event=f"BEFORE UPDATE OF {', '.join(ENGINE_COLUMNS)}",
+    condition="\nWHEN (current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on')",
+    body=f"""
+BEGIN
+{keep_old(ENGINE_COLUMNS)}
+    RETURN NEW;
+END
+""",
+)
+
+# The comparison stands in the body: PostgreSQL reads a WHEN condition anew for every statement, a body once a session.
+# At every UPDATE, for a list of columns is held against the statement's words, not against what the bank's own triggers
+# make of the row; and behind those by its name. A changed id counts as an edit, since marks and history go by it, and
+# as an arrival, for the new id may have had customers before. Where nothing else has changed, an engine's column that
+# another trigger has written is set back.
+STAMP = Trigger(
+    name="zzz_vigilpay_stamp",
+    event="BEFORE UPDATE",
+    body=f"""
+BEGIN
+    IF NOT ({changed(("customer_id", *FEATURES))}) THEN
+        IF current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on' AND ({changed(ENGINE_COLUMNS)}) THEN
+        {keep_old(ENGINE_COLUMNS)}
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF NEW.customer_id <> OLD.customer_id THEN
+        NEW.arrived_at := clock_timestamp();
+    END IF;
+    IF OLD.stale_since IS NOT NULL THEN
+        NEW.edited_at := statement_timestamp();
+    END IF;
+    NEW.stale_since := COALESCE(NEW.stale_since, statement_timestamp());
+    NEW.version := OLD.version + 1;
+    NEW.edited_by := {EDITOR};
+    RETURN NEW;
+END
+""",
+)
+
+# The rows as they are stored, whatever other triggers have made of their ids or their staleness.
+ARRIVED = Trigger(
+    name="vigilpay_3_arrived",
+    event="AFTER INSERT",
+    level="STATEMENT",
+    transition="\nREFERENCING NEW TABLE AS changed",
+    fires=ORIGIN,
+    with_rights_of_owner=True,
+    body=f"""
+{OUR_NAMES}
+DECLARE
+    ids bigint[];
+    missed bigint[];
+    scorer text;
+    {MARKING}
+BEGIN
+    {OF_CUSTOMERS}
+    {DECIDE}
+    {MARK_THE_ONE}
+    SELECT array_agg(customer_id), array_agg(customer_id) FILTER (WHERE stale_since IS NULL)
+    INTO ids, missed FROM changed;
+    IF ids IS NULL THEN
+        RETURN NULL;
+    END IF;
+    {MEND}
+    {MARK}
+    RETURN NULL;
+END
+""",
+)
+
+# Marks what the stamp has stamped, and holds all other rows against what they were: a trigger behind ours may have
+# changed a field without the stamp, or an engine's column without the guard. Former versions that no score has answered
+# are kept with the rights of the owner: a role that may write customers need not be able to write history.
+# By EXCEPT: whatever plan of a join a session keeps, it was made for the few rows of its first statement.
+STAMPED = "stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)"
+COMPARED = ", ".join(["customer_id", *FEATURES, *(f"CASE WHEN guarded THEN {column} END" for column in ENGINE_COLUMNS)])
+OVERWRITTEN = f""" FROM (
+            SELECT {VERSION} FROM former WHERE stale_since IS NOT NULL
+            EXCEPT SELECT {VERSION} FROM changed) AS overwritten"""
+EDITED = Trigger(
+    name="vigilpay_4_edited",
+    event="AFTER UPDATE",
+    level="STATEMENT",
+    transition="\nREFERENCING OLD TABLE AS former NEW TABLE AS changed",
+    fires=ORIGIN,
+    with_rights_of_owner=True,
+    body=f"""
+{OUR_NAMES}
+DECLARE
+    ids bigint[];
+    missed bigint[];
+    sure boolean;
+    overwritten boolean;
+    guarded boolean;
+    scorer text;
+    {MARKING}
+BEGIN
+    {OF_CUSTOMERS}
+    {DECIDE}
+    {MARK_THE_ONE}
+    SELECT array_agg(customer_id) FILTER (WHERE {STAMPED}), bool_and(({STAMPED}) IS TRUE),
+        bool_or(edited_at = statement_timestamp())
+    INTO ids, sure, overwritten FROM changed;
+    IF NOT sure THEN
+        guarded := current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on';
+        SELECT array_agg(customer_id) INTO missed FROM (
+            SELECT {COMPARED} FROM changed WHERE ({STAMPED}) IS NOT TRUE
+            EXCEPT SELECT {COMPARED} FROM former) AS missing;
+        ids := ids || missed;
+    END IF;
+    IF missed IS NOT NULL OR overwritten
+            AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
+        {lives.keep("overwritten", OVERWRITTEN)}
+    END IF;
+    IF ids IS NULL THEN
+        RETURN NULL;
+    END IF;
+    {MEND}
+    {MARK}
+    RETURN NULL;
+END
+""",
+)
+
+# The apply worker of logical replication fires triggers of rows only, and only those that are enabled for it.
+REPLICATED = Trigger(
+    name="vigilpay_5_replicated",
+    event="AFTER INSERT OR DELETE OR UPDATE",
+    fires=REPLICA,
+    with_rights_of_owner=True,
+    body=f"""
+{OUR_NAMES}
+DECLARE
+    ids bigint[] := ARRAY[NEW.customer_id];
+    {MARKING}
+BEGIN
+    {OF_CUSTOMERS}
+    IF TG_OP = 'DELETE' THEN
+        IF OLD.stale_since IS NOT NULL THEN
+            {lives.keep("OLD")}
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.version = OLD.version AND NEW.customer_id = OLD.customer_id THEN
+            RETURN NULL;
+        END IF;
+        IF OLD.stale_since IS NOT NULL THEN
+            {lives.keep("OLD")}
+        END IF;
+    END IF;
+    {DECIDE}
+    {MARK}
+    RETURN NULL;
+END
+""",
+)
+
+# With the lives of a customer id: docs/decisions/0024. What replication deletes is kept by the trigger above.
+LEAVE = Trigger(
+    name="vigilpay_leave",
+    event="AFTER DELETE",
+    level="STATEMENT",
+    transition=f"\nREFERENCING OLD TABLE AS {lives.GONE}",
+    fires=ORIGIN,
+    with_rights_of_owner=True,
+    body=lives.END_LIVES,
+)
+LEAVE_ALL = Trigger(
+    name="vigilpay_leave_all",
+    event="BEFORE TRUNCATE",
+    level="STATEMENT",
+    with_rights_of_owner=True,
+    body=lives.END_ALL_LIVES,
+)
+
+# The newest release is the active one: when it comes or goes, every score may be another model's.
+RELEASED = Trigger(
+    name="vigilpay_released",
+    event="AFTER INSERT OR DELETE",
+    table=RELEASES,
+    level="STATEMENT",
+    with_rights_of_owner=True,
+    body=f"""
+BEGIN
+    IF TG_RELID <> '@schema@.{RELEASES}'::regclass THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {RELEASES}';
+    END IF;
+    INSERT INTO @schema@.customers_stalemark (kind, ids) VALUES ({SWEEP}, ARRAY[0]);
+    IF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
+        NOTIFY {STALE_CHANNEL};
+    END IF;
+    RETURN NULL;
+END
+""",
+)
+
+# Alerts come into being with the score that they tell of, or not at all: docs/decisions/0019-alerts.md.
+ALERTED = Trigger(
+    name="vigilpay_alerted",
+    event="AFTER INSERT",
+    table=RECORDS,
+    level="STATEMENT",
+    transition=f"\nREFERENCING NEW TABLE AS {STORED}",
+    fires=ORIGIN,  # what is replicated was told of where it was stored
+    body=BODY,
+)
+
+TRIGGERS = (ARRIVE, GUARD, STAMP, ARRIVED, EDITED, REPLICATED, LEAVE, LEAVE_ALL, RELEASED, ALERTED)
+
+
+def install_sql() -> list[str]:
+    """All statements, in an order that works."""
+    return [trigger.install_sql() for trigger in TRIGGERS]

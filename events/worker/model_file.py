@@ -1,0 +1,24 @@
+"""Notices that somebody put another model file in place, for the price of two ``stat`` calls."""
+
+from pathlib import Path
+
+from customers.ml_service.files.assets import METADATA_FILE, MODEL_FILE
+from customers.ml_service.files.registry import Stamp, stamp_of
+
+
+class ModelFileWatch:
+    """Remembers how the model file looked when a worker was last told of it. At first it has told nobody."""
+
+    def __init__(self, assets_dir: Path) -> None:
+        self._paths = (str(assets_dir / MODEL_FILE), str(assets_dir / METADATA_FILE))
+        self._told: tuple[Stamp, ...] | None = None
+        self._seen: tuple[Stamp, ...] | None = None
+
+    def changed(self) -> bool:
+        """Whether the files differ from those that a worker was last told of."""
+        self._seen = tuple(stamp_of(path) for path in self._paths)
+        return self._seen != self._told
+
+    def remember(self) -> None:
+        """A worker has been told of what ``changed`` last saw."""
+        self._told = self._seen

@@ -1,0 +1,35 @@
+"""Whether this machine can score with the active model: told when that changes, and asked by the broker."""
+
+import logging
+
+from customers.conditions import Condition
+from customers.ml_service import ModelError
+from customers.releases.active import active_model
+
+log = logging.getLogger("vigilpay.events")
+
+# Made here, before django-q2 forks: whichever of a cluster's processes notices it, it is told once.
+unusable = Condition(log)
+
+
+def lost(error: ModelError) -> None:
+    """A piece of work has failed for want of a model."""
+    unusable.begin("No customer can be scored, edits go on: %s", error, level=logging.ERROR)
+
+
+def found() -> None:
+    """A score was given."""
+    if unusable.is_on:
+        unusable.end("Customers are scored again, after %.0f s.", unusable.seconds)
+
+
+def is_missing() -> bool:
+    """Whether a model that failed is still not here. Costs nothing as long as none has failed."""
+    if not unusable.is_on:
+        return False
+    try:
+        active_model()
+    except ModelError as error:
+        lost(error)
+        return True
+    return False

@@ -1,0 +1,391 @@
+"""The list of customers: what a row tells, what narrows it down, how it is counted, and how little it asks for."""
+
+from datetime import timedelta
+from itertools import chain
+
+import pytest
+from django.db import connection
+from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django.utils.html import escape
+
+from customers.admin.customer_list import paging
+from customers.admin.customer_list.paging import Counted, counted, estimate, rounded
+from customers.admin.freshness import age
+from customers.models import Customer, ModelRelease, RescoreRequest, ScoreRecord
+from customers.scoring import marks
+from customers.scoring.marks import where_stale_ones_are
+from tests.factories import (
+    edit,
+    forget_marks,
+    lose_all_marks,
+    make_customer,
+    make_customers,
+    make_failure,
+    make_scored,
+    mark_as,
+    write_as_scorer,
+)
+from tests.staff import superuser
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/customers/customer/"
+RISING, FALLING = {"o": "3"}, {"o": "-3"}
+
+
+@pytest.fixture
+def staff():
+    return superuser()
+
+
+@pytest.fixture
+def few_rows(monkeypatch):
+    """As if a list ended after four customers."""
+    monkeypatch.setattr(paging, "MOST_ROWS", 4)
+    monkeypatch.setattr(paging, "MOST_MATCHES", 4)
+    monkeypatch.setattr("customers.admin.customer_list.list.CustomerList.list_per_page", 2)
+
+
+def the_list(client, **query):
+    response = client.get(LIST, query)
+    assert response.status_code == 200, response
+    return response.context["cl"]
+
+
+def listed(client, **query):
+    return [customer.pk for customer in the_list(client, **query).result_list]
+
+
+def page(client, **query):
+    return client.get(LIST, query, follow=True).content.decode()
+
+
+def with_scores(*scores, **fields):
+    """One customer for each score, without one for None; their ids."""
+    made = [make_scored(**fields) if score is not None else make_customer(**fields) for score in scores]
+    for customer, score in zip(made, scores, strict=True):
+        if score is not None:
+            write_as_scorer(customer, churn_risk_score=score)
+    return [customer.pk for customer in made]
+
+
+def stale_since(customer, seconds):
+    edit(customer, age=customer.age + 1)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('vigilpay.scorer', 'on', true)")
+    Customer.objects.filter(pk=customer.pk).update(stale_since=timezone.now() - timedelta(seconds=seconds))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('vigilpay.scorer', '', true)")
+
+
+class TestRow:
+    def test_it_has_the_risk_as_percent_and_band_in_words(self, staff):
+        with_scores(0.713)
+        assert "71.3% high" in page(staff)
+
+    def test_it_draws_the_last_scores_the_newest_at_the_right(self, staff):
+        customer = make_scored()
+        for score in (0.2, 0.4):
+            record = ScoreRecord.objects.get(customer_id=customer.pk, version=1, cause=ScoreRecord.Cause.ANALYZE)
+            record.pk, record.score, record.cause = None, score, ScoreRecord.Cause.EDITED
+            record.save()
+        assert "Last 3 scores: " in page(staff)
+        assert ", 20.0%, 40.0%" in page(staff)
+
+    def test_it_draws_no_more_than_twelve(self, staff):
+        customer = make_scored()
+        record = ScoreRecord.objects.get()
+        for number in range(20):
+            record.pk, record.score = None, number / 100
+            record.save()
+        [row] = the_list(staff).result_list
+        assert row.last_scores == [number / 100 for number in reversed(range(8, 20))]
+        assert row.pk == customer.pk
+
+    def test_a_single_score_is_no_trend(self, staff):
+        make_scored()
+        assert "vp-spark" not in page(staff)
+
+    def test_pages_take_as_many_statements_for_many_rows_as_for_one(self, staff):
+        make_scored()
+        with CaptureQueriesContext(connection) as one:
+            listed(staff)
+        for _ in range(20):
+            make_scored()
+        with CaptureQueriesContext(connection) as many:
+            assert len(listed(staff)) == 21
+        assert len(many) == len(one)
+
+
+class TestFreshness:
+    def test_a_current_score(self, staff):
+        make_scored()
+        assert 'field-state">current<' in page(staff)
+
+    def test_one_of_other_values_with_its_age(self, staff):
+        customer = make_scored()
+        stale_since(customer, 130)
+        assert 'field-state">stale 2 min<' in page(staff)
+
+    def test_one_of_a_former_model(self, staff):
+        make_scored()
+        ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
+        assert "stale: of a former model" in page(staff)
+
+    def test_none_yet(self, staff):
+        make_customer()
+        assert 'field-state">not scored<' in page(staff)
+
+    @pytest.mark.parametrize(
+        ("seconds", "words"), [(-5, "0 s"), (3, "3 s"), (61, "1 min"), (7300, "2 h"), (200_000, "2 d")]
+    )
+    def test_an_age_is_told_in_its_largest_unit(self, seconds, words):
+        assert age(timezone.now() - timedelta(seconds=seconds)) == words
+
+
+class TestOrder:
+    def test_both_ways_round_the_unscored_come_last(self, staff):
+        low, unscored, high, another = with_scores(0.1, None, 0.9, None)
+        assert listed(staff, **FALLING) == [high, low, another, unscored]
+        assert listed(staff, **RISING)[:2] == [low, high]
+        assert sorted(listed(staff, **RISING)[2:]) == [unscored, another]
+
+    def test_so_they_do_where_there_are_too_many_to_sort(self, staff, few_rows):
+        low, unscored, high, another, middle, _ = with_scores(0.1, None, 0.9, None, 0.5, None)
+        assert listed(staff, **FALLING) == [high, middle]
+        assert listed(staff, p="1", **RISING) == [low, middle]
+        assert listed(staff, p="2", **RISING) == [high, unscored]
+        assert another not in listed(staff, p="2", **RISING)
+
+    def test_a_page_of_the_unscored_alone_goes_on_where_the_page_before_ended(self, staff, few_rows):
+        only, *unscored = with_scores(0.1, None, None, None, None)
+        assert [*listed(staff, p="1", **RISING), *listed(staff, p="2", **RISING)] == [only, *unscored[:3]]
+
+    def test_the_same_customers_stand_on_the_pages_in_the_order_of_the_whole(self, staff, monkeypatch):
+        ids = with_scores(0.1, 0.5, None, 0.3, 0.9)
+        whole = listed(staff, **RISING)
+        monkeypatch.setattr("customers.admin.customer_list.list.CustomerList.list_per_page", 2)
+        pages = [listed(staff, p=str(number), **RISING) for number in (1, 2, 3)]
+        assert list(chain(*pages)) == whole
+        assert sorted(whole) == ids
+
+    def test_where_there_are_many_no_rows_are_sorted(self, staff, few_rows):
+        with_scores(0.1, 0.5, 0.3, 0.9, 0.2)
+        for order in (RISING, FALLING):
+            with CaptureQueriesContext(connection) as asked:
+                listed(staff, **order)
+            [query, *_] = [q["sql"] for q in asked if ' ORDER BY "customers_customer"."churn_risk_score"' in q["sql"]]
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+                cursor.execute(f"EXPLAIN {query}")
+                plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "customer_by_risk" in plan
+            assert "Sort" not in plan
+
+
+class TestFilters:
+    def test_by_band_with_a_score_on_a_threshold_in_the_band_above(self, staff):
+        low, medium, high, critical, most, _ = with_scores(0.2499, 0.25, 0.5, 0.75, 1.0, None)
+        assert listed(staff, band="low") == [low]
+        assert listed(staff, band="medium") == [medium]
+        assert listed(staff, band="high") == [high]
+        assert listed(staff, band="critical") == [most, critical]
+
+    def test_the_bands_are_those_of_the_settings(self, staff, settings):
+        settings.RISK_BANDS = [0.1, 0.2, 0.3]
+        (scored,) = with_scores(0.35)
+        assert listed(staff, band="critical") == [scored]
+
+    def test_by_fields(self, staff):
+        make_customer()
+        other = make_customer(geography="Spain", is_active_member=True, has_cr_card=False, num_of_products=4)
+        for query in (
+            {"geography__exact": "Spain"},
+            {"is_active_member__exact": "1"},
+            {"has_cr_card__exact": "0"},
+            {"num_of_products": "4"},
+        ):
+            assert listed(staff, **query) == [other.pk]
+
+    def test_by_freshness(self, staff):
+        current, edited, aside, unscored = make_scored(), make_scored(), make_scored(), make_customer()
+        edit(edited, age=70)
+        edit(aside, age=70)
+        make_failure(aside)
+        assert listed(staff, freshness="current") == [current.pk]
+        assert set(listed(staff, freshness="stale")) == {edited.pk, aside.pk, unscored.pk}
+        assert listed(staff, freshness="set_aside") == [aside.pk]
+        assert listed(staff, freshness="not_scored") == [unscored.pk]
+
+    def test_by_freshness_after_a_release_everybody_is_stale(self, staff):
+        customers = [make_scored(), make_scored()]
+        forget_marks()
+        ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
+        assert set(listed(staff, freshness="stale")) == {customer.pk for customer in customers}
+        assert listed(staff, freshness="current") == []
+
+    def test_the_stale_are_looked_for_where_marks_say_so(self, staff):
+        current, edited = make_scored(), make_scored()
+        forget_marks()
+        edit(edited, age=70)
+        mark_as(marks.LARGE, [current.pk, edited.pk])
+        assert listed(staff, freshness="stale") == [edited.pk]
+
+    def test_where_nothing_is_marked_nobody_is_looked_for(self, staff):
+        make_scored()
+        forget_marks()
+        with CaptureQueriesContext(connection) as asked:
+            assert listed(staff, freshness="stale") == []
+        assert not [q for q in asked if '"customers_customer"."stale_since" IS NOT NULL' in q["sql"]]
+
+    def test_with_too_many_marks_to_name_everybody_is_looked_at(self, staff, monkeypatch):
+        monkeypatch.setattr("customers.scoring.marks.MOST_MARKED", 1)
+        first, second = make_customers(2)
+        assert set(listed(staff, freshness="stale")) == {first.pk, second.pk}
+
+    def test_after_a_crash_of_the_database_that_lost_the_marks_too(self, staff):
+        customer = make_customer()
+        lose_all_marks()
+        assert listed(staff, freshness="stale") == [customer.pk]
+
+    def test_by_the_model_that_gave_the_score(self, staff):
+        former = make_scored()
+        was = former.scored_by_id
+        active = ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
+        assert listed(staff, release=str(was)) == [former.pk]
+        assert listed(staff, release=str(active.pk)) == []
+        assert f"release {active.pk} (active)" in page(staff)
+
+    @pytest.mark.parametrize("name", ["band", "reason", "freshness", "num_of_products", "release"])
+    @pytest.mark.parametrize("value", ["", "odd", "-1", "99", "²"])
+    def test_a_choice_that_there_is_not_narrows_nothing(self, staff, name, value):
+        make_customers(2)
+        assert len(listed(staff, **{name: value})) == 2
+
+    def test_choices_are_not_looked_for_in_the_customers(self, staff):
+        make_scored()
+        with CaptureQueriesContext(connection) as asked:
+            listed(staff)
+        assert not [query for query in asked if "DISTINCT" in query["sql"]]
+
+
+class TestSearch:
+    @pytest.mark.parametrize("typed", ["mül", "MÜL", "Müller", " müller "])
+    def test_a_surname_is_found_by_its_beginning_in_any_case(self, staff, typed):
+        found = make_customer(surname="Müller")
+        make_customer(surname="Muller")
+        make_customer(surname="Obermüller")
+        assert listed(staff, q=typed) == [found.pk]
+
+    def test_no_character_stands_for_others(self, staff):
+        make_customer(surname="Abel")
+        assert listed(staff, q="A%") == listed(staff, q="A_") == listed(staff, q="\\") == []
+
+    def test_it_is_found_by_an_index(self, staff):
+        make_customer(surname="Abel")
+        with CaptureQueriesContext(connection) as asked:
+            listed(staff, q="abe")
+        [query] = [q["sql"] for q in asked if "COUNT" in q["sql"] and "COLLATE" in q["sql"]]
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {query}")
+            assert "customer_surname" in "\n".join(row[0] for row in cursor.fetchall())
+
+    def test_a_search_within_a_filter_finds_what_is_in_both(self, staff):
+        make_customer(surname="Abel")
+        spanish = make_customer(surname="Abelard", geography="Spain")
+        assert listed(staff, q="abe", geography__exact="Spain") == [spanish.pk]
+
+
+class TestCount:
+    def test_few_are_counted(self, staff):
+        make_customers(3)
+        assert "3 customers" in page(staff)
+
+    def test_of_many_that_match_it_is_said_that_there_are_more(self, staff, few_rows):
+        make_customers(5, geography="Spain")
+        said = page(staff, geography__exact="Spain")
+        assert "4+ customers" in said
+        assert "Select all 4+ customers" in said
+        assert "All 4+ selected" in said
+
+    def test_of_all_it_is_estimated(self, staff, few_rows, monkeypatch):
+        make_customers(5)
+        monkeypatch.setattr(paging, "estimate", lambda queryset: 1_001_359)
+        assert "~1,000,000 customers" in page(staff)
+
+    def test_an_estimate_is_never_less_than_what_was_seen(self, staff, few_rows, monkeypatch):
+        make_customers(5)
+        monkeypatch.setattr(paging, "estimate", lambda queryset: 0)
+        assert the_list(staff).result_count == 5
+
+    def test_the_estimate_is_that_of_postgresql(self):
+        make_customers(30)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE customers_customer")
+        assert estimate(Customer.objects.all()) == pytest.approx(30, abs=3)
+
+    @pytest.mark.parametrize(("exact", "told"), [(7, 7), (999, 999), (12_345, 12_300), (1_001_359, 1_000_000)])
+    def test_an_estimate_has_three_digits(self, exact, told):
+        assert rounded(exact) == told
+
+    def test_a_count_is_still_a_number(self):
+        assert Counted(5_001, "5,000+") > 5_000
+        assert str(Counted(5_001, "5,000+")) == "5,000+"
+
+    def test_an_action_on_all_takes_those_that_were_not_counted_too(self, staff, few_rows):
+        make_customers(7, geography="Spain")
+        spared = make_customer()
+        chosen = {"action": "rescore_now", "select_across": "1", "index": "0", "_selected_action": ["1"]}
+        staff.post(f"{LIST}?geography__exact=Spain", chosen)
+        asked = [number for request in RescoreRequest.objects.all() for number in request.customer_ids]
+        assert len(asked) == 7
+        assert spared.pk not in asked
+
+    def test_a_filtered_list_is_counted_no_further_than_a_page_has_time_for(self, monkeypatch):
+        monkeypatch.setattr(paging, "MOST_ROWS", 6)
+        monkeypatch.setattr(paging, "MOST_MATCHES", 4)
+        make_customers(5, geography="Spain")
+        assert str(counted(Customer.objects.all())) == "5"
+        assert str(counted(Customer.objects.filter(geography="Spain"))) == "4+"
+
+    def test_nobody_deletes_all_that_match(self, staff):
+        make_customers(2)
+        assert "delete_selected" not in page(staff)
+
+
+class TestLastPage:
+    def test_it_says_that_there_are_more_and_how_to_come_to_them(self, staff, few_rows):
+        make_customers(5)
+        assert "The list ends here, with the first 4 customers" in page(staff, p="2")
+        assert "The list ends here" not in page(staff, p="1")
+
+    def test_past_it_comes_the_last_page(self, staff, few_rows):
+        make_customers(5)
+        beyond = the_list(staff, p="3")
+        assert beyond.page_num == 2
+        assert [it.pk for it in beyond.result_list] == listed(staff, p="2")
+        assert "The list ends here" in page(staff, p="9" * 30)
+
+    def test_where_all_can_be_paged_through_nothing_is_said(self, staff, few_rows):
+        make_customers(4)
+        assert "The list ends here" not in page(staff, p="2")
+
+    @pytest.mark.parametrize("number", ["0", "-1", "x"])
+    def test_a_page_that_can_not_be_is_no_crash(self, staff, number):
+        make_customers(3)
+        assert "3 customers" in page(staff, p=number)
+
+
+def test_a_name_that_looks_like_markup_is_only_a_name(staff):
+    make_customer(surname="<script>alert(1)</script>")
+    assert escape("<script>alert(1)</script>") in page(staff)
+    assert "<script>alert" not in page(staff)
+
+
+class TestWhereStaleOnesAre:
+    def test_a_sweep_may_find_them_anywhere(self):
+        marks.mark_all()
+        assert where_stale_ones_are() == Q()

@@ -1,0 +1,177 @@
+import pickle
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from customers.ml_service import BOUNDS, FEATURES, InputError
+from customers.ml_service.files.golden import generate_rows
+from customers.ml_service.forest.encoding import (
+    Encodings,
+    encode_row,
+    encode_rows,
+    expected_of,
+    find_faults,
+    pick,
+    pick_all,
+)
+from tests.customers.ml_service.forests import CUSTOMER, as_mapping
+
+CODES = Encodings()
+PLAIN = [600.0, 0.0, 1.0, 40.0, 3.0, 50000.0, 1.0, 1.0, 0.0]
+
+
+def encode(**changes):
+    return encode_row(pick({**CUSTOMER, **changes}), CODES)
+
+
+def test_default_codes_are_alphabetical():
+    assert CODES.geography == {"France": 0, "Germany": 1, "Spain": 2}
+    assert CODES.gender == {"Female": 0, "Male": 1}
+
+
+@pytest.mark.parametrize("kind", [int, float, Decimal, np.int64, np.int8, np.float64, np.float32, np.float16])
+def test_every_kind_of_number_gives_the_same_vector(kind):
+    too_large_for_it = {np.int8: ("credit_score", "balance"), np.float16: ("balance",)}.get(kind, ())
+    changes = {name: kind(CUSTOMER[name]) for name in BOUNDS if name not in too_large_for_it}
+    assert encode(**changes) == PLAIN
+    rows = [pick({**CUSTOMER, **changes})] * 3
+    np.testing.assert_array_equal(encode_rows(rows, CODES), np.array([PLAIN] * 3, dtype=np.float32))
+
+
+def test_flags_may_be_bools_and_further_keys_are_ignored():
+    assert encode(has_cr_card=True, is_active_member=np.bool_(False), surname=None, churn_risk_score=7) == PLAIN
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_missing_field_is_named(name):
+    data = {key: value for key, value in CUSTOMER.items() if key != name}
+    with pytest.raises(InputError, match=f"^{name} is missing; expected") as caught:
+        pick(data)
+    assert caught.value.field == name
+    assert caught.value.row is None
+
+
+NONSENSE = [None, "abc", "42", float("nan"), float("inf"), -float("inf"), 1e39, 10**400, Decimal("NaN"),
+            Decimal("sNaN"), Decimal("Infinity"), np.float64("nan"), [1], {}, 1j, -1, b"1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NONSENSE, ids=repr)
+@pytest.mark.parametrize("name", BOUNDS)
+def test_nonsense_is_refused_by_name_alone_and_in_a_batch(name, value):
+    with pytest.raises(InputError, match=f"^{name} is .*; expected a (whole )?number from") as caught:
+        encode(**{name: value})
+    assert caught.value.field == name
+    rows = [pick(CUSTOMER), pick({**CUSTOMER, name: value}), pick(CUSTOMER)]
+    with pytest.raises(InputError, match=f"^row 1: {name} is ") as caught:
+        encode_rows(rows, CODES)
+    assert (caught.value.field, caught.value.row) == (name, 1)
+
+
+@pytest.mark.parametrize("name", [name for name, bounds in BOUNDS.items() if bounds.integral])
+def test_fractions_are_refused_where_whole_numbers_are_meant(name):
+    inside = BOUNDS[name].low + 0.5
+    with pytest.raises(InputError, match=name):
+        encode(**{name: inside})
+    with pytest.raises(InputError, match=f"row 0: {name}"):
+        encode_rows([pick({**CUSTOMER, name: inside})], CODES)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bounds_are_included_and_one_beyond_is_refused(name):
+    low, high, _ = BOUNDS[name]
+    for value in (low, high):
+        assert encode(**{name: value})[FEATURES.index(name)] == float(value)
+        assert len(encode_rows([pick({**CUSTOMER, name: value})], CODES)) == 1
+    for value in (low - 1, int(high) + 1):
+        with pytest.raises(InputError):
+            encode(**{name: value})
+        with pytest.raises(InputError):
+            encode_rows([pick({**CUSTOMER, name: value})], CODES)
+
+
+@pytest.mark.parametrize("value", ["france", "Senegal", "", None, 0, ["France"]])
+def test_unknown_words_are_refused(value):
+    with pytest.raises(InputError, match=r"geography is .*; expected one of France, Germany, Spain"):
+        encode(geography=value)
+    with pytest.raises(InputError, match=r"row 0: gender is .*; expected one of Female, Male"):
+        encode_rows([pick({**CUSTOMER, "gender": value})], CODES)
+
+
+def test_long_values_are_shortened_in_the_message():
+    with pytest.raises(InputError) as caught:
+        encode(geography="x" * 5000)
+    assert len(str(caught.value)) < 120
+
+
+def test_columns_and_single_rows_encode_alike():
+    rows = generate_rows(50)
+    alone = np.array([encode_row(row, CODES) for row in rows], dtype=np.float32)
+    np.testing.assert_array_equal(encode_rows(rows, CODES), alone)
+
+
+def test_no_rows_give_an_empty_matrix():
+    assert encode_rows([], CODES).shape == (0, 9)
+
+
+def test_rows_of_another_length_are_refused():
+    for rows in ([(1, 2)], [pick(CUSTOMER), pick(CUSTOMER)[:8]]):
+        with pytest.raises(InputError, match=r"nine|9 values"):
+            encode_rows(rows, CODES)
+
+
+def test_what_is_no_mapping_is_refused_with_its_row():
+    with pytest.raises(InputError, match="row 1: customer data must be a mapping"):
+        pick_all([CUSTOMER, 5])
+    missing = as_mapping(generate_rows(1)[0])
+    del missing["age"]
+    with pytest.raises(InputError, match="row 2: age is missing"):
+        pick_all([CUSTOMER, CUSTOMER, missing])
+
+
+def test_input_errors_survive_pickling():
+    error = InputError("age is 12", field="age", row=7)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), copy.field, copy.row, copy.permanent) == ("row 7: age is 12", "age", 7, True)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [None, {}, {"geography": {"France": 0}, "gender": {"Female": 0, "Male": 1}},
+     {"geography": {"France": 0, "Germany": 0, "Spain": 1}, "gender": {"Female": 0, "Male": 1}},
+     {"geography": {"France": 0, "Germany": 1, "Spain": "2"}, "gender": {"Female": 0, "Male": 1}}],
+)  # fmt: skip
+def test_damaged_codes_are_refused(stored):
+    with pytest.raises(ValueError, match="encodings"):
+        Encodings.from_metadata(stored)
+
+
+def test_codes_survive_their_metadata():
+    codes = Encodings(geography={"France": 0, "Spain": 1, "Germany": 2})
+    assert Encodings.from_metadata(codes.as_metadata()) == codes
+    assert encode_row(pick({**CUSTOMER, "geography": "Germany"}), codes)[1] == 2.0
+
+
+def test_nothing_is_wrong_with_values_that_can_be_scored():
+    assert find_faults(CUSTOMER) == find_faults({}) == find_faults({"age": 18, "gender": "Male"}) == {}
+
+
+def test_all_faults_are_found_at_once_and_each_says_what_is_expected():
+    assert find_faults({**CUSTOMER, "age": 12, "gender": "male", "balance": None, "salary": 1}) == {
+        "age": "expected a whole number from 18 to 110",
+        "gender": "expected one of Female, Male",
+        "balance": "expected a number from 0 to 9999999999999.99",
+        "salary": f"no such field; expected one of {', '.join(FEATURES)}",
+    }
+
+
+@pytest.mark.parametrize("value", [*NONSENSE, "France", ["France"], 40, 0.5, True], ids=repr)
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_value_is_a_fault_exactly_where_it_is_not_encoded(name, value):
+    faults = find_faults({name: value})
+    if not faults:
+        assert len(encode(**{name: value})) == len(FEATURES)
+    else:
+        assert faults == {name: expected_of(name)}
+        with pytest.raises(InputError, match=expected_of(name)):
+            encode(**{name: value})

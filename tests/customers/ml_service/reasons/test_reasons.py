@@ -1,0 +1,179 @@
+"""Which parts of a score are told, by which code and in which words: what the model shows of this customer."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from customers.ml_service import FEATURES, Explanation, reasons_for
+from customers.ml_service.reasons.reason_codes import BY_NUMBER, LOWERS, PART_NAMES, RAISES, TABLE
+from customers.ml_service.reasons.reasons import NOTABLE, PROTECTED, TOP, by_part, in_words, top_codes
+from tests.customers.ml_service.forests import CUSTOMER
+
+
+def explained(inputs=None, **contributions):
+    parts = dict.fromkeys(FEATURES, 0.0) | contributions
+    return Explanation(0.2 + sum(parts.values()), 0.2, parts, CUSTOMER | (inputs or {}))
+
+
+def codes(explanation, **options):
+    return [reason.code for reason in reasons_for(explanation, **options)]
+
+
+def only(explanation, **options):
+    [reason] = reasons_for(explanation, **options)
+    return reason
+
+
+class TestWhichAreTold:
+    def test_those_that_raise_come_first_then_those_that_lower_by_weight(self):
+        explanation = explained(age=-0.3, is_active_member=0.05, num_of_products=0.1, tenure=-0.01)
+        assert codes(explanation, limit=4) == ["SINGLE_PRODUCT", "INACTIVE_MEMBER", "AGE_LOWERS", "TENURE_LOWERS"]
+        assert codes(explanation) == ["SINGLE_PRODUCT", "INACTIVE_MEMBER", "AGE_LOWERS"]
+        directions = [reason.direction for reason in reasons_for(explanation, limit=4)]
+        assert directions == [RAISES, RAISES, LOWERS, LOWERS]
+
+    def test_points_are_percentage_points_of_the_own_contribution(self):
+        assert only(explained(is_active_member=0.0525)).points == pytest.approx(5.25)
+
+    def test_tiny_contributions_are_none(self):
+        assert reasons_for(explained(age=0.0049, tenure=-0.0049)) == ()
+
+    def test_gender_and_country_are_summed_as_other_factors(self):
+        explanation = explained({"geography": "Germany"}, geography=0.1, gender=-0.04)
+        other = only(explanation)
+        assert (other.code, other.label) == ("OTHER_FACTORS_RAISE", "Other factors")
+        assert other.points == pytest.approx(6)
+        assert codes(explanation, name_protected=True) == ["COUNTRY_RAISES", "GENDER_LOWERS"]
+
+    def test_by_default_no_word_betrays_gender_or_country(self):
+        said = str(reasons_for(explained({"geography": "Germany", "gender": "Female"}, geography=0.3, gender=0.2)))
+        assert not any(word in said for word in ("Germany", "Female", "country", "gender"))
+
+
+class TestWhatIsSaid:
+    def test_the_effect_with_the_customers_own_value(self):
+        assert only(explained(is_active_member=0.12)).text == "Not an active member raises the risk by 12 points"
+        assert only(explained({"age": 57}, age=0.083)).text == "An age of 57 raises the risk by 8.3 points"
+        assert only(explained({"age": 27}, age=-0.1)).text == "An age of 27 lowers the risk by 10 points"
+        said = only(explained({"balance": 1234567.89}, balance=0.1)).text
+        assert said == "A balance of 1,234,568 raises the risk by 10 points"
+
+    @pytest.mark.parametrize(
+        ("balance", "contribution", "code", "label"),
+        [
+            (0, 0.1, "LOW_BALANCE", "Balance too low"),
+            (0, -0.1, "LOW_BALANCE_LOWERS", "Low balance"),
+            (90_000, 0.1, "HIGH_BALANCE", "High balance to lose"),
+            (90_000, -0.1, "HIGH_BALANCE_LOWERS", "High balance"),
+        ],
+    )
+    def test_a_balance_is_too_low_only_where_it_raises_this_customers_risk(self, balance, contribution, code, label):
+        reason = only(explained({"balance": balance}, balance=contribution))
+        assert (reason.code, reason.label) == (code, label)
+
+    @pytest.mark.parametrize(
+        ("inputs", "contributions", "label"),
+        [
+            ({"is_active_member": True}, {"is_active_member": -0.1}, "Active member"),
+            ({"is_active_member": True}, {"is_active_member": 0.1}, "Active member"),
+            ({"is_active_member": False}, {"is_active_member": -0.1}, "Inactive member"),
+            ({"credit_score": 380}, {"credit_score": 0.1}, "Credit score too low"),
+            ({"credit_score": 380}, {"credit_score": -0.1}, "Credit score 380"),
+            ({"credit_score": 820}, {"credit_score": 0.1}, "Credit score 820"),
+            ({"num_of_products": 1}, {"num_of_products": 0.1}, "Only one product"),
+            ({"num_of_products": 1}, {"num_of_products": -0.1}, "Products: 1"),
+            ({"num_of_products": 2}, {"num_of_products": 0.1}, "Products: 2"),
+            ({"num_of_products": 4}, {"num_of_products": 0.1}, "Too many products (4)"),
+            ({"tenure": 1}, {"tenure": 0.1}, "Years with the bank: 1"),
+            ({"has_cr_card": 0}, {"has_cr_card": 0.1}, "No credit card"),
+            ({"has_cr_card": True}, {"has_cr_card": 0.1}, "Has a credit card"),
+        ],
+    )
+    def test_nothing_is_claimed_that_is_not_so(self, inputs, contributions, label):
+        assert only(explained(inputs, **contributions)).label == label
+
+    def test_a_translation_gets_the_message_before_the_values_are_put_in(self):
+        messages = {"Age %(value)s": "Alter %(value)s"}
+        reason = only(explained(age=0.1), translate=lambda message: messages.get(message, message))
+        assert reason.label == "Alter 40"
+
+
+class TestTable:
+    def test_numbers_and_codes_are_given_once(self):
+        assert len(BY_NUMBER) == len({reason.code for reason in TABLE}) == len(TABLE)
+        assert 0 not in BY_NUMBER
+
+    def test_numbers_are_stored_with_scores_so_that_none_may_ever_change(self):
+        """Codes may be added below; whoever changes one that is here changes the meaning of stored reasons."""
+        assert [reason.number for reason in TABLE] == list(range(1, len(TABLE) + 1))
+        assert {number: BY_NUMBER[number].code for number in (1, 8, 12, 20, 28)} == {
+            1: "LOW_CREDIT_SCORE",
+            8: "LOW_BALANCE",
+            12: "SINGLE_PRODUCT",
+            20: "INACTIVE_MEMBER",
+            28: "OTHER_FACTORS_RAISE",
+        }
+
+    def test_every_part_has_words_in_both_directions_and_for_every_value(self):
+        for part in {reason.part for reason in TABLE}:
+            assert part in PART_NAMES
+            for direction in (RAISES, LOWERS):
+                last = [reason for reason in TABLE if (reason.part, reason.direction) == (part, direction)][-1]
+                assert last.applies(np.array([-1e9, 0.0, 1e9])).all(), f"{last.code} must apply to whatever is left"
+
+    def test_sentences_tell_the_direction_of_their_code(self):
+        for reason in TABLE:
+            assert ("raise" in reason.sentence) == (reason.direction == RAISES)
+            assert "%(points)s" in reason.sentence
+
+
+ROW = st.fixed_dictionaries(
+    {
+        "credit_score": st.integers(300, 900),
+        "age": st.integers(18, 92),
+        "tenure": st.integers(0, 10),
+        "balance": st.sampled_from([0.0, 9_999.0, 10_000.0, 150_000.0]),
+        "num_of_products": st.integers(1, 4),
+        "has_cr_card": st.booleans(),
+        "is_active_member": st.booleans(),
+    }
+)
+CONTRIBUTIONS = st.lists(st.floats(-0.4, 0.4), min_size=len(FEATURES), max_size=len(FEATURES))
+
+
+class TestManyAtOnce:
+    @given(st.lists(st.tuples(ROW, CONTRIBUTIONS), min_size=1, max_size=8), st.booleans())
+    def test_the_codes_to_store_are_those_of_each_customer_alone(self, customers, name_protected):
+        values = [{**CUSTOMER, **row} for row, _parts in customers]
+        matrix = [[0.0 if isinstance(row[field], str) else float(row[field]) for field in FEATURES] for row in values]
+        contributions = np.array([parts for _row, parts in customers])
+        stored = top_codes(np.array(matrix, dtype=np.float32), contributions, name_protected=name_protected).tolist()
+        for row, parts, numbers in zip(values, contributions.tolist(), stored, strict=True):
+            explanation = Explanation(0.5, 0.2, dict(zip(FEATURES, parts, strict=True)), row)
+            alone = reasons_for(explanation, name_protected=name_protected)
+            assert in_words(numbers, parts, row) == alone
+            assert len(numbers) == TOP
+            points = [reason.points for reason in alone]
+            assert all(abs(gain) >= 100 * NOTABLE - 1e-9 for gain in points)
+            assert points == sorted(points, key=lambda gain: (gain < 0, -abs(gain)))
+            expected = [gain for gain in by_part(parts, name_protected=name_protected).values() if abs(gain) >= NOTABLE]
+            assert len(alone) == min(TOP, len(expected))
+
+    def test_places_that_are_left_are_zero(self):
+        codes = top_codes(np.zeros((1, 9)), np.array([[0, 0, 0, 0.1, 0, 0, 0, 0, 0]]))
+        assert codes.tolist() == [[4, 0, 0]]
+
+    def test_of_nobody_there_are_none(self):
+        assert top_codes(np.zeros((0, 9)), np.zeros((0, 9))).shape == (0, TOP)
+
+    def test_a_number_of_a_later_version_is_passed_over(self):
+        assert in_words([999, 5, 0], [0, 0, 0, -0.1, 0, 0, 0, 0, 0], CUSTOMER)[0].code == "AGE_LOWERS"
+
+
+def test_parts_add_up_to_all_contributions_whatever_is_named():
+    parts = [0.01 * (number + 1) for number in range(len(FEATURES))]
+    for name_protected in (True, False):
+        named = by_part(parts, name_protected=name_protected)
+        assert sum(named.values()) == pytest.approx(sum(parts))
+        assert all((field in named) == name_protected for field in PROTECTED)

@@ -1,0 +1,123 @@
+"""An id that is given out again, as after the restore of an older dump, is another release if the model is another."""
+
+import shutil
+
+import pytest
+from django.db import connection
+
+from customers.ml_service import load_forest
+from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
+from customers.releases import active
+from customers.releases.active import ModelNotActiveError, active_model
+from customers.scoring import scorer
+from events.queue import lease
+from events.worker import warmup
+from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+
+pytestmark = pytest.mark.django_db
+
+
+def give_the_id_to(forest, ours):
+    """The release of this process goes, and one of another model gets its id."""
+    other = load_forest(forest)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM customers_modelrelease WHERE id = %s", [ours.pk])
+    return ModelRelease.objects.create(pk=ours.pk, sha256=other.sha256, fingerprint=other.fingerprint)
+
+
+@pytest.fixture(params=["development", "production"])
+def rules(request, assets):
+    """The files of this host, under the rules of either mode."""
+    return request.getfixturevalue("strict_assets") if request.param == "production" else assets
+
+
+def test_nothing_is_scored_by_a_model_that_is_not_the_active_one_nor_put_into_service(rules, another_forest):
+    make_scored()
+    _, ours = active_model()
+    reused = give_the_id_to(another_forest, ours)
+    waiting = make_customers(3)
+    for _ in range(2):
+        with pytest.raises(ModelNotActiveError, match="no files of it"):
+            scorer.rescore_batch()
+        with pytest.raises(ModelNotActiveError):
+            scorer.analyze(waiting[0].pk)
+    assert list(ModelRelease.objects.all()) == [reused]
+    assert Customer.objects.exclude(scored_by=None).count() == 1  # as it was
+
+
+def test_the_file_of_the_active_model_is_taken_up_when_it_comes(assets, another_forest):
+    make_scored()
+    _, ours = active_model()
+    give_the_id_to(another_forest, ours)
+    customer = make_customer()
+    with pytest.raises(ModelNotActiveError):
+        scorer.rescore_batch()
+    shutil.copy(another_forest, assets / "model.pkl")
+    scorer.rescore_batch()
+    customer.refresh_from_db()
+    assert customer.churn_risk_score == load_forest(another_forest).predict_one(SOMEBODY)
+
+
+def test_an_older_dump_without_our_release_is_not_brought_forward_by_the_file_that_stayed(assets, another_forest):
+    older = load_forest(another_forest)
+    before = ModelRelease.objects.create(sha256=older.sha256, fingerprint=older.fingerprint)
+    _, ours = active_model()
+    ModelRelease.objects.filter(pk=ours.pk).delete()
+    with pytest.raises(ModelNotActiveError):
+        active_model()
+    shutil.copy(shutil.move(assets / "model.pkl", assets / "kept"), assets / "model.pkl")
+    assert active_model()[1].pk > before.pk  # replaced by the same: that is a wish, in development
+
+
+def test_a_release_that_takes_the_id_between_claim_and_write_gets_no_score_of_the_other_model(
+    assets, another_forest, monkeypatch
+):
+    make_scored()
+    _, ours = active_model()
+    customer = make_customer()
+    explain = scorer.explain
+
+    def explain_while_the_id_is_given_away(*args):
+        give_the_id_to(another_forest, ours)
+        return explain(*args)
+
+    monkeypatch.setattr(scorer, "explain", explain_while_the_id_is_given_away)
+    assert scorer.rescore_batch() == scorer.Batch(claimed=1)
+    customer.refresh_from_db()
+    assert customer.churn_risk_score is None
+    assert ScoreRecord.objects.count() == 1
+
+
+def test_what_the_former_model_can_not_score_is_no_failure_of_the_new_one(assets, another_forest, monkeypatch):
+    make_scored()
+    give_the_id_to(another_forest, active_model()[1])
+    make_customer()
+
+    def refuse(*args):
+        raise AssertionError("Asked for an answer as the release that it is not.")
+
+    monkeypatch.setattr(scorer, "explain", refuse)
+    with pytest.raises(ModelNotActiveError):
+        scorer.rescore_batch()
+    assert not ScoringFailure.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_that_a_process_remembers_outlives_its_connection(assets):
+    make_scored()
+    assert active._seen is not None
+    lease.seen.keep(asked=lease.monotonic(), seconds=60)
+    connection.close()
+    connection.ensure_connection()
+    assert active._seen is None
+    assert not lease.seen.says_awake()
+
+
+def test_a_worker_knows_from_its_start_what_serves(assets, another_forest):
+    _, ours = active_model()
+    active._seen = active._served = None  # another process
+    warmup.worker_spawned()
+    reused = give_the_id_to(another_forest, ours)
+    with pytest.raises(ModelNotActiveError):
+        active_model()
+    assert list(ModelRelease.objects.all()) == [reused]
