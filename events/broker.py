@@ -1,4 +1,4 @@
-"""The broker by the path that ``VIGILPAY_BROKER`` has named so far."""
+"""The broker by the name that settings give it: ``VIGILPAY_BROKER=events.broker.ListenBroker``."""
 
 from events.queue.broker import ListenBroker
 

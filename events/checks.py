@@ -83,11 +83,11 @@ def the_stamp_is_last(databases: Sequence[str] | None = None, **kwargs: Any) -> 
 @register()
 def broker_listens(**kwargs: Any) -> list[CheckMessage]:
     """django-q2's own brokers work, but hear nothing of edits made outside Django."""
-    if settings.Q_CLUSTER.get("broker_class") == "events.queue.broker.ListenBroker":
+    if settings.Q_CLUSTER.get("broker_class") == "events.broker.ListenBroker":
         return []
     return [
         Warning(
-            "The broker is not events.queue.broker.ListenBroker: edits made in plain SQL wait for the next sweep.",
+            "The broker is not events.broker.ListenBroker: edits made in plain SQL wait for the next sweep.",
             hint="Remove VIGILPAY_BROKER from the environment, unless a minute is soon enough.",
             id="events.W001",
         )

@@ -130,7 +130,7 @@ Q_CLUSTER = {
     "name": "vigilpay",
     "label": "Background jobs",
     "orm": "default",
-    "broker_class": env.text("VIGILPAY_BROKER", default="events.queue.broker.ListenBroker"),
+    "broker_class": env.text("VIGILPAY_BROKER", default="events.broker.ListenBroker"),
     "workers": WORKERS,
     "queue_limit": WORKERS,
     "bulk": 1,

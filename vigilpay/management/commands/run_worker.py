@@ -20,7 +20,7 @@ class Command(BaseCommand):
     help = "Run the scoring worker, and start it anew whenever it dies or stalls. Stops on SIGTERM or Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.Q_CLUSTER["broker_class"] != "events.queue.broker.ListenBroker":
+        if settings.Q_CLUSTER["broker_class"] != "events.broker.ListenBroker":
             raise CommandError(
                 "Another broker leaves no signs of life: remove VIGILPAY_BROKER, or run `qcluster` itself."
             )
