@@ -12,9 +12,10 @@ class CustomersConfig(AppConfig):
     name = "customers"
 
     def ready(self) -> None:
-        from customers import early_databases
+        from customers import early_databases, editors
         from customers.releases import active
 
         ml_service.configure(assets_dir=settings.ML_ASSETS_DIR, accept_unreleased=settings.ACCEPT_UNRELEASED_MODEL)
         pre_migrate.connect(early_databases.mend, sender=self, dispatch_uid="customers.early_databases")
+        connection_created.connect(editors.connected, dispatch_uid="customers.connected")
         connection_created.connect(active.forget_active, dispatch_uid="customers.forget_active")

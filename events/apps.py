@@ -11,19 +11,16 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_spawn
 
-        from customers import background, paused
-        from customers.models import Customer
-        from events import editors, signals
+        from customers import signals
+        from customers.models import Customer, import_is_due
         from events.alerts import checks as alert_checks  # noqa: F401
-        from events.queue import dispatch, lease, pause, schedules
+        from events.queue import lease, schedules
         from events.triggers import repair
         from events.worker import warmup
 
-        paused.tell_by(pause.notice)
-        background.handled_by(dispatch.errand)
-        connection_created.connect(editors.connected, dispatch_uid="events.connected")
         connection_created.connect(lease.forget_promise, dispatch_uid="events.forget_promise")
         post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
+        import_is_due.connect(signals.import_left_to_workers, dispatch_uid="events.import_left_to_workers")
         post_spawn.connect(warmup.worker_spawned, dispatch_uid="events.worker_spawned")
         post_migrate.connect(repair.mend, sender=self, dispatch_uid="events.triggers.repair")
         post_migrate.connect(schedules.ensure_schedules, sender=self, dispatch_uid="events.ensure_schedules")

@@ -18,7 +18,7 @@ from customers.scoring import failures, marks, scorer
 from events.alerts import retention as alert_retention
 from events.alerts import sending
 from events.overview import counting
-from events.queue import dispatch, lease, look, pause
+from events.queue import dispatch, lease, pause
 from events.worker import drains, model_state
 from events.worker.reconnect import first_asked
 from events.worker.second_thread import Companion
@@ -59,7 +59,7 @@ def drain(tally: drains.Tally) -> None:
         if is_full(batch):
             companion.join_in()
             dispatch.call_for_help()
-        stale = look.anything_to_do()
+        stale = dispatch.anything_to_do()
         batch = next_batch(tally) if stale else NOTHING
         tell(batch)
         if batch.stored or batch.swept:

@@ -1,4 +1,4 @@
-"""Django's own edits: the fast way from a save to its new score."""
+"""What the customers' side tells: a save, on its fast way to the new score, and an import that is due."""
 
 from time import monotonic
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from customers.ml_service.schema import FEATURES
-from customers.models import Customer
+from customers.models import Customer, ImportBatch
 from events.queue import dispatch, lease
 
 # One statement and not through the ORM: every save pays for it.
@@ -50,3 +50,8 @@ def wake_if_moved(instance: Customer) -> bool:
     instance.version, awake_seconds = row
     is_awake = lease.seen.keep(asked, awake_seconds)
     return instance.version != known and not is_awake and dispatch.wake_sleeping()
+
+
+def import_left_to_workers(sender: type[ImportBatch], **kwargs: Any) -> None:
+    """Queue the job that goes on with imports. Connected to ``import_is_due``."""
+    dispatch.queue_on_commit(dispatch.IMPORT_JOB)

@@ -17,8 +17,8 @@ from django.core.management import call_command, get_commands
 
 from customers import ml_service
 from customers.models import ModelRelease
+from events.worker.heartbeat import ANSWER_SECONDS, CONNECT_SECONDS
 from events.worker.supervisor import LOOK_SECONDS
-from events.worker.worker_facts import ANSWER_SECONDS, CONNECT_SECONDS
 from tests.factories import make_scored
 from tests.image import IS_ROOT, Image
 from vigilpay.management.commands.run_worker import WAY_OUT_SECONDS

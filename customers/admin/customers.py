@@ -6,16 +6,16 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from customers import paused
 from customers.admin.customer_list.actions import CustomerActions
 from customers.admin.customer_list.list import CustomerList
 from customers.admin.customer_page.page import CustomerPage
 from customers.models import Customer
+from customers.scoring import pause
 
 
 def say_if_paused(request: HttpRequest) -> None:
     """On top of the page that is about to be rendered."""
-    if notice := paused.notice():
+    if notice := pause.notice():
         messages.warning(request, f"{notice} Whoever is edited meanwhile waits for a score.")
 
 

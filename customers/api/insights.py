@@ -5,7 +5,6 @@ from dataclasses import asdict
 from django.conf import settings
 from django.utils.translation import gettext
 
-from customers import paused
 from customers.api.validation import WhatIfQuestion
 from customers.ml_service import NOTE, Suggestion, best_changes, compare
 from customers.ml_service.reasons.reasons import Reason, reasons_for
@@ -13,6 +12,7 @@ from customers.ml_service.schema import Explanation
 from customers.models import Customer
 from customers.presentation.bands import band
 from customers.releases.active import active_model
+from customers.scoring import pause
 
 
 def of_customer(customer_id: int) -> dict[str, object]:
@@ -31,7 +31,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
         "churn_risk_score": score,
         "band": None if score is None else band(score),
         "current": customer.is_current(),
-        "paused": bool(paused.notice()),
+        "paused": bool(pause.notice()),
         "scored_at": customer.scored_at,
         "model_release": customer.scored_by_id,
         "explained_score": explanation.score,

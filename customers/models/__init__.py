@@ -1,7 +1,7 @@
 """Everything that is stored of the customers. ``customers.models.Customer`` and its like are found here."""
 
 from customers.models.customer import BY_RISK, LARGEST_CUSTOMER_ID, Behaviour, Customer, CustomerQuerySet
-from customers.models.imports import ImportBatch, ImportPiece
+from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
 from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
 from customers.models.rescoring import (
@@ -32,10 +32,12 @@ __all__ = [
     "ModelReleaseQuerySet",
     "Outcome",
     "OutcomesComplete",
+    "Pause",
     "RescoreRequest",
     "ScoreRecord",
     "ScoringFailure",
     "ScoringFailureQuerySet",
     "StaleMark",
     "UnscoredVersion",
+    "import_is_due",
 ]

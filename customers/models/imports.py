@@ -5,6 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.dispatch import Signal
+
+# Sent in the transaction that leaves an import to the workers. A job may run twice, late, or get lost with the queue:
+# what is to be done stands in the row.
+import_is_due = Signal()
 
 
 class ImportBatch(models.Model):

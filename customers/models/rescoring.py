@@ -82,3 +82,19 @@ class ScoringFailure(models.Model):
 
     def __str__(self) -> str:
         return f"customer {self.customer_id}, version {self.version}: {self.error}"
+
+
+class Pause(models.Model):
+    """Scoring is paused while this row is there: rows go stale, edits go on, and ``analyze`` still answers."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    since = models.DateTimeField(db_default=Now())
+    by = models.CharField(max_length=150, blank=True, default="")
+    reason = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        app_label = "events"  # where its table came into being
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="pause_has_one_row")]
+
+    def __str__(self) -> str:
+        return f"scoring paused since {self.since:%Y-%m-%d %H:%M:%S}"

@@ -6,7 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from events.models.engine import Pause
+from customers.models import Pause
+from customers.scoring.pause import is_paused
 from events.queue import pause
 
 
@@ -19,7 +20,7 @@ class PauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
     actions = ("resume_scoring",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and not pause.is_paused()
+        return super().has_add_permission(request) and not is_paused()
 
     def has_change_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
         return False

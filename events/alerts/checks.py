@@ -8,9 +8,9 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db.models import Q
 
 from events.alerts import email, webhook
-from events.alerts.errors import DeliveryError
-from events.checks import migrated
+from events.alerts.outbox import DeliveryError
 from events.models.alerts import AlertRule
+from events.triggers.installation import migrated
 
 SHORTEST_SECRET = 24
 

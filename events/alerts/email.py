@@ -5,7 +5,7 @@ from django.core.mail import EmailMessage
 from django.urls import reverse
 
 from events.alerts import outbox
-from events.alerts.errors import DeliveryError
+from events.alerts.outbox import DeliveryError
 from events.models.alerts import Alert, AlertRule, Delivery
 
 # So many alerts are told one by one.

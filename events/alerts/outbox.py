@@ -17,6 +17,11 @@ from django_q.conf import Conf
 
 from events.models.alerts import Alert, Delivery
 
+
+class DeliveryError(Exception):
+    """Why a message was not taken, in words for staff; holds no secret."""
+
+
 # A message is cut at so many alerts, an e-mail at none: it names a few and counts the rest.
 WEBHOOK_ALERTS = 500
 # So many waiting messages become one at most: one statement, and one list of ids.

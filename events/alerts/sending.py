@@ -9,7 +9,7 @@ from django.conf import settings
 
 from customers.conditions import Condition
 from events.alerts import email, outbox, webhook
-from events.alerts.errors import DeliveryError
+from events.alerts.outbox import DeliveryError
 from events.models.alerts import Delivery
 
 log = logging.getLogger("vigilpay.events")

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.utils.encoding import iri_to_uri
 
 from events.alerts import outbox
-from events.alerts.errors import DeliveryError
+from events.alerts.outbox import DeliveryError
 from events.models.alerts import Alert, Delivery
 
 ENCODED_SECRET = "whsec_"  # noqa: S105  the mark of the standard in front of a secret, not one

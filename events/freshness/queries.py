@@ -16,10 +16,9 @@ from django_q.conf import Conf
 from customers.models import ScoreRecord
 from customers.monitoring import drift
 from customers.scoring.marks import INTACT
+from customers.scoring.pause import current, in_words
 from customers.scoring.staleness import OF_THIS_VERSION, STALE
 from events.freshness.status import Facts, Status, judge
-from events.queue import pause
-from events.queue.pause import in_words
 
 # The lag of the scores of this time is told, in these steps.
 LAG_WINDOW_SECONDS = 15 * 60
@@ -375,7 +374,7 @@ def lag_of(cursor: CursorWrapper) -> Lag:
 
 
 def current_pause() -> Paused | None:
-    found = pause.current()
+    found = current()
     return Paused(found.since, found.by, found.reason) if found else None
 
 

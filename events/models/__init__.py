@@ -1,6 +1,7 @@
 """The engine's own state, and its alerts."""
 
+from customers.models import Pause
 from events.models.alerts import Alert, AlertRule, Delivery, Messenger
-from events.models.engine import Drain, Overview, Pause, Watch, Worker
+from events.models.engine import Drain, Overview, Watch, Worker
 
 __all__ = ["Alert", "AlertRule", "Delivery", "Drain", "Messenger", "Overview", "Pause", "Watch", "Worker"]

@@ -23,21 +23,6 @@ class Watch(models.Model):
         return f"awake until {self.awake_until}"
 
 
-class Pause(models.Model):
-    """Scoring is paused while this row is there: rows go stale, edits go on, and ``analyze`` still answers."""
-
-    id = models.SmallIntegerField(primary_key=True, default=1)
-    since = models.DateTimeField(db_default=Now())
-    by = models.CharField(max_length=150, blank=True, default="")
-    reason = models.CharField(max_length=500, blank=True, default="")
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="pause_has_one_row")]
-
-    def __str__(self) -> str:
-        return f"scoring paused since {self.since:%Y-%m-%d %H:%M:%S}"
-
-
 class Drain(models.Model):
     """What one drain did, from its start to its end; kept for some days."""
 

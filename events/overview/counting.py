@@ -17,7 +17,6 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 from django.utils import timezone
 
-from customers import background
 from customers.models import ModelRelease
 from events.models.engine import Overview
 from events.overview.figures import Figures
@@ -63,7 +62,7 @@ def counted_on_the_spot() -> Overview | None:
     except OperationalError as error:
         log.warning("The overview could not be counted for the page, a worker shall do it: %s", error)
         Overview.objects.update(took_seconds=QUICK_SECONDS * REST_TIMES)
-        background.leave(COUNT_JOB)
+        dispatch.queue_on_commit(COUNT_JOB)
     return Overview.objects.first()
 
 
@@ -84,7 +83,7 @@ def ask(found: Overview) -> bool:
     lost = Q(asked_at__isnull=True) | Q(asked_at__lt=now - timedelta(seconds=ASK_AGAIN_SECONDS))
     if not Overview.objects.filter(lost | Q(asked_at__lt=found.counted_at), pk=found.pk).update(asked_at=now):
         return False
-    background.leave(COUNT_JOB)
+    dispatch.queue_on_commit(COUNT_JOB)
     return True
 
 

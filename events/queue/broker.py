@@ -14,7 +14,7 @@ from django.db import Error, InterfaceError, OperationalError, close_old_connect
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
-from events.queue import dispatch, lease, look
+from events.queue import dispatch, lease
 from events.queue.listener import Jobs, Listener
 from events.triggers.channels import JOBS_CHANNEL, STALE_CHANNEL
 from events.worker import heartbeat, model_state
@@ -161,7 +161,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
     def _look(self) -> None:
         self._look_due = monotonic() + settings.LOOK_SECONDS
         self._stands_back = model_state.is_missing()
-        if (self._model_file.changed() or look.anything_to_do()) and dispatch.wake():
+        if (self._model_file.changed() or dispatch.anything_to_do()) and dispatch.wake():
             self._model_file.remember()
         else:  # not in the way of a drain that somebody waits for, which looks for messages itself
             dispatch.send_if_due()

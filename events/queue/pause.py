@@ -1,20 +1,18 @@
 """Pause and resume of scoring, for everybody who works on this database."""
 
 import logging
-from datetime import datetime
-
-from django.db import connection
+import os
+import pwd
 
 from customers.conditions import Condition
-from events.models.engine import Pause
+from customers.models import Pause
+from customers.scoring.pause import is_paused, notice
 from events.queue import dispatch
 
 log = logging.getLogger("vigilpay.events")
 
 # Jobs come by every second, and find scoring paused.
 skipped = Condition(log)
-
-IS_PAUSED = "SELECT EXISTS (SELECT FROM events_pause)"
 
 
 def pause(by: str = "", reason: str = "") -> Pause:
@@ -30,30 +28,6 @@ def resume() -> bool:
     return bool(deleted)
 
 
-def current() -> Pause | None:
-    """The pause that is on, if any."""
-    return Pause.objects.first()
-
-
-def is_paused() -> bool:
-    """Whether jobs are to leave the customers alone."""
-    with connection.cursor() as cursor:
-        cursor.execute(IS_PAUSED)
-        return bool(cursor.fetchone()[0])
-
-
-def notice() -> str:
-    """The pause that is on, in words for a person; empty when there is none."""
-    found = current()
-    return in_words(found.since, found.by, found.reason) if found else ""
-
-
-def in_words(since: datetime, by: str, reason: str) -> str:
-    """When, who and why, as far as that is known, as one sentence."""
-    who, why = by and f" by {by}", reason and f": {reason.rstrip('.')}"
-    return f"Scoring is paused since {since:%Y-%m-%d %H:%M} UTC{who}{why}."
-
-
 def keeps_from_scoring() -> bool:
     """As ``is_paused``, for a job: says once that nothing is scored, and once that it is again."""
     if not is_paused():
@@ -62,3 +36,11 @@ def keeps_from_scoring() -> bool:
         return False
     skipped.begin("%s Edits go on.", notice())
     return True
+
+
+def operator_name() -> str:
+    """The name of the user who gives a command, or their number where the system has none, as in some containers."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from events.checks import differences, is_ahead, migrated
 from events.triggers.definitions import TRIGGERS, install_sql
+from events.triggers.installation import differences, is_ahead, migrated
 from events.triggers.sql import CUSTOMERS, OPEN_TABLES, OURS, RECORDS, RELEASES
 
 log = logging.getLogger("vigilpay.events")

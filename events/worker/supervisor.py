@@ -17,13 +17,11 @@ import psycopg
 from django.db import Error
 
 from customers.conditions import Condition
-from events.worker.heartbeat import host
+from events.worker.heartbeat import Pulse, WorkerFacts, host
 from events.worker.outage import Outage
 from events.worker.pooler import refuse_pooler
-from events.worker.pulse import Pulse
 from events.worker.service_manager import ALIVE, READY, STOPPING, ServiceManager
 from events.worker.stop_signals import StopSignals
-from events.worker.worker_facts import WorkerFacts
 
 log = logging.getLogger("vigilpay.events")
 

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.utils import timezone
 
+from customers.scoring.pause import current, is_paused
 from events.models.engine import Drain, Pause
 from events.queue import pause
 from tests.factories import make_scored
@@ -35,7 +36,7 @@ class TestPause:
     def test_to_add_one_is_to_pause_in_ones_own_name(self, ann):
         assert ann.get(f"{PAUSES}add/").status_code == 200
         ann.post(f"{PAUSES}add/", {"reason": "review", "by": "somebody else"})
-        assert (pause.current().by, pause.current().reason) == ("ann", "review")
+        assert (current().by, current().reason) == ("ann", "review")
 
     def test_there_is_one_at_most(self, ann):
         pause.pause(by="bob")
@@ -46,12 +47,12 @@ class TestPause:
     def test_to_delete_it_is_to_resume(self, ann):
         pause.pause()
         ann.post(f"{PAUSES}1/delete/", {"post": "yes"})
-        assert not pause.is_paused()
+        assert not is_paused()
 
     def test_it_can_be_resumed_from_the_list(self, ann):
         pause.pause()
         ann.post(PAUSES, {"action": "resume_scoring", "_selected_action": [1]})
-        assert not pause.is_paused()
+        assert not is_paused()
 
     def test_it_shows_since_when_by_whom_and_why(self, bob):
         pause.pause(by="ann", reason="review")
@@ -61,18 +62,18 @@ class TestPause:
 
     def test_without_permission_nobody_pauses(self, bob):
         assert bob.post(f"{PAUSES}add/", {"reason": "mine"}).status_code == 403
-        assert not pause.is_paused()
+        assert not is_paused()
 
     def test_without_permission_nobody_resumes(self, bob):
         pause.pause()
         assert bob.post(f"{PAUSES}1/delete/", {"post": "yes"}).status_code == 403
         bob.post(PAUSES, {"action": "resume_scoring", "_selected_action": [1]})
-        assert pause.is_paused()
+        assert is_paused()
 
     def test_nobody_alters_one(self, ann):
         pause.pause(by="bob", reason="review")
         assert ann.post(f"{PAUSES}1/change/", {"reason": "lunch"}).status_code == 403
-        assert pause.current().reason == "review"
+        assert current().reason == "review"
 
 
 class TestNotice:

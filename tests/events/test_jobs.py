@@ -14,7 +14,7 @@ from customers.releases import active
 from customers.scoring import marks, scorer
 from events import jobs
 from events.models.engine import Watch
-from events.queue import dispatch, lease, look
+from events.queue import dispatch, lease
 from tests.factories import (
     SOMEBODY,
     forget_marks,
@@ -285,7 +285,7 @@ class TestSweep:
         fail(customer, retry_at=datetime(2020, 1, 1, tzinfo=UTC))
         customer.delete()
         jobs.rescore_stale()
-        assert not look.anything_to_do()
+        assert not dispatch.anything_to_do()
         assert not ScoringFailure.objects.exists()
 
 
@@ -293,7 +293,7 @@ class TestLookAtEverybody:
     def test_it_finds_a_stale_customer_without_a_mark(self):
         customer = make_customer()
         forget_marks()
-        assert not look.anything_to_do()
+        assert not dispatch.anything_to_do()
         assert jobs.look_at_everybody()
         assert jobs.rescore_stale() == 1
         customer.refresh_from_db()

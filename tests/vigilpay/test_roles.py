@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import RequestFactory
 
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
+from customers.scoring.pause import is_paused
 from events.models.engine import Drain, Overview
 from events.queue import pause
 from tests.factories import make_failure, make_scored
@@ -169,10 +170,10 @@ class TestWhatEachIsThereFor:
     def test_an_operator_pauses_and_resumes_and_an_analyst_does_not(self):
         for role, paused in (("viewer", False), ("analyst", False), ("operator", True)):
             with_role(role).post("/admin/events/pause/add/", {"reason": "review"})
-            assert pause.is_paused() is paused, role
+            assert is_paused() is paused, role
         for role, paused in (("viewer", True), ("analyst", True), ("operator", False)):
             with_role(role, f"{role} again").post("/admin/events/pause/1/delete/", {"post": "yes"})
-            assert pause.is_paused() is paused, role
+            assert is_paused() is paused, role
 
     def test_both_have_failures_tried_again_and_a_viewer_does_not(self):
         failures = "/admin/customers/scoringfailure/"

@@ -6,11 +6,11 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest
 
-from customers import paused
 from customers.admin.freshness import is_current, why_not_current
 from customers.models import Customer, ScoreRecord
 from customers.presentation.bands import band
 from customers.presentation.durations import in_words
+from customers.scoring import pause
 from customers.scoring.failures import with_failure
 
 AWAITED = "customers.awaited_score"
@@ -33,7 +33,7 @@ def tell(request: HttpRequest) -> None:
     awaited = request.session.pop(AWAITED, None)
     if awaited is None:
         return
-    customer = settled(awaited["customer"], patience=0.0 if paused.notice() else MOST_SECONDS)
+    customer = settled(awaited["customer"], patience=0.0 if pause.notice() else MOST_SECONDS)
     if customer is None:
         return  # deleted meanwhile
     if is_current(customer):
@@ -71,6 +71,6 @@ def after_the_edit(customer: Any) -> str:
 def not_yet(customer: Any) -> str:
     if customer.failure_error is not None:
         return f"no new score; {why_not_current(customer)}"
-    if paused.notice():  # which the page itself tells
+    if pause.notice():  # which the page itself tells
         return "the new score waits until scoring goes on."
     return "the new score is on its way; reload the page to see it."

@@ -10,11 +10,11 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from customers import paused
 from customers.history.timeline import Chapter, Score, editor_names, story
 from customers.ml_service import Suggestion, best_changes
 from customers.models import Customer, ModelRelease
 from customers.releases.active import active_model
+from customers.scoring import pause
 
 Reader = AbstractUser | AnonymousUser
 
@@ -51,7 +51,7 @@ class CustomerFacts:
 
     @cached_property
     def paused(self) -> str:
-        return paused.notice()
+        return pause.notice()
 
     @cached_property
     def release(self) -> ModelRelease | None:

@@ -6,9 +6,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models.functions import Now
 
-from customers import background
-from customers.import_export.uploads import storage, worker
-from customers.models.imports import ImportBatch, ImportPiece
+from customers.import_export.uploads import storage
+from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 
 State = ImportBatch.State
 
@@ -19,13 +18,13 @@ def begin(batch: ImportBatch, pieces: Iterable[bytes]) -> None:
     """Take an uploaded file in, and have it checked."""
     with transaction.atomic():
         storage.upload(batch, pieces)
-        background.leave(worker.JOB)
+        import_is_due.send(ImportBatch)
 
 
 def confirm(batch: ImportBatch, user_id: int) -> bool:
     """Have a checked file imported, or one that stopped go on; False when it is neither by now."""
     with transaction.atomic():
-        background.leave(worker.JOB)
+        import_is_due.send(ImportBatch)
         return batch.move(ImportBatch.WAITING, State.CONFIRMED, confirmed_by_id=user_id, confirmed_at=Now(), message="")
 
 

@@ -19,7 +19,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.timezone import localtime
 
-from customers import background, on_behalf
+from customers.editors import on_behalf_of
 from customers.import_export.csv_files.columns import CUSTOMERS
 from customers.import_export.csv_files.file import RefusedError, text_of
 from customers.import_export.csv_files.packed import MB
@@ -30,11 +30,10 @@ from customers.import_export.uploads import storage
 from customers.import_export.uploads.rejects import SpooledRejects, spool
 from customers.import_export.uploads.since_check import Changed, ChangedSinceCheckError, SinceCheck
 from customers.models import LARGEST_CUSTOMER_ID
-from customers.models.imports import ImportBatch, ImportPiece
+from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 
 log = logging.getLogger("vigilpay.imports")
 
-JOB = "events.jobs.go_on_with_imports"
 State = ImportBatch.State
 SEEN = ImportPiece.Of.SEEN
 
@@ -66,7 +65,7 @@ def work_off() -> int:
                 has_ended = step(batch)
                 steps += has_ended
                 if not has_ended or monotonic() > ends:
-                    background.leave(JOB)
+                    import_is_due.send(ImportBatch)
                     return steps
     return steps
 
@@ -155,7 +154,7 @@ def store(batch: ImportBatch) -> None:
     Goes no further than the first customer that was edited since the check: see ``ask_again``.
     """
     books = Books(batch)
-    with on_behalf.of(batch.confirmed_by_id), opened(batch) as text, storage.spooled(batch, SEEN) as seen:
+    with on_behalf_of(batch.confirmed_by_id), opened(batch) as text, storage.spooled(batch, SEEN) as seen:
         source = read(text, CUSTOMERS, lambda names: Rejects(None, names), batch.decimal or None)
         with staged(source.rows, source.layout.fields, books) as rows, SinceCheck(rows).beside(seen) as since_check:
             books.since_check = since_check

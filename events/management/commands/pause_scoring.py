@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from customers.scoring.pause import notice
 from events.queue import pause
-from events.queue.operator import operator_name
 
 
 class Command(BaseCommand):
@@ -15,5 +15,5 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="", help="why; shown wherever it shows that scoring is paused")
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
-        pause.pause(by=operator_name(), reason=reason)
-        self.stdout.write(pause.notice())  # of whoever was first, if it was paused already
+        pause.pause(by=pause.operator_name(), reason=reason)
+        self.stdout.write(notice())  # of whoever was first, if it was paused already

@@ -35,9 +35,9 @@ TABLES = ("customers_customer", "customers_scorerecord", "customers_stalemark", 
 def score_everybody() -> None:
     """By the model itself, as a worker does it: bands and reasons are as common as they are."""
     from customers.scoring import scorer
-    from events.queue import look
+    from events.queue import dispatch
 
-    while scorer.rescore_batch().claimed or look.anything_to_do():
+    while scorer.rescore_batch().claimed or dispatch.anything_to_do():
         pass
 
 

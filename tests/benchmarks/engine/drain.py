@@ -161,10 +161,10 @@ def explained_alone(table: Table) -> float:
 def score_everybody() -> int:
     """Batch after batch until there is nothing stale; the number of scores stored."""
     from customers.scoring import scorer
-    from events.queue import look
+    from events.queue import dispatch
 
     total = 0
-    while (stored := scorer.rescore_batch().stored) or look.anything_to_do():
+    while (stored := scorer.rescore_batch().stored) or dispatch.anything_to_do():
         total += stored
     return total
 

@@ -13,10 +13,10 @@ POLL_SECONDS = 1.0
 def main() -> None:
     django.setup()
     from customers.scoring import scorer
-    from events.queue import look
+    from events.queue import dispatch
 
     while True:
-        while look.anything_to_do():
+        while dispatch.anything_to_do():
             scorer.rescore_batch()
         sleep(POLL_SECONDS)
 

@@ -10,12 +10,12 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
-from customers import paused
 from customers.admin.customer_page import after_save, facts
 from customers.api import insights
 from customers.ml_service import NOTE, InputError, ModelError
 from customers.models import Customer, ModelRelease, ScoreRecord
 from customers.presentation.durations import in_words
+from customers.scoring import pause
 from events import jobs
 from tests.factories import SOMEBODY, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
 from tests.others import meanwhile
@@ -104,7 +104,7 @@ class TestScore:
         assert "not the active one any more" in shown
 
     def test_while_scoring_is_paused_it_says_what_it_waits_for(self, staff, monkeypatch):
-        monkeypatch.setattr(paused, "_ask", lambda: PAUSED)
+        monkeypatch.setattr(pause, "notice", lambda: PAUSED)
         customer = make_scored()
         edit(customer, age=71)
         assert f"the fields have changed. {PAUSED}" in page(staff, customer)
@@ -316,7 +316,7 @@ class TestAfterSaving:
 
     def test_while_scoring_is_paused_it_does_not_wait_and_says_why(self, staff, monkeypatch, no_waiting):
         customer = make_scored()
-        monkeypatch.setattr(paused, "_ask", lambda: PAUSED)
+        monkeypatch.setattr(pause, "notice", lambda: PAUSED)
         shown = self.save(staff, customer, age=71)
         assert f"Customer {customer.pk}: the new score waits until scoring goes on." in shown
         assert PAUSED in shown

@@ -9,7 +9,7 @@ from customers.ml_service import ModelError
 from customers.models import Customer, RescoreRequest, ScoreRecord, ScoringFailure
 from customers.scoring import failures, marks, requests, scorer
 from customers.scoring.failures import with_failure
-from events.queue import look
+from events.queue import dispatch
 from tests.factories import forget_marks, held_rows_are_due, make_customer, make_scored, rescore
 from tests.others import outsider
 
@@ -34,15 +34,15 @@ class TestRescoring:
     def test_current_customers_are_scored_again_and_stay_current_until_then(self):
         customer = make_scored()
         forget_marks()
-        assert not look.anything_to_do()
+        assert not dispatch.anything_to_do()
         assert requests.request_rescoring(everybody()) == 1
         assert not Customer.objects.stale().exists()
-        assert look.anything_to_do()
+        assert dispatch.anything_to_do()
         assert scorer.rescore_batch().stored == 1
         assert causes(customer) == ["analyze", "analyze"]
         customer.refresh_from_db()
         assert (customer.version, customer.is_current()) == (1, True)
-        assert not look.anything_to_do()
+        assert not dispatch.anything_to_do()
 
     def test_customers_who_are_stale_come_first(self, monkeypatch):
         monkeypatch.setattr(marks, "_turn", count(1))
@@ -162,7 +162,7 @@ class TestSettingAside:
         requests.set_aside(everybody(), "set aside by clerk")
         forget_marks()
         assert requests.requeue(everybody()) == 1
-        assert look.anything_to_do()
+        assert dispatch.anything_to_do()
         assert marks.restore_marks() == 1
         assert scorer.rescore_batch().stored == 1
         customer.refresh_from_db()

@@ -9,7 +9,7 @@ from django_q.models import OrmQ
 from events import jobs
 from events.alerts import outbox
 from events.models.alerts import Delivery, Messenger
-from events.queue import dispatch, look, pause
+from events.queue import dispatch, pause
 from events.queue.broker import ListenBroker
 from tests.events.alerts.alerting import store, threshold
 from tests.factories import make_customer
@@ -94,7 +94,7 @@ def test_the_broker_finds_what_nobody_has_queued_a_job_for():
 def test_while_scoring_is_paused_messages_go_on():
     make_message()
     pause.pause()
-    assert not look.anything_to_do()
+    assert not dispatch.anything_to_do()
     broker = ListenBroker()
     broker._look()
     broker._look()

@@ -9,11 +9,11 @@ from django.db import transaction
 from django_q.models import OrmQ
 
 from customers.ml_service import current_forest
-from customers.models import Customer
+from customers.models import Customer, Pause
 from customers.scoring import scorer
+from customers.scoring.pause import current, is_paused, notice
 from events import jobs
-from events.models.engine import Pause
-from events.queue import dispatch, lease, look, operator, pause
+from events.queue import dispatch, lease, pause
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ class TestWhilePaused:
         pause.pause()
         assert jobs.rescore_stale() == 0
         assert not jobs.sweep_stale()
-        assert not look.anything_to_do()
+        assert not dispatch.anything_to_do()
         assert Customer.objects.stale().count() == 1
 
     def test_edits_go_on_and_go_stale(self):
@@ -77,17 +77,17 @@ class TestWhilePaused:
         with caplog.at_level(logging.WARNING, "vigilpay.events"):
             for _ in range(3):
                 jobs.rescore_stale()
-        assert [record.message for record in caplog.records] == [f"{pause.notice()} Edits go on."]
+        assert [record.message for record in caplog.records] == [f"{notice()} Edits go on."]
         assert "by ann: review." in caplog.text
 
     def test_who_was_first_keeps_the_word(self):
         pause.pause(by="ann", reason="review")
         pause.pause(by="bob", reason="lunch")
-        assert pause.current().by == "ann"
+        assert current().by == "ann"
 
     def test_long_words_are_cut_not_refused(self):
         pause.pause(by="a" * 1000, reason="r" * 1000)
-        assert (len(pause.current().by), len(pause.current().reason)) == (150, 500)
+        assert (len(current().by), len(current().reason)) == (150, 500)
 
 
 class TestResume:
@@ -111,8 +111,8 @@ class TestCommands:
         call_command("pause_scoring", reason="model under review.")
         said = capsys.readouterr().out
         assert said.startswith("Scoring is paused since ")
-        assert said.endswith(f" UTC by {operator.operator_name()}: model under review.\n")
-        assert Pause.objects.get().by == operator.operator_name()
+        assert said.endswith(f" UTC by {pause.operator_name()}: model under review.\n")
+        assert Pause.objects.get().by == pause.operator_name()
 
     def test_pausing_twice_tells_of_the_first(self, capsys):
         pause.pause(by="ann")
@@ -124,16 +124,16 @@ class TestCommands:
         call_command("resume_scoring")
         call_command("resume_scoring")
         assert capsys.readouterr().out == "Scoring goes on.\nScoring was not paused.\n"
-        assert not pause.is_paused()
+        assert not is_paused()
 
 
 def test_a_user_without_a_name_has_a_number(monkeypatch):
     def nobody(uid):
         raise KeyError(uid)
 
-    assert operator.operator_name() == pwd.getpwuid(operator.os.getuid()).pw_name
+    assert pause.operator_name() == pwd.getpwuid(pause.os.getuid()).pw_name
     monkeypatch.setattr(operator.pwd, "getpwuid", nobody)
-    assert operator.operator_name() == f"user {operator.os.getuid()}"
+    assert pause.operator_name() == f"user {pause.os.getuid()}"
 
 
 def test_a_drain_at_work_stops_before_its_next_batch(monkeypatch):
@@ -166,4 +166,4 @@ def test_a_pause_that_is_rolled_back_never_was():
     with transaction.atomic():
         pause.pause()
         transaction.set_rollback(True)
-    assert not pause.is_paused()
+    assert not is_paused()

@@ -8,7 +8,7 @@ from django.db import connection
 
 from customers.models import Customer
 from customers.scoring import scorer
-from events.checks import differences
+from events.triggers.installation import differences
 from tests.factories import make_customer, make_scored
 from tests.others import outsider
 

@@ -5,8 +5,8 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from customers.models import Customer
-from events.checks import differences
 from events.triggers import repair
+from events.triggers.installation import differences
 from tests.factories import edit, make_customer, make_scored, rescore
 
 pytestmark = pytest.mark.django_db

@@ -14,10 +14,9 @@ from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from events.models.engine import Worker
-from events.worker import supervisor, worker_facts
-from events.worker.pulse import Facts
+from events.worker import heartbeat, supervisor
+from events.worker.heartbeat import Facts, WorkerFacts
 from events.worker.supervisor import LONGEST_PAUSE_SECONDS, Limits, Supervisor, growing_pauses
-from events.worker.worker_facts import WorkerFacts
 from tests.others import await_that, meanwhile, outsider
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -278,7 +277,7 @@ class TestServiceManager:
 
 
 def test_a_server_that_stands_still_is_given_up_even_on_a_unix_socket(monkeypatch):
-    monkeypatch.setattr(worker_facts, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(heartbeat, "ANSWER_SECONDS", 0.3)
     facts = WorkerFacts()
     assert facts.of("nobody") == Facts()
     with facts.connected().cursor() as cursor:

@@ -72,7 +72,7 @@ class TestUpload:
 
     def test_the_workers_are_told_once_it_is_committed(self, staff, django_capture_on_commit_callbacks, monkeypatch):
         told = []
-        monkeypatch.setattr("customers.background._queue", told.append)
+        monkeypatch.setattr("events.queue.dispatch.async_task", told.append)
         with django_capture_on_commit_callbacks(execute=True):
             upload(staff, *rows(3))
         assert told == ["events.jobs.go_on_with_imports"]

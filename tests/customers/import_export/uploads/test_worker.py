@@ -7,7 +7,6 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.utils import timezone
 
-from customers import background
 from customers.import_export.staging import SLICE_ROWS, LoadError, Staging
 from customers.import_export.uploads import steps, worker
 from customers.models import Customer
@@ -27,7 +26,7 @@ class Killed(BaseException):
 def left(monkeypatch):
     """The jobs that were left to the workers."""
     told = []
-    monkeypatch.setattr(background, "_queue", told.append)
+    monkeypatch.setattr("events.queue.dispatch.async_task", told.append)
     return told
 
 

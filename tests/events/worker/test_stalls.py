@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from events.worker.pulse import START_SECONDS, Facts, Pulse
+from events.worker.heartbeat import START_SECONDS, Facts, Pulse
 
 STALL = 10.0
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)  # a clock that is years behind ours makes no difference

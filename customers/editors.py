@@ -5,7 +5,8 @@ connection that a pool hands to somebody else. Prior art: the context tracking o
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -13,12 +14,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from customers import on_behalf
-
 EDIT = re.compile(r'\s*(INSERT INTO|UPDATE) "?customers_customer\b', re.IGNORECASE)
 UNSAFE = re.compile(r"[^\w:.@+-]")
 
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
+_user_id: ContextVar[int | None] = ContextVar("user_id", default=None)
 
 
 class EditorMiddleware:
@@ -33,6 +33,16 @@ class EditorMiddleware:
             return self.get_response(request)
         finally:
             _request.reset(token)
+
+
+@contextmanager
+def on_behalf_of(user_id: int | None) -> Iterator[None]:
+    """Have the block's edits recorded as those of this user, who asked for them: a worker answers no request."""
+    token = _user_id.set(user_id)
+    try:
+        yield
+    finally:
+        _user_id.reset(token)
 
 
 def connected(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
@@ -53,5 +63,5 @@ def name_the_editor(execute: Callable[..., Any], sql: str, params: Any, many: bo
 def editor() -> str:
     """``django``, or ``django:<primary key>`` of the user whose request is answered, or whose work a worker does."""
     user = getattr(_request.get(), "user", None)
-    key = on_behalf.user_id() or getattr(user, "pk", None)
+    key = _user_id.get() or getattr(user, "pk", None)
     return "django" if key is None else f"django:{UNSAFE.sub('', str(key))}"

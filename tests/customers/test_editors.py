@@ -8,10 +8,10 @@ from django.db import DatabaseError, connection
 from django.db.models import F
 from django.test import Client
 
+from customers import editors
 from customers.import_export.staging import STORED, staged
 from customers.models import Customer, ScoreRecord, UnscoredVersion
 from customers.scoring import scorer
-from events import editors
 from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
 from tests.others import outsider
 
