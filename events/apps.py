@@ -11,7 +11,7 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_spawn
 
-        from customers import signals
+        from events import checks, signals  # noqa: F401  checks registers itself
         from customers.models import Customer, import_is_due
         from events.alerts import checks as alert_checks  # noqa: F401
         from events.queue import lease, schedules
@@ -22,5 +22,5 @@ class EventsConfig(AppConfig):
         post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
         import_is_due.connect(signals.import_left_to_workers, dispatch_uid="events.import_left_to_workers")
         post_spawn.connect(warmup.worker_spawned, dispatch_uid="events.worker_spawned")
-        post_migrate.connect(repair.mend, sender=self, dispatch_uid="events.triggers.repair")
+        post_migrate.connect(repair.mend, sender=self, dispatch_uid="events.trigger_repair")
         post_migrate.connect(schedules.ensure_schedules, sender=self, dispatch_uid="events.ensure_schedules")

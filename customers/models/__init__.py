@@ -7,6 +7,7 @@ from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
 from customers.models.rescoring import (
     SAME_LIFE,
     SAME_VERSION,
+    Pause,
     RescoreRequest,
     ScoringFailure,
     ScoringFailureQuerySet,

@@ -20,6 +20,7 @@ from django.utils import timezone
 from customers.models import ModelRelease
 from events.models.engine import Overview
 from events.overview.figures import Figures
+from events.queue import dispatch
 
 log = logging.getLogger("vigilpay.events")
 

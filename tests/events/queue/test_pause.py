@@ -132,7 +132,7 @@ def test_a_user_without_a_name_has_a_number(monkeypatch):
         raise KeyError(uid)
 
     assert pause.operator_name() == pwd.getpwuid(pause.os.getuid()).pw_name
-    monkeypatch.setattr(operator.pwd, "getpwuid", nobody)
+    monkeypatch.setattr(pause.pwd, "getpwuid", nobody)
     assert pause.operator_name() == f"user {pause.os.getuid()}"
 
 
