@@ -12,7 +12,7 @@ class CustomersConfig(AppConfig):
     name = "customers"
 
     def ready(self) -> None:
-        from customers import early_databases, editors
+        from customers import checks, early_databases, editors  # noqa: F401  checks registers itself
         from customers.releases import active
 
         ml_service.configure(assets_dir=settings.ML_ASSETS_DIR, accept_unreleased=settings.ACCEPT_UNRELEASED_MODEL)

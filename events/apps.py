@@ -11,8 +11,8 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_spawn
 
-        from events import checks, signals  # noqa: F401  checks registers itself
         from customers.models import Customer, import_is_due
+        from events import checks, signals  # noqa: F401  checks registers itself
         from events.alerts import checks as alert_checks  # noqa: F401
         from events.queue import lease, schedules
         from events.triggers import repair

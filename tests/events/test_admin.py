@@ -5,7 +5,8 @@ from django.contrib.messages import get_messages
 from django.utils import timezone
 
 from customers.scoring.pause import current, is_paused
-from events.models.engine import Drain, Pause
+from customers.models import Pause
+from events.models.engine import Drain
 from events.queue import pause
 from tests.factories import make_scored
 from tests.staff import logged_in
