@@ -34,8 +34,8 @@ ARRAY_IDS = 200  # in one mark: a row that PostgreSQL stores without compressing
 SWEEP_ROWS = 8192  # customers in one step of a sweep: some 10 ms, which a live edit may have to wait
 # How long a held row is left alone: its editor's commit leaves a mark of its own.
 HELD_PAUSE = "interval '250 ms'"
-# A transaction at REPEATABLE READ can't edit a row that was scored since it began. So a customer whom such a transaction
-# has edited is scored when no edit has come for so long; where they come one after another, at last all the same.
+# A transaction at REPEATABLE READ can't edit a row that was scored since it began. So a customer whom such a
+# transaction has edited is scored when no edit has come for so long; where they do not end, at last all the same.
 SNAPSHOT_PAUSE = "interval '1 s'"
 LONGEST_PAUSE = "interval '5 s'"
 RESTED = f"""(GREATEST(customer.stale_since, customer.edited_at) < clock_timestamp() - {SNAPSHOT_PAUSE}

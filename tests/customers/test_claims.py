@@ -427,6 +427,7 @@ class TestOneWhoRests:
         RescoreRequest.objects.create(customer_ids=[resting.pk])
         assert claim().ids == [resting.pk]
 
+
 @pytest.mark.django_db(transaction=True)
 class TestTwoAtOnce:
     def test_they_share_the_work_and_claim_nobody_twice(self):
