@@ -30,15 +30,8 @@ _ARRAYS = ", ".join(
     [*(f"%({name})s::smallint[]" for name in REASONS), *(f"%({name})s::real[]" for name in CONTRIBUTIONS)]
 )
 
-# The columns of the row that was scored as they go on into its history.
-STORED = ", ".join(
-    f"customer.{name}"
-    for name in (
-        *("customer_id", "churn_risk_score", "version", "scored_version", "arrived_at", "edited_at", "edited_by"),
-        *("scored_at", "contributions"),
-        *FEATURES,
-    )
-)
+# Of the row as it was scored, for its history. A trigger of the bank's may change it in the same statement.
+ANSWERED = ("arrived_at", "edited_at", "edited_by", *FEATURES)
 
 _VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
 
@@ -46,12 +39,12 @@ _VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
 # said before is read here once more, which is cheaper than sending it to and fro. Of a customer who came back the row
 # says nothing, but the history does: a known risk is no news, nor is another model's answer to the same values.
 # Every column has its table's name in front, and none comes by a star: the bank may give its customers columns of any
-# name. A trigger of the bank's sees this UPDATE, too: where it has changed a behavioural field the row is stale again,
-# in a version that no score answers yet.
+# name. A trigger of the bank's sees this UPDATE, too: where it changes a behavioural field the row is stale again, in a
+# version that no score answers yet, and the record is of the version and the values that this score answers.
 WRITE = f"""
 WITH scored AS (
     SELECT score.*, COALESCE(customer.churn_risk_score, known.score) AS previous_score,
-        customer.stale_since AS was_stale_since,
+        customer.stale_since AS was_stale_since, {", ".join(f"customer.{name}" for name in ANSWERED)},
         CASE WHEN known.has_same_values AND known.scored_by_id <> %(release)s THEN '{ScoreRecord.Cause.RELEASE}'
             WHEN known.score IS NOT NULL THEN '{ScoreRecord.Cause.RETURNED}' END AS return_cause
     FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[], {_ARRAYS})
@@ -74,8 +67,8 @@ WITH scored AS (
         reason_codes = array_remove(ARRAY[{", ".join(f"scored.{name}" for name in REASONS)}], 0::smallint)
     FROM scored
     WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
-    RETURNING {STORED}, scored.previous_score, scored.was_stale_since, scored.return_cause,
-        scored.score AS given_score
+    RETURNING scored.*, customer.scored_at, customer.contributions, customer.churn_risk_score AS stored_score,
+        customer.version AS stored_version
 ), healed AS (
     DELETE FROM customers_scoringfailure AS failure USING stored
     WHERE failure.customer_id = stored.customer_id
@@ -84,7 +77,7 @@ WITH scored AS (
 INSERT INTO customers_scorerecord
     (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, arrived_at, scored_at,
      scored_by_id, contributions, {", ".join(FEATURES)})
-SELECT stored.customer_id, stored.churn_risk_score, stored.previous_score, stored.version,
+SELECT stored.customer_id, stored.score, stored.previous_score, stored.version,
     CASE WHEN stored.return_cause = '{ScoreRecord.Cause.RELEASE}' THEN stored.return_cause
         WHEN %(cause)s <> '' THEN %(cause)s
         WHEN stored.customer_id = ANY (%(requested)s::bigint[]) THEN '{ScoreRecord.Cause.ANALYZE}'
@@ -96,11 +89,11 @@ SELECT stored.customer_id, stored.churn_risk_score, stored.previous_score, store
         ELSE '{ScoreRecord.Cause.RELEASE}' END,
     stored.was_stale_since, GREATEST(stored.edited_at, stored.was_stale_since), stored.edited_by, stored.arrived_at,
     stored.scored_at, %(release)s, stored.contributions, {", ".join(f"stored.{name}" for name in FEATURES)}
-FROM stored WHERE stored.version = stored.scored_version RETURNING customers_scorerecord.customer_id
+FROM stored RETURNING customers_scorerecord.customer_id
 )
-SELECT (SELECT count(*) FROM recorded), (
-    SELECT min(stored.customer_id) FROM stored
-    WHERE stored.version = stored.scored_version AND stored.churn_risk_score <> stored.given_score)
+SELECT (SELECT count(*) FROM recorded),
+    (SELECT min(stored.customer_id) FROM stored
+     WHERE stored.stored_version = stored.version AND stored.stored_score IS DISTINCT FROM stored.score)
 """
 
 

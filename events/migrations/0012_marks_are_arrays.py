@@ -265,7 +265,6 @@ DECLARE
     missed bigint[];
     sure boolean;
     overwritten boolean;
-    guarded boolean;
     scorer text;
     kind_of_mark integer := 0;
     due_at timestamptz := clock_timestamp();
@@ -301,13 +300,16 @@ BEGIN
     SELECT array_agg(customer_id) FILTER (WHERE stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)), bool_and((stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)) IS TRUE),
         bool_or(edited_at = statement_timestamp())
     INTO ids, sure, overwritten FROM changed;
-    IF NOT sure THEN
-        guarded := current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on';
+    IF NOT sure AND current_setting('vigilpay.scorer', true) = 'on' THEN
         SELECT array_agg(customer_id) INTO missed FROM (
-            SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN arrived_at END, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM changed WHERE (stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE
-            EXCEPT SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, CASE WHEN guarded THEN arrived_at END, CASE WHEN guarded THEN version END, CASE WHEN guarded THEN stale_since END, CASE WHEN guarded THEN edited_at END, CASE WHEN guarded THEN edited_by END, CASE WHEN guarded THEN churn_risk_score END, CASE WHEN guarded THEN scored_version END, CASE WHEN guarded THEN scored_by_id END, CASE WHEN guarded THEN scored_at END, CASE WHEN guarded THEN contributions END, CASE WHEN guarded THEN reason_codes END FROM former) AS missing;
-        ids := ids || missed;
+            SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM changed WHERE (stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE
+            EXCEPT SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM former) AS missing;
+    ELSIF NOT sure THEN
+        SELECT array_agg(customer_id) INTO missed FROM (
+            SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, arrived_at, version, stale_since, edited_at, edited_by, churn_risk_score, scored_version, scored_by_id, scored_at, contributions, reason_codes FROM changed WHERE (stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE
+            EXCEPT SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, arrived_at, version, stale_since, edited_at, edited_by, churn_risk_score, scored_version, scored_by_id, scored_at, contributions, reason_codes FROM former) AS missing;
     END IF;
+    ids := ids || missed;
     IF missed IS NOT NULL OR overwritten
             AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
         INSERT INTO @schema@.customers_unscoredversion
@@ -361,7 +363,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS 'e73b8fab46ea65cfce8885ca2bac1655d86351b5b510b26f5a3995d6e4bc3a73';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS 'b01fc0de7147d9dfc9bd565e3871a20ed58a296a4450ef98fec2c22bb35f51fd';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp

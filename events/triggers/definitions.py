@@ -147,7 +147,17 @@ END
 # are kept with the rights of the owner: a role that may write customers need not be able to write history.
 # By EXCEPT: whatever plan of a join a session keeps, it was made for the few rows of its first statement.
 STAMPED = "stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)"
-COMPARED = ", ".join(["customer_id", *FEATURES, *(f"CASE WHEN guarded THEN {column} END" for column in ENGINE_COLUMNS)])
+FIELDS = ", ".join(["customer_id", *FEATURES])
+FIELDS_AND_SCORES = ", ".join([FIELDS, *ENGINE_COLUMNS])
+
+
+def missed(compared: str) -> str:
+    """Customers whose row is not what it was, though the stamp has not seen it change."""
+    return f"""SELECT array_agg(customer_id) INTO missed FROM (
+            SELECT {compared} FROM changed WHERE ({STAMPED}) IS NOT TRUE
+            EXCEPT SELECT {compared} FROM former) AS missing;"""
+
+
 OVERWRITTEN = f""" FROM (
             SELECT {VERSION} FROM former WHERE stale_since IS NOT NULL
             EXCEPT SELECT {VERSION} FROM changed) AS overwritten"""
@@ -165,7 +175,6 @@ DECLARE
     missed bigint[];
     sure boolean;
     overwritten boolean;
-    guarded boolean;
     scorer text;
     {MARKING}
 BEGIN
@@ -175,13 +184,12 @@ BEGIN
     SELECT array_agg(customer_id) FILTER (WHERE {STAMPED}), bool_and(({STAMPED}) IS TRUE),
         bool_or(edited_at = statement_timestamp())
     INTO ids, sure, overwritten FROM changed;
-    IF NOT sure THEN
-        guarded := current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on';
-        SELECT array_agg(customer_id) INTO missed FROM (
-            SELECT {COMPARED} FROM changed WHERE ({STAMPED}) IS NOT TRUE
-            EXCEPT SELECT {COMPARED} FROM former) AS missing;
-        ids := ids || missed;
+    IF NOT sure AND current_setting('vigilpay.scorer', true) = 'on' THEN
+        {missed(FIELDS)}
+    ELSIF NOT sure THEN
+        {missed(FIELDS_AND_SCORES)}
     END IF;
+    ids := ids || missed;
     IF missed IS NOT NULL OR overwritten
             AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
         {lives.keep("overwritten", OVERWRITTEN)}

@@ -44,15 +44,18 @@ SELECT scored_by_id, min(base), max(base), count(*) FILTER (WHERE base IS NULL) 
 ) AS record
 GROUP BY scored_by_id HAVING max(base) - min(base) > 1e-5 OR bool_or(base IS NULL)
 """
-# Each record continues the one before it, if that came after a certain record.
-BROKEN_CHAINS = """
+WRITTEN_BY_THE_BANK = 0.999
+# Each record continues the one before it, if that came after a certain record; or what a trigger of the bank's had
+# written over that score, behind all of ours, in a row that was stale from then on.
+BROKEN_CHAINS = f"""
 SELECT customer_id, id, version, former_version, previous_score, former_score FROM (
     SELECT *, lag(score) OVER chain AS former_score, lag(version) OVER chain AS former_version,
         lag(id) OVER chain AS former
     FROM customers_scorerecord WHERE id > %s AND customer_id <> ALL(%s)
     WINDOW chain AS (PARTITION BY customer_id ORDER BY id)
 ) AS record
-WHERE previous_score IS DISTINCT FROM former_score AND (former IS NOT NULL OR %s = 0) OR version < former_version
+WHERE previous_score IS DISTINCT FROM former_score AND previous_score IS DISTINCT FROM {WRITTEN_BY_THE_BANK}
+    AND (former IS NOT NULL OR %s = 0) OR version < former_version
 """
 RECORDS_HOLD_VALUES = """
 SELECT count(*) = %s FROM information_schema.columns

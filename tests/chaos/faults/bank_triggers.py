@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from time import sleep
 from typing import TYPE_CHECKING
 
+from tests.chaos.checks import WRITTEN_BY_THE_BANK
 from tests.chaos.editors import Edit, Editor
 from tests.chaos.faults.registry import End, Inject, fault
 from tests.chaos.ledger import change, put
@@ -47,7 +48,7 @@ MOVE_AFTERWARDS = f"""
 """
 WRITE_A_SCORE = f"""
     IF NEW.surname = 'is risky' THEN
-        NEW.churn_risk_score := 0.999;
+        NEW.churn_risk_score := {WRITTEN_BY_THE_BANK};
         NEW.surname := '{SURNAME}';
     END IF;
 """
@@ -137,20 +138,16 @@ MOVES = (move_by_surname, move_by_surname_and_an_old_value)
 def register(
     name: str, trigger: str, event: str, body: str, ways: tuple[Callable[[Editor], Iterator[Edit]], ...] = ()
 ) -> None:
-    # Triggers that touch scores are for long storms: what they do to the history is not settled.
-    short = False if "score" in name else None
-    fault(f"a bank's trigger {name}", quiet=True, short=short, ways=ways)(bank_trigger(trigger, event, body))
+    fault(f"a bank's trigger {name}", quiet=True, ways=ways)(bank_trigger(trigger, event, body))
 
 
-register("changes other columns, before ours", "bank", "BEFORE UPDATE", MOVE, MOVES)
-register("changes other columns, after ours", "zz_bank", "BEFORE UPDATE", MOVE, MOVES)
-register("answers a score, before ours", "bank", "BEFORE UPDATE", REACT_TO_A_SCORE)
-register("answers a score, after ours", "zz_bank", "BEFORE UPDATE", REACT_TO_A_SCORE)
+# Before all of ours, between guard and stamp, and behind all of ours: PostgreSQL fires them by name.
+for place, name in (("before ours", "bank"), ("after the guard", "zz_bank"), ("behind ours", "zzzz_bank")):
+    register(f"changes other columns, {place}", name, "BEFORE UPDATE", MOVE, MOVES)
+    register(f"answers a score, {place}", name, "BEFORE UPDATE", REACT_TO_A_SCORE)
+    register(f"writes a score, {place}", name, "BEFORE UPDATE", WRITE_A_SCORE, (call_risky,))
+    register(f"assigns the id, {place}", name, "BEFORE INSERT", ASSIGN_AN_ID, (insert_without_an_id,))
 register("changes other columns afterwards", "bank", "AFTER UPDATE", MOVE_AFTERWARDS, MOVES)
-register("writes a score, before ours", "bank", "BEFORE UPDATE", WRITE_A_SCORE, (call_risky,))
-register("writes a score, after ours", "zz_bank", "BEFORE UPDATE", WRITE_A_SCORE, (call_risky,))
-register("assigns the id, before ours", "bank", "BEFORE INSERT", ASSIGN_AN_ID, (insert_without_an_id,))
-register("assigns the id, after ours", "zz_bank", "BEFORE INSERT", ASSIGN_AN_ID, (insert_without_an_id,))
 
 
 @fault("a bank's trigger counts in one row", quiet=True, refusals=True, short=False, ways=AGAIN, others=False)

@@ -612,6 +612,20 @@ class TestBeside:
             scorer.rescore_batch()
         assert_right(customer)
 
+    def test_the_history_pairs_a_score_with_the_values_that_it_answers_not_with_those_it_moves(self, name):
+        customer = make_customer(has_cr_card=False)
+        bank_trigger(name, "IF NEW.churn_risk_score > 0 THEN NEW.has_cr_card := true; END IF;")
+        while scoring.rescore_batch().claimed:
+            pass
+        assert_right(customer)
+        first, second = ScoreRecord.objects.order_by("id")
+        assert (first.has_cr_card, second.has_cr_card) == (False, True)
+        assert (first.version, second.version) == (1, 2)
+        assert second.previous_score == first.score
+        forest, _release = active_model()
+        values = {field: getattr(first, field) for field in FEATURES}
+        assert first.score == pytest.approx(forest.predict_one(values), abs=1e-12)
+
     def test_a_score_that_it_writes_when_the_scorer_does_is_refused(self, name):
         customer = make_customer(surname="Closed")
         neighbour = make_customer()
