@@ -28,7 +28,7 @@ METADATA_FILE = "model.json"
 ARRAYS_FILE = "model.npz"
 # In model.json: why the columns of a forest are right although its thresholds look wrong.
 TRUSTED = "columns_trusted"
-DEFAULT_ASSETS_DIR = Path(__file__).parents[2] / "ml_assets"
+DEFAULT_ASSETS_DIR = Path(__file__).parents[3] / "ml_assets"
 
 
 def load_forest(path: str | Path) -> Forest:

@@ -14,7 +14,7 @@ from customers.ml_service.forest.compiled import INDEX_BITS, INDEX_MASK, build, 
 from customers.ml_service.forest.explain import Explainer
 from tests.customers.ml_service.forests import CUSTOMER, as_numbers, fit
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def run(code, tmp_path, **environment):

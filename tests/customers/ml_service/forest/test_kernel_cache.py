@@ -13,7 +13,7 @@ import pytest
 
 from customers.ml_service.forest import engine, kernel_cache
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 SOURCE = """
 from customers.ml_service.forest.kernel_cache import compiled
