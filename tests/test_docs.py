@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 ENV_EXAMPLE = (ROOT / ".env.example").read_text()
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OUR_APPS = ("vigilpay", "events", "customers")
@@ -162,6 +163,27 @@ def test_every_json_address_is_in_the_api_document():
 def test_links_between_documents_lead_somewhere(path: Path):
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", path.read_text()) if "://" not in link]
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def anchors_of(path: Path) -> set[str]:
+    """What GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_to_a_heading_find_it(path: Path):
+    links = re.findall(r"\]\(([^)#:]*\.md)?#([^)]+)\)", path.read_text())
+    targets = [(path.parent / file if file else path, anchor) for file, anchor in links]
+    assert [anchor for target, anchor in targets if anchor not in anchors_of(target)] == []
+
+
+def test_what_the_operations_page_quotes_of_the_program_is_in_its_code():
+    table = OPERATIONS.partition("\n## When something is wrong\n")[2]
+    quoted = {quote for cell in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for quote in re.findall("`(.+?)`", cell)}
+    code = "".join(path.read_text() for app in OUR_APPS for path in (ROOT / app).rglob("*.py"))
+    assert quoted
+    assert {quote for quote in quoted if quote not in code} == set()
 
 
 def walks() -> list[list[tuple[str, str, str]]]:
