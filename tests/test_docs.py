@@ -180,7 +180,9 @@ def test_links_to_a_heading_find_it(path: Path):
 
 def test_what_the_operations_page_quotes_of_the_program_is_in_its_code():
     table = OPERATIONS.partition("\n## When something is wrong\n")[2]
-    quoted = {quote for cell in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for quote in re.findall("`(.+?)`", cell)}
+    quoted = {
+        quote for cell in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for quote in re.findall("`(.+?)`", cell)
+    }
     code = "".join(path.read_text() for app in OUR_APPS for path in (ROOT / app).rglob("*.py"))
     assert quoted
     assert {quote for quote in quoted if quote not in code} == set()
