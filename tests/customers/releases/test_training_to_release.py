@@ -1,4 +1,4 @@
-"""From a training file to a model in service and back, by the commands as the README names them."""
+"""From a training file to a model in service and back, by the commands as the documents name them."""
 
 import shlex
 from io import StringIO
