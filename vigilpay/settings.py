@@ -173,7 +173,7 @@ DRIFT_ALARM = env.number("VIGILPAY_DRIFT_ALARM", default=0.25)
 # How long analyze waits for a row that somebody else's open edit has locked.
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 
-# --- alerts: docs/admin-alerts.md ------------------------------------------------------------------------------------
+# --- alerts: docs/alerts.md ------------------------------------------------------------------------------------------
 # E-mail goes out when there is a mail server, the webhook when there are an address and a secret to sign with.
 EMAIL_HOST = env.text("EMAIL_HOST", default="")
 EMAIL_PORT = env.integer("EMAIL_PORT", default=25, minimum=1, maximum=65535)
