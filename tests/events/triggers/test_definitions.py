@@ -615,7 +615,7 @@ class TestBeside:
     def test_the_history_pairs_a_score_with_the_values_that_it_answers_not_with_those_it_moves(self, name):
         customer = make_customer(has_cr_card=False)
         bank_trigger(name, "IF NEW.churn_risk_score > 0 THEN NEW.has_cr_card := true; END IF;")
-        while scoring.rescore_batch().claimed:
+        while scorer.rescore_batch().claimed:
             pass
         assert_right(customer)
         first, second = ScoreRecord.objects.order_by("id")
