@@ -4,7 +4,7 @@
 """
 
 from .blocks import Block, Gallery, Picture, Section, Table
-from .markdown import CARD_FILE, card, card_files, remove_other_pictures, told_of
+from .markdown import CARD_FILE, card, card_files, remove_other_pictures
 from .sections import sections
 
 __all__ = [
@@ -18,5 +18,4 @@ __all__ = [
     "card_files",
     "remove_other_pictures",
     "sections",
-    "told_of",
 ]

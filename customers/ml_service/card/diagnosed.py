@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from customers.ml_service.card.charts import Axis, Bar, bar_chart, line_chart
 from customers.ml_service.messages import FIELD_NAMES
 from customers.ml_service.schema import CATEGORIES, FEATURES
 
 from .blocks import Block, Gallery, Picture, Table
+from .charts import Axis, Bar, bar_chart, line_chart
 from .told import mapping, number, numbers, sequence, text
 from .words import FLAGS, by_group, count, decimal, percent, value_of
 

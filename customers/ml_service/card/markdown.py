@@ -5,9 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from customers.ml_service.files.assets import METADATA_FILE, metadata_for
-from customers.ml_service.files.pickles import read_bytes, sha256_of
-
 from .blocks import Block, Gallery, Picture, Section, Table
 from .sections import sections
 from .told import number
@@ -34,15 +31,6 @@ _ORIGIN = (
     "This card is made of model.json at every release, and by manage.py model_card: what is changed in it by hand will "
     "be lost. How to replace the model: docs/model.md."
 )
-
-
-def told_of(path: Path) -> dict[str, Any]:
-    """Return what is told of a model file, which is not unpickled: its SHA-256, and the model.json that names it.
-
-    Raises ModelMissingError.
-    """
-    sha256 = sha256_of(read_bytes(path))
-    return {"sha256": sha256, **metadata_for(sha256, path.with_name(METADATA_FILE))}
 
 
 def card(metadata: Mapping[str, Any]) -> str:

@@ -81,6 +81,15 @@ def metadata_for(sha256: str, path: Path) -> Mapping[str, Any]:
     return metadata if isinstance(metadata, dict) and metadata.get("sha256") == sha256 else {}
 
 
+def metadata_beside(path: Path) -> dict[str, Any]:
+    """Return the SHA-256 of a model file, which is not unpickled, and the model.json that names it.
+
+    Raises ModelMissingError.
+    """
+    sha256 = sha256_of(read_bytes(path))
+    return {"sha256": sha256, **metadata_for(sha256, path.with_name(METADATA_FILE))}
+
+
 def encodings_from(metadata: Mapping[str, Any], path: Path) -> Encodings:
     """Return the label codes stored for this model, else the alphabetical ones: see `warn_of_assumed_codes`."""
     if "encodings" not in metadata:

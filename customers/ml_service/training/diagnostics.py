@@ -1,12 +1,11 @@
 """What a model card tells of a forest beside its metrics: calibration, importances, effects, subgroups, limits.
 
 Figures over many customers only: never a row of the data, and no rates of a group too small to hide in.
-Imported by training alone: scikit-learn at the top of a module is allowed there and here.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,7 @@ from customers.ml_service.forest.compiled import FlatForest, build
 from customers.ml_service.forest.encoding import Encodings, Matrix, encode_rows
 from customers.ml_service.schema import CATEGORIES, FEATURES
 
-if TYPE_CHECKING:
-    from . import TrainingData
+from .data import Labels, Scores, TrainingData
 
 # Fewer customers than this are counted, and nothing more is said of them.
 SMALLEST_GROUP = 10
@@ -39,14 +37,12 @@ _SUBGROUP_AGES = (18, 30, 45, 60)
 _LIMIT_AGES = (18, 30, 40, 50, 60, 70, 80)
 _LIMIT_CREDIT_SCORES = (0, 400, 500, 600, 700, 800)
 
-Scores = NDArray[np.float64]
-Labels = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Columns = Mapping[str, NDArray[Any]]
 
 
 def diagnose(
-    model: RandomForestClassifier, encodings: Encodings, data: "TrainingData", out_of_fold: Scores, *, seed: int
+    model: RandomForestClassifier, encodings: Encodings, data: TrainingData, out_of_fold: Scores, *, seed: int
 ) -> dict[str, Any]:
     """Return what `metadata["diagnostics"]` holds: some 5 kB of JSON, read by the model card.
 
@@ -64,7 +60,7 @@ def diagnose(
     }
 
 
-def _columns(data: "TrainingData", matrix: Matrix) -> Columns:
+def _columns(data: TrainingData, matrix: Matrix) -> Columns:
     """Return the words of categories, and everything else as the numbers that the forest was fitted on."""
     return {
         name: np.array([row[index] for row in data.rows]) if name in CATEGORIES else matrix[:, index].astype(np.float64)

@@ -18,9 +18,9 @@ from customers.ml_service.files.pickles import sha256_of
 from customers.ml_service.files.sanity import CHANCE
 from customers.ml_service.forest.encoding import Encodings, encode_rows
 from customers.ml_service.reference import describe
-from customers.ml_service.training.diagnostics import diagnose
 
 from .data import Scores, TrainingData, TrainingDataError, learn_encodings
+from .diagnostics import diagnose
 from .fitting import BASELINES, SETTINGS, fit_forest
 from .leaks import refuse_copies
 from .quality import calibration_slope
