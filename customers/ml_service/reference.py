@@ -22,7 +22,7 @@ COLUMNS = (*FEATURES, SCORE)
 # These take so many values that they are counted by tenths; of the others each value is counted by itself.
 CONTINUOUS = frozenset({"credit_score", "age", "balance", SCORE})
 DECILES = np.arange(1, 10) / 10
-# Edges are cut off after so many digits: a person can read them, and nobody's own balance is kept.
+# Edges are cut off after so many digits: a person can read them, and no customer's own balance is kept.
 EDGE_DIGITS = Context(prec=3, rounding=ROUND_FLOOR)
 
 
@@ -53,17 +53,13 @@ class Intervals:
 class Values:
     """One bin for each value that was seen, words or whole numbers, and its share; the shares add up to 1."""
 
-    values: tuple[str | int, ...]
+    bins: tuple[str | int, ...]
     shares: tuple[float, ...]
-
-    @property
-    def bins(self) -> tuple[str | int, ...]:
-        return self.values
 
     @property
     def names(self) -> tuple[str, ...]:
         """For people, bin by bin."""
-        return tuple(map(str, self.values))
+        return tuple(map(str, self.bins))
 
 
 @dataclass(frozen=True)
@@ -109,14 +105,11 @@ def _by_tenths(column: Sequence[Any]) -> dict[str, list[float]]:
     numbers = np.array([float(value) for value in column])
     distinct = np.unique(numbers)
     ends = np.searchsorted(distinct, np.quantile(numbers, DECILES, method="inverted_cdf"), side="right")
-    readable = {_readable(edge) for edge in distinct[ends[ends < len(distinct)]].tolist()}
+    exact = distinct[ends[ends < len(distinct)]].tolist()
+    readable = {float(EDGE_DIGITS.create_decimal(repr(edge))) for edge in exact}
     edges = sorted(edge for edge in readable if edge > distinct[0])
     counts = np.bincount(np.digitize(numbers, edges), minlength=len(edges) + 1)
     return {"edges": edges, "shares": (counts / len(numbers)).tolist()}
-
-
-def _readable(edge: float) -> float:
-    return float(EDGE_DIGITS.create_decimal(repr(edge)))
 
 
 def _by_value(name: str, column: Sequence[Any]) -> dict[str, list[Any]]:

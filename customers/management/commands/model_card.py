@@ -30,7 +30,7 @@ class Command(BaseCommand):
             write_all(output, files)
             remove_other_pictures(output, files)
         except OSError as error:
-            raise CommandError(model_folder.in_words(error, output)) from None
+            raise CommandError(model_folder.describe_write_error(error, output)) from None
         except ModelError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Written: {output / CARD_FILE}")

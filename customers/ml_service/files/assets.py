@@ -8,6 +8,7 @@ import json
 import logging
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,13 @@ METADATA_FILE = "model.json"
 ARRAYS_FILE = "model.npz"
 # In model.json: why the columns of a forest are right although its thresholds look wrong.
 TRUSTED = "columns_trusted"
-DEFAULT_ASSETS_DIR = Path(__file__).parents[2] / "ml_assets"
+DEFAULT_ASSETS_DIR = Path(__file__).parents[3] / "ml_assets"
 
 
 def load_forest(path: str | Path) -> Forest:
     """Load the forest in `path`, whatever it is and wherever it lies; only a model.json beside it is looked at.
 
-    **Unpickling runs code**: load only files you trust. Whether the file was released is told by `.released`, not
+    **Unpickling runs code**: load only files you trust. `.released` says whether the file was released; nothing is
     enforced. Raises one of the ModelError family.
     """
     return open_forest(Path(path), accept_unreleased=True)
@@ -52,7 +53,7 @@ def open_forest(path: Path, *, accept_unreleased: bool) -> Forest:
         )
     codes = encodings_from(metadata, path)
     flat = _stored_arrays(metadata, path.parent) or _from_pickle(data, codes, metadata)
-    encodings = codes.rounding_by(flat.roundings)
+    encodings = replace(codes, roundings=flat.roundings)
     golden.check(flat, encodings, metadata)
     warn_of_assumed_codes(metadata, path)
     return Forest(flat, sha256, encodings, released=bool(metadata), metadata=metadata)
@@ -101,21 +102,15 @@ def encodings_from(metadata: Mapping[str, Any], path: Path) -> Encodings:
 
 
 def warn_of_assumed_codes(metadata: Mapping[str, Any], path: Path) -> None:
-    """Say loudly that the label codes of a model that can be used are a guess."""
+    """Warn in the log that the label codes of a usable model are a guess."""
     if "encodings" not in metadata:
-        codes = Encodings()
         logger.warning(
             "%s comes without a model.json of its own (not released, or another file's): its labels are read in "
-            "alphabetical order, %s, %s. If it was fitted with other codes every score is wrong. "
+            "alphabetical order, %s. If it was fitted with other codes every score is wrong. "
             "Accept the file with `manage.py release_model PATH`.",
             path,
-            _spoken(codes.geography),
-            _spoken(codes.gender),
+            Encodings(),
         )
-
-
-def _spoken(codes: Mapping[str, int]) -> str:
-    return ", ".join(f"{word} {code}" for word, code in codes.items())
 
 
 def _stored_arrays(metadata: Mapping[str, Any], folder: Path) -> FlatForest | None:

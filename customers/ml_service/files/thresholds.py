@@ -1,7 +1,7 @@
 """Whether a forest was fitted on our columns: its thresholds divide the values that customers have.
 
 A forest of scaled values, of dummies or of columns in another order gives scores without an error, the same few for all
-customers. Its thresholds tell: scikit-learn puts each between two values of the data that it was fitted on.
+customers. Its thresholds show it: scikit-learn puts each between two values of the data that it was fitted on.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from customers.ml_service.schema import BOUNDS, CATEGORIES, FEATURES, NINE_COLUM
 # From these on a bank tells customers apart. Below, and possible, lie scaled values and logarithms.
 _MEANT_FROM = {"credit_score": 10.0, "balance": 20.0}
 # In a right forest all divide, or most if gaps were filled with -1. Above all values lies none, unless there were more
-# countries than ours, whose codes have to be told.
+# countries than ours, whose codes model.json has to give.
 _FEWEST_DIVIDING, _MOST_ABOVE = 0.25, 0.25
 # A forest of whole numbers has thresholds at k and at k + 0.5, and no third from k up to k + 1.
 _MOST_FROM_ONE_TO_THE_NEXT = 2

@@ -46,5 +46,5 @@ def _faults(fields: Sequence[str]) -> str:
         "there twice": [name for name, times in Counter(fields).items() if times > 1],
         "missing": [name for name in FEATURES if fields and name not in fields],
     }
-    told = [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
-    return "; ".join(["", *told, f"fit it on {NINE_COLUMNS}"])
+    found = [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
+    return "; ".join(["", *found, f"fit it on {NINE_COLUMNS}"])

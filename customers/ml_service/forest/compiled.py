@@ -20,7 +20,9 @@ from . import rounding
 from .columns import columns_of
 from .folding import fold
 from .parts import Parts, parts_of
+from .rounding import Floats as Floats
 from .rounding import Floats32, Roundings, round_down
+from .rounding import Indices as Indices
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -30,8 +32,6 @@ INDEX_MASK = (1 << INDEX_BITS) - 1
 MAX_NODES = 1 << INDEX_BITS
 _ROWS_AT_ONCE = 256
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 # From a tree's inner nodes, their columns and thresholds, to the thresholds as float32.
 Thresholds = Callable[[Indices, Floats], Floats32]
 
@@ -56,14 +56,10 @@ class FlatForest:
         return self.nodes.view(np.float32)[:, 0]
 
     @cached_property
-    def flat_words(self) -> NDArray[np.uint32]:
-        """Nodes as the kernels read them, (2N,)."""
-        return self.nodes.reshape(-1)
-
-    @cached_property
-    def flat_thresholds(self) -> NDArray[np.float32]:
-        """The same memory as float32."""
-        return self.flat_words.view(np.float32)
+    def kernel_arrays(self) -> tuple[NDArray[Any], ...]:
+        """What the scoring kernels read: words, thresholds, values, roots, depths. The first two, (2N,), are one memory."""
+        words = self.nodes.reshape(-1)
+        return words, words.view(np.float32), self.values, self.roots, self.depths
 
     @property
     def packed(self) -> NDArray[np.uint32]:
@@ -176,7 +172,8 @@ def _thresholds(parts: Parts, columns: Indices) -> tuple[Thresholds, Roundings]:
         found = np.empty(len(thresholds), dtype=np.float32)
         for column in set(splits.tolist()):
             of_column = splits == column
-            found[of_column] = folded[column].stand_ins(thresholds[of_column])
+            its = folded[column]
+            found[of_column] = its.stand_ins[np.searchsorted(its.scaled, thresholds[of_column])]
         return found
 
     return raw, {int(columns[column]): it.rounding for column, it in folded.items()}

@@ -23,6 +23,7 @@ from customers.ml_service.schema import FEATURES
 
 from . import engine
 from .compiled import FlatForest, Floats
+from .encoding import Matrix
 from .paths import LeafBoxes, Paths, build_boxes, build_paths
 
 _ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(5)
@@ -33,7 +34,6 @@ _ROWS_FOR_BLOCKS = 16  # below, row by row is faster than one padded block
 # Each tree's float32 rounding, some 1e-7, averages out over many trees; over few it would not.
 _TREES_FOR_FLOAT32 = 32
 
-Matrix = NDArray[np.float32]
 Reals = NDArray[Any]  # float32 or float64
 
 
@@ -90,7 +90,7 @@ class Explainer:
 
     def contributions(self, matrix: Matrix) -> Floats:
         """Return the (n, 9) contributions, in FEATURES order, of an encoded (n, 9) matrix."""
-        kernels = engine.explain_kernels_for(len(matrix))
+        kernels = engine.explaining.for_rows(len(matrix))
         if kernels is None:
             totals = sum_leaves(self._boxes, matrix)
         elif len(matrix) < _ROWS_FOR_BLOCKS:
@@ -113,17 +113,14 @@ class Explainer:
 
     def _leaf_blocks(self, size: int) -> _LeafBlocks:
         if self._kept_blocks is None:
-            self._kept_blocks = self._cut_leaves(size)
+            boxes = self._boxes
+            self._kept_blocks = _LeafBlocks(
+                values=in_blocks(boxes.values[:, None].astype(self._real), size),  # padding adds nothing: value 0
+                shares=in_blocks(boxes.shares.astype(self._real), size),
+                lows=in_blocks(boxes.lows, size),
+                highs=in_blocks(boxes.highs, size),
+            )
         return self._kept_blocks
-
-    def _cut_leaves(self, size: int) -> _LeafBlocks:
-        boxes = self._boxes
-        return _LeafBlocks(
-            values=in_blocks(boxes.values[:, None].astype(self._real), size),  # padding contributes nothing: value 0
-            shares=in_blocks(boxes.shares.astype(self._real), size),
-            lows=in_blocks(boxes.lows, size),
-            highs=in_blocks(boxes.highs, size),
-        )
 
 
 def in_blocks(matrix: Reals, size: int) -> Reals:

@@ -106,9 +106,9 @@ class _Cache(FunctionCache):
         try:
             super().save_overload(signature, result)
         except OSError as error:
-            _tell_once(self._cache_path, error.strerror or str(error))
+            _warn_once(self._cache_path, error.strerror or str(error))
 
 
 @cache
-def _tell_once(directory: str, why: str) -> None:
+def _warn_once(directory: str, why: str) -> None:
     logger.warning("compiled kernels cannot be kept in %s (%s): each process compiles them anew", directory, why)

@@ -50,10 +50,9 @@ def _next_level(forest: FlatForest, level: Level, left: Indices, features: Indic
     side = np.tile(_SIDES, len(parents))
     slots = 2 * (level.depth + 1) + side
     # One state per path: the parent's, changed for the feature that this edge tests.
-    state = (level.shares[taken], level.lows[taken], level.highs[taken], level.former[taken])
+    shares, lows, highs, former = (array[taken] for array in (level.shares, level.lows, level.highs, level.former))
     tested = np.arange(len(children)), np.repeat(features[parents], 2)
     thresholds = np.repeat(forest.thresholds[parents], 2)
-    shares, lows, highs, former = state
     shares[tested] *= forest.shares[children]
     lows[tested] = np.where(side == 1, np.maximum(lows[tested], thresholds), lows[tested])
     highs[tested] = np.where(side == 0, np.minimum(highs[tested], thresholds), highs[tested])
@@ -65,7 +64,7 @@ class Paths(NamedTuple):
     """The M inner nodes in depth-first order, tree after tree, with what the kernels read at each.
 
     A named tuple, because numba takes those as arguments, not dataclasses. Kernels in numba's cache know the fields by
-    place: whoever changes them must change `explain_kernels` as well.
+    place: a change of them is a change of `explain_kernels` as well.
     """
 
     starts: Indices  # (T + 1,): first place of each tree
@@ -125,19 +124,14 @@ def _inner_part(forest: FlatForest, level: Level) -> _Part:
     return nodes, np.full(len(nodes), level.depth), level.slots[inner], level.former[own], level.shares[own], tested
 
 
-def _inner_counts(forest: FlatForest, walk: list[_Part]) -> Indices:
-    """Return how many inner nodes there are from each node down, itself included."""
-    counts, left = (~forest.is_leaf).astype(np.int64), forest.left
-    for nodes, *_ in reversed(walk):
-        counts[nodes] += counts[left[nodes]] + counts[left[nodes] + 1]
-    return counts
-
-
 def _depth_first(forest: FlatForest, walk: list[_Part]) -> tuple[Indices, Indices]:
     """Return each inner node's place in depth-first order, and the place where each tree starts."""
-    sizes = _inner_counts(forest, walk)
+    # How many inner nodes there are from each node down, itself included.
+    sizes, left = (~forest.is_leaf).astype(np.int64), forest.left
+    for nodes, *_ in reversed(walk):
+        sizes[nodes] += sizes[left[nodes]] + sizes[left[nodes] + 1]
     starts = np.concatenate([[0], np.cumsum(sizes[forest.roots])])
-    places, left = np.zeros(len(forest.nodes), dtype=np.int64), forest.left
+    places = np.zeros(len(forest.nodes), dtype=np.int64)
     places[forest.roots] = starts[:-1]
     for nodes, *_ in walk:
         places[left[nodes]] = places[nodes] + 1

@@ -54,7 +54,7 @@ class Rounding:
     stand_ins: Floats32
 
     @classmethod
-    def of(cls, raw: Floats) -> "Rounding":
+    def from_thresholds(cls, raw: Floats) -> "Rounding":
         """Each threshold becomes the largest float32 not above it, or the next one that is free."""
         down = as_ordered(round_down(raw))
         place = np.arange(len(raw))
@@ -96,7 +96,7 @@ def as_arrays(roundings: Roundings) -> dict[str, NDArray[Any]]:
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]], n_columns: int) -> Roundings:
-    """Return the roundings by column. ModelCorruptError when the arrays can't be meant."""
+    """Return the roundings by column. ModelCorruptError when the arrays are impossible."""
     if "cut_columns" not in arrays:
         return {}
     try:

@@ -13,7 +13,7 @@ import sklearn
 from sklearn.ensemble import RandomForestClassifier
 
 from customers.ml_service.files.assets import TRUSTED
-from customers.ml_service.files.packaging import prepare
+from customers.ml_service.files.packaging import package_model
 from customers.ml_service.files.pickles import sha256_of
 from customers.ml_service.files.sanity import CHANCE
 from customers.ml_service.forest.encoding import Encodings, encode_rows
@@ -91,7 +91,7 @@ def refuse_chance(judged: Judgement) -> None:
 
 def save(trained: Trained, assets_dir: str | Path) -> dict[str, Any]:
     """Write model.pkl, model.json and the flat arrays into the directory. Returns the model.json's content."""
-    return prepare(trained.pickled, trained.encodings, trained.metadata).install(assets_dir)
+    return package_model(trained.pickled, trained.encodings, trained.metadata).install(assets_dir)
 
 
 def _settings(

@@ -19,9 +19,8 @@ from customers.ml_service import (
     predict_many,
 )
 from customers.ml_service.files import registry
-from customers.ml_service.files.packaging import release
 from customers.ml_service.forest import explain
-from tests.customers.ml_service.forests import CUSTOMER, dump, fit
+from tests.customers.ml_service.forests import CUSTOMER, dump, fit, release
 
 
 @pytest.fixture(scope="module")

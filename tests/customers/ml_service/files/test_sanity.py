@@ -7,10 +7,9 @@ from sklearn.ensemble import RandomForestClassifier
 from customers.ml_service import ModelImplausibleError
 from customers.ml_service.files import sanity
 from customers.ml_service.files.golden import generate_rows
-from customers.ml_service.files.packaging import release
 from customers.ml_service.forest.compiled import build
 from customers.ml_service.forest.encoding import Encodings
-from tests.customers.ml_service.forests import as_numbers, dump, fit
+from tests.customers.ml_service.forests import as_numbers, dump, fit, release
 
 
 def figures(metadata=None):

@@ -13,11 +13,11 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from customers.ml_service import ModelColumnsError, configure, current_forest, load_forest
 from customers.ml_service.files import registry, thresholds
 from customers.ml_service.files.golden import generate_rows
-from customers.ml_service.files.packaging import release, verify
+from customers.ml_service.files.packaging import verify
 from customers.ml_service.forest.compiled import build
 from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.schema import BANK_SPELLING, FEATURES
-from tests.customers.ml_service.forests import as_numbers, dump, fit, left
+from tests.customers.ml_service.forests import as_numbers, dump, fit, left, release
 
 ROWS = generate_rows(400, seed=4)
 NUMBERS, LABELS = as_numbers(ROWS), left(ROWS)

@@ -223,7 +223,7 @@ def test_the_arrays_to_store_hold_what_the_explanations_say(n_rows):
     assert explained.contributions.shape == explained.matrix.shape == (n_rows, len(FEATURES))
     assert (explained.scores.dtype, explained.contributions.dtype, explained.matrix.dtype) == (float, float, np.float32)
     np.testing.assert_array_equal(explained.matrix, matrix_of_rows(rows))
-    for index, explanation in enumerate(forest.explain_tuples(rows)):
+    for index, explanation in enumerate(forest.explain_many(map(as_mapping, rows))):
         assert explained.scores[index] == explanation.score
         assert explained.contributions[index].tolist() == list(explanation.contributions.values())
         assert forest.base_value == explanation.base_value

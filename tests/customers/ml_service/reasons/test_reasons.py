@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from customers.ml_service import FEATURES, Explanation, reasons_for
 from customers.ml_service.reasons.reason_codes import BY_NUMBER, LOWERS, PART_NAMES, RAISES, TABLE
-from customers.ml_service.reasons.reasons import NOTABLE, PROTECTED, TOP, by_part, in_words, top_codes
+from customers.ml_service.reasons.reasons import NOTABLE, PROTECTED, TOP, by_part, numbered_reasons, top_codes
 from tests.customers.ml_service.forests import CUSTOMER
 
 
@@ -152,7 +152,7 @@ class TestManyAtOnce:
         for row, parts, numbers in zip(values, contributions.tolist(), stored, strict=True):
             explanation = Explanation(0.5, 0.2, dict(zip(FEATURES, parts, strict=True)), row)
             alone = reasons_for(explanation, name_protected=name_protected)
-            assert in_words(numbers, parts, row) == alone
+            assert numbered_reasons(numbers, parts, row) == alone
             assert len(numbers) == TOP
             points = [reason.points for reason in alone]
             assert all(abs(gain) >= 100 * NOTABLE - 1e-9 for gain in points)
@@ -168,7 +168,7 @@ class TestManyAtOnce:
         assert top_codes(np.zeros((0, 9)), np.zeros((0, 9))).shape == (0, TOP)
 
     def test_a_number_of_a_later_version_is_passed_over(self):
-        assert in_words([999, 5, 0], [0, 0, 0, -0.1, 0, 0, 0, 0, 0], CUSTOMER)[0].code == "AGE_LOWERS"
+        assert numbered_reasons([999, 5, 0], [0, 0, 0, -0.1, 0, 0, 0, 0, 0], CUSTOMER)[0].code == "AGE_LOWERS"
 
 
 def test_parts_add_up_to_all_contributions_whatever_is_named():
