@@ -72,24 +72,24 @@ def roc_auc_error(auc: float, left: int, stayed: int) -> float:
 
 def lift(labels: Labels, scores: Scores) -> float:
     """Return how many times more customers left in the tenth with the highest scores than in a tenth drawn blindly."""
-    return float(_leavers_in_tenth(labels, scores) / _tenth(scores) / labels.mean())
+    leavers, size = _riskiest_tenth(labels, scores)
+    return float(leavers / size / labels.mean())
 
 
 def recall(labels: Labels, scores: Scores) -> float:
     """Return the share of those who left that is found among the tenth with the highest scores."""
-    return float(_leavers_in_tenth(labels, scores) / labels.sum())
+    return float(_riskiest_tenth(labels, scores)[0] / labels.sum())
 
 
-def _tenth(scores: Scores) -> int:
-    return max(1, len(scores) // 10)
+def _riskiest_tenth(labels: Labels, scores: Scores) -> tuple[float, int]:
+    """Return the leavers among the highest scores, and how many scores these are.
 
-
-def _leavers_in_tenth(labels: Labels, scores: Scores) -> float:
-    """Return the leavers among the highest scores; of those that tie for the last places, a proportional part."""
-    size = _tenth(scores)
+    Of the leavers that tie for the last places a proportional part counts.
+    """
+    size = max(1, len(scores) // 10)
     last = np.partition(scores, -size)[-size]
     above, tied = scores > last, scores == last
-    return float(labels[above].sum() + labels[tied].mean() * (size - above.sum()))
+    return float(labels[above].sum() + labels[tied].mean() * (size - above.sum())), size
 
 
 def calibration(labels: Labels, scores: Scores) -> list[CalibrationBin]:

@@ -90,10 +90,13 @@ def describe(rows: Sequence[Sequence[Any]], scores: Sequence[float] | NDArray[np
     if len(rows) == 0 or len(rows) != len(scores):
         raise ValueError(f"{len(rows)} rows and {len(scores)} scores cannot be described; as many of each are needed")
     columns = dict(zip(COLUMNS, [*zip(*rows, strict=True), tuple(scores)], strict=True))
-    described = {
-        name: _by_tenths(column) if name in CONTINUOUS else _by_value(name, column) for name, column in columns.items()
+    return {
+        "rows": len(rows),
+        "columns": {
+            name: _by_tenths(column) if name in CONTINUOUS else _by_value(name, column)
+            for name, column in columns.items()
+        },
     }
-    return {"rows": len(rows), "columns": described}
 
 
 def _by_tenths(column: Sequence[Any]) -> dict[str, list[float]]:
@@ -139,14 +142,12 @@ def _edges(name: str, stored: Mapping[str, Any]) -> tuple[float, ...]:
 
 def _numbers(name: str, key: str, stored: Mapping[str, Any]) -> tuple[float, ...]:
     numbers = stored.get(key)
-    if not isinstance(numbers, list) or not all(map(_is_number, numbers)):
+    # NaN, infinities, and whole numbers that no float can hold are none.
+    if not isinstance(numbers, list) or not all(
+        isinstance(it, int | float) and type(it) is not bool and abs(it) <= float_info.max for it in numbers
+    ):
         raise ValueError(f"the {key} of {name} must be a list of numbers")
     return tuple(map(float, numbers))
-
-
-def _is_number(value: object) -> bool:
-    """Whether it is one that a float can hold; NaN and infinities are none."""
-    return isinstance(value, int | float) and type(value) is not bool and abs(value) <= float_info.max
 
 
 def _values(name: str, stored: Mapping[str, Any]) -> tuple[str | int, ...]:

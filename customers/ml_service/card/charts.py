@@ -58,7 +58,6 @@ class Bar:
 
 def line_chart(title: str, points: Sequence[Point], *, x: Axis, y: Axis, diagonal: bool = False) -> str:
     """Return an SVG of the points, joined from left to right; `diagonal` adds the dashed line of x = y."""
-    heading = _label(title, x=_LEFT, y=14, font_weight="bold")
     line = element(
         "polyline", points=" ".join(_at(x, y, point) for point in points), fill="none", stroke_width=2, **_STROKE
     )
@@ -71,16 +70,18 @@ def line_chart(title: str, points: Sequence[Point], *, x: Axis, y: Axis, diagona
         title,
         f"{y.label} by {x.label}. {values}",
         _LINE_HEIGHT,
-        [heading, *_horizontal_lines(y), *_names_below(x), *([same] if diagonal else []), line, *dots],
+        [
+            _label(title, x=_LEFT, y=14, font_weight="bold"),
+            *(*_horizontal_lines(y), *_names_below(x), *([same] if diagonal else []), line, *dots),
+        ],
     )
 
 
 def bar_chart(title: str, bars: Sequence[Bar], *, axis: Axis) -> str:
     """Return an SVG of horizontal bars, each from the low end of the axis to its value; none for a value below."""
-    heading = _label(title, x=0, y=14, font_weight="bold")
     rows = [mark for index, bar in enumerate(bars) for mark in _row(bar, _TOP + index * _ROW_HEIGHT, axis)]
     values = "; ".join(f"{bar.label}: {axis.show(bar.value)}" for bar in bars)
-    return _svg(title, f"{axis.label}. {values}", _TOP + len(bars) * _ROW_HEIGHT + 4, [heading, *rows])
+    return _svg(title, f"{axis.label}. {values}", _TOP + len(bars) * _ROW_HEIGHT + 4, [_label(title, x=0, y=14, font_weight="bold"), *rows])
 
 
 _STROKE = {"stroke": "currentColor"}

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from customers.ml_service.messages import FIELD_NAMES
 from customers.ml_service.schema import CATEGORIES, FEATURES
@@ -17,18 +17,10 @@ from .words import DECIMAL, FLAGS, PERCENT, WHOLE_PERCENT, by_group, format_figu
 _as_percent = partial(format_figure, form=WHOLE_PERCENT)
 
 
-class Bin(NamedTuple):
-    """Customers of similar scores."""
-
-    mean_score: float
-    observed: float
-    customers: float
-
-
 def calibration(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
     entries = [mapping(entry) for entry in sequence(diagnostics.get("calibration"))]
-    figures = [numbers([entry.get(name) for name in Bin._fields]) for entry in entries]
-    bins = [Bin(*known) for known in figures if known]
+    figures = (numbers([entry.get(name) for name in ("mean_score", "observed", "customers")]) for entry in entries)
+    bins = [known for known in figures if known]
     if not bins:
         yield "Whether a score of 30 % means that 30 % leave was not measured."
         return
@@ -36,10 +28,10 @@ def calibration(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
         "Customers whom the forest had not seen, in groups of equal size from low to high scores: their mean score "
         "beside the share of them that left. On the dashed line the two are the same."
     )
-    top = _ceiling([max(it.mean_score, it.observed) for it in bins])
+    top = _ceiling([max(mean, observed) for mean, observed, _ in bins])
     chart = line_chart(
         "Share that left",
-        [(it.mean_score, it.observed) for it in bins],
+        [(mean, observed) for mean, observed, _ in bins],
         x=Axis("mean score", 0.0, top, _as_percent),
         y=Axis("share that left", 0.0, top, _as_percent),
         diagonal=True,
@@ -48,8 +40,8 @@ def calibration(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
     yield Table(
         ("mean score", "left", "customers"),
         [
-            (format_figure(it.mean_score, PERCENT), format_figure(it.observed, PERCENT), format_figure(it.customers))
-            for it in bins
+            (format_figure(mean, PERCENT), format_figure(observed, PERCENT), format_figure(customers))
+            for mean, observed, customers in bins
         ],
     )
 

@@ -110,13 +110,12 @@ def _limits(limits: Mapping[str, Any]) -> Iterator[Block]:
     yield (
         'It uses gender and country, which differ in such data; reasons shown to staff sum the two as "Other factors".'
     )
-    yield _ranges(limits) or "Which values it has seen is not known; a score beyond them is a guess."
-    if small := [f"{group} ({format_figure(customers)})" for group, customers in by_group(limits.get("small_groups"))]:
-        yield f"Scores rest on few examples (fewer than {format_figure(limits.get('few'))}) for: {', '.join(small)}."
-
-
-def _ranges(limits: Mapping[str, Any]) -> str:
     ranges = mapping(limits.get("ranges"))
     ends = {words: numbers(ranges.get(name)) for name, words in FIELD_NAMES.items() if name not in FLAGS}
     seen = [f"{words} {' to '.join(map(format_figure, pair))}" for words, pair in ends.items() if len(pair) == 2]
-    return f"It has seen {', '.join(seen)}; a score beyond these is a guess." if seen else ""
+    if seen:
+        yield f"It has seen {', '.join(seen)}; a score beyond these is a guess."
+    else:
+        yield "Which values it has seen is not known; a score beyond them is a guess."
+    if small := [f"{group} ({format_figure(customers)})" for group, customers in by_group(limits.get("small_groups"))]:
+        yield f"Scores rest on few examples (fewer than {format_figure(limits.get('few'))}) for: {', '.join(small)}."

@@ -33,17 +33,12 @@ def value_of(name: str, value: str) -> str:
     return _YES_NO.get(value, value) if name in FLAGS else value
 
 
-def group_of(name: str, value: str) -> str:
-    """The customers with that value: "Spain", "age 18-29", "credit card no"."""
-    return value if name in CATEGORIES else f"{FIELD_NAMES[name]} {value_of(name, value)}"
-
-
 def by_group(stored: object) -> Iterator[tuple[str, Any]]:
-    """Groups of customers, in words, with what is stored about each.
+    """Groups of customers with what is stored about each: "Spain", "age 18-29", "credit card no".
 
     In the card's own order of fields and groups: the database keeps none in its JSON.
     """
     for name in FEATURES:
         groups = mapping(mapping(stored).get(name))
         for value in sorted(groups):
-            yield group_of(name, value), groups[value]
+            yield value if name in CATEGORIES else f"{FIELD_NAMES[name]} {value_of(name, value)}", groups[value]

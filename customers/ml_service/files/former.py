@@ -34,10 +34,9 @@ def keep_forest(assets_dir: Path, forest: Forest) -> None:
     # A model.json or arrays beside a file that was only copied there belong to another model.
     names = (ARRAYS_FILE, MODEL_FILE, METADATA_FILE) if forest.released else (MODEL_FILE,)
     files = {name: (assets_dir / name).read_bytes() for name in names if (assets_dir / name).exists()}
-    if sha256_of(files.get(MODEL_FILE, b"")) != forest.sha256:
+    is_described = not forest.released or metadata_for(forest.sha256, assets_dir / METADATA_FILE)
+    if sha256_of(files.get(MODEL_FILE, b"")) != forest.sha256 or not is_described:
         return  # replaced since the forest was loaded
-    if forest.released and not metadata_for(forest.sha256, assets_dir / METADATA_FILE):
-        return
     _write_what_differs(folder_of(assets_dir, forest.fingerprint), files)
 
 

@@ -85,8 +85,7 @@ def verify(
     stored = metadata_for(sha256_of(data), source.with_name(METADATA_FILE))
     metadata = stored or dict(remembered or {})
     encodings = encodings_from(metadata, source)
-    trust = {TRUSTED: trusted} if trusted else {}
-    package = package_model(data, encodings, {**metadata, **trust, "note": note or metadata.get("note", "")})
+    package = package_model(data, encodings, {**metadata, **({TRUSTED: trusted} if trusted else {}), "note": note or metadata.get("note", "")})
     warn_of_assumed_codes(metadata, source)
     return replace(package, vouched_by=_vouched_by(source.with_name(METADATA_FILE), stored, remembered))
 

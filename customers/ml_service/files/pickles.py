@@ -38,11 +38,13 @@ def read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        message = f"there is no model file {path}; train one (`manage.py train_model`) or copy it there"
-        raise ModelMissingError(message) from None
+        raise ModelMissingError(
+            f"there is no model file {path}; train one (`manage.py train_model`) or copy it there"
+        ) from None
     except OSError as error:
-        reason = error.strerror or error
-        raise ModelMissingError(f"the model file {path} cannot be read ({reason}); check its permissions") from None
+        raise ModelMissingError(
+            f"the model file {path} cannot be read ({error.strerror or error}); check its permissions"
+        ) from None
     for beginning, what in OTHER_FORMATS.items():
         if data[:64].lstrip().startswith(beginning):
             raise ModelCorruptError(f"the model file {path} {what}")

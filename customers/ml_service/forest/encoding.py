@@ -194,9 +194,8 @@ def _number_column(column: Sequence[Any], name: str) -> NDArray[np.float64]:
         raise TypeError(name)
     numbers = np.fromiter(column, dtype=np.float64, count=len(column))
     low, high, integral = BOUNDS[name]
-    if not (numbers.min() >= low and numbers.max() <= float(high)):  # NaN fails both
-        raise ValueError(name)
-    if integral and (numbers != np.floor(numbers)).any():
+    is_possible = numbers.min() >= low and numbers.max() <= float(high)  # NaN fails both
+    if not is_possible or (integral and (numbers != np.floor(numbers)).any()):
         raise ValueError(name)
     return numbers
 

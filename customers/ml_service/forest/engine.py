@@ -105,8 +105,7 @@ def score_row(forest: FlatForest, row: Sequence[float] | NDArray[np.float32]) ->
     kernels = scoring.for_rows(1)
     if kernels is None:
         return float(score_matrix(forest, vector[None, :])[0])
-    score: float = kernels.score_row(*forest.kernel_arrays, vector)
-    return score
+    return float(kernels.score_row(*forest.kernel_arrays, vector))
 
 
 def score_rows(forest: FlatForest, matrix: NDArray[np.float32]) -> Floats:

@@ -109,7 +109,8 @@ class Explainer:
         blocks = in_blocks(matrix, kernels.ROWS)
         totals = np.zeros(blocks.shape)
         kernels.explain_blocks(self._paths, blocks, np.empty(blocks.shape[1], self._real), totals)
-        return from_blocks(totals, kernels.ROWS)[: len(matrix)]
+        rows = totals.reshape(-1, len(FEATURES), kernels.ROWS).transpose(0, 2, 1).reshape(-1, len(FEATURES))
+        return rows[: len(matrix)]  # what is below was padded
 
     def _leaf_blocks(self, size: int) -> _LeafBlocks:
         if self._kept_blocks is None:
@@ -130,11 +131,6 @@ def in_blocks(matrix: Reals, size: int) -> Reals:
     padded[: len(matrix)] = matrix
     blocks = padded.reshape(n_blocks, size, width).transpose(0, 2, 1)
     return np.ascontiguousarray(blocks).reshape(n_blocks, width * size)
-
-
-def from_blocks(blocks: Floats, size: int) -> Floats:
-    """Return the (n_blocks * size, 9) matrix that was cut into blocks."""
-    return blocks.reshape(-1, len(FEATURES), size).transpose(0, 2, 1).reshape(-1, len(FEATURES))
 
 
 def sum_leaves(boxes: LeafBoxes, matrix: Matrix) -> Floats:

@@ -19,6 +19,11 @@ class Parts(NamedTuple):
     steps: tuple[Any, ...]
     forest: "RandomForestClassifier"
 
+    @property
+    def first(self) -> Any:
+        """What gets the columns as they are: names further on may be made up by a scaler."""
+        return (*self.steps, self.forest)[0]
+
 
 def parts_of(model: Any) -> Parts:
     """Return what is inside of an unpickled model. ModelClassError says why it cannot be used, and what can."""
@@ -45,7 +50,12 @@ def _scalers(steps: list[tuple[str, Any]]) -> Iterator[Any]:
         if isinstance(step, Pipeline):
             yield from _scalers(step.steps)
         elif _scales(step):
-            yield _fitted(name, step)
+            if not hasattr(step, "n_features_in_"):
+                raise ModelClassError(
+                    f"the Pipeline's step {name!r} is not fitted; fit the whole Pipeline before dumping it"
+                )
+            step.set_output(transform="default")  # a Pipeline that was set to make DataFrames would need pandas here
+            yield step
         elif step not in (None, "passthrough"):
             raise ModelClassError(
                 f"this is a Pipeline whose step {name!r} is of the class {type(step).__name__}; VigilPay can fold only "
@@ -63,13 +73,6 @@ def _scales(step: Any) -> bool:
         gap = step.missing_values
         return not step.add_indicator and isinstance(gap, float) and gap != gap
     return kind.__name__ in SCALERS
-
-
-def _fitted(name: str, step: Any) -> Any:
-    if not hasattr(step, "n_features_in_"):
-        raise ModelClassError(f"the Pipeline's step {name!r} is not fitted; fit the whole Pipeline before dumping it")
-    step.set_output(transform="default")  # a Pipeline that was set to make DataFrames would need pandas here
-    return step
 
 
 def _describe_other(model: Any) -> str:

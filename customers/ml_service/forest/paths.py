@@ -15,7 +15,7 @@ _SIDES = np.array([0, 1])
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class TreeLevel:
     """The F nodes at one depth of all trees, with the state of each node's path for each of the nine features.
 
     An edge of the current path lives in slot `2 * depth + side` of the child it leads to (side 1 is right); slot 0
@@ -31,19 +31,19 @@ class Level:
     former: Indices  # (F, 9): slot of the last edge that tests the feature; 0 when none does
 
 
-def levels(forest: FlatForest) -> Iterator[Level]:
+def levels(forest: FlatForest) -> Iterator[TreeLevel]:
     """Yield the forest level by level, from the roots down."""
     shape = (forest.n_trees, len(FEATURES))
     unbounded = np.full(shape, np.inf, dtype=np.float32)
     nowhere = np.zeros(shape, dtype=np.int64)
-    level = Level(forest.roots, 0, nowhere[:, 0], np.ones(shape), -unbounded, unbounded, nowhere)
+    level = TreeLevel(forest.roots, 0, nowhere[:, 0], np.ones(shape), -unbounded, unbounded, nowhere)
     left, features = forest.left, forest.features
     while len(level.nodes):
         yield level
         level = _next_level(forest, level, left, features)
 
 
-def _next_level(forest: FlatForest, level: Level, left: Indices, features: Indices) -> Level:
+def _next_level(forest: FlatForest, level: TreeLevel, left: Indices, features: Indices) -> TreeLevel:
     inner = np.flatnonzero(left[level.nodes] != level.nodes)
     parents, taken = level.nodes[inner], np.repeat(inner, 2)
     children = (left[parents][:, None] + _SIDES).ravel()
@@ -57,7 +57,7 @@ def _next_level(forest: FlatForest, level: Level, left: Indices, features: Indic
     lows[tested] = np.where(side == 1, np.maximum(lows[tested], thresholds), lows[tested])
     highs[tested] = np.where(side == 0, np.minimum(highs[tested], thresholds), highs[tested])
     former[tested] = slots
-    return Level(children, level.depth + 1, slots, shares, lows, highs, former)
+    return TreeLevel(children, level.depth + 1, slots, shares, lows, highs, former)
 
 
 class Paths(NamedTuple):
@@ -114,7 +114,7 @@ def _points(starts: Indices, tested: Indices) -> Indices:
 _Part = tuple[Indices, Indices, Indices, Indices, Floats, Indices]
 
 
-def _inner_part(forest: FlatForest, level: Level) -> _Part:
+def _inner_part(forest: FlatForest, level: TreeLevel) -> _Part:
     """Return a level's inner nodes, their depth, slot, their tested feature's former slot and share; and the number of
     features that the path has tested then."""
     inner = np.flatnonzero(~forest.is_leaf[level.nodes])

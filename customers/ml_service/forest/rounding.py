@@ -103,8 +103,9 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], n_columns: int) -> Roundings
         columns, raw, stand_ins = (arrays[name] for name in ("cut_columns", "cut_raw", "cut_stand_ins"))
         found = {int(column): Rounding(raw[columns == column], stand_ins[columns == column]) for column in set(columns)}
     except (KeyError, IndexError, TypeError) as error:
-        message = "the forest's arrays of rounding do not fit together; release the model again"
-        raise ModelCorruptError(message) from error
+        raise ModelCorruptError(
+            "the forest's arrays of rounding do not fit together; release the model again"
+        ) from error
     types = [str(array.dtype) for array in (columns, raw, stand_ins)] == ["int64", "float64", "float32"]
     if not types or not set(found) <= set(range(n_columns)) or not all(it.is_sound() for it in found.values()):
         raise ModelCorruptError("the forest's arrays of rounding hold impossible values; release the model again")

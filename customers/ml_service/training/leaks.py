@@ -96,6 +96,5 @@ def _by_value(values: Sequence[Any], labels: Labels) -> float:
     customers a column in which every customer has another value shows nothing.
     """
     cells = np.array([str(value) for value in values], dtype=object)[:, None]
-    others = StratifiedKFold(shuffle=True, random_state=0)
-    rates = TargetEncoder(target_type="binary", cv=others).fit_transform(cells, labels)[:, 0]
-    return float(roc_auc_score(labels, rates))
+    encoder = TargetEncoder(target_type="binary", cv=StratifiedKFold(shuffle=True, random_state=0))
+    return float(roc_auc_score(labels, encoder.fit_transform(cells, labels)[:, 0]))

@@ -25,7 +25,7 @@ from .fitting import BASELINES, SETTINGS, fit_forest
 from .leaks import refuse_copies
 from .quality import calibration_slope
 from .search import TREES, find_settings
-from .validation import METHOD, Judgement, Progress, judge, keep_quiet
+from .validation import METHOD, JudgedModel, ReportProgress, judge, keep_quiet
 
 DEFAULT_SEED = 20
 FOREST = "forest"
@@ -56,7 +56,7 @@ def train(
     seed: int = DEFAULT_SEED,
     trees: int | None = None,
     search: bool = False,
-    progress: Progress = keep_quiet,
+    progress: ReportProgress = keep_quiet,
 ) -> Trained:
     """Fit on all customers. The same customers, seed and scikit-learn give the same forest.
 
@@ -80,7 +80,7 @@ def train(
     return Trained(_dump(model), encodings, metadata, data, out_of_fold)
 
 
-def refuse_chance(judged: Judgement) -> None:
+def refuse_chance(judged: JudgedModel) -> None:
     """TrainingDataError when nothing was learned: such a forest could not be released either."""
     roc_auc = judged.figures["roc_auc"]["mean"]
     if roc_auc < CHANCE:
@@ -95,7 +95,7 @@ def save(trained: Trained, assets_dir: str | Path) -> dict[str, Any]:
 
 
 def _settings(
-    data: TrainingData, *, seed: int, trees: int | None, search: bool, progress: Progress
+    data: TrainingData, *, seed: int, trees: int | None, search: bool, progress: ReportProgress
 ) -> tuple[Mapping[str, Any], dict[str, Any]]:
     """Return the settings to fit by, and what model.json tells of the search for them."""
     if not search:
@@ -110,7 +110,7 @@ def _dump(model: RandomForestClassifier) -> bytes:
     return buffer.getvalue()
 
 
-def _metadata(data: TrainingData, judged: Mapping[str, Judgement], how: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(data: TrainingData, judged: Mapping[str, JudgedModel], how: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is worth knowing of the training; never a row of the data."""
     forest = judged[FOREST]
     return {
