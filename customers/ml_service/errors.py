@@ -32,7 +32,7 @@ class ModelVersionError(ModelError):
 
 
 class ModelImplausibleError(ModelError):
-    """The file can be used, but its scores can't be meant: the same for all customers, or worse than chance."""
+    """The file can be used, but its scores are implausible: the same for all customers, or worse than chance."""
 
 
 class UnreleasedModelError(ModelError):

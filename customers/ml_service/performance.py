@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Labels = NDArray[np.bool_ | np.int64]
 Scores = NDArray[np.float64]
 
-# With fewer who left, or fewer who stayed, the figures would say more of chance than of the model.
+# With fewer who left, or fewer who stayed, the figures would show chance more than the model.
 FEWEST = 50
 CALIBRATION_BINS = 10
 

@@ -1,4 +1,4 @@
-"""The model card: what a release's metadata tells of a forest, and honestly what they do not tell.
+"""The model card: what a release's metadata holds about a forest, and honestly what it does not.
 
 `sections` is the card itself, plain text, tables and charts; `card` and `card_files` write it as Markdown.
 """

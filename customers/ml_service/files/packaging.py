@@ -71,8 +71,8 @@ def verify(
 
     Encodings, metrics and golden rows of a model.json beside `path` are kept when it names this file's SHA-256;
     else those `remembered` of it from a former release; else the labels are taken as alphabetical. **Unpickles the
-    file**: the user who releases it vouches for its source. An `expected_sha256` is compared before that. `trusted` is the
-    reason why its columns are right although its thresholds look wrong.
+    file**: the user who releases it vouches for its source. An `expected_sha256` is compared before that. `trusted` is
+    the reason why its columns are right although its thresholds look wrong.
     Raises one of the ModelError family.
     """
     source = Path(path)
@@ -85,7 +85,8 @@ def verify(
     stored = metadata_for(sha256_of(data), source.with_name(METADATA_FILE))
     metadata = stored or dict(remembered or {})
     encodings = encodings_from(metadata, source)
-    package = package_model(data, encodings, {**metadata, **({TRUSTED: trusted} if trusted else {}), "note": note or metadata.get("note", "")})
+    complete = {**metadata, **({TRUSTED: trusted} if trusted else {}), "note": note or metadata.get("note", "")}
+    package = package_model(data, encodings, complete)
     warn_of_assumed_codes(metadata, source)
     return replace(package, vouched_by=_vouched_by(source.with_name(METADATA_FILE), stored, remembered))
 

@@ -62,7 +62,7 @@ def load_estimator(data: bytes) -> Any:
     The model's ``__sklearn_version__`` is the scikit-learn that wrote the file.
     Raises ModelCorruptError, ModelVersionError or ModelClassError.
     """
-    # Imported here, not above: web and worker processes score from the flat arrays and never pay for scikit-learn.
+    # Imported here, not above: web and worker processes score from the flat arrays and never import scikit-learn.
     import joblib
     import sklearn
     from sklearn.exceptions import InconsistentVersionWarning

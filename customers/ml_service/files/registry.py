@@ -117,8 +117,7 @@ def _open_tolerantly(settings: _Settings) -> Forest:
 
 
 def _signature(settings: _Settings) -> Signature:
-    model, metadata = settings.paths
-    return settings, stamp_of(model), stamp_of(metadata)
+    return settings, stamp_of(settings.paths[0]), stamp_of(settings.paths[1])
 
 
 def stamp_of(path: str) -> Stamp:

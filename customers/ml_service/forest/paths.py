@@ -63,7 +63,7 @@ def _next_level(forest: FlatForest, level: TreeLevel, left: Indices, features: I
 class Paths(NamedTuple):
     """The M inner nodes in depth-first order, tree after tree, with what the kernels read at each.
 
-    A named tuple, because numba takes those as arguments, not dataclasses. Kernels in numba's cache know the fields by
+    A named tuple, because numba takes those as arguments, not dataclasses. Kernels in numba's cache find the fields by
     place: a change of them is a change of `explain_kernels` as well.
     """
 

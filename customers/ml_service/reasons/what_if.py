@@ -47,8 +47,7 @@ def compare(
     for name in changes:
         if name not in FEATURES:
             raise InputError(f"{name}: {expected_of(name)}", field=name)
-    now = pick(customer_data)
-    then = pick({**customer_data, **changes})
-    matrix = forest.encodings.in_float32([encode_row(row, forest.encodings) for row in (now, then)])
+    now_and_then = pick(customer_data), pick({**customer_data, **changes})
+    matrix = forest.encodings.in_float32([encode_row(row, forest.encodings) for row in now_and_then])
     before, after = engine.score_rows(forest.flat, matrix).tolist()
     return WhatIf(before, after, dict(changes), translate(NOTE))

@@ -22,7 +22,7 @@ from customers.ml_service.schema import CATEGORIES, FEATURES
 
 from .data import Labels, Scores, TrainingData
 
-# Fewer customers than this are counted, and nothing more is said of them.
+# Fewer customers than this are counted, and nothing more is published of them.
 SMALLEST_GROUP = 10
 # A share seen among fewer is known to no better than 6 percentage points (95 %, at worst).
 FEW_CUSTOMERS = 250

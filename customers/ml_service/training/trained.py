@@ -33,7 +33,7 @@ FOREST = "forest"
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A fitted forest as the bytes of a model.pkl, with its label codes and what model.json tells about it.
+    """A fitted forest as the bytes of a model.pkl, with its label codes and what model.json holds about it.
 
     `out_of_fold` are the scores that the n customers of `data` got from forests fitted without them.
     """
@@ -97,7 +97,7 @@ def save(trained: Trained, assets_dir: str | Path) -> dict[str, Any]:
 def _settings(
     data: TrainingData, *, seed: int, trees: int | None, search: bool, progress: ReportProgress
 ) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """Return the settings to fit by, and what model.json tells of the search for them."""
+    """Return the settings to fit by, and what model.json holds of the search for them."""
     if not search:
         return ({**SETTINGS, "n_estimators": trees} if trees else SETTINGS), {}
     found = find_settings(data, seed=seed, trees=(trees,) if trees else TREES, progress=progress)

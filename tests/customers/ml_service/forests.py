@@ -86,7 +86,7 @@ def forest_of(model: RandomForestClassifier) -> Forest:
 
 
 def diagnosis(n_rows: int = 600, seed: int = 1) -> dict[str, Any]:
-    """What a training would tell of a small forest."""
+    """What a training would write about a small forest."""
     rows = generate_rows(n_rows, seed)
     labels = left(rows)
     model = fit(n_rows, seed=seed, min_samples_leaf=5)

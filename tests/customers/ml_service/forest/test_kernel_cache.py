@@ -130,8 +130,8 @@ def test_where_a_file_cannot_be_replaced_it_is_compiled_all_the_same_and_said_on
         path.mkdir()
     for _ in range(2):
         assert load(directory)(21.0) == 42.0
-    [said] = caplog.messages
-    assert f"cannot be kept in {directory}" in said
+    [message] = caplog.messages
+    assert f"cannot be kept in {directory}" in message
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Which parts of a score are told, by which code and in which words: what the model shows of this customer."""
+"""Which parts of a score are named, by which code and in which words: what the model shows of this customer."""
 
 import numpy as np
 import pytest
@@ -47,8 +47,8 @@ class TestWhichAreTold:
         assert codes(explanation, name_protected=True) == ["COUNTRY_RAISES", "GENDER_LOWERS"]
 
     def test_by_default_no_word_betrays_gender_or_country(self):
-        said = str(reasons_for(explained({"geography": "Germany", "gender": "Female"}, geography=0.3, gender=0.2)))
-        assert not any(word in said for word in ("Germany", "Female", "country", "gender"))
+        words = str(reasons_for(explained({"geography": "Germany", "gender": "Female"}, geography=0.3, gender=0.2)))
+        assert not any(word in words for word in ("Germany", "Female", "country", "gender"))
 
 
 class TestWhatIsSaid:
@@ -56,8 +56,8 @@ class TestWhatIsSaid:
         assert only(explained(is_active_member=0.12)).text == "Not an active member raises the risk by 12 points"
         assert only(explained({"age": 57}, age=0.083)).text == "An age of 57 raises the risk by 8.3 points"
         assert only(explained({"age": 27}, age=-0.1)).text == "An age of 27 lowers the risk by 10 points"
-        said = only(explained({"balance": 1234567.89}, balance=0.1)).text
-        assert said == "A balance of 1,234,568 raises the risk by 10 points"
+        words = only(explained({"balance": 1234567.89}, balance=0.1)).text
+        assert words == "A balance of 1,234,568 raises the risk by 10 points"
 
     @pytest.mark.parametrize(
         ("balance", "contribution", "code", "label"),
@@ -105,7 +105,7 @@ class TestTable:
         assert 0 not in BY_NUMBER
 
     def test_numbers_are_stored_with_scores_so_that_none_may_ever_change(self):
-        """Codes may be added below; whoever changes one that is here changes the meaning of stored reasons."""
+        """Codes may be added below; a change of one that is here changes the meaning of stored reasons."""
         assert [reason.number for reason in TABLE] == list(range(1, len(TABLE) + 1))
         assert {number: BY_NUMBER[number].code for number in (1, 8, 12, 20, 28)} == {
             1: "LOW_CREDIT_SCORE",

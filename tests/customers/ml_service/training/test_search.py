@@ -58,6 +58,6 @@ class TestSearch:
         assert find_settings(labelled(), seed=4, trees=(3,)) == find_settings(labelled(), seed=4, trees=(3,))
 
     def test_progress_is_told_of_every_combination(self, small_grid):
-        told = []
-        find_settings(labelled(), seed=4, trees=(1,), progress=lambda *step: told.append(step))
-        assert told == [("Searching", done, 4) for done in range(4)]
+        steps = []
+        find_settings(labelled(), seed=4, trees=(1,), progress=lambda *step: steps.append(step))
+        assert steps == [("Searching", done, 4) for done in range(4)]

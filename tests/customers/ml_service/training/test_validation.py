@@ -82,6 +82,6 @@ def test_out_of_fold_scores_are_the_mean_over_the_repeats_of_models_that_had_not
 
 
 def test_progress_is_told_of_every_fold(data):
-    told = []
-    judge(data, {"constant": fit_constant}, seed=1, progress=lambda *step: told.append(step))
-    assert told == [("Judging", done, 15) for done in range(15)]
+    steps = []
+    judge(data, {"constant": fit_constant}, seed=1, progress=lambda *step: steps.append(step))
+    assert steps == [("Judging", done, 15) for done in range(15)]
