@@ -1,4 +1,4 @@
-"""How good scores are, compared with which customers left: of training, by cross-validation, and of stored scores, by outcomes.
+"""How good scores are against who left: of training, by cross-validation, and of stored scores, by outcomes.
 
 All functions take n labels, true or 1 for those who left, and (n,) scores in [0, 1].
 """

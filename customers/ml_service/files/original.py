@@ -1,4 +1,4 @@
-"""The score that scikit-learn itself gives a customer: slow, and independent of everything that the compiled forest does."""
+"""The score by scikit-learn itself: slow, and independent of everything that the compiled forest does."""
 
 import warnings
 from collections.abc import Sequence

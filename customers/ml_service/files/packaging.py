@@ -184,7 +184,7 @@ def _npz(flat: FlatForest) -> bytes:
 
 
 def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write every file beside its place first, then move them there; model.json, which vouches for the others, comes last."""
+    """Write every file beside its place first, then move them there, in this order: what vouches for others comes last."""
     temporary = {name: (folder / name).with_name(f".{Path(name).name}.{os.getpid()}.tmp") for name in files}
     for path in temporary.values():
         _make_folder(path.parent)

@@ -54,7 +54,7 @@ class FlatForest:
 
     @cached_property
     def kernel_arrays(self) -> tuple[NDArray[Any], ...]:
-        """What the scoring kernels read: words, thresholds, values, roots, depths. The first two, (2N,), are one memory."""
+        """What kernels read: words and thresholds, which are one memory, (2N,); values, roots and depths."""
         words = self.nodes.reshape(-1)
         return words, words.view(np.float32), self.values, self.roots, self.depths
 

@@ -113,7 +113,7 @@ def _codes_of(part: str, matrix: NDArray[Any], contributions: NDArray[np.float64
 
 
 def _first_that_applies(codes: Sequence[ReasonCode], values: NDArray[Any]) -> NDArray[np.int_] | int:
-    """The last applies to whatever the others leave. Every score runs this: a single code is returned without a look at the values."""
+    """The last applies to whatever the others leave. Every score runs this: of a single code no condition is asked."""
     *special, last = codes
     numbers: NDArray[np.int_] | int = last.number
     for code in reversed(special):

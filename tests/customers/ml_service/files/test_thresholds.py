@@ -1,4 +1,4 @@
-"""Forests that were fitted on something else than the nine columns are recognised by their thresholds; right ones are not."""
+"""Forests fitted on something else than the nine columns are refused by their thresholds; right ones are not."""
 
 import json
 import logging
