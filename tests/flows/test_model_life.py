@@ -9,8 +9,8 @@ from django.core.management import call_command
 
 from customers.ml_service import load_forest
 from customers.models import Customer, ModelRelease
-from tests.databases import url_of_test_database
 from tests.customers.ml_service.forests import release as bring
+from tests.databases import url_of_test_database
 from tests.factories import make_customer
 from tests.others import await_that, outsider
 from tests.workers import running_cluster

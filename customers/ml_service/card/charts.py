@@ -81,7 +81,12 @@ def bar_chart(title: str, bars: Sequence[Bar], *, axis: Axis) -> str:
     """Return an SVG of horizontal bars, each from the low end of the axis to its value; none for a value below."""
     rows = [mark for index, bar in enumerate(bars) for mark in _row(bar, _TOP + index * _ROW_HEIGHT, axis)]
     values = "; ".join(f"{bar.label}: {axis.show(bar.value)}" for bar in bars)
-    return _svg(title, f"{axis.label}. {values}", _TOP + len(bars) * _ROW_HEIGHT + 4, [_label(title, x=0, y=14, font_weight="bold"), *rows])
+    return _svg(
+        title,
+        f"{axis.label}. {values}",
+        _TOP + len(bars) * _ROW_HEIGHT + 4,
+        [_label(title, x=0, y=14, font_weight="bold"), *rows],
+    )
 
 
 _STROKE = {"stroke": "currentColor"}
@@ -139,4 +144,3 @@ def _svg(title: str, description: str, height: float, marks: Iterable[str]) -> s
     look = 'role="img" font-family="sans-serif" font-size="11" fill="currentColor"'
     body = "\n".join([text("title", title), text("desc", description), *marks])
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {look}>\n{body}\n</svg>\n'
-

@@ -13,7 +13,6 @@ from .charts import Axis, Bar, bar_chart, line_chart
 from .told import mapping, number, numbers, sequence, text
 from .words import DECIMAL, FLAGS, PERCENT, WHOLE_PERCENT, by_group, format_figure, value_of
 
-
 _as_percent = partial(format_figure, form=WHOLE_PERCENT)
 
 
@@ -57,7 +56,9 @@ def importances(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
         "Fields that tell the same share their importance; near zero means that the forest could do without."
     )
     bars.sort(key=lambda bar: -bar.value)
-    axis = Axis("ROC AUC lost", 0.0, max(0.0, *(bar.value + bar.spread for bar in bars)), partial(format_figure, form=DECIMAL))
+    axis = Axis(
+        "ROC AUC lost", 0.0, max(0.0, *(bar.value + bar.spread for bar in bars)), partial(format_figure, form=DECIMAL)
+    )
     chart = bar_chart("ROC AUC lost", bars, axis=axis)
     yield Gallery([Picture("importances", "ROC AUC lost when a field is shuffled", chart)])
 

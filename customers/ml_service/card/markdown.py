@@ -41,7 +41,7 @@ def card(metadata: Mapping[str, Any]) -> str:
     trees = number(metadata.get("n_trees"))
     of_trees = "" if trees is None else f" of {trees:,.0f} trees"
     lead = f"A random forest{of_trees} that gives the probability, from 0 to 1, that a bank customer leaves."
-    parts = ["# The model card\n", *map(_format_block, (lead, _FILES, _ORIGIN))]
+    parts = ["# The model card\n", _format_block(lead), _format_block(_FILES), _format_block(_ORIGIN)]
     for section in sections(metadata):
         parts += [f"## {section.title}\n", *map(_format_block, section.blocks)]
     return "\n".join(parts)

@@ -121,7 +121,10 @@ def package_model(data: bytes, encodings: Encodings, metadata: Mapping[str, Any]
     files = {**card_files(complete), ARRAYS_FILE: arrays, MODEL_FILE: data, METADATA_FILE: as_json.encode()}
     forest = Forest(flat, sha256_of(data), encodings, released=True, metadata=complete)
     return Package(
-        forest, files, figures, fitted_on=(_describe_class(model, flat), _describe_columns(model), _describe_thresholds(columns, metadata))
+        forest,
+        files,
+        figures,
+        fitted_on=(_describe_class(model, flat), _describe_columns(model), _describe_thresholds(columns, metadata)),
     )
 
 
@@ -184,7 +187,7 @@ def _npz(flat: FlatForest) -> bytes:
 
 
 def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write every file beside its place first, then move them there, in this order: what vouches for others comes last."""
+    """Write every file beside its place first, then move them there in this order: what vouches for others is last."""
     temporary = {name: (folder / name).with_name(f".{Path(name).name}.{os.getpid()}.tmp") for name in files}
     for path in temporary.values():
         _make_folder(path.parent)

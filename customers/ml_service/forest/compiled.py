@@ -77,8 +77,13 @@ class FlatForest:
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """Return what `from_arrays` needs."""
-        own = {"nodes": self.nodes, "values": self.values, "shares": self.shares, "roots": self.roots}
-        return own | rounding.as_arrays(self.roundings)
+        return {
+            **rounding.as_arrays(self.roundings),
+            "nodes": self.nodes,
+            "values": self.values,
+            "shares": self.shares,
+            "roots": self.roots,
+        }
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> FlatForest:

@@ -17,7 +17,8 @@ from .rounding import Floats, Roundings
 
 Row = Sequence[Any]
 Matrix = NDArray[np.float32]
-_Given, _Result = TypeVar("_Given"), TypeVar("_Result")
+_Given = TypeVar("_Given")
+_Result = TypeVar("_Result")
 
 _NUMBER_TYPES = (int, float, Decimal, np.integer, np.floating, np.bool_)
 # Types whose columns can be converted blindly; anything else (text, None, foreign numbers) is looked at one by one.

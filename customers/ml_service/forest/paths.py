@@ -50,7 +50,7 @@ def _next_level(forest: FlatForest, level: TreeLevel, left: Indices, features: I
     side = np.tile(_SIDES, len(parents))
     slots = 2 * (level.depth + 1) + side
     # One state per path: the parent's, changed for the feature that this edge tests.
-    shares, lows, highs, former = (array[taken] for array in (level.shares, level.lows, level.highs, level.former))
+    shares, lows, highs, former = level.shares[taken], level.lows[taken], level.highs[taken], level.former[taken]
     tested = np.arange(len(children)), np.repeat(features[parents], 2)
     thresholds = np.repeat(forest.thresholds[parents], 2)
     shares[tested] *= forest.shares[children]

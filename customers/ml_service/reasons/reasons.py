@@ -48,7 +48,7 @@ def reasons_for(
     Contributions under half a percentage point are left out. `name_protected` words gender and country as well.
     `translate` gives a message of `reason_codes` in another language.
     """
-    values = explanation.inputs
+    values: Mapping[str, Any] = explanation.inputs
     # The words of country and gender, whose codes have no conditions, may be any number.
     matrix = np.array([[0.0 if isinstance(values[field], str) else float(values[field]) for field in FEATURES]])
     contributions = np.array([[explanation.contributions[field] for field in FEATURES]])
@@ -119,4 +119,3 @@ def _first_that_applies(codes: Sequence[ReasonCode], values: NDArray[Any]) -> ND
     for code in reversed(special):
         numbers = np.where(code.applies(values), code.number, numbers)
     return numbers
-

@@ -28,7 +28,9 @@ ANY_CUSTOMER = {
 def people(**columns):
     """Rows that differ in these columns."""
     (length,) = {len(values) for values in columns.values()}
-    return [tuple(columns[name][i] if name in columns else ANY_CUSTOMER[name] for name in FEATURES) for i in range(length)]
+    return [
+        tuple(columns[name][i] if name in columns else ANY_CUSTOMER[name] for name in FEATURES) for i in range(length)
+    ]
 
 
 def described(**columns):

@@ -14,12 +14,12 @@ from customers.ml_service import (
     UnreleasedModelError,
     configure,
     current_forest,
+    explain,
     explain_many,
     predict_churn,
     predict_many,
 )
 from customers.ml_service.files import registry
-from customers.ml_service.forest import explain
 from tests.customers.ml_service.forests import CUSTOMER, dump, fit, release
 
 

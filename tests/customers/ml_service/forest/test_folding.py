@@ -16,7 +16,16 @@ from customers.ml_service.forest.compiled import build, from_arrays, score_matri
 from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.forest.parts import parts_of
 from customers.ml_service.forest.rounding import Rounding, as_ordered, from_ordered
-from tests.customers.ml_service.forests import as_mapping, as_numbers, dump, fit_pipeline, left, on_the_edges, release, unfitted
+from tests.customers.ml_service.forests import (
+    as_mapping,
+    as_numbers,
+    dump,
+    fit_pipeline,
+    left,
+    on_the_edges,
+    release,
+    unfitted,
+)
 
 PIPELINES = {
     "standard": lambda: make_pipeline(StandardScaler(), unfitted()),

@@ -101,7 +101,9 @@ class TestColumns:
     def refused(self, names, tmp_path, message):
         numbers = np.random.default_rng(1).normal(size=(60, len(names)))
         model = unfitted(2).fit(pd.DataFrame(numbers, columns=names), left(generate_rows(60)))
-        with pytest.raises(ModelColumnsError, match=f"{message}.*fit it on the nine raw columns credit_score, geography"):
+        with pytest.raises(
+            ModelColumnsError, match=f"{message}.*fit it on the nine raw columns credit_score, geography"
+        ):
             load_forest(dump(model, tmp_path))
 
     def test_others_are_named(self, tmp_path):
