@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customers.ml_service import FEATURES, InputError, current_forest, explain_many
+from customers.ml_service import FEATURES, InputError, current_forest, explain, explain_many
 from customers.ml_service.files.assets import DEFAULT_ASSETS_DIR, MODEL_FILE
 from customers.ml_service.files.golden import generate_rows
 from customers.ml_service.files.pickles import load_estimator
-from customers.ml_service.forest import engine, explain
+from customers.ml_service.forest import engine
 from customers.ml_service.forest.compiled import build, score_matrix
 from customers.ml_service.forest.explain import Explainer, sum_leaves
 from customers.ml_service.forest.paths import build_boxes
