@@ -2,7 +2,7 @@
 
 
 class ScoringError(Exception):
-    """A score could not be given. `permanent`: trying again cannot help until somebody changes something."""
+    """A score could not be given. `permanent`: trying again cannot help until the data or the model change."""
 
     permanent: bool = True
 
@@ -32,7 +32,7 @@ class ModelVersionError(ModelError):
 
 
 class ModelImplausibleError(ModelError):
-    """The file can be used, but its scores can't be meant: the same for everybody, or worse than chance."""
+    """The file can be used, but its scores are implausible: the same for all customers, or worse than chance."""
 
 
 class UnreleasedModelError(ModelError):
@@ -48,14 +48,6 @@ class InputError(ScoringError):
         self.field = field
         self.row = row
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_input_error, (self.message, self.field, self.row)
-
     def at_row(self, row: int) -> "InputError":
         """Return the same error, found in row `row` of a batch."""
         return InputError(self.message, field=self.field, row=row)
-
-
-def _rebuild_input_error(message: str, field: str | None, row: int | None) -> InputError:
-    # Exceptions with keyword-only arguments do not survive pickling between processes without this.
-    return InputError(message, field=field, row=row)

@@ -1,4 +1,4 @@
-"""Words for people. This room knows no Django: messages are marked here and translated by whoever shows them."""
+"""Words for people. This room knows no Django: messages are marked here and translated where they are shown."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

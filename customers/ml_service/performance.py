@@ -1,4 +1,4 @@
-"""How good scores are, held against who left: of training, by cross-validation, and of stored scores, by outcomes.
+"""How good scores are against who left: of training, by cross-validation, and of stored scores, by outcomes.
 
 All functions take n labels, true or 1 for those who left, and (n,) scores in [0, 1].
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Labels = NDArray[np.bool_ | np.int64]
 Scores = NDArray[np.float64]
 
-# With fewer who left, or fewer who stayed, the figures would say more of chance than of the model.
+# With fewer who left, or fewer who stayed, the figures would show chance more than the model.
 FEWEST = 50
 CALIBRATION_BINS = 10
 
@@ -51,15 +51,15 @@ def performance(left: Sequence[bool], scores: Sequence[float]) -> Performance | 
     labels, values = np.array(left, dtype=bool), np.array(scores, dtype=np.float64)
     if min(labels.sum(), (~labels).sum()) < FEWEST:
         return None
-    auc, bins = float(roc_auc_score(labels, values)), calibration(labels, values)
+    auc = float(roc_auc_score(labels, values))
     return Performance(
         roc_auc=auc,
         roc_auc_error=roc_auc_error(auc, int(labels.sum()), int((~labels).sum())),
         pr_auc=float(average_precision_score(labels, values)),
         brier=float(brier_score_loss(labels, values)),
         lift=lift(labels, values),
-        calibration_error=_mean_distance(bins),
-        calibration=bins,
+        calibration_error=calibration_error(labels, values),
+        calibration=calibration(labels, values),
     )
 
 
@@ -72,35 +72,34 @@ def roc_auc_error(auc: float, left: int, stayed: int) -> float:
 
 def lift(labels: Labels, scores: Scores) -> float:
     """Return how many times more customers left in the tenth with the highest scores than in a tenth drawn blindly."""
-    return float(_leavers_in_tenth(labels, scores) / _tenth(scores) / labels.mean())
+    leavers, size = _riskiest_tenth(labels, scores)
+    return float(leavers / size / labels.mean())
 
 
 def recall(labels: Labels, scores: Scores) -> float:
     """Return the share of those who left that is found among the tenth with the highest scores."""
-    return float(_leavers_in_tenth(labels, scores) / labels.sum())
+    return float(_riskiest_tenth(labels, scores)[0] / labels.sum())
 
 
-def _tenth(scores: Scores) -> int:
-    return max(1, len(scores) // 10)
+def _riskiest_tenth(labels: Labels, scores: Scores) -> tuple[float, int]:
+    """Return the leavers among the highest scores, and how many scores these are.
 
-
-def _leavers_in_tenth(labels: Labels, scores: Scores) -> float:
-    """Return the leavers among the highest scores; of those that tie for the last places, a proportional part."""
-    size = _tenth(scores)
+    Of the leavers that tie for the last places a proportional part counts.
+    """
+    size = max(1, len(scores) // 10)
     last = np.partition(scores, -size)[-size]
     above, tied = scores > last, scores == last
-    return float(labels[above].sum() + labels[tied].mean() * (size - above.sum()))
+    return float(labels[above].sum() + labels[tied].mean() * (size - above.sum())), size
 
 
 def calibration(labels: Labels, scores: Scores) -> list[CalibrationBin]:
     """Return bins of equally many customers, the lowest scores first: ten, or fewer, for equal scores share a bin."""
     edges = np.quantile(scores, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1])
     bins = np.searchsorted(edges, scores, side="left")
-    return [_bin(labels[bins == number], scores[bins == number]) for number in np.unique(bins)]
-
-
-def _bin(labels: Labels, scores: Scores) -> CalibrationBin:
-    return CalibrationBin(len(scores), float(scores.mean()), float(labels.mean()))
+    return [
+        CalibrationBin(int(inside.sum()), float(scores[inside].mean()), float(labels[inside].mean()))
+        for inside in (bins == number for number in np.unique(bins))
+    ]
 
 
 def calibration_error(labels: Labels, scores: Scores) -> float:
@@ -111,9 +110,5 @@ def calibration_error(labels: Labels, scores: Scores) -> float:
     analysis for natural language processing models". A perfect model does not get 0 but what chance leaves: some 0.02
     with 2,000 customers.
     """
-    return _mean_distance(calibration(labels, scores))
-
-
-def _mean_distance(bins: Sequence[CalibrationBin]) -> float:
-    distances = sum(abs(it.mean_score - it.share_left) * it.customers for it in bins)
-    return distances / sum(it.customers for it in bins)
+    bins = calibration(labels, scores)
+    return sum(abs(it.mean_score - it.share_left) * it.customers for it in bins) / len(scores)

@@ -22,7 +22,7 @@ COLUMNS = (*FEATURES, SCORE)
 # These take so many values that they are counted by tenths; of the others each value is counted by itself.
 CONTINUOUS = frozenset({"credit_score", "age", "balance", SCORE})
 DECILES = np.arange(1, 10) / 10
-# Edges are cut off after so many digits: a person can read them, and nobody's own balance is kept.
+# Edges are cut off after so many digits: a person can read them, and no customer's own balance is kept.
 EDGE_DIGITS = Context(prec=3, rounding=ROUND_FLOOR)
 
 
@@ -53,17 +53,13 @@ class Intervals:
 class Values:
     """One bin for each value that was seen, words or whole numbers, and its share; the shares add up to 1."""
 
-    values: tuple[str | int, ...]
+    bins: tuple[str | int, ...]
     shares: tuple[float, ...]
-
-    @property
-    def bins(self) -> tuple[str | int, ...]:
-        return self.values
 
     @property
     def names(self) -> tuple[str, ...]:
         """For people, bin by bin."""
-        return tuple(map(str, self.values))
+        return tuple(map(str, self.bins))
 
 
 @dataclass(frozen=True)
@@ -94,10 +90,13 @@ def describe(rows: Sequence[Sequence[Any]], scores: Sequence[float] | NDArray[np
     if len(rows) == 0 or len(rows) != len(scores):
         raise ValueError(f"{len(rows)} rows and {len(scores)} scores cannot be described; as many of each are needed")
     columns = dict(zip(COLUMNS, [*zip(*rows, strict=True), tuple(scores)], strict=True))
-    described = {
-        name: _by_tenths(column) if name in CONTINUOUS else _by_value(name, column) for name, column in columns.items()
+    return {
+        "rows": len(rows),
+        "columns": {
+            name: _by_tenths(column) if name in CONTINUOUS else _by_value(name, column)
+            for name, column in columns.items()
+        },
     }
-    return {"rows": len(rows), "columns": described}
 
 
 def _by_tenths(column: Sequence[Any]) -> dict[str, list[float]]:
@@ -109,14 +108,11 @@ def _by_tenths(column: Sequence[Any]) -> dict[str, list[float]]:
     numbers = np.array([float(value) for value in column])
     distinct = np.unique(numbers)
     ends = np.searchsorted(distinct, np.quantile(numbers, DECILES, method="inverted_cdf"), side="right")
-    readable = {_readable(edge) for edge in distinct[ends[ends < len(distinct)]].tolist()}
+    exact = distinct[ends[ends < len(distinct)]].tolist()
+    readable = {float(EDGE_DIGITS.create_decimal(repr(edge))) for edge in exact}
     edges = sorted(edge for edge in readable if edge > distinct[0])
     counts = np.bincount(np.digitize(numbers, edges), minlength=len(edges) + 1)
     return {"edges": edges, "shares": (counts / len(numbers)).tolist()}
-
-
-def _readable(edge: float) -> float:
-    return float(EDGE_DIGITS.create_decimal(repr(edge)))
 
 
 def _by_value(name: str, column: Sequence[Any]) -> dict[str, list[Any]]:
@@ -146,14 +142,12 @@ def _edges(name: str, stored: Mapping[str, Any]) -> tuple[float, ...]:
 
 def _numbers(name: str, key: str, stored: Mapping[str, Any]) -> tuple[float, ...]:
     numbers = stored.get(key)
-    if not isinstance(numbers, list) or not all(map(_is_number, numbers)):
+    # NaN, infinities, and whole numbers that no float can hold are none.
+    if not isinstance(numbers, list) or not all(
+        isinstance(it, int | float) and type(it) is not bool and abs(it) <= float_info.max for it in numbers
+    ):
         raise ValueError(f"the {key} of {name} must be a list of numbers")
     return tuple(map(float, numbers))
-
-
-def _is_number(value: object) -> bool:
-    """Whether it is one that a float can hold; NaN and infinities are none."""
-    return isinstance(value, int | float) and type(value) is not bool and abs(value) <= float_info.max
 
 
 def _values(name: str, stored: Mapping[str, Any]) -> tuple[str | int, ...]:

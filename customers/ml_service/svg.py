@@ -5,8 +5,8 @@ import html
 
 def element(name: str, *inside: str, **attributes: object) -> str:
     """An element around others, which stay as they are; `stroke_width=2` becomes `stroke-width="2"`."""
-    told = "".join(f' {key.strip("_").replace("_", "-")}="{written(value)}"' for key, value in attributes.items())
-    return f"<{name}{told}>{''.join(inside)}</{name}>" if inside else f"<{name}{told}/>"
+    shown = "".join(f' {key.strip("_").replace("_", "-")}="{written(value)}"' for key, value in attributes.items())
+    return f"<{name}{shown}>{''.join(inside)}</{name}>" if inside else f"<{name}{shown}/>"
 
 
 def text(name: str, words: str, **attributes: object) -> str:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from customers.ml_service.reasons.reason_codes import BY_NUMBER, OTHER_FACTORS, PART_NAMES, RAISES
-from customers.ml_service.reasons.reasons import PROTECTED, Reason, by_part, in_words
+from customers.ml_service.reasons.reasons import PROTECTED, Reason, by_part, numbered_reasons
 from customers.models import Customer
 
 Choice = tuple[str, str]
@@ -22,7 +22,7 @@ def reasons_of(customer: Customer) -> tuple[Reason, ...]:
     if customer.stale_since is not None or not customer.reason_codes or customer.contributions is None:
         return ()
     codes = [number for number in customer.reason_codes if may_be_told(number)]
-    return in_words(codes, customer.contributions, customer.features(), gettext)
+    return numbered_reasons(codes, customer.contributions, customer.features(), gettext)
 
 
 def may_be_told(number: int) -> bool:

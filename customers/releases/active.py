@@ -154,7 +154,7 @@ def keep_if_possible(forest: Forest) -> None:
         return
     _kept.add(model)
     try:
-        former.keep(settings.ML_ASSETS_DIR, forest)
+        former.keep_forest(settings.ML_ASSETS_DIR, forest)
     except OSError as error:
         log.debug("The files of the active model are not kept: %s", error)  # `check` warns of it, customers.W003
 
@@ -210,7 +210,7 @@ def keep_outgoing(package: Package) -> None:
         return  # as after a crash, or copied there to be released
     if settings.ACCEPT_UNRELEASED_MODEL:
         noticed(ModelRelease.objects.active())
-    former.keep(settings.ML_ASSETS_DIR, forest)
+    former.keep_forest(settings.ML_ASSETS_DIR, forest)
 
 
 def take_turns() -> None:

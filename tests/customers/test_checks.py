@@ -8,8 +8,8 @@ from django.core.checks import WARNING
 from django.core.management import call_command
 
 from customers.checks import active_model_outlives_an_upgrade, drift_warns_before_it_alarms, model_is_usable
-from customers.ml_service.files.packaging import release
 from customers.releases.active import active_model
+from tests.customers.ml_service.forests import release
 
 
 def test_a_usable_model_is_no_news(assets):

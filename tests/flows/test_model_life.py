@@ -8,8 +8,8 @@ import pytest
 from django.core.management import call_command
 
 from customers.ml_service import load_forest
-from customers.ml_service.files.packaging import release as bring
 from customers.models import Customer, ModelRelease
+from tests.customers.ml_service.forests import release as bring
 from tests.databases import url_of_test_database
 from tests.factories import make_customer
 from tests.others import await_that, outsider

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from customers.ml_service import ModelError
-from customers.ml_service.card import CARD_FILE, card_files, remove_other_pictures, told_of
+from customers.ml_service.card import CARD_FILE, card_files, remove_other_pictures
 from customers.ml_service.files import model_folder
-from customers.ml_service.files.assets import MODEL_FILE
+from customers.ml_service.files.assets import MODEL_FILE, metadata_beside
 from customers.ml_service.files.packaging import write_all
 
 
@@ -26,11 +26,11 @@ class Command(BaseCommand):
         path = path or settings.ML_ASSETS_DIR / MODEL_FILE
         output = output or path.parent
         try:
-            files = card_files(told_of(path))
+            files = card_files(metadata_beside(path))
             write_all(output, files)
             remove_other_pictures(output, files)
         except OSError as error:
-            raise CommandError(model_folder.in_words(error, output)) from None
+            raise CommandError(model_folder.describe_write_error(error, output)) from None
         except ModelError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Written: {output / CARD_FILE}")

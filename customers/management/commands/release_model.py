@@ -57,7 +57,7 @@ class Command(BaseCommand):
             elif path:
                 self.release(path, **options)
         except OSError as error:
-            raise CommandError(model_folder.in_words(error, settings.ML_ASSETS_DIR)) from error
+            raise CommandError(model_folder.describe_write_error(error, settings.ML_ASSETS_DIR)) from error
         except ModelError as error:
             raise CommandError(str(error)) from error
         if status:
@@ -102,7 +102,7 @@ class Command(BaseCommand):
         active = put_into_service(note, package)
         what_follows = "It was active already; no score changes." if active == before else "All customers are rescored."
         self.say(f"Active model: {active}. {what_follows}")
-        former.prune(settings.ML_ASSETS_DIR, active.fingerprint)
+        former.remove_oldest(settings.ML_ASSETS_DIR, active.fingerprint)
 
     def show_status(self) -> None:
         now = rollover()

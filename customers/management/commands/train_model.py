@@ -82,7 +82,7 @@ class Command(BaseCommand):
         try:
             metadata = save(trained, folder)
         except OSError as error:
-            raise CommandError(model_folder.in_words(error, folder)) from None
+            raise CommandError(model_folder.describe_write_error(error, folder)) from None
         except ModelError as error:
             raise CommandError(f"Nothing was written to {folder}: {error}.") from None
         self.stdout.write(f"{folder} holds the model: {metadata['n_nodes']:,} nodes, sha256 {metadata['sha256'][:12]}…")

@@ -1,10 +1,10 @@
-"""The model card: what a release's metadata tells of a forest, and honestly what they do not tell.
+"""The model card: what a release's metadata holds about a forest, and honestly what it does not.
 
 `sections` is the card itself, plain text, tables and charts; `card` and `card_files` write it as Markdown.
 """
 
 from .blocks import Block, Gallery, Picture, Section, Table
-from .markdown import CARD_FILE, card, card_files, remove_other_pictures, told_of
+from .markdown import CARD_FILE, card, card_files, remove_other_pictures
 from .sections import sections
 
 __all__ = [
@@ -18,5 +18,4 @@ __all__ = [
     "card_files",
     "remove_other_pictures",
     "sections",
-    "told_of",
 ]

@@ -6,6 +6,7 @@ Everything is drawn in `currentColor`: inside a page a chart takes the colour of
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from customers.ml_service.svg import element, text
 
@@ -57,30 +58,39 @@ class Bar:
 
 def line_chart(title: str, points: Sequence[Point], *, x: Axis, y: Axis, diagonal: bool = False) -> str:
     """Return an SVG of the points, joined from left to right; `diagonal` adds the dashed line of x = y."""
-    heading = _label(title, x=_LEFT, y=14, font_weight="bold")
     line = element(
         "polyline", points=" ".join(_at(x, y, point) for point in points), fill="none", stroke_width=2, **_STROKE
     )
     dots = [element("circle", cx=_across(x, px), cy=_up(y, py), r=2.5) for px, py in points]
-    same = element("polyline", points=_diagonal(x, y), fill="none", stroke_dasharray="4 4", opacity=0.6, **_STROKE)
-    told = "; ".join(f"{x.show(px)}: {y.show(py)}" for px, py in points)
+    ends = max(x.low, y.low), min(x.high, y.high)
+    same_both_ways = " ".join(_at(x, y, (end, end)) for end in ends)
+    same = element("polyline", points=same_both_ways, fill="none", stroke_dasharray="4 4", opacity=0.6, **_STROKE)
+    values = "; ".join(f"{x.show(px)}: {y.show(py)}" for px, py in points)
     return _svg(
         title,
-        f"{y.label} by {x.label}. {told}",
+        f"{y.label} by {x.label}. {values}",
         _LINE_HEIGHT,
-        [heading, *_horizontal_lines(y), *_names_below(x), *([same] if diagonal else []), line, *dots],
+        [
+            _label(title, x=_LEFT, y=14, font_weight="bold"),
+            *(*_horizontal_lines(y), *_names_below(x), *([same] if diagonal else []), line, *dots),
+        ],
     )
 
 
 def bar_chart(title: str, bars: Sequence[Bar], *, axis: Axis) -> str:
     """Return an SVG of horizontal bars, each from the low end of the axis to its value; none for a value below."""
-    heading = _label(title, x=0, y=14, font_weight="bold")
     rows = [mark for index, bar in enumerate(bars) for mark in _row(bar, _TOP + index * _ROW_HEIGHT, axis)]
-    told = "; ".join(f"{bar.label}: {axis.show(bar.value)}" for bar in bars)
-    return _svg(title, f"{axis.label}. {told}", _TOP + len(bars) * _ROW_HEIGHT + 4, [heading, *rows])
+    values = "; ".join(f"{bar.label}: {axis.show(bar.value)}" for bar in bars)
+    return _svg(
+        title,
+        f"{axis.label}. {values}",
+        _TOP + len(bars) * _ROW_HEIGHT + 4,
+        [_label(title, x=0, y=14, font_weight="bold"), *rows],
+    )
 
 
 _STROKE = {"stroke": "currentColor"}
+_label = partial(text, "text")
 
 
 def _round_step(step: float) -> float:
@@ -99,11 +109,6 @@ def _up(y: Axis, value: float) -> float:
 
 def _at(x: Axis, y: Axis, point: Point) -> str:
     return f"{_across(x, point[0]):.1f},{_up(y, point[1]):.1f}"
-
-
-def _diagonal(x: Axis, y: Axis) -> str:
-    ends = max(x.low, y.low), min(x.high, y.high)
-    return " ".join(_at(x, y, (end, end)) for end in ends)
 
 
 def _horizontal_lines(y: Axis) -> Iterable[str]:
@@ -139,7 +144,3 @@ def _svg(title: str, description: str, height: float, marks: Iterable[str]) -> s
     look = 'role="img" font-family="sans-serif" font-size="11" fill="currentColor"'
     body = "\n".join([text("title", title), text("desc", description), *marks])
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {look}>\n{body}\n</svg>\n'
-
-
-def _label(words: str, **attributes: object) -> str:
-    return text("text", words, **attributes)

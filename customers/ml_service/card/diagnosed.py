@@ -1,28 +1,25 @@
-"""The sections of the card that tell of what training has diagnosed: see diagnostics.py for how it was measured."""
+"""The sections of the card that show what training measured: see training/diagnostics.py for how."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
-from customers.ml_service.card.charts import Axis, Bar, bar_chart, line_chart
 from customers.ml_service.messages import FIELD_NAMES
 from customers.ml_service.schema import CATEGORIES, FEATURES
 
 from .blocks import Block, Gallery, Picture, Table
+from .charts import Axis, Bar, bar_chart, line_chart
 from .told import mapping, number, numbers, sequence, text
-from .words import FLAGS, by_group, count, decimal, percent, value_of
+from .words import DECIMAL, FLAGS, PERCENT, WHOLE_PERCENT, by_group, format_figure, value_of
 
-
-class Bin(NamedTuple):
-    """Customers of similar scores."""
-
-    mean_score: float
-    observed: float
-    customers: float
+_as_percent = partial(format_figure, form=WHOLE_PERCENT)
 
 
 def calibration(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
-    bins = _bins(diagnostics.get("calibration"))
+    entries = [mapping(entry) for entry in sequence(diagnostics.get("calibration"))]
+    figures = (numbers([entry.get(name) for name in ("mean_score", "observed", "customers")]) for entry in entries)
+    bins = [known for known in figures if known]
     if not bins:
         yield "Whether a score of 30 % means that 30 % leave was not measured."
         return
@@ -30,38 +27,38 @@ def calibration(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
         "Customers whom the forest had not seen, in groups of equal size from low to high scores: their mean score "
         "beside the share of them that left. On the dashed line the two are the same."
     )
-    top = _ceiling([max(told.mean_score, told.observed) for told in bins])
+    top = _ceiling([max(mean, observed) for mean, observed, _ in bins])
     chart = line_chart(
         "Share that left",
-        [(told.mean_score, told.observed) for told in bins],
-        x=Axis("mean score", 0.0, top, _whole_percent),
-        y=Axis("share that left", 0.0, top, _whole_percent),
+        [(mean, observed) for mean, observed, _ in bins],
+        x=Axis("mean score", 0.0, top, _as_percent),
+        y=Axis("share that left", 0.0, top, _as_percent),
         diagonal=True,
     )
     yield Gallery([Picture("calibration", "Share of customers that left, by mean score", chart)])
     yield Table(
         ("mean score", "left", "customers"),
-        [(percent(told.mean_score), percent(told.observed), count(told.customers)) for told in bins],
+        [
+            (format_figure(mean, PERCENT), format_figure(observed, PERCENT), format_figure(customers))
+            for mean, observed, customers in bins
+        ],
     )
 
 
-def _bins(curve: object) -> list[Bin]:
-    told = [numbers([mapping(entry).get(name) for name in Bin._fields]) for entry in sequence(curve)]
-    return [Bin(*figures) for figures in told if figures]
-
-
 def importances(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
-    told = mapping(diagnostics.get("importances"))
-    bars = [bar for bar in (_importance(name, mapping(told.get("features"))) for name in FEATURES) if bar]
+    measured = mapping(diagnostics.get("importances"))
+    bars = [bar for bar in (_importance(name, mapping(measured.get("features"))) for name in FEATURES) if bar]
     if not bars:
         yield "How much each field matters was not measured."
         return
     yield (
-        f"{text(told.get('method')) or 'ROC AUC lost without a field'} (permutation importance, Breiman 2001). "
+        f"{text(measured.get('method')) or 'ROC AUC lost without a field'} (permutation importance, Breiman 2001). "
         "Fields that tell the same share their importance; near zero means that the forest could do without."
     )
     bars.sort(key=lambda bar: -bar.value)
-    axis = Axis("ROC AUC lost", 0.0, max(0.0, *(bar.value + bar.spread for bar in bars)), decimal)
+    axis = Axis(
+        "ROC AUC lost", 0.0, max(0.0, *(bar.value + bar.spread for bar in bars)), partial(format_figure, form=DECIMAL)
+    )
     chart = bar_chart("ROC AUC lost", bars, axis=axis)
     yield Gallery([Picture("importances", "ROC AUC lost when a field is shuffled", chart)])
 
@@ -76,8 +73,8 @@ Shape = list[tuple[Any, float]]
 
 
 def effects(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
-    told = mapping(diagnostics.get("effects"))
-    shapes = {name: shape for name in FEATURES if (shape := _shape(mapping(told.get(name))))}
+    measured = mapping(diagnostics.get("effects"))
+    shapes = {name: shape for name in FEATURES if (shape := _shape(mapping(measured.get(name))))}
     if not shapes:
         yield "How the score moves with each field was not measured."
         return
@@ -85,7 +82,7 @@ def effects(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
         "The mean score if every customer had this value and kept all others (partial dependence, Friedman 2001), on "
         "one scale for all fields. It shows what the forest has learned, not what a change would cause."
     )
-    axis = Axis("mean score", 0.0, _ceiling([score for shape in shapes.values() for _, score in shape]), _whole_percent)
+    axis = Axis("mean score", 0.0, _ceiling([score for shape in shapes.values() for _, score in shape]), _as_percent)
     yield Gallery(
         [
             Picture(f"effect-{name}", f"Mean score by {FIELD_NAMES[name]}", _effect_chart(name, shape, axis))
@@ -94,9 +91,9 @@ def effects(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
     )
 
 
-def _shape(told: Mapping[str, Any]) -> Shape:
+def _shape(effect: Mapping[str, Any]) -> Shape:
     """Values with their mean scores; nothing when the two lists do not fit together."""
-    values, scores = sequence(told.get("values")), numbers(told.get("scores"))
+    values, scores = sequence(effect.get("values")), numbers(effect.get("scores"))
     return list(zip(values, scores, strict=True)) if len(values) == len(scores) else []
 
 
@@ -106,7 +103,7 @@ def _effect_chart(name: str, shape: Shape, axis: Axis) -> str:
     if name in CATEGORIES or name in FLAGS or not places:
         return bar_chart(title, [Bar(value_of(name, text(value)), score) for value, score in shape], axis=axis)
     points = list(zip(places, (score for _, score in shape), strict=True))
-    return line_chart(title, points, x=Axis(FIELD_NAMES[name], min(places), max(places), _short), y=axis)
+    return line_chart(title, points, x=Axis(FIELD_NAMES[name], min(places), max(places), _format_tick), y=axis)
 
 
 def subgroups(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
@@ -124,9 +121,9 @@ def subgroups(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
         [
             (
                 group,
-                count(figures.get("customers")),
-                *(percent(figures.get(name)) for name in ("churn_rate", "mean_score")),
-                *(decimal(figures.get(name)) for name in ("roc_auc", "brier")),
+                format_figure(figures.get("customers")),
+                *(format_figure(figures.get(name), PERCENT) for name in ("churn_rate", "mean_score")),
+                *(format_figure(figures.get(name), DECIMAL) for name in ("roc_auc", "brier")),
             )
             for group, figures in groups
         ],
@@ -138,10 +135,6 @@ def _ceiling(shares: Sequence[float]) -> float:
     return max(math.ceil(10 * max(shares)) / 10, 0.1)
 
 
-def _whole_percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
-def _short(value: float) -> str:
+def _format_tick(value: float) -> str:
     """A number for an axis: 150k for 150,000."""
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"

@@ -1,14 +1,10 @@
 """The model card as Markdown with pictures: `README.md` and `card/*.svg` in the model's directory."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from customers.ml_service.files.assets import METADATA_FILE, metadata_for
-from customers.ml_service.files.pickles import read_bytes, sha256_of
-
-from .blocks import Block, Gallery, Picture, Section, Table
+from .blocks import Block, Gallery, Picture, Table
 from .sections import sections
 from .told import number
 
@@ -16,7 +12,11 @@ CARD_FILE = "README.md"
 _PICTURES = "card"
 
 # A picture in a file has no text around it: this grey can be read on white and on black.
-_STANDALONE_COLOR = "#777"
+_STANDALONE_SVG = '<svg color="#777" '
+
+_ESCAPES = str.maketrans(
+    {**{mark: f"\\{mark}" for mark in "\\`*_[]|~"}, "<": "&lt;", ">": "&gt;", "&": "&amp;"},
+)
 
 _FILES = Table(
     ("file", "what it is"),
@@ -36,22 +36,15 @@ _ORIGIN = (
 )
 
 
-def told_of(path: Path) -> dict[str, Any]:
-    """Return what is told of a model file, which is not unpickled: its SHA-256, and the model.json that names it.
-
-    Raises ModelMissingError.
-    """
-    sha256 = sha256_of(read_bytes(path))
-    return {"sha256": sha256, **metadata_for(sha256, path.with_name(METADATA_FILE))}
-
-
 def card(metadata: Mapping[str, Any]) -> str:
     """Return the Markdown of a release from the content of its model.json; empty metadata will do."""
     trees = number(metadata.get("n_trees"))
     of_trees = "" if trees is None else f" of {trees:,.0f} trees"
     lead = f"A random forest{of_trees} that gives the probability, from 0 to 1, that a bank customer leaves."
-    opening: tuple[Block, ...] = (lead, _FILES, _ORIGIN)
-    return "\n".join(["# The model card\n", *map(_block, opening), *map(_section, sections(metadata))])
+    parts = ["# The model card\n", _format_block(lead), _format_block(_FILES), _format_block(_ORIGIN)]
+    for section in sections(metadata):
+        parts += [f"## {section.title}\n", *map(_format_block, section.blocks)]
+    return "\n".join(parts)
 
 
 def card_files(metadata: Mapping[str, Any]) -> dict[str, bytes]:
@@ -59,7 +52,7 @@ def card_files(metadata: Mapping[str, Any]) -> dict[str, bytes]:
     galleries = [block for section in sections(metadata) for block in section.blocks if isinstance(block, Gallery)]
     pictures = [picture for gallery in galleries for picture in gallery.pictures]
     return {
-        **{_place(picture): _standalone(picture.svg).encode() for picture in pictures},
+        **{_place(picture): picture.svg.replace("<svg ", _STANDALONE_SVG, 1).encode() for picture in pictures},
         CARD_FILE: card(metadata).encode(errors="replace"),
     }
 
@@ -75,15 +68,7 @@ def _place(picture: Picture) -> str:
     return f"{_PICTURES}/{picture.name}.svg"
 
 
-def _standalone(svg: str) -> str:
-    return svg.replace("<svg ", f'<svg color="{_STANDALONE_COLOR}" ', 1)
-
-
-def _section(section: Section) -> str:
-    return "\n".join([f"## {section.title}\n", *map(_block, section.blocks)])
-
-
-def _block(block: Block) -> str:
+def _format_block(block: Block) -> str:
     if isinstance(block, Table):
         lines = [block.header, ["---"] * len(block.header), *block.rows]
         return "".join(f"| {' | '.join(map(_escaped, line))} |\n" for line in lines)
@@ -94,8 +79,4 @@ def _block(block: Block) -> str:
 
 def _escaped(words: str) -> str:
     """Words as Markdown that shows them and nothing else: no mark-up, no HTML, no new line or column."""
-    return re.sub(r"[\\`*_\[\]|~<>&]", _escape, " ".join(words.split()))
-
-
-def _escape(match: re.Match[str]) -> str:
-    return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(match[0], f"\\{match[0]}")
+    return " ".join(words.split()).translate(_ESCAPES)

@@ -1,6 +1,6 @@
-"""What the model card says, read from a release's metadata; how it looks is the renderers' business.
+"""What the model card says, read from a release's metadata; how it looks is up to those who render it.
 
-Every section copes with a foreign model.pkl that came without metadata, and says then that it is not known.
+Every section copes with a foreign model.pkl that came without metadata, and says then what is not known.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from customers.ml_service.schema import CATEGORIES
 from .blocks import Block, Section, Table
 from .diagnosed import calibration, effects, importances, subgroups
 from .told import mapping, number, numbers, text
-from .words import FLAGS, UNKNOWN, by_group, count, decimal, percent, spaced
+from .words import DECIMAL, FLAGS, PERCENT, UNKNOWN, by_group, format_figure, spaced
 
 _USE = (
     "To order the customers of a retail bank by the risk that they leave, so that somebody talks to them. Not for "
@@ -40,23 +40,23 @@ def _data(metadata: Mapping[str, Any]) -> Iterator[Block]:
     if not training:
         yield "Nobody has told what this forest was trained on."
     facts = [
-        ("customers", count(training.get("rows"))),
-        ("of whom had left", percent(training.get("churn_rate"))),
+        ("customers", format_figure(training.get("rows"))),
+        ("of whom had left", format_figure(training.get("churn_rate"), PERCENT)),
         ("trained at", text(training.get("trained_at"))),
         ("settings", _settings(training)),
         ("scikit-learn", text(metadata.get("sklearn_version"))),
-        ("trees", count(metadata.get("n_trees"))),
+        ("trees", format_figure(metadata.get("n_trees"))),
         ("label codes", _codes(mapping(metadata.get("encodings"))) or f"{UNKNOWN}, taken as alphabetical"),
         ("SHA-256 of model.pkl", text(metadata.get("sha256"))),
     ]
-    yield Table(("fact", "value"), [(fact, told or UNKNOWN) for fact, told in facts])
+    yield Table(("fact", "value"), [(fact, value or UNKNOWN) for fact, value in facts])
     yield f"It looks at {', '.join(FIELD_NAMES.values())}; not at salary, name or number."
     yield "train_model keeps no row of its data."
 
 
 def _settings(training: Mapping[str, Any]) -> str:
-    told = {**mapping(training.get("settings")), "seed": training.get("seed")}
-    return ", ".join(f"{name} {text(told[name])}" for name in sorted(told) if text(told[name]))
+    settings = {**mapping(training.get("settings")), "seed": training.get("seed")}
+    return ", ".join(f"{name} {text(settings[name])}" for name in sorted(settings) if text(settings[name]))
 
 
 def _codes(encodings: Mapping[str, Any]) -> str:
@@ -77,7 +77,8 @@ _METRICS: Mapping[str, str] = {
 
 def _quality(metadata: Mapping[str, Any]) -> Iterator[Block]:
     metrics, baselines = mapping(metadata.get("metrics")), mapping(metadata.get("baselines"))
-    measured = [name for name in _known_first(metrics) if _figure(metrics[name]) != UNKNOWN]
+    known_first = [*(name for name in _METRICS if name in metrics), *sorted(metrics.keys() - _METRICS.keys())]
+    measured = [name for name in known_first if _format_with_spread(metrics[name]) != UNKNOWN]
     if not measured:
         yield "Nobody has told how good this forest is: judge it on customers of your own before you rely on it."
         return
@@ -86,7 +87,7 @@ def _quality(metadata: Mapping[str, Any]) -> Iterator[Block]:
     yield Table(
         ("figure", *models),
         [
-            (_METRICS.get(name, spaced(name)), *(_figure(told.get(name)) for told in models.values()))
+            (_METRICS.get(name, spaced(name)), *(_format_with_spread(model.get(name)) for model in models.values()))
             for name in measured
         ],
     )
@@ -94,15 +95,11 @@ def _quality(metadata: Mapping[str, Any]) -> Iterator[Block]:
         yield "It was not compared with simpler models."
 
 
-def _known_first(metrics: Mapping[str, Any]) -> list[str]:
-    return [*(name for name in _METRICS if name in metrics), *sorted(metrics.keys() - _METRICS.keys())]
-
-
-def _figure(told: object) -> str:
-    """A figure with its spread, where both are told."""
-    figure = {"mean": told, **mapping(told)}
-    spread = "" if number(figure.get("std")) is None else f" ± {decimal(figure['std'])}"
-    return f"{decimal(figure['mean'])}{spread}"
+def _format_with_spread(metric: object) -> str:
+    """A figure with its spread, where both are known."""
+    figure = {"mean": metric, **mapping(metric)}
+    spread = "" if number(figure.get("std")) is None else f" ± {format_figure(figure['std'], DECIMAL)}"
+    return f"{format_figure(figure['mean'], DECIMAL)}{spread}"
 
 
 def _limits(limits: Mapping[str, Any]) -> Iterator[Block]:
@@ -113,13 +110,12 @@ def _limits(limits: Mapping[str, Any]) -> Iterator[Block]:
     yield (
         'It uses gender and country, which differ in such data; reasons shown to staff sum the two as "Other factors".'
     )
-    yield _ranges(limits) or "Which values it has seen is not known; a score beyond them is a guess."
-    if small := [f"{group} ({count(customers)})" for group, customers in by_group(limits.get("small_groups"))]:
-        yield f"Scores rest on few examples (fewer than {count(limits.get('few'))}) for: {', '.join(small)}."
-
-
-def _ranges(limits: Mapping[str, Any]) -> str:
     ranges = mapping(limits.get("ranges"))
-    told = {words: numbers(ranges.get(name)) for name, words in FIELD_NAMES.items() if name not in FLAGS}
-    spoken = [f"{words} {count(ends[0])} to {count(ends[1])}" for words, ends in told.items() if len(ends) == 2]
-    return f"It has seen {', '.join(spoken)}; a score beyond these is a guess." if spoken else ""
+    ends = {words: numbers(ranges.get(name)) for name, words in FIELD_NAMES.items() if name not in FLAGS}
+    seen = [f"{words} {' to '.join(map(format_figure, pair))}" for words, pair in ends.items() if len(pair) == 2]
+    if seen:
+        yield f"It has seen {', '.join(seen)}; a score beyond these is a guess."
+    else:
+        yield "Which values it has seen is not known; a score beyond them is a guess."
+    if small := [f"{group} ({format_figure(customers)})" for group, customers in by_group(limits.get("small_groups"))]:
+        yield f"Scores rest on few examples (fewer than {format_figure(limits.get('few'))}) for: {', '.join(small)}."

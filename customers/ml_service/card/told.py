@@ -1,9 +1,9 @@
-"""Reading metadata that somebody else may have written: what is not of the expected kind counts as not told."""
+"""Reading metadata that others may have written: what is not of the expected kind counts as not there."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_LARGEST = 1e15  # beyond it nothing that a card tells of has a meaning
+_LARGEST = 1e15  # beyond it no figure of a card has a meaning
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -15,7 +15,7 @@ def sequence(value: object) -> Sequence[Any]:
 
 
 def number(value: object) -> float | None:
-    """A number of a size that can be meant; True and False are none."""
+    """A number of a plausible size; True and False are none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if abs(value) <= _LARGEST else None  # NaN is not either

@@ -14,19 +14,13 @@ FLAGS = ("has_cr_card", "is_active_member")
 _YES_NO: Mapping[str, str] = {"0": "no", "1": "yes"}
 
 
-def count(told: object) -> str:
-    known = number(told)
-    return UNKNOWN if known is None else f"{known:,.0f}"
+COUNT, DECIMAL, PERCENT, WHOLE_PERCENT = ",.0f", "z.3f", ".1%", ".0%"
 
 
-def percent(told: object) -> str:
-    known = number(told)
-    return UNKNOWN if known is None else f"{100 * known:.1f} %"
-
-
-def decimal(told: object) -> str:
-    known = number(told)
-    return UNKNOWN if known is None else f"{known:z.3f}"
+def format_figure(figure: object, form: str = COUNT) -> str:
+    """A number in one of the forms above, with a space before the sign of percent; UNKNOWN when it is no number."""
+    known = number(figure)
+    return UNKNOWN if known is None else format(known, form).replace("%", " %")
 
 
 def spaced(name: str) -> str:
@@ -39,17 +33,12 @@ def value_of(name: str, value: str) -> str:
     return _YES_NO.get(value, value) if name in FLAGS else value
 
 
-def group_of(name: str, value: str) -> str:
-    """The customers with that value: "Spain", "age 18-29", "credit card no"."""
-    return value if name in CATEGORIES else f"{FIELD_NAMES[name]} {value_of(name, value)}"
-
-
-def by_group(told: object) -> Iterator[tuple[str, Any]]:
-    """Groups of customers, in words, with what is told of each.
+def by_group(stored: object) -> Iterator[tuple[str, Any]]:
+    """Groups of customers with what is stored about each: "Spain", "age 18-29", "credit card no".
 
     In the card's own order of fields and groups: the database keeps none in its JSON.
     """
     for name in FEATURES:
-        groups = mapping(mapping(told).get(name))
+        groups = mapping(mapping(stored).get(name))
         for value in sorted(groups):
-            yield group_of(name, value), groups[value]
+            yield value if name in CATEGORIES else f"{FIELD_NAMES[name]} {value_of(name, value)}", groups[value]

@@ -8,6 +8,7 @@ import json
 import logging
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ DEFAULT_ASSETS_DIR = Path(__file__).parents[3] / "ml_assets"
 def load_forest(path: str | Path) -> Forest:
     """Load the forest in `path`, whatever it is and wherever it lies; only a model.json beside it is looked at.
 
-    **Unpickling runs code**: load only files you trust. Whether the file was released is told by `.released`, not
+    **Unpickling runs code**: load only files you trust. `.released` says whether the file was released; nothing is
     enforced. Raises one of the ModelError family.
     """
     return open_forest(Path(path), accept_unreleased=True)
@@ -52,7 +53,7 @@ def open_forest(path: Path, *, accept_unreleased: bool) -> Forest:
         )
     codes = encodings_from(metadata, path)
     flat = _stored_arrays(metadata, path.parent) or _from_pickle(data, codes, metadata)
-    encodings = codes.rounding_by(flat.roundings)
+    encodings = replace(codes, roundings=flat.roundings)
     golden.check(flat, encodings, metadata)
     warn_of_assumed_codes(metadata, path)
     return Forest(flat, sha256, encodings, released=bool(metadata), metadata=metadata)
@@ -81,6 +82,15 @@ def metadata_for(sha256: str, path: Path) -> Mapping[str, Any]:
     return metadata if isinstance(metadata, dict) and metadata.get("sha256") == sha256 else {}
 
 
+def metadata_beside(path: Path) -> dict[str, Any]:
+    """Return the SHA-256 of a model file, which is not unpickled, and the model.json that names it.
+
+    Raises ModelMissingError.
+    """
+    sha256 = sha256_of(read_bytes(path))
+    return {"sha256": sha256, **metadata_for(sha256, path.with_name(METADATA_FILE))}
+
+
 def encodings_from(metadata: Mapping[str, Any], path: Path) -> Encodings:
     """Return the label codes stored for this model, else the alphabetical ones: see `warn_of_assumed_codes`."""
     if "encodings" not in metadata:
@@ -92,21 +102,15 @@ def encodings_from(metadata: Mapping[str, Any], path: Path) -> Encodings:
 
 
 def warn_of_assumed_codes(metadata: Mapping[str, Any], path: Path) -> None:
-    """Say loudly that the label codes of a model that can be used are a guess."""
+    """Warn in the log that the label codes of a usable model are a guess."""
     if "encodings" not in metadata:
-        codes = Encodings()
         logger.warning(
             "%s comes without a model.json of its own (not released, or another file's): its labels are read in "
-            "alphabetical order, %s, %s. If it was fitted with other codes every score is wrong. "
+            "alphabetical order, %s. If it was fitted with other codes every score is wrong. "
             "Accept the file with `manage.py release_model PATH`.",
             path,
-            _spoken(codes.geography),
-            _spoken(codes.gender),
+            Encodings(),
         )
-
-
-def _spoken(codes: Mapping[str, int]) -> str:
-    return ", ".join(f"{word} {code}" for word, code in codes.items())
 
 
 def _stored_arrays(metadata: Mapping[str, Any], folder: Path) -> FlatForest | None:

@@ -29,33 +29,28 @@ def folder_of(assets_dir: Path, fingerprint: str) -> Path:
     return assets_dir / FOLDER / fingerprint[:12]
 
 
-def keep(assets_dir: Path, forest: Forest) -> None:
+def keep_forest(assets_dir: Path, forest: Forest) -> None:
     """Copy the files of this forest, which are in place, to where they can be found again."""
-    # A model.json or arrays of another file, beside one that was only copied there, are none of this model's.
+    # A model.json or arrays beside a file that was only copied there belong to another model.
     names = (ARRAYS_FILE, MODEL_FILE, METADATA_FILE) if forest.released else (MODEL_FILE,)
     files = {name: (assets_dir / name).read_bytes() for name in names if (assets_dir / name).exists()}
-    if sha256_of(files.get(MODEL_FILE, b"")) != forest.sha256:
+    is_described = not forest.released or metadata_for(forest.sha256, assets_dir / METADATA_FILE)
+    if sha256_of(files.get(MODEL_FILE, b"")) != forest.sha256 or not is_described:
         return  # replaced since the forest was loaded
-    if forest.released and not metadata_for(forest.sha256, assets_dir / METADATA_FILE):
-        return
-    _write(folder_of(assets_dir, forest.fingerprint), files)
+    _write_what_differs(folder_of(assets_dir, forest.fingerprint), files)
 
 
 def keep_package(assets_dir: Path, package: Package) -> None:
-    """As `keep`, of a model before it is put in place."""
+    """As `keep_forest`, of a model before it is put in place."""
     files = {name: package.files[name] for name in (ARRAYS_FILE, MODEL_FILE, METADATA_FILE)}
-    _write(folder_of(assets_dir, package.forest.fingerprint), files)
+    _write_what_differs(folder_of(assets_dir, package.forest.fingerprint), files)
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    missing = {name: data for name, data in files.items() if _content(folder / name) != data}
-    if missing:
-        write_all(folder, missing)
+def _write_what_differs(folder: Path, files: Mapping[str, bytes]) -> None:
+    there = {name: (folder / name).read_bytes() for name in files if (folder / name).exists()}
+    if there != files:
+        write_all(folder, {name: data for name, data in files.items() if there.get(name) != data})
     os.utime(folder)  # kept last, even if all of it was there
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
 
 
 def kept_forest(assets_dir: Path, fingerprint: str) -> Forest:
@@ -81,7 +76,7 @@ def is_kept(assets_dir: Path, fingerprint: str) -> bool:
     return (folder_of(assets_dir, fingerprint) / MODEL_FILE).exists()
 
 
-def prune(assets_dir: Path, active: str) -> None:
+def remove_oldest(assets_dir: Path, active: str) -> None:
     """Remove all but the models that were kept last, and the one of the `active` fingerprint."""
     stays = folder_of(assets_dir, active)
     folders = [path for path in (assets_dir / FOLDER).glob("*") if path.is_dir() and path != stays]

@@ -1,11 +1,11 @@
-"""Golden rows: generated customers whose scores are stored with a release, to tell whether a load went right."""
+"""Golden rows: generated customers whose scores are stored with a release, to check whether a load went right."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from customers.ml_service.errors import InputError, ModelCorruptError, ModelVersionError
-from customers.ml_service.forest.compiled import FlatForest, Floats, score_matrix
+from customers.ml_service.forest.compiled import FlatForest, score_matrix
 from customers.ml_service.forest.encoding import Encodings, encode_rows
 from customers.ml_service.schema import GENDERS, GEOGRAPHIES
 
@@ -35,7 +35,7 @@ def generate_rows(count: int = _COUNT, seed: int = 20) -> list[tuple[Any, ...]]:
 def record(flat: FlatForest, encodings: Encodings) -> dict[str, Any]:
     """Return generated rows with this forest's scores, as model.json stores them."""
     rows = generate_rows()
-    return {"rows": [list(row) for row in rows], "scores": _scores(flat, encodings, rows).tolist()}
+    return {"rows": [list(row) for row in rows], "scores": score_matrix(flat, encode_rows(rows, encodings)).tolist()}
 
 
 def check(flat: FlatForest, encodings: Encodings, metadata: Mapping[str, Any]) -> None:
@@ -44,11 +44,12 @@ def check(flat: FlatForest, encodings: Encodings, metadata: Mapping[str, Any]) -
     if golden is None:
         return
     try:
-        scores, recorded = _scores(flat, encodings, golden["rows"]), golden["scores"]
+        scores, recorded = score_matrix(flat, encode_rows(golden["rows"], encodings)), golden["scores"]
         furthest = max((abs(now - then) for now, then in zip(scores.tolist(), recorded, strict=True)), default=0.0)
     except (InputError, KeyError, TypeError, ValueError) as error:
-        message = f"the golden rows in model.json are damaged ({error}); release the model again"
-        raise ModelCorruptError(message) from None
+        raise ModelCorruptError(
+            f"the golden rows in model.json are damaged ({error}); release the model again"
+        ) from None
     if not furthest <= _TOLERANCE:
         written_by = metadata.get("sklearn_version", "an unknown version")
         raise ModelVersionError(
@@ -56,7 +57,3 @@ def check(flat: FlatForest, encodings: Encodings, metadata: Mapping[str, Any]) -
             f"{written_by} and does not give those scores here; dump it with the scikit-learn of requirements.txt "
             "and release it again"
         )
-
-
-def _scores(flat: FlatForest, encodings: Encodings, rows: Sequence[Sequence[Any]]) -> Floats:
-    return score_matrix(flat, encode_rows(rows, encodings))

@@ -21,26 +21,23 @@ def refuse_unwritable(folder: Path) -> None:
     """Raise FolderNotWritableError when a release could not write to this folder, or to one in it, or create it."""
     candidates = folder / CANDIDATES
     inside = [path for path in folder.rglob("*") if path.is_dir() and candidates not in (path, *path.parents)]
-    for path in (_first_that_exists(folder), *inside):
+    absolute = folder.absolute()
+    first = next(path for path in (absolute, *absolute.parents) if os.path.exists(path))  # pathlib's own may raise
+    for path in (first, *inside):
         if not os.access(path, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE):
-            raise FolderNotWritableError(_unwritable(path, "no permission, or mounted read-only"))
+            raise FolderNotWritableError(_describe_unwritable(path, "no permission, or mounted read-only"))
 
 
-def in_words(error: OSError, folder: Path) -> str:
+def describe_write_error(error: OSError, folder: Path) -> str:
     """What went wrong when files of `folder` were written, and what to do."""
     path = Path(error.filename) if isinstance(error.filename, str | Path) else folder
     reason = error.strerror or str(error)
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return _unwritable(path.parent, reason)
+        return _describe_unwritable(path.parent, reason)
     return f"{path} cannot be written: {reason}. Nothing was changed"
 
 
-def _first_that_exists(folder: Path) -> Path:
-    folder = folder.absolute()
-    return next(path for path in (folder, *folder.parents) if os.path.exists(path))  # pathlib's own may raise
-
-
-def _unwritable(folder: Path, reason: str) -> str:
+def _describe_unwritable(folder: Path, reason: str) -> str:
     return (
         f"the user {_name_of(os.geteuid())} cannot write to {folder}, which belongs to {_owner_of(folder)}: {reason}. "
         "Nothing was changed. Run the command as the owner, make the folder writable for this user, or name another "

@@ -35,25 +35,26 @@ class Package:
 
     forest: Forest
     files: Mapping[str, bytes]
-    sanity: sanity.Figures
+    sanity: sanity.ScoreRange
     fitted_on: tuple[str, ...] = ()
     vouched_by: str = "no model.json was looked for"
 
     def install(self, assets_dir: str | Path) -> dict[str, Any]:
-        """Write card, flat arrays, model.pkl and model.json, each atomically. Returns the model.json's content."""
+        """Write card, flat arrays, model.pkl and model.json, each atomically. Returns the model.json's content.
+
+        Raises OSError when `assets_dir` cannot be written, and then nothing was changed.
+        """
         write_all(Path(assets_dir), self.files)
         remove_other_pictures(Path(assets_dir), self.files)
         return dict(self.forest.metadata)
 
     def findings(self) -> list[str]:
         """What was verified, for a person to read; anything wrong has raised an error instead."""
-        forest = self.forest
-        codes = {**forest.encodings.geography, **forest.encodings.gender}
         return [
-            f"checksum: sha256 {forest.sha256}; {self.vouched_by}",
+            f"checksum: sha256 {self.forest.sha256}; {self.vouched_by}",
             *self.fitted_on,
-            f"label codes: {', '.join(f'{word} {code}' for word, code in codes.items())}",
-            f"version: {_versions(str(forest.metadata['sklearn_version']))}",
+            f"label codes: {self.forest.encodings}",
+            f"version: {_describe_versions(str(self.forest.metadata['sklearn_version']))}",
             f"sanity: {self.sanity}",
         ]
 
@@ -70,76 +71,71 @@ def verify(
 
     Encodings, metrics and golden rows of a model.json beside `path` are kept when it names this file's SHA-256;
     else those `remembered` of it from a former release; else the labels are taken as alphabetical. **Unpickles the
-    file**: whoever releases it vouches for its source. An `expected_sha256` is compared before that. `trusted` is the
-    reason why its columns are right although its thresholds look wrong.
+    file**: the user who releases it vouches for its source. An `expected_sha256` is compared before that. `trusted` is
+    the reason why its columns are right although its thresholds look wrong.
     Raises one of the ModelError family.
     """
     source = Path(path)
     data = read_bytes(source)
-    refuse_another_file(source, sha256_of(data), expected_sha256)
-    told = metadata_for(sha256_of(data), source.with_name(METADATA_FILE))
-    metadata = told or dict(remembered or {})
+    if not sha256_of(data).startswith(expected_sha256.lower()):  # an abbreviated checksum will do
+        raise ModelCorruptError(
+            f"{path} has the SHA-256 {sha256_of(data)}, expected was {expected_sha256}: damaged, or another file. "
+            "It was not opened"
+        )
+    stored = metadata_for(sha256_of(data), source.with_name(METADATA_FILE))
+    metadata = stored or dict(remembered or {})
     encodings = encodings_from(metadata, source)
-    trust = {TRUSTED: trusted} if trusted else {}
-    package = prepare(data, encodings, {**metadata, **trust, "note": note or metadata.get("note", "")})
+    complete = {**metadata, **({TRUSTED: trusted} if trusted else {}), "note": note or metadata.get("note", "")}
+    package = package_model(data, encodings, complete)
     warn_of_assumed_codes(metadata, source)
-    return replace(package, vouched_by=_vouched_by(source.with_name(METADATA_FILE), told, remembered))
+    return replace(package, vouched_by=_vouched_by(source.with_name(METADATA_FILE), stored, remembered))
 
 
-def release(
-    path: str | Path, *, assets_dir: str | Path, note: str = "", remembered: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """As `verify`, and make the file the released one in `assets_dir`. Returns the new model.json.
-
-    Raises as `verify`, and then nothing was changed; OSError when `assets_dir` cannot be written.
-    """
-    return verify(path, note=note, remembered=remembered).install(assets_dir)
-
-
-def prepare(data: bytes, encodings: Encodings, metadata: Mapping[str, Any]) -> Package:
+def package_model(data: bytes, encodings: Encodings, metadata: Mapping[str, Any]) -> Package:
     """Verify the pickle `data` and make the files that a release consists of. Raises as `verify`."""
     model = load_estimator(data)
     flat = build(model)
     columns = thresholds.columns(flat, encodings)
     if not metadata.get(TRUSTED):
         thresholds.refuse([column for column in columns if column.is_doubtful], columns)
-    encodings = encodings.rounding_by(flat.roundings)
+    encodings = replace(encodings, roundings=flat.roundings)
     golden.check(flat, encodings, metadata)
     _check_parity(model, flat, encodings)
     figures = sanity.check(flat, encodings, metadata)
     arrays = _npz(flat)
     complete = {
         **metadata,
-        **_description(model, flat),  # of the file itself, whatever is said of it
+        # Of the file itself, whatever the metadata say.
+        "format": 1,
+        "features": list(FEATURES),
+        "sklearn_version": str(model.__sklearn_version__),
+        "n_trees": flat.n_trees,
+        "n_nodes": len(flat.nodes),
         "sha256": sha256_of(data),
         "released_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "encodings": encodings.as_metadata(),
         "arrays": {"file": ARRAYS_FILE, "sha256": sha256_of(arrays), "source_sha256": sha256_of(data)},
         "golden": metadata.get("golden") or golden.record(flat, encodings),
     }
-    files = {**card_files(complete), ARRAYS_FILE: arrays, MODEL_FILE: data, METADATA_FILE: _as_json(complete)}
+    as_json = json.dumps(complete, indent=2, ensure_ascii=False) + "\n"
+    files = {**card_files(complete), ARRAYS_FILE: arrays, MODEL_FILE: data, METADATA_FILE: as_json.encode()}
     forest = Forest(flat, sha256_of(data), encodings, released=True, metadata=complete)
     return Package(
-        forest, files, figures, fitted_on=(_class(model, flat), _columns(model), _thresholds(columns, metadata))
+        forest,
+        files,
+        figures,
+        fitted_on=(_describe_class(model, flat), _describe_columns(model), _describe_thresholds(columns, metadata)),
     )
 
 
-def refuse_another_file(path: Path, sha256: str, expected: str) -> None:
-    """ModelCorruptError when the file is not the one that was meant. An abbreviated checksum will do."""
-    if not sha256.startswith(expected.lower()):
-        raise ModelCorruptError(
-            f"{path} has the SHA-256 {sha256}, expected was {expected}: damaged, or another file. It was not opened"
-        )
-
-
-def _vouched_by(path: Path, told: Mapping[str, Any], remembered: Mapping[str, Any] | None) -> str:
-    if told:
+def _vouched_by(path: Path, stored: Mapping[str, Any], remembered: Mapping[str, Any] | None) -> str:
+    if stored:
         return "the model.json beside it names this one"
     beside = "the model.json beside it is another file's" if path.exists() else "there is no model.json beside it"
     return f"{beside}; label codes are {'those it served with before' if remembered else 'taken as alphabetical'}"
 
 
-def _class(model: Any, flat: FlatForest) -> str:
+def _describe_class(model: Any, flat: FlatForest) -> str:
     steps, forest = parts_of(model)
     found = f"class: RandomForestClassifier of {flat.n_trees:,} trees, {len(flat.nodes):,} nodes"
     folded = (
@@ -148,12 +144,12 @@ def _class(model: Any, flat: FlatForest) -> str:
     return found if model is forest else f"{found}, in a {type(model).__name__}{folded}"
 
 
-def _columns(model: Any) -> str:
+def _describe_columns(model: Any) -> str:
     names = names_of(model)
     return f"columns: by name, {', '.join(names)}" if names else f"columns: assumed by order, {', '.join(FEATURES)}"
 
 
-def _thresholds(columns: Sequence[Column], metadata: Mapping[str, Any]) -> str:
+def _describe_thresholds(columns: Sequence[Column], metadata: Mapping[str, Any]) -> str:
     doubtful = "; ".join(str(column) for column in columns if column.is_doubtful)
     if doubtful:
         return f"thresholds: trusted although {doubtful}. Reason: {metadata[TRUSTED]}"
@@ -164,17 +160,7 @@ def _thresholds(columns: Sequence[Column], metadata: Mapping[str, Any]) -> str:
     return f"thresholds: {', '.join(f'{column.name} {column.span}' for column in columns)}{never}{look}"
 
 
-def _description(model: Any, flat: FlatForest) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "features": list(FEATURES),
-        "sklearn_version": str(model.__sklearn_version__),
-        "n_trees": flat.n_trees,
-        "n_nodes": len(flat.nodes),
-    }
-
-
-def _versions(written_by: str) -> str:
+def _describe_versions(written_by: str) -> str:
     import sklearn  # late: only a release needs it
 
     if written_by == sklearn.__version__:
@@ -200,13 +186,9 @@ def _npz(flat: FlatForest) -> bytes:
     return buffer.getvalue()
 
 
-def _as_json(metadata: Mapping[str, Any]) -> bytes:
-    return (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
-
-
 def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write every file beside its place first, then move them there; the one that vouches for the others comes last."""
-    temporary = {name: _beside(folder / name) for name in files}
+    """Write every file beside its place first, then move them there in this order: what vouches for others is last."""
+    temporary = {name: (folder / name).with_name(f".{Path(name).name}.{os.getpid()}.tmp") for name in files}
     for path in temporary.values():
         _make_folder(path.parent)
     try:
@@ -228,14 +210,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _give_to_owner_of_folder(path: Path) -> None:
-    """What root writes belongs to the user whose folder it is, who has to read it, and to replace it one day."""
+    """What root writes belongs to the owner of the folder, who has to read it, and to replace it one day."""
     if os.geteuid() == 0:
         owner = path.parent.stat()
         os.chown(path, owner.st_uid, owner.st_gid)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def _write_durably(path: Path, data: bytes) -> None:

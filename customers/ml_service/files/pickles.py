@@ -38,11 +38,13 @@ def read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        message = f"there is no model file {path}; train one (`manage.py train_model`) or copy it there"
-        raise ModelMissingError(message) from None
+        raise ModelMissingError(
+            f"there is no model file {path}; train one (`manage.py train_model`) or copy it there"
+        ) from None
     except OSError as error:
-        reason = error.strerror or error
-        raise ModelMissingError(f"the model file {path} cannot be read ({reason}); check its permissions") from None
+        raise ModelMissingError(
+            f"the model file {path} cannot be read ({error.strerror or error}); check its permissions"
+        ) from None
     for beginning, what in OTHER_FORMATS.items():
         if data[:64].lstrip().startswith(beginning):
             raise ModelCorruptError(f"the model file {path} {what}")
@@ -57,10 +59,10 @@ def sha256_of(data: bytes) -> str:
 def load_estimator(data: bytes) -> Any:
     """Unpickle a model that `parts_of` takes. **Runs whatever code the pickle holds**: the caller decided to trust it.
 
-    The scikit-learn that wrote the file is told by the model's ``__sklearn_version__``.
+    The model's ``__sklearn_version__`` is the scikit-learn that wrote the file.
     Raises ModelCorruptError, ModelVersionError or ModelClassError.
     """
-    # Imported here, not above: web and worker processes score from the flat arrays and never pay for scikit-learn.
+    # Imported here, not above: web and worker processes score from the flat arrays and never import scikit-learn.
     import joblib
     import sklearn
     from sklearn.exceptions import InconsistentVersionWarning
@@ -70,22 +72,21 @@ def load_estimator(data: bytes) -> Any:
         try:
             model = joblib.load(io.BytesIO(data))
         except Exception as error:  # a broken pickle can raise anything
-            _refuse(error, [w for w in caught if issubclass(w.category, InconsistentVersionWarning)])
+            _refuse(error, any(issubclass(w.category, InconsistentVersionWarning) for w in caught))
     parts_of(model).forest.n_jobs = None  # stored with the model; -1 makes threads for a single row
-    model.__sklearn_version__ = sklearn.__version__  # scikit-learn itself forgets it, and warns of another one only
-    for warning in caught:
-        if isinstance(warning.message, InconsistentVersionWarning):
-            model.__sklearn_version__ = warning.message.original_sklearn_version
-            logger.warning("model.pkl: %s", str(warning.message).split(". ")[0])
-            break
+    others = [w.message for w in caught if isinstance(w.message, InconsistentVersionWarning)]
+    # scikit-learn itself forgets the version, and warns of another one only.
+    model.__sklearn_version__ = others[0].original_sklearn_version if others else sklearn.__version__
+    if others:
+        logger.warning("model.pkl: %s", str(others[0]).split(". ")[0])
     return model
 
 
-def _refuse(error: Exception, version_warnings: list[warnings.WarningMessage]) -> NoReturn:
+def _refuse(error: Exception, warned_of_version: bool) -> NoReturn:
     shown = f"{type(error).__name__}: {str(error)[:200]}"
     _refuse_foreign(error)
     other_version = isinstance(error, ImportError | AttributeError) or "incompatible dtype" in str(error)
-    if version_warnings or other_version:
+    if warned_of_version or other_version:
         raise ModelVersionError(
             f"the model file was written by other library versions and cannot be loaded here ({shown}); "
             "dump the forest again with the scikit-learn of requirements.txt"

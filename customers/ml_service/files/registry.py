@@ -25,12 +25,8 @@ class _Settings:
     accept_unreleased: bool = True
 
     @cached_property
-    def model_path(self) -> str:
-        return str(self.assets_dir / MODEL_FILE)
-
-    @cached_property
-    def metadata_path(self) -> str:
-        return str(self.assets_dir / METADATA_FILE)
+    def paths(self) -> tuple[str, str]:
+        return str(self.assets_dir / MODEL_FILE), str(self.assets_dir / METADATA_FILE)
 
 
 Signature = tuple[_Settings, Stamp, Stamp]
@@ -38,22 +34,21 @@ Signature = tuple[_Settings, Stamp, Stamp]
 
 @dataclass(frozen=True)
 class _Held:
-    """What the last load gave, and the files it was made from: one of `forest` and `error` is set."""
+    """What the last load gave, and the files it was made from."""
 
     signature: Signature
-    forest: Forest | None
-    error: ModelError | None
+    outcome: Forest | ModelError
 
 
 _lock = threading.RLock()
-# A fork in the middle of another thread's load must not leave the child with a lock that nobody releases.
+# A fork in the middle of another thread's load must not leave the child with a lock that is never released.
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _settings = _Settings()
 _held: dict[_Settings, _Held] = {}
 
 
 def configure(*, assets_dir: Path, accept_unreleased: bool, numba_cache_dir: Path | None = None) -> None:
-    """Say where the model lies and whether a file that was never released may be used (development only).
+    """Set where the model lies and whether a file that was never released may be used (development only).
 
     `numba_cache_dir` must be writable; None leaves the choice to numba. Without any call: the checkout's ml_assets/
     and development rules.
@@ -81,10 +76,9 @@ def _forest_by(settings: _Settings) -> Forest:
     held = _held.get(settings)
     if held is None or held.signature != _signature(settings):
         held = _reload(settings)
-    if held.forest is None:
-        assert held.error is not None  # noqa: S101 - for mypy: one of the two is set
-        raise type(held.error)(*held.error.args)  # a fresh one: a shared exception would collect tracebacks
-    return held.forest
+    if isinstance(held.outcome, ModelError):
+        raise type(held.outcome)(*held.outcome.args)  # a fresh one: a shared exception would collect tracebacks
+    return held.outcome
 
 
 def _reload(settings: _Settings) -> _Held:
@@ -92,7 +86,7 @@ def _reload(settings: _Settings) -> _Held:
         held = _held.get(settings)
         if held is None or held.signature != _signature(settings):
             held = _load(settings)
-            if not isinstance(held.error, ModelMissingError):
+            if not isinstance(held.outcome, ModelMissingError):
                 # Permissions or mounts can change without changing the files: then look again next time.
                 _held[settings] = held
             for other in set(_held) - {settings, _settings}:
@@ -104,21 +98,17 @@ def _load(settings: _Settings) -> _Held:
     """Load until the files stayed the same meanwhile, so that a half-finished swap is never held."""
     for _ in range(_MAX_LOADS):
         signature = _signature(settings)
-        held = _load_once(settings, signature)
+        try:
+            held = _Held(signature, _open_tolerantly(settings))
+        except ModelError as error:
+            held = _Held(signature, error.with_traceback(None))
         if _signature(settings) == signature:
             break
     return held
 
 
-def _load_once(settings: _Settings, signature: Signature) -> _Held:
-    try:
-        return _Held(signature, _open_tolerantly(settings), None)
-    except ModelError as error:
-        return _Held(signature, None, error.with_traceback(None))
-
-
 def _open_tolerantly(settings: _Settings) -> Forest:
-    path = Path(settings.model_path)
+    path = settings.assets_dir / MODEL_FILE
     try:
         return open_forest(path, accept_unreleased=False)
     except UnreleasedModelError:
@@ -127,11 +117,11 @@ def _open_tolerantly(settings: _Settings) -> Forest:
 
 
 def _signature(settings: _Settings) -> Signature:
-    return settings, stamp_of(settings.model_path), stamp_of(settings.metadata_path)
+    return settings, stamp_of(settings.paths[0]), stamp_of(settings.paths[1])
 
 
 def stamp_of(path: str) -> Stamp:
-    """Time in nanoseconds, size in bytes and identity of a file, which tell that it was replaced; None without one."""
+    """Time in nanoseconds, size in bytes and identity of a file, which change when it is replaced; None without one."""
     try:
         status = os.stat(path)  # twice a score: pathlib's own stat takes three times as long
     except OSError:

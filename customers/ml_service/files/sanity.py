@@ -1,4 +1,4 @@
-"""Whether the scores of a forest can be meant: what no checksum tells."""
+"""Whether the scores of a forest are plausible: what no checksum shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CHANCE = 0.5  # the ROC AUC of a coin
 
 
 @dataclass(frozen=True)
-class Figures:
+class ScoreRange:
     """Scores of generated customers, and the ROC AUC that model.json gives, if it gives one."""
 
     lowest: float
@@ -32,8 +32,8 @@ class Figures:
         return spread if self.roc_auc is None else f"{spread}; ROC AUC {self.roc_auc:.3f}"
 
 
-def check(flat: FlatForest, encodings: Encodings, metadata: Mapping[str, Any]) -> Figures:
-    """ModelImplausibleError when scores are no probabilities, all the same, or (as told) worse than chance."""
+def check(flat: FlatForest, encodings: Encodings, metadata: Mapping[str, Any]) -> ScoreRange:
+    """ModelImplausibleError when scores are no probabilities, all the same, or (by model.json) worse than chance."""
     scores = score_matrix(flat, encode_rows(golden.generate_rows(_CUSTOMERS), encodings))
     lowest, highest = float(scores.min()), float(scores.max())
     if not (lowest >= 0.0 and highest <= 1.0):  # NaN is in no interval
@@ -43,18 +43,18 @@ def check(flat: FlatForest, encodings: Encodings, metadata: Mapping[str, Any]) -
             f"the forest gives everybody the same score, {highest:.3f}; fit it on customers who differ, "
             "with leavers and stayers among them"
         )
-    return Figures(lowest, float(np.mean(scores)), highest, _roc_auc(metadata))
+    return ScoreRange(lowest, float(np.mean(scores)), highest, _roc_auc(metadata))
 
 
 def _roc_auc(metadata: Mapping[str, Any]) -> float | None:
     metrics = metadata.get("metrics")
-    told = metrics.get("roc_auc") if isinstance(metrics, dict) else None
-    told = told.get("mean") if isinstance(told, dict) else told
-    if told is None:
+    stored = metrics.get("roc_auc") if isinstance(metrics, dict) else None
+    stored = stored.get("mean") if isinstance(stored, dict) else stored
+    if stored is None:
         return None
-    if not isinstance(told, int | float) or not CHANCE <= told <= 1.0:
+    if not isinstance(stored, int | float) or not CHANCE <= stored <= 1.0:
         raise ModelImplausibleError(
-            f"model.json says that the ROC AUC is {told!r}: below {CHANCE} the risky are taken for the safe "
+            f"model.json says that the ROC AUC is {stored!r}: below {CHANCE} the risky are taken for the safe "
             "(labels the wrong way round?), above 1 is impossible; correct the model or its model.json"
         )
-    return float(told)
+    return float(stored)

@@ -1,7 +1,7 @@
 """Whether a forest was fitted on our columns: its thresholds divide the values that customers have.
 
 A forest of scaled values, of dummies or of columns in another order gives scores without an error, the same few for all
-customers. Its thresholds tell: scikit-learn puts each between two values of the data that it was fitted on.
+customers. Its thresholds show it: scikit-learn puts each between two values of the data that it was fitted on.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from customers.ml_service.schema import BOUNDS, CATEGORIES, FEATURES, NINE_COLUM
 # From these on a bank tells customers apart. Below, and possible, lie scaled values and logarithms.
 _MEANT_FROM = {"credit_score": 10.0, "balance": 20.0}
 # In a right forest all divide, or most if gaps were filled with -1. Above all values lies none, unless there were more
-# countries than ours, whose codes have to be told.
+# countries than ours, whose codes model.json has to give.
 _FEWEST_DIVIDING, _MOST_ABOVE = 0.25, 0.25
 # A forest of whole numbers has thresholds at k and at k + 0.5, and no third from k up to k + 1.
 _MOST_FROM_ONE_TO_THE_NEXT = 2
@@ -29,12 +29,15 @@ _SMALL = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """The n thresholds at which a forest splits one field, and the lowest and highest value that it can have."""
+    """The n thresholds at which a forest splits one field, the lowest and highest value that it can have, and the value
+    from which on a bank tells customers apart.
+    """
 
     name: str
     thresholds: Floats32
     low: float
     high: float
+    meant_from: float
 
     @property
     def is_wrong(self) -> bool:
@@ -51,11 +54,7 @@ class Column:
     @property
     def dividing(self) -> int:
         """How many thresholds tell customers apart."""
-        return self._inside(self._meant_from)
-
-    @property
-    def _meant_from(self) -> float:
-        return _MEANT_FROM.get(self.name, self.low)
+        return self._inside(self.meant_from)
 
     def _inside(self, low: float) -> int:
         return int(((self.thresholds >= low) & (self.thresholds < self.high)).sum())
@@ -82,7 +81,7 @@ class Column:
         if self.dividing and self.is_between_neighbours:
             below = int(np.floor(self.thresholds.min()))
             return f"{self.name}: all of its {number:,} thresholds ({self.span}) lie between {below} and {below + 1}"
-        how_many, span = self.dividing or "none", f"{self._meant_from:,g} to {self.high:,g}"
+        how_many, span = self.dividing or "none", f"{self.meant_from:,g} to {self.high:,g}"
         return f"{self.name}: {how_many} of its {number:,} thresholds ({self.span}) inside {span}"
 
 
@@ -90,19 +89,15 @@ def columns(flat: FlatForest, encodings: Encodings) -> list[Column]:
     """Return the columns that the forest splits at, in FEATURES order."""
     inner = ~flat.is_leaf
     features, thresholds = flat.features[inner], flat.thresholds[inner]
+    lows_and_highs = {
+        **{name: (float(bounds.low), float(bounds.high)) for name, bounds in BOUNDS.items()},
+        **{name: (float(min(of.values())), float(max(of.values()))) for name, of in encodings.as_metadata().items()},
+    }
     return [
-        Column(name, thresholds[features == index], *_range(name, encodings))
-        for index, name in enumerate(FEATURES)
+        Column(name, thresholds[features == index], low, high, _MEANT_FROM.get(name, low))
+        for index, (name, (low, high)) in enumerate((name, lows_and_highs[name]) for name in FEATURES)
         if (features == index).any()
     ]
-
-
-def _range(name: str, encodings: Encodings) -> tuple[float, float]:
-    if name in CATEGORIES:
-        codes = encodings.as_metadata()[name].values()
-        return float(min(codes)), float(max(codes))
-    low, high, _ = BOUNDS[name]
-    return float(low), float(high)
 
 
 def refuse(found: Sequence[Column], split: Sequence[Column]) -> None:

@@ -16,7 +16,7 @@ def columns_of(model: Any) -> Sequence[int]:
 
     ModelColumnsError when they are not the nine.
     """
-    n_columns, names = int(_first_part(model).n_features_in_), names_of(model)
+    n_columns, names = int(parts_of(model).first.n_features_in_), names_of(model)
     fields = [field_called(name) for name in names] if names else list(FEATURES)
     if n_columns != len(FEATURES):
         raise ModelColumnsError(f"the forest was fitted on {n_columns} columns{_faults(fields if names else [])}")
@@ -27,13 +27,7 @@ def columns_of(model: Any) -> Sequence[int]:
 
 def names_of(model: Any) -> tuple[str, ...]:
     """The names of the columns that a model was fitted on; none when it was fitted on a plain array."""
-    return tuple(map(str, getattr(_first_part(model), "feature_names_in_", ())))
-
-
-def _first_part(model: Any) -> Any:
-    """What gets the columns as they are: names further on may be made up by a scaler."""
-    steps, forest = parts_of(model)
-    return (*steps, forest)[0]
+    return tuple(map(str, getattr(parts_of(model).first, "feature_names_in_", ())))
 
 
 def _faults(fields: Sequence[str]) -> str:
@@ -46,5 +40,5 @@ def _faults(fields: Sequence[str]) -> str:
         "there twice": [name for name, times in Counter(fields).items() if times > 1],
         "missing": [name for name in FEATURES if fields and name not in fields],
     }
-    told = [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
-    return "; ".join(["", *told, f"fit it on {NINE_COLUMNS}"])
+    found = [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
+    return "; ".join(["", *found, f"fit it on {NINE_COLUMNS}"])

@@ -8,7 +8,7 @@ always ends in the right leaf without a branch.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +20,15 @@ from . import rounding
 from .columns import columns_of
 from .folding import fold
 from .parts import Parts, parts_of
+from .rounding import Floats as Floats
 from .rounding import Floats32, Roundings, round_down
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestClassifier
+from .rounding import Indices as Indices
 
 INDEX_BITS = 28
 INDEX_MASK = (1 << INDEX_BITS) - 1
 MAX_NODES = 1 << INDEX_BITS
 _ROWS_AT_ONCE = 256
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 # From a tree's inner nodes, their columns and thresholds, to the thresholds as float32.
 Thresholds = Callable[[Indices, Floats], Floats32]
 
@@ -56,14 +53,10 @@ class FlatForest:
         return self.nodes.view(np.float32)[:, 0]
 
     @cached_property
-    def flat_words(self) -> NDArray[np.uint32]:
-        """Nodes as the kernels read them, (2N,)."""
-        return self.nodes.reshape(-1)
-
-    @cached_property
-    def flat_thresholds(self) -> NDArray[np.float32]:
-        """The same memory as float32."""
-        return self.flat_words.view(np.float32)
+    def kernel_arrays(self) -> tuple[NDArray[Any], ...]:
+        """What kernels read: words and thresholds, which are one memory, (2N,); values, roots and depths."""
+        words = self.nodes.reshape(-1)
+        return words, words.view(np.float32), self.values, self.roots, self.depths
 
     @property
     def packed(self) -> NDArray[np.uint32]:
@@ -84,8 +77,13 @@ class FlatForest:
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """Return what `from_arrays` needs."""
-        arrays = rounding.as_arrays(self.roundings)
-        return arrays | {"nodes": self.nodes, "values": self.values, "shares": self.shares, "roots": self.roots}
+        return {
+            **rounding.as_arrays(self.roundings),
+            "nodes": self.nodes,
+            "values": self.values,
+            "shares": self.shares,
+            "roots": self.roots,
+        }
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> FlatForest:
@@ -112,15 +110,10 @@ def _check_numbers(forest: FlatForest) -> None:
     sound = (
         not np.isnan(forest.thresholds).any()
         and (forest.features < len(FEATURES)).all()
-        and _all_within_unit(forest.values)
-        and _all_within_unit(forest.shares)
+        and all(((it >= 0) & (it <= 1)).all() for it in (forest.values, forest.shares))  # NaN is in no interval
     )
     if not sound:
         raise ModelCorruptError("the forest holds impossible thresholds, columns, probabilities or weights")
-
-
-def _all_within_unit(numbers: Floats) -> bool:
-    return bool(((numbers >= 0) & (numbers <= 1)).all())  # NaN is in no interval
 
 
 def _checked_depths(forest: FlatForest) -> Indices:
@@ -154,16 +147,15 @@ def build(model: Any) -> FlatForest:
     churn_column = churn_column_of(parts.forest)
     columns = np.array(columns_of(model), dtype=np.int64)
     trees = [estimator.tree_ for estimator in parts.forest.estimators_]
-    check_size(sum(int(tree.node_count) for tree in trees))
+    counts = [int(tree.node_count) for tree in trees]
+    check_size(sum(counts))
+    roots = np.cumsum([0, *counts[:-1]], dtype=np.int64)
     thresholds, roundings = _thresholds(parts, columns)
-    pieces, offset = [], 0
-    for tree in trees:
-        pieces.append(_flatten(tree, churn_column, columns, offset, thresholds))
-        offset += int(tree.node_count)
+    pieces = (_flatten(*it, churn_column, columns, thresholds) for it in zip(trees, roots.tolist(), strict=True))
     nodes, values, shares = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
-    roots = np.cumsum([0] + [len(piece[1]) for piece in pieces[:-1]], dtype=np.int64)
-    arrays = {"nodes": nodes, "values": values, "shares": shares, "roots": roots}
-    return from_arrays({**arrays, **rounding.as_arrays(roundings)})
+    return from_arrays(
+        {"nodes": nodes, "values": values, "shares": shares, "roots": roots, **rounding.as_arrays(roundings)}
+    )
 
 
 def _thresholds(parts: Parts, columns: Indices) -> tuple[Thresholds, Roundings]:
@@ -176,7 +168,8 @@ def _thresholds(parts: Parts, columns: Indices) -> tuple[Thresholds, Roundings]:
         found = np.empty(len(thresholds), dtype=np.float32)
         for column in set(splits.tolist()):
             of_column = splits == column
-            found[of_column] = folded[column].stand_ins(thresholds[of_column])
+            its = folded[column]
+            found[of_column] = its.stand_ins[np.searchsorted(its.scaled, thresholds[of_column])]
         return found
 
     return raw, {int(columns[column]): it.rounding for column, it in folded.items()}
@@ -188,9 +181,9 @@ def check_size(n_nodes: int) -> None:
         raise ModelClassError(f"the forest has {n_nodes:,} nodes, at most {MAX_NODES:,} fit; train fewer trees")
 
 
-def churn_column_of(model: "RandomForestClassifier") -> int:
-    """Return the column of `predict_proba` that is the probability of churn."""
-    classes = np.asarray(model.classes_) if getattr(model, "n_outputs_", 1) == 1 else np.empty(0)
+def churn_column_of(forest: Any) -> int:
+    """Return the column of a RandomForestClassifier's `predict_proba` that is the probability of churn."""
+    classes = np.asarray(forest.classes_) if getattr(forest, "n_outputs_", 1) == 1 else np.empty(0)
     meanings = [_LABELS.get(str(label).strip().lower()) for label in classes.tolist()]
     if sorted(meanings, key=str) != [0, 1]:
         shown = ", ".join(map(repr, classes.tolist())) or "several outputs"
@@ -202,7 +195,7 @@ _LABELS: Mapping[str, int] = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "t
 
 
 def _flatten(
-    tree: Any, churn_column: int, columns: Indices, offset: int, thresholds: Thresholds
+    tree: Any, offset: int, churn_column: int, columns: Indices, thresholds: Thresholds
 ) -> tuple[NDArray[np.uint32], Floats, Floats]:
     """Return one tree's (nodes, values, shares), its nodes numbered breadth first from `offset`."""
     order = _breadth_first(tree.children_left, tree.children_right)

@@ -1,10 +1,11 @@
 """Customer values to the model's numbers: checked, label-encoded, cast to float32 as scikit-learn does."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from operator import itemgetter
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from .rounding import Floats, Roundings
 
 Row = Sequence[Any]
 Matrix = NDArray[np.float32]
+_Given = TypeVar("_Given")
+_Result = TypeVar("_Result")
 
 _NUMBER_TYPES = (int, float, Decimal, np.integer, np.floating, np.bool_)
 # Types whose columns can be converted blindly; anything else (text, None, foreign numbers) is looked at one by one.
@@ -30,7 +33,7 @@ def _alphabetical(words: Iterable[str]) -> dict[str, int]:
 class Encodings:
     """Label codes of the two categorical fields. The default is alphabetical, as scikit-learn's LabelEncoder gives.
 
-    `roundings` belong to a forest into which scalers were folded, and tell how its columns become float32.
+    `roundings` belong to a forest into which scalers were folded: how its columns become float32.
     """
 
     geography: Mapping[str, int] = field(default_factory=lambda: _alphabetical(GEOGRAPHIES))
@@ -49,15 +52,14 @@ class Encodings:
         """Return the codes as model.json stores them."""
         return {"geography": dict(self.geography), "gender": dict(self.gender)}
 
-    def rounding_by(self, roundings: Roundings) -> "Encodings":
-        """Return the same codes for the forest that these roundings belong to."""
-        return replace(self, roundings=roundings)
+    def __str__(self) -> str:
+        return ", ".join(f"{word} {code}" for word, code in {**self.geography, **self.gender}.items())
 
     def in_float32(self, rows: Sequence[Sequence[float]] | Floats) -> Matrix:
         """Return the (n, 9) matrix of rows that `encode_row` gave, as the forest compares them."""
         if not self.roundings:
-            return np.array(rows, dtype=np.float32)
-        numbers = np.array(rows, dtype=np.float64)
+            return np.array(rows, dtype=np.float32).reshape(-1, len(FEATURES))
+        numbers = np.array(rows, dtype=np.float64).reshape(-1, len(FEATURES))
         matrix = numbers.astype(np.float32)
         for column, rounding in self.roundings.items():
             matrix[:, column] = rounding.round(numbers[:, column])
@@ -95,10 +97,10 @@ def encode_row(row: Row, encodings: Encodings) -> list[float]:
     if len(row) != len(FEATURES):
         raise InputError(f"a row has the {len(FEATURES)} values {', '.join(FEATURES)}, not {len(row)} values")
     return [
-        _number(row[0], "credit_score", 1000.0),
-        _code(row[1], "geography", encodings.geography),
-        _code(row[2], "gender", encodings.gender),
-        *map(_number, row[3:], FEATURES[3:], _HIGHS),
+        _encode_number(row[0], "credit_score", 1000.0),
+        _encode_word(row[1], "geography", encodings.geography),
+        _encode_word(row[2], "gender", encodings.gender),
+        *map(_encode_number, row[3:], FEATURES[3:], _HIGHS),
     ]
 
 
@@ -107,7 +109,7 @@ _LOWS = {name: float(bounds.low) for name, bounds in BOUNDS.items()}
 _INTEGRAL = {name: bounds.integral for name, bounds in BOUNDS.items()}
 
 
-def _number(value: Any, name: str, high: float) -> float:
+def _encode_number(value: Any, name: str, high: float) -> float:
     if not isinstance(value, _NUMBER_TYPES):
         _refuse(name, value)
     try:
@@ -120,7 +122,7 @@ def _number(value: Any, name: str, high: float) -> float:
     return number
 
 
-def _code(value: Any, name: str, codes: Mapping[str, int]) -> float:
+def _encode_word(value: Any, name: str, codes: Mapping[str, int]) -> float:
     if not isinstance(value, str) or value not in codes:
         _refuse(name, value)
     return float(codes[value])
@@ -154,7 +156,7 @@ def _is_possible(name: str, value: Any) -> bool:
     if name in CATEGORIES:
         return isinstance(value, str) and value in CATEGORIES[name]
     try:
-        _number(value, name, float(BOUNDS[name].high))
+        _encode_number(value, name, float(BOUNDS[name].high))
     except (KeyError, InputError):
         return False
     return True
@@ -172,11 +174,11 @@ def encode_rows(rows: Sequence[Row], encodings: Encodings) -> Matrix:
             return _encode_columns(columns, encodings)
     except (KeyError, TypeError, ValueError, OverflowError):
         pass
-    return _encode_one_by_one(rows, encodings)
+    return encodings.in_float32(list(_each(partial(encode_row, encodings=encodings), rows)))
 
 
 def _encode_columns(columns: Sequence[Sequence[Any]], encodings: Encodings) -> Matrix:
-    codes = {"geography": encodings.geography, "gender": encodings.gender}
+    codes = encodings.as_metadata()
     matrix = np.empty((len(columns[0]), len(FEATURES)), dtype=np.float32)
     for index, (name, column) in enumerate(zip(FEATURES, columns, strict=True)):
         rounding = encodings.roundings.get(index)
@@ -193,29 +195,21 @@ def _number_column(column: Sequence[Any], name: str) -> NDArray[np.float64]:
         raise TypeError(name)
     numbers = np.fromiter(column, dtype=np.float64, count=len(column))
     low, high, integral = BOUNDS[name]
-    if not (numbers.min() >= low and numbers.max() <= float(high)):  # NaN fails both
-        raise ValueError(name)
-    if integral and (numbers != np.floor(numbers)).any():
+    is_possible = numbers.min() >= low and numbers.max() <= float(high)  # NaN fails both
+    if not is_possible or (integral and (numbers != np.floor(numbers)).any()):
         raise ValueError(name)
     return numbers
 
 
-def _encode_one_by_one(rows: Sequence[Row], encodings: Encodings) -> Matrix:
-    matrix = np.empty((len(rows), len(FEATURES)))
-    for index, row in enumerate(rows):
-        try:
-            matrix[index] = encode_row(row, encodings)
-        except InputError as error:
-            raise error.at_row(index) from None
-    return encodings.in_float32(matrix)
-
-
 def pick_all(rows: Iterable[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     """Return each mapping's nine values in FEATURES order; an InputError carries the row's index."""
-    picked: list[tuple[Any, ...]] = []
+    return list(_each(pick, rows))
+
+
+def _each(function: Callable[[_Given], _Result], rows: Iterable[_Given]) -> Iterator[_Result]:
+    """Yield the function's result for each row. An InputError gets the row's index."""
     for index, row in enumerate(rows):
         try:
-            picked.append(pick(row))
+            yield function(row)
         except InputError as error:
             raise error.at_row(index) from None
-    return picked

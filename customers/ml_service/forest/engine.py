@@ -30,7 +30,7 @@ class _Kernels:
         self._lock = threading.RLock()
         self._module: ModuleType | None = None
         self._tried = False
-        # A fork in the middle of another thread's compilation would leave the child with locks nobody releases.
+        # A fork in the middle of another thread's compilation would leave the child with locks that are never released.
         os.register_at_fork(
             before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
         )
@@ -40,10 +40,10 @@ class _Kernels:
         if not self._tried:
             self._singles_left -= n_rows
             if n_rows >= self._batch_rows or self._singles_left < 0:
-                return self.load(wait=n_rows >= self._batch_rows)
+                return self.load_once(wait=n_rows >= self._batch_rows)
         return self._module
 
-    def load(self, *, wait: bool = True) -> ModuleType | None:
+    def load_once(self, *, wait: bool = True) -> ModuleType | None:
         """Import the kernels once. With `wait=False`, leave it to the thread that is already at it."""
         if not self._lock.acquire(blocking=wait):
             return None
@@ -60,7 +60,10 @@ class _Kernels:
             if is_switched_off():
                 logger.info("NUMBA_DISABLE_JIT is set: using the slower numpy path")
                 return None
-            _use_cache_directory()
+            if _cache_directory is not None:
+                import numba
+
+                numba.config.CACHE_DIR = str(_cache_directory)  # type: ignore[attr-defined]
             return importlib.import_module(f"{__package__}.{self._name}")
         except Exception as error:  # no numba, no directory that can be written: whatever it is, numpy still scores
             logger.warning(
@@ -73,12 +76,12 @@ class _Kernels:
 
 
 _cache_directory: Path | None = None
-_scoring = _Kernels("kernels", batch_rows=256, singles=256)
-_explaining = _Kernels("explain_kernels", batch_rows=16, singles=16)
+scoring = _Kernels("kernels", batch_rows=256, singles=256)
+explaining = _Kernels("explain_kernels", batch_rows=16, singles=16)
 
 
 def set_cache_directory(directory: Path | None) -> None:
-    """Say where numba keeps compiled kernels; None leaves it to numba (NUMBA_CACHE_DIR, else beside the source)."""
+    """Set where numba keeps compiled kernels; None leaves it to numba (NUMBA_CACHE_DIR, else beside the source)."""
     global _cache_directory
     _cache_directory = directory
 
@@ -90,43 +93,26 @@ def is_switched_off() -> bool:
     return bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 
 
-def _use_cache_directory() -> None:
-    if _cache_directory is not None:
-        import numba
-
-        numba.config.CACHE_DIR = str(_cache_directory)  # type: ignore[attr-defined]
-
-
 def warm_kernels() -> bool:
     """Compile all kernels, or load them from numba's cache. False when only the numpy path is available."""
-    loaded = [kernels.load() is not None for kernels in (_scoring, _explaining)]
+    loaded = [kernels.load_once() is not None for kernels in (scoring, explaining)]
     return all(loaded)
-
-
-def explain_kernels_for(n_rows: int) -> ModuleType | None:
-    """Return the explanation kernels if they are loaded or worth loading for `n_rows` rows."""
-    return _explaining.for_rows(n_rows)
 
 
 def score_row(forest: FlatForest, row: Sequence[float] | NDArray[np.float32]) -> float:
     """Return the score of one encoded row."""
     vector = np.asarray(row, dtype=np.float32)
-    kernels = _scoring.for_rows(1)
+    kernels = scoring.for_rows(1)
     if kernels is None:
         return float(score_matrix(forest, vector[None, :])[0])
-    score: float = kernels.score_row(
-        forest.flat_words, forest.flat_thresholds, forest.values, forest.roots, forest.depths, vector
-    )
-    return score
+    return float(kernels.score_row(*forest.kernel_arrays, vector))
 
 
 def score_rows(forest: FlatForest, matrix: NDArray[np.float32]) -> Floats:
     """Return the (n,) scores of an encoded (n, 9) matrix."""
-    kernels = _scoring.for_rows(len(matrix))
+    kernels = scoring.for_rows(len(matrix))
     if kernels is None:
         return score_matrix(forest, matrix)
     scores = np.empty(len(matrix))
-    kernels.score_rows(
-        forest.flat_words, forest.flat_thresholds, forest.values, forest.roots, forest.depths, matrix, scores
-    )
+    kernels.score_rows(*forest.kernel_arrays, matrix, scores)
     return scores

@@ -23,6 +23,7 @@ from customers.ml_service.schema import FEATURES
 
 from . import engine
 from .compiled import FlatForest, Floats
+from .encoding import Matrix
 from .paths import LeafBoxes, Paths, build_boxes, build_paths
 
 _ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(5)
@@ -33,7 +34,6 @@ _ROWS_FOR_BLOCKS = 16  # below, row by row is faster than one padded block
 # Each tree's float32 rounding, some 1e-7, averages out over many trees; over few it would not.
 _TREES_FOR_FLOAT32 = 32
 
-Matrix = NDArray[np.float32]
 Reals = NDArray[Any]  # float32 or float64
 
 
@@ -90,7 +90,7 @@ class Explainer:
 
     def contributions(self, matrix: Matrix) -> Floats:
         """Return the (n, 9) contributions, in FEATURES order, of an encoded (n, 9) matrix."""
-        kernels = engine.explain_kernels_for(len(matrix))
+        kernels = engine.explaining.for_rows(len(matrix))
         if kernels is None:
             totals = sum_leaves(self._boxes, matrix)
         elif len(matrix) < _ROWS_FOR_BLOCKS:
@@ -109,21 +109,19 @@ class Explainer:
         blocks = in_blocks(matrix, kernels.ROWS)
         totals = np.zeros(blocks.shape)
         kernels.explain_blocks(self._paths, blocks, np.empty(blocks.shape[1], self._real), totals)
-        return from_blocks(totals, kernels.ROWS)[: len(matrix)]
+        rows = totals.reshape(-1, len(FEATURES), kernels.ROWS).transpose(0, 2, 1).reshape(-1, len(FEATURES))
+        return rows[: len(matrix)]  # what is below was padded
 
     def _leaf_blocks(self, size: int) -> _LeafBlocks:
         if self._kept_blocks is None:
-            self._kept_blocks = self._cut_leaves(size)
+            boxes = self._boxes
+            self._kept_blocks = _LeafBlocks(
+                values=in_blocks(boxes.values[:, None].astype(self._real), size),  # padding adds nothing: value 0
+                shares=in_blocks(boxes.shares.astype(self._real), size),
+                lows=in_blocks(boxes.lows, size),
+                highs=in_blocks(boxes.highs, size),
+            )
         return self._kept_blocks
-
-    def _cut_leaves(self, size: int) -> _LeafBlocks:
-        boxes = self._boxes
-        return _LeafBlocks(
-            values=in_blocks(boxes.values[:, None].astype(self._real), size),  # padding contributes nothing: value 0
-            shares=in_blocks(boxes.shares.astype(self._real), size),
-            lows=in_blocks(boxes.lows, size),
-            highs=in_blocks(boxes.highs, size),
-        )
 
 
 def in_blocks(matrix: Reals, size: int) -> Reals:
@@ -133,11 +131,6 @@ def in_blocks(matrix: Reals, size: int) -> Reals:
     padded[: len(matrix)] = matrix
     blocks = padded.reshape(n_blocks, size, width).transpose(0, 2, 1)
     return np.ascontiguousarray(blocks).reshape(n_blocks, width * size)
-
-
-def from_blocks(blocks: Floats, size: int) -> Floats:
-    """Return the (n_blocks * size, 9) matrix that was cut into blocks."""
-    return blocks.reshape(-1, len(FEATURES), size).transpose(0, 2, 1).reshape(-1, len(FEATURES))
 
 
 def sum_leaves(boxes: LeafBoxes, matrix: Matrix) -> Floats:

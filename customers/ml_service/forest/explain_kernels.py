@@ -1,4 +1,4 @@
-"""The compiled explanation loops; the method and its sources are told in `explain`. Imported by `engine`, and late.
+"""The compiled explanation loops; the method and its sources stand in `explain`. Imported by `engine`, and late.
 
 One row is explained leaf by leaf, many leaves at a time. Many rows are explained edge by edge, which shares the work
 of the leaves below an edge. Going down, P[q] is kept the product over the path's features of h t + c (1 - t), at each
@@ -95,7 +95,7 @@ def _fill_table(
 
 @_jit
 def _split(state: Float32s, former: int, own: int, block: Float32s, feature: int, threshold: float) -> None:
-    """Write into `state` where each row goes at a node; off stays off, told by the former node on the feature."""
+    """Write into `state` where each row goes at a node; off stays off, known by the former node on the feature."""
     code = _RIGHT if former & 1 else _LEFT
     at_former, at_own, at_value = np.uint64((former >> 1) * ROWS), np.uint64(own * ROWS), np.uint64(feature * ROWS)
     for lane in range(_LANES):

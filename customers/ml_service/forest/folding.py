@@ -21,16 +21,11 @@ _EDGE = 1e15
 
 @dataclass(frozen=True, eq=False)
 class FoldedColumn:
-    """The distinct thresholds of one column, rising: as the forest has them, raw, and as float32."""
+    """The distinct thresholds of one column, rising, as the forest has them; what stands for each in raw float32."""
 
     scaled: Floats
-    raw: Floats
+    stand_ins: Floats32
     rounding: Rounding
-
-    def stand_ins(self, thresholds: Floats) -> Floats32:
-        """Return what stands for these of the forest's thresholds."""
-        raw = self.raw[np.searchsorted(self.scaled, thresholds)]
-        return self.rounding.stand_ins[np.searchsorted(self.rounding.raw, raw)]
 
 
 def fold(parts: Parts) -> Mapping[int, FoldedColumn]:
@@ -40,11 +35,12 @@ def fold(parts: Parts) -> Mapping[int, FoldedColumn]:
     thresholds = np.concatenate([tree.threshold for tree in trees])
     scaled = [np.unique(thresholds[features == column]) for column in range(parts.forest.n_features_in_)]
     raw = _largest_left(parts.steps, scaled)
-    return {
-        column: FoldedColumn(of_column, raw[column], Rounding.of(np.unique(raw[column])))
-        for column, of_column in enumerate(scaled)
-        if len(of_column)
-    }
+    return {column: _folded(scaled[column], raw[column]) for column in range(len(scaled)) if len(scaled[column])}
+
+
+def _folded(scaled: Floats, raw: Floats) -> FoldedColumn:
+    rounding = Rounding.from_thresholds(np.unique(raw))
+    return FoldedColumn(scaled, rounding.stand_ins[np.searchsorted(rounding.raw, raw)], rounding)
 
 
 def _largest_left(steps: Sequence[Any], scaled: Sequence[Floats]) -> list[Floats]:

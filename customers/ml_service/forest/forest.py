@@ -25,7 +25,7 @@ def fingerprint_of(sha256: str, encodings: Encodings) -> str:
 class Forest:
     """A loaded model. Immutable and safe to share between threads and forks.
 
-    `sha256` is the model.pkl's; `released` tells whether the model.json beside it names that sha256; `metadata` is
+    `sha256` is the model.pkl's; `released` is whether the model.json beside it names that sha256; `metadata` is
     that file's content, empty when it belongs to another model.
     """
 
@@ -72,17 +72,14 @@ class Forest:
 
     def explain_many(self, rows: Iterable[Mapping[str, Any]]) -> list[Explanation]:
         """Return the explanations of n customers. An InputError carries the row's index."""
-        return self.explain_tuples(pick_all(rows))
-
-    def explain_tuples(self, rows: Sequence[Row]) -> list[Explanation]:
-        """Return the explanations of n rows, each a tuple in FEATURES order as psycopg returns it."""
-        explained = self.explain_matrix(rows)
+        picked = pick_all(rows)
+        explained = self.explain_matrix(picked)
         scores, contributions = explained.scores.tolist(), explained.contributions.tolist()
         return [
             Explanation(
                 score, self.base_value, dict(zip(FEATURES, parts, strict=True)), dict(zip(FEATURES, row, strict=True))
             )
-            for score, parts, row in zip(scores, contributions, rows, strict=True)
+            for score, parts, row in zip(scores, contributions, picked, strict=True)
         ]
 
     def explain_matrix(self, rows: Sequence[Row]) -> Explained:

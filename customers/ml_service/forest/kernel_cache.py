@@ -99,16 +99,15 @@ class _Cache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        stamp = self._impl.locator.get_source_stamp()
-        self._cache_file = _Files(self._cache_path, self._impl.filename_base, stamp)
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def save_overload(self, signature: Any, result: Any) -> None:
         try:
             super().save_overload(signature, result)
         except OSError as error:
-            _tell_once(self._cache_path, error.strerror or str(error))
+            _warn_once(self._cache_path, error.strerror or str(error))
 
 
 @cache
-def _tell_once(directory: str, why: str) -> None:
+def _warn_once(directory: str, why: str) -> None:
     logger.warning("compiled kernels cannot be kept in %s (%s): each process compiles them anew", directory, why)

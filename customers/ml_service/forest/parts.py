@@ -19,6 +19,11 @@ class Parts(NamedTuple):
     steps: tuple[Any, ...]
     forest: "RandomForestClassifier"
 
+    @property
+    def first(self) -> Any:
+        """What gets the columns as they are: names further on may be made up by a scaler."""
+        return (*self.steps, self.forest)[0]
+
 
 def parts_of(model: Any) -> Parts:
     """Return what is inside of an unpickled model. ModelClassError says why it cannot be used, and what can."""
@@ -26,7 +31,8 @@ def parts_of(model: Any) -> Parts:
     from sklearn.pipeline import Pipeline
 
     if isinstance(model, RandomForestClassifier):
-        _refuse_unfitted(model)
+        if not getattr(model, "estimators_", None):
+            raise ModelClassError("the RandomForestClassifier is not fitted; call fit() before dumping it")
         return Parts((), model)
     if hasattr(model, "best_estimator_"):
         return parts_of(model.best_estimator_)
@@ -34,12 +40,7 @@ def parts_of(model: Any) -> Parts:
         *before, (_, last) = model.steps
         steps, forest = parts_of(last)
         return Parts((*_scalers(before), *steps), forest)
-    raise ModelClassError(f"{_said(model)}. {_WANTED}")
-
-
-def _refuse_unfitted(model: "RandomForestClassifier") -> None:
-    if not getattr(model, "estimators_", None):
-        raise ModelClassError("the RandomForestClassifier is not fitted; call fit() before dumping it")
+    raise ModelClassError(f"{_describe_other(model)}. {_WANTED}")
 
 
 def _scalers(steps: list[tuple[str, Any]]) -> Iterator[Any]:
@@ -49,7 +50,12 @@ def _scalers(steps: list[tuple[str, Any]]) -> Iterator[Any]:
         if isinstance(step, Pipeline):
             yield from _scalers(step.steps)
         elif _scales(step):
-            yield _fitted(name, step)
+            if not hasattr(step, "n_features_in_"):
+                raise ModelClassError(
+                    f"the Pipeline's step {name!r} is not fitted; fit the whole Pipeline before dumping it"
+                )
+            step.set_output(transform="default")  # a Pipeline that was set to make DataFrames would need pandas here
+            yield step
         elif step not in (None, "passthrough"):
             raise ModelClassError(
                 f"this is a Pipeline whose step {name!r} is of the class {type(step).__name__}; VigilPay can fold only "
@@ -69,14 +75,7 @@ def _scales(step: Any) -> bool:
     return kind.__name__ in SCALERS
 
 
-def _fitted(name: str, step: Any) -> Any:
-    if not hasattr(step, "n_features_in_"):
-        raise ModelClassError(f"the Pipeline's step {name!r} is not fitted; fit the whole Pipeline before dumping it")
-    step.set_output(transform="default")  # a Pipeline that was told to make DataFrames would need pandas here
-    return step
-
-
-def _said(model: Any) -> str:
+def _describe_other(model: Any) -> str:
     name, library = type(model).__name__, type(model).__module__.partition(".")[0]
     if name.endswith("SearchCV"):
         return f"this is a {name} without a best_estimator_: not fitted, or with refit=False"

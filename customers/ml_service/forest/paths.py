@@ -15,7 +15,7 @@ _SIDES = np.array([0, 1])
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class TreeLevel:
     """The F nodes at one depth of all trees, with the state of each node's path for each of the nine features.
 
     An edge of the current path lives in slot `2 * depth + side` of the child it leads to (side 1 is right); slot 0
@@ -31,41 +31,40 @@ class Level:
     former: Indices  # (F, 9): slot of the last edge that tests the feature; 0 when none does
 
 
-def levels(forest: FlatForest) -> Iterator[Level]:
+def levels(forest: FlatForest) -> Iterator[TreeLevel]:
     """Yield the forest level by level, from the roots down."""
     shape = (forest.n_trees, len(FEATURES))
     unbounded = np.full(shape, np.inf, dtype=np.float32)
     nowhere = np.zeros(shape, dtype=np.int64)
-    level = Level(forest.roots, 0, nowhere[:, 0], np.ones(shape), -unbounded, unbounded, nowhere)
+    level = TreeLevel(forest.roots, 0, nowhere[:, 0], np.ones(shape), -unbounded, unbounded, nowhere)
     left, features = forest.left, forest.features
     while len(level.nodes):
         yield level
         level = _next_level(forest, level, left, features)
 
 
-def _next_level(forest: FlatForest, level: Level, left: Indices, features: Indices) -> Level:
+def _next_level(forest: FlatForest, level: TreeLevel, left: Indices, features: Indices) -> TreeLevel:
     inner = np.flatnonzero(left[level.nodes] != level.nodes)
     parents, taken = level.nodes[inner], np.repeat(inner, 2)
     children = (left[parents][:, None] + _SIDES).ravel()
     side = np.tile(_SIDES, len(parents))
     slots = 2 * (level.depth + 1) + side
     # One state per path: the parent's, changed for the feature that this edge tests.
-    state = (level.shares[taken], level.lows[taken], level.highs[taken], level.former[taken])
+    shares, lows, highs, former = level.shares[taken], level.lows[taken], level.highs[taken], level.former[taken]
     tested = np.arange(len(children)), np.repeat(features[parents], 2)
     thresholds = np.repeat(forest.thresholds[parents], 2)
-    shares, lows, highs, former = state
     shares[tested] *= forest.shares[children]
     lows[tested] = np.where(side == 1, np.maximum(lows[tested], thresholds), lows[tested])
     highs[tested] = np.where(side == 0, np.minimum(highs[tested], thresholds), highs[tested])
     former[tested] = slots
-    return Level(children, level.depth + 1, slots, shares, lows, highs, former)
+    return TreeLevel(children, level.depth + 1, slots, shares, lows, highs, former)
 
 
 class Paths(NamedTuple):
     """The M inner nodes in depth-first order, tree after tree, with what the kernels read at each.
 
-    A named tuple, because numba takes those as arguments, not dataclasses. Kernels in numba's cache know the fields by
-    place: whoever changes them must change `explain_kernels` as well.
+    A named tuple, because numba takes those as arguments, not dataclasses. Kernels in numba's cache find the fields by
+    place: a change of them is a change of `explain_kernels` as well.
     """
 
     starts: Indices  # (T + 1,): first place of each tree
@@ -115,7 +114,7 @@ def _points(starts: Indices, tested: Indices) -> Indices:
 _Part = tuple[Indices, Indices, Indices, Indices, Floats, Indices]
 
 
-def _inner_part(forest: FlatForest, level: Level) -> _Part:
+def _inner_part(forest: FlatForest, level: TreeLevel) -> _Part:
     """Return a level's inner nodes, their depth, slot, their tested feature's former slot and share; and the number of
     features that the path has tested then."""
     inner = np.flatnonzero(~forest.is_leaf[level.nodes])
@@ -125,19 +124,14 @@ def _inner_part(forest: FlatForest, level: Level) -> _Part:
     return nodes, np.full(len(nodes), level.depth), level.slots[inner], level.former[own], level.shares[own], tested
 
 
-def _inner_counts(forest: FlatForest, walk: list[_Part]) -> Indices:
-    """Return how many inner nodes there are from each node down, itself included."""
-    counts, left = (~forest.is_leaf).astype(np.int64), forest.left
-    for nodes, *_ in reversed(walk):
-        counts[nodes] += counts[left[nodes]] + counts[left[nodes] + 1]
-    return counts
-
-
 def _depth_first(forest: FlatForest, walk: list[_Part]) -> tuple[Indices, Indices]:
     """Return each inner node's place in depth-first order, and the place where each tree starts."""
-    sizes = _inner_counts(forest, walk)
+    # How many inner nodes there are from each node down, itself included.
+    sizes, left = (~forest.is_leaf).astype(np.int64), forest.left
+    for nodes, *_ in reversed(walk):
+        sizes[nodes] += sizes[left[nodes]] + sizes[left[nodes] + 1]
     starts = np.concatenate([[0], np.cumsum(sizes[forest.roots])])
-    places, left = np.zeros(len(forest.nodes), dtype=np.int64), forest.left
+    places = np.zeros(len(forest.nodes), dtype=np.int64)
     places[forest.roots] = starts[:-1]
     for nodes, *_ in walk:
         places[left[nodes]] = places[nodes] + 1

@@ -54,7 +54,7 @@ class Rounding:
     stand_ins: Floats32
 
     @classmethod
-    def of(cls, raw: Floats) -> "Rounding":
+    def from_thresholds(cls, raw: Floats) -> "Rounding":
         """Each threshold becomes the largest float32 not above it, or the next one that is free."""
         down = as_ordered(round_down(raw))
         place = np.arange(len(raw))
@@ -96,15 +96,16 @@ def as_arrays(roundings: Roundings) -> dict[str, NDArray[Any]]:
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]], n_columns: int) -> Roundings:
-    """Return the roundings by column. ModelCorruptError when the arrays can't be meant."""
+    """Return the roundings by column. ModelCorruptError when the arrays are impossible."""
     if "cut_columns" not in arrays:
         return {}
     try:
         columns, raw, stand_ins = (arrays[name] for name in ("cut_columns", "cut_raw", "cut_stand_ins"))
         found = {int(column): Rounding(raw[columns == column], stand_ins[columns == column]) for column in set(columns)}
     except (KeyError, IndexError, TypeError) as error:
-        message = "the forest's arrays of rounding do not fit together; release the model again"
-        raise ModelCorruptError(message) from error
+        raise ModelCorruptError(
+            "the forest's arrays of rounding do not fit together; release the model again"
+        ) from error
     types = [str(array.dtype) for array in (columns, raw, stand_ins)] == ["int64", "float64", "float32"]
     if not types or not set(found) <= set(range(n_columns)) or not all(it.is_sound() for it in found.values()):
         raise ModelCorruptError("the forest's arrays of rounding hold impossible values; release the model again")

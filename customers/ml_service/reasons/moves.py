@@ -28,5 +28,5 @@ def moves(
     old = {**by_part(before, name_protected=name_protected), MODEL: before_score - sum(before)}
     new = {**by_part(after, name_protected=name_protected), MODEL: after_score - sum(after)}
     changes = [Move(part, 100 * (new[part] - old[part])) for part in new]
-    visible = [move for move in changes if abs(move.points) >= 100 * _VISIBLE]
+    visible = (move for move in changes if abs(move.points) >= 100 * _VISIBLE)
     return tuple(sorted(visible, key=lambda move: -abs(move.points)))

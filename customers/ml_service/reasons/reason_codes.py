@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from customers.ml_service.messages import FIELD_NAMES, gettext_noop
+from customers.ml_service.messages import FIELD_NAMES
+from customers.ml_service.messages import gettext_noop as _
 
 Numbers = NDArray[Any]
 Condition = Callable[[Numbers], NDArray[np.bool_]]
@@ -56,8 +57,6 @@ def at_least(limit: float) -> Condition:
 def equal(number: float) -> Condition:
     return lambda values: values == number
 
-
-_ = gettext_noop
 
 # Of a part and a direction the first code that applies.
 TABLE: tuple[ReasonCode, ...] = (

@@ -1,6 +1,6 @@
-"""From exact contributions to reasons: which parts of a score are worth telling, by which code, in which words.
+"""From exact contributions to reasons: which parts of a score are worth naming, by which code, in which words.
 
-Gender and country move the score, but a bank must not tell (or act on) "because she is a woman": by default the two are
+Gender and country move the score, but a bank must not say (or act on) "because this is a woman": by default the two are
 summed as "Other factors".
 """
 
@@ -17,7 +17,7 @@ from customers.ml_service.schema import FEATURES, Explanation
 from .reason_codes import BY_NUMBER, CODES, LOWERS, OTHER_FACTORS, RAISES, ReasonCode
 
 PROTECTED = ("geography", "gender")
-TOP = 3  # as many reasons as anybody reads, and as are stored
+TOP = 3  # as many reasons as people read, and as are stored
 NOTABLE = 0.005  # half a percentage point
 NONE = 0  # where there are fewer reasons than places
 
@@ -33,7 +33,7 @@ class Reason:
     direction: str
 
 
-class Parts(NamedTuple):
+class ScoreParts(NamedTuple):
     """The parts of scores that reasons are about: `names` of p parts, and their (n, p) `contributions`."""
 
     names: tuple[str, ...]
@@ -48,11 +48,12 @@ def reasons_for(
     Contributions under half a percentage point are left out. `name_protected` words gender and country as well.
     `translate` gives a message of `reason_codes` in another language.
     """
-    values = explanation.inputs
-    matrix = np.array([[_number(values[field]) for field in FEATURES]])
+    values: Mapping[str, Any] = explanation.inputs
+    # The words of country and gender, whose codes have no conditions, may be any number.
+    matrix = np.array([[0.0 if isinstance(values[field], str) else float(values[field]) for field in FEATURES]])
     contributions = np.array([[explanation.contributions[field] for field in FEATURES]])
     [numbers] = top_codes(matrix, contributions, limit=limit, name_protected=name_protected).tolist()
-    return in_words(numbers, contributions[0].tolist(), values, translate)
+    return numbered_reasons(numbers, contributions[0].tolist(), values, translate)
 
 
 def top_codes(
@@ -64,14 +65,15 @@ def top_codes(
     at. `contributions` are (n, 9) Shapley values.
     """
     parts = _parts(contributions, name_protected)
-    codes = np.stack([_codes_of(part, matrix, column) for part, column in _columns(parts)], axis=1)
+    columns = zip(parts.names, parts.contributions.T, strict=True)
+    codes = np.stack([_codes_of(part, matrix, column) for part, column in columns], axis=1)
     weights = np.where(np.abs(parts.contributions) >= NOTABLE, parts.contributions, 0.0)
     rank = np.select([weights > 0, weights < 0], [0, 1], 2)
     order = np.lexsort((-np.abs(weights), rank))[:, :limit]
     return np.take_along_axis(np.where(weights == 0, NONE, codes), order, axis=1).astype(np.int16)
 
 
-def in_words(
+def numbered_reasons(
     numbers: Sequence[int], contributions: Sequence[float], values: Mapping[str, Any], translate: Translate = str
 ) -> tuple[Reason, ...]:
     """Return the reasons of one customer by the code numbers, the nine contributions and the nine values stored."""
@@ -86,22 +88,21 @@ def by_part(contributions: Sequence[float], *, name_protected: bool) -> dict[str
 
 
 def _reason(code: ReasonCode, parts: Mapping[str, float], values: Mapping[str, Any], translate: Translate) -> Reason:
-    points = 100 * parts[code.part]
-    said = {"value": _spoken(values.get(code.part)), "points": _rounded(abs(points))}
-    return Reason(code.code, translate(code.label) % said, translate(code.sentence) % said, points, code.direction)
+    points, value = 100 * parts[code.part], values.get(code.part)
+    filled = {
+        "value": value if isinstance(value, str) else "" if value is None else f"{float(value):,.0f}",
+        "points": f"{abs(points):.{0 if abs(points) >= 10 else 1}f}",
+    }
+    return Reason(code.code, translate(code.label) % filled, translate(code.sentence) % filled, points, code.direction)
 
 
-def _parts(contributions: NDArray[np.float64], name_protected: bool) -> Parts:
+def _parts(contributions: NDArray[np.float64], name_protected: bool) -> ScoreParts:
     if name_protected:
-        return Parts(FEATURES, contributions)
+        return ScoreParts(FEATURES, contributions)
     named = [field for field in FEATURES if field not in PROTECTED]
     others = contributions[:, [FEATURES.index(field) for field in PROTECTED]].sum(axis=1)
     kept = contributions[:, [FEATURES.index(field) for field in named]]
-    return Parts((*named, OTHER_FACTORS), np.column_stack([kept, others]))
-
-
-def _columns(parts: Parts) -> list[tuple[str, NDArray[np.float64]]]:
-    return list(zip(parts.names, parts.contributions.T, strict=True))
+    return ScoreParts((*named, OTHER_FACTORS), np.column_stack([kept, others]))
 
 
 def _codes_of(part: str, matrix: NDArray[Any], contributions: NDArray[np.float64]) -> NDArray[np.int_]:
@@ -112,22 +113,9 @@ def _codes_of(part: str, matrix: NDArray[Any], contributions: NDArray[np.float64
 
 
 def _first_that_applies(codes: Sequence[ReasonCode], values: NDArray[Any]) -> NDArray[np.int_] | int:
-    """The last applies to whatever the others leave. Every score pays for this, so that one alone asks nothing."""
+    """The last applies to whatever the others leave. Every score runs this: of a single code no condition is asked."""
     *special, last = codes
     numbers: NDArray[np.int_] | int = last.number
     for code in reversed(special):
         numbers = np.where(code.applies(values), code.number, numbers)
     return numbers
-
-
-def _number(value: Any) -> float:
-    """As a number; the words of country and gender, whose codes have no conditions, as any."""
-    return 0.0 if isinstance(value, str) else float(value)
-
-
-def _spoken(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else f"{float(value):,.0f}"
-
-
-def _rounded(points: float) -> str:
-    return f"{points:.0f}" if points >= 10 else f"{points:.1f}"

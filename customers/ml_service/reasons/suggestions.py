@@ -22,7 +22,7 @@ from customers.ml_service.schema import FEATURES
 
 from .what_if import NOTE
 
-# In percentage points. For less nobody would call a customer, and the forest is no finer than that.
+# In percentage points. For less no bank would call a customer, and the forest is no finer than that.
 SMALLEST_GAIN = 1.0
 
 # What the model has seen enough of to be asked: of the customers it was trained on 97 % had one or two products, and of
@@ -98,7 +98,7 @@ def best_changes(
     return tuple(
         Suggestion(
             code="_AND_".join(step.code for step in plan),
-            text=in_words(plan, own, before, outlook.scores[plan], translate),
+            text=_describe_plan(plan, own, before, outlook.scores[plan], translate),
             changes={step.field: step.value for step in plan},
             score_before=before,
             score_after=outlook.scores[plan],
@@ -188,13 +188,11 @@ class Outlook:
         return next(plan for plan in plans if points_between(self.scores[plan], best) < SMALLEST_GAIN)
 
 
-def in_words(plan: Plan, own: Mapping[str, float], before: float, after: float, translate: Translate) -> str:
-    step, *others = (step_in_words(step, own, translate) for step in plan)
+def _describe_plan(plan: Plan, own: Mapping[str, float], before: float, after: float, translate: Translate) -> str:
+    step, *others = (
+        translate(step.words) % {"before": f"{own[step.field]:,.0f}", "after": f"{step.value:,}"} for step in plan
+    )
     risks = {"before": f"{before:.1%}", "after": f"{after:.1%}"}
     if others:
         return translate(_TWO_STEPS) % {"step": step, "other": others[0], **risks}
     return translate(_ONE_STEP) % {"step": step, **risks}
-
-
-def step_in_words(step: Step, own: Mapping[str, float], translate: Translate) -> str:
-    return translate(step.words) % {"before": f"{own[step.field]:,.0f}", "after": f"{step.value:,}"}

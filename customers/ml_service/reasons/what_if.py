@@ -42,18 +42,12 @@ def compare(
 
     Raises InputError naming a field that cannot be scored, or a change of something that is none of the nine.
     """
-    check_names(changes)
-    now = pick(customer_data)
-    then = pick({**customer_data, **changes})
-    matrix = forest.encodings.in_float32([encode_row(row, forest.encodings) for row in (now, then)])
-    before, after = engine.score_rows(forest.flat, matrix).tolist()
-    return WhatIf(before, after, dict(changes), translate(NOTE))
-
-
-def check_names(changes: Mapping[str, Any]) -> None:
-    """InputError when these are no changes, or changes of something the model does not look at."""
     if not isinstance(changes, Mapping):
         raise InputError(f"changes must be a mapping of fields to values, not {type(changes).__name__}")
     for name in changes:
         if name not in FEATURES:
             raise InputError(f"{name}: {expected_of(name)}", field=name)
+    now_and_then = pick(customer_data), pick({**customer_data, **changes})
+    matrix = forest.encodings.in_float32([encode_row(row, forest.encodings) for row in now_and_then])
+    before, after = engine.score_rows(forest.flat, matrix).tolist()
+    return WhatIf(before, after, dict(changes), translate(NOTE))

@@ -1,6 +1,6 @@
 """Fit a forest on labelled customers, judge it by cross-validation, and package it; `train` is the way in.
 
-For the `train_model` command: scikit-learn at the top of a module is allowed here and nowhere else, for what scores
+For the `train_model` command: scikit-learn at the top of a module is allowed here and nowhere else, because scoring
 must not wait for it.
 """
 

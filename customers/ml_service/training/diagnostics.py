@@ -1,12 +1,11 @@
-"""What a model card tells of a forest beside its metrics: calibration, importances, effects, subgroups, limits.
+"""What a model card shows of a forest beside its metrics: calibration, importances, effects, subgroups, limits.
 
 Figures over many customers only: never a row of the data, and no rates of a group too small to hide in.
-Imported by training alone: scikit-learn at the top of a module is allowed there and here.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +20,9 @@ from customers.ml_service.forest.compiled import FlatForest, build
 from customers.ml_service.forest.encoding import Encodings, Matrix, encode_rows
 from customers.ml_service.schema import CATEGORIES, FEATURES
 
-if TYPE_CHECKING:
-    from . import TrainingData
+from .data import Labels, Scores, TrainingData
 
-# Fewer customers than this are counted, and nothing more is said of them.
+# Fewer customers than this are counted, and nothing more is published of them.
 SMALLEST_GROUP = 10
 # A share seen among fewer is known to no better than 6 percentage points (95 %, at worst).
 FEW_CUSTOMERS = 250
@@ -32,21 +30,19 @@ FEW_CUSTOMERS = 250
 _FOLDS, _SHUFFLES = 3, 5
 _EFFECT_ROWS, _EFFECT_VALUES = 500, 21
 _DIGITS = 5
-_NEAREST = {"balance": 1000}  # an exact balance would be somebody's
+_NEAREST = {"balance": 1000}  # an exact balance would be one customer's
 
 # First values of the bands of a number; the last band is open.
 _SUBGROUP_AGES = (18, 30, 45, 60)
 _LIMIT_AGES = (18, 30, 40, 50, 60, 70, 80)
 _LIMIT_CREDIT_SCORES = (0, 400, 500, 600, 700, 800)
 
-Scores = NDArray[np.float64]
-Labels = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Columns = Mapping[str, NDArray[Any]]
 
 
 def diagnose(
-    model: RandomForestClassifier, encodings: Encodings, data: "TrainingData", out_of_fold: Scores, *, seed: int
+    model: RandomForestClassifier, encodings: Encodings, data: TrainingData, out_of_fold: Scores, *, seed: int
 ) -> dict[str, Any]:
     """Return what `metadata["diagnostics"]` holds: some 5 kB of JSON, read by the model card.
 
@@ -54,21 +50,17 @@ def diagnose(
     got from a forest that had not seen it. The same arguments give the same figures.
     """
     matrix = encode_rows(data.rows, encodings)
-    columns = _columns(data, matrix)
+    # The words of categories, and everything else as the numbers that the forest was fitted on.
+    columns = {
+        name: np.array(data.column(name)) if name in CATEGORIES else matrix[:, index].astype(np.float64)
+        for index, name in enumerate(FEATURES)
+    }
     return {
         "calibration": calibration(data.labels, out_of_fold),
         "importances": importances(model, matrix, data.labels, seed=seed),
         "effects": effects(build(model), encodings, matrix, columns, seed=seed),
         "subgroups": subgroups(columns, data.labels, out_of_fold),
         "limits": limits(columns),
-    }
-
-
-def _columns(data: "TrainingData", matrix: Matrix) -> Columns:
-    """Return the words of categories, and everything else as the numbers that the forest was fitted on."""
-    return {
-        name: np.array([row[index] for row in data.rows]) if name in CATEGORIES else matrix[:, index].astype(np.float64)
-        for index, name in enumerate(FEATURES)
     }
 
 
@@ -125,8 +117,7 @@ def effects(
 
     Partial dependence after Friedman (2001), "Greedy Function Approximation", over a sample of the customers.
     """
-    chosen = np.random.default_rng(seed).permutation(len(matrix))[:_EFFECT_ROWS]
-    sample = matrix[chosen]
+    sample = matrix[np.random.default_rng(seed).permutation(len(matrix))[:_EFFECT_ROWS]]
     shapes = {}
     for index, name in enumerate(FEATURES):
         inputs = _inputs(name, encodings, columns[name])
@@ -139,16 +130,14 @@ def _inputs(name: str, encodings: Encodings, column: NDArray[Any]) -> Mapping[st
     """Values that a field can have, with the numbers that stand for them in the forest."""
     if name not in CATEGORIES:
         return {value: value for value in _grid(name, column)}
-    codes = encodings.as_metadata()[name]
-    return {word: codes[word] for word in CATEGORIES[name]}
+    return {word: encodings.as_metadata()[name][word] for word in CATEGORIES[name]}
 
 
 def _grid(name: str, column: NDArray[Any]) -> list[int]:
     """Whole numbers, evenly spaced over the range seen; all of them where there are few."""
-    low, high = _range_seen(name, column)
     step = _NEAREST.get(name, 1)
-    spaced = np.unique((np.linspace(low, high, _EFFECT_VALUES) / step).round() * step)
-    return [int(value) for value in spaced]
+    spaced = (np.linspace(*_range_seen(name, column), _EFFECT_VALUES) / step).round() * step
+    return [int(value) for value in np.unique(spaced)]
 
 
 def _range_seen(name: str, column: NDArray[Any]) -> tuple[int, int]:
@@ -187,27 +176,23 @@ def limits(columns: Columns) -> dict[str, Any]:
         **{name: _by_word(columns[name], words) for name, words in CATEGORIES.items()},
         "age": _by_band(columns["age"], _LIMIT_AGES),
         "credit_score": _by_band(columns["credit_score"], _LIMIT_CREDIT_SCORES),
-        **{name: _by_number(columns[name]) for name in ("num_of_products", "has_cr_card", "is_active_member")},
-    }
-    counts = {
-        name: {group: int(members.sum()) for group, members in groups.items()} for name, groups in groupings.items()
+        **{
+            name: {f"{number:g}": columns[name] == number for number in np.unique(columns[name])}
+            for name in ("num_of_products", "has_cr_card", "is_active_member")
+        },
     }
     return {
         "ranges": {name: _range_seen(name, columns[name]) for name in FEATURES if name not in CATEGORIES},
         "few": FEW_CUSTOMERS,
         "small_groups": {
-            name: {group: count for group, count in groups.items() if count < FEW_CUSTOMERS}
-            for name, groups in counts.items()
+            name: {group: int(those.sum()) for group, those in groups.items() if those.sum() < FEW_CUSTOMERS}
+            for name, groups in groupings.items()
         },
     }
 
 
 def _by_word(column: NDArray[Any], words: Sequence[str]) -> dict[str, Mask]:
     return {word: column == word for word in words}
-
-
-def _by_number(column: NDArray[Any]) -> dict[str, Mask]:
-    return {f"{number:g}": column == number for number in np.unique(column)}
 
 
 def _by_band(column: NDArray[Any], starts: Sequence[int]) -> dict[str, Mask]:

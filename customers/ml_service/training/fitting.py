@@ -42,7 +42,7 @@ def fit_forest(customers: Matrix, labels: Labels, *, settings: Mapping[str, Any]
 
 
 def fit_constant(customers: Matrix, labels: Labels) -> DummyClassifier:
-    """Give everybody the churn rate."""
+    """Give all customers the churn rate."""
     return DummyClassifier(strategy="prior").fit(customers, labels)
 
 

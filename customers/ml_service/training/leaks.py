@@ -45,19 +45,14 @@ def refuse_copies(data: TrainingData) -> None:
     ids = [(name, as_numbers(cells)) for name, cells in data.others if is_id(cells)]
     for feature in FEATURES:
         values = data.column(feature)
-        if _follows(values, data.labels):
+        pairs = set(zip(values, data.labels.tolist(), strict=True))
+        if len(pairs) == len(set(values)) == 2:  # one value for those who left and one for those who stayed
             raise TrainingDataError(f"The column for {feature} is the label itself in every row; give the real one.")
         for name, numbers in ids:
             if not np.isnan(numbers).any() and np.array_equal(as_numbers(values), numbers):
                 raise TrainingDataError(
                     f"The column for {feature} is the number {name} in every row; give the real one."
                 )
-
-
-def _follows(values: Sequence[Any], labels: Labels) -> bool:
-    """Whether there are two values, one for those who left and one for those who stayed."""
-    pairs = set(zip(values, labels.tolist(), strict=True))
-    return len(pairs) == len(set(values)) == 2
 
 
 def is_id(cells: Sequence[Any]) -> bool:
@@ -75,10 +70,10 @@ def roc_auc_alone(values: Sequence[Any], labels: Labels) -> float:
 
 def as_numbers(values: Sequence[Any]) -> Scores:
     """Return the (n,) values as numbers, NaN where there is none."""
-    return np.array([_number(value) for value in values])
+    return np.array([_number_or_nan(value) for value in values])
 
 
-def _number(value: Any) -> float:
+def _number_or_nan(value: Any) -> float:
     try:
         return float(value)
     except ValueError:
@@ -98,9 +93,8 @@ def _by_value(values: Sequence[Any], labels: Labels) -> float:
     """Return the ROC AUC of the churn rate that each value has among other customers (cross-fitted target encoding).
 
     Micci-Barreca (2001), "A preprocessing scheme for high-cardinality categorical attributes". Because of the other
-    customers a column in which everybody has a value of his own tells nothing.
+    customers a column in which every customer has another value shows nothing.
     """
     cells = np.array([str(value) for value in values], dtype=object)[:, None]
-    others = StratifiedKFold(shuffle=True, random_state=0)
-    rates = TargetEncoder(target_type="binary", cv=others).fit_transform(cells, labels)[:, 0]
-    return float(roc_auc_score(labels, rates))
+    encoder = TargetEncoder(target_type="binary", cv=StratifiedKFold(shuffle=True, random_state=0))
+    return float(roc_auc_score(labels, encoder.fit_transform(cells, labels)[:, 0]))

@@ -12,7 +12,7 @@ from customers.ml_service.performance import calibration_error, lift, recall
 
 from .data import Labels, Scores
 
-_SMALLEST_SCORE = 1e-4  # a forest says 0 and 1, whose logits are infinite
+_SMALLEST_SCORE = 1e-4  # a forest gives 0 and 1, whose logits are infinite
 
 
 def calibration_slope(labels: Labels, scores: Scores) -> float:

@@ -14,7 +14,7 @@ from customers.ml_service.forest.encoding import Matrix
 
 from .data import Scores, TrainingData
 from .fitting import SETTINGS, fit_forest
-from .validation import Fold, Progress, choosing_splits, fold_of, keep_quiet
+from .validation import Fold, ReportProgress, fold_of, keep_quiet, splits_of
 
 # All combinations are tried, each with these numbers of trees. Not among them is what made no difference: how many of
 # the customers a tree gets (0.5 to 0.9).
@@ -51,10 +51,10 @@ class Found:
 
 
 def find_settings(
-    data: TrainingData, *, seed: int, trees: Sequence[int] = TREES, progress: Progress = keep_quiet
+    data: TrainingData, *, seed: int, trees: Sequence[int] = TREES, progress: ReportProgress = keep_quiet
 ) -> Found:
     """Try all settings of GRID by cross-validation, on other repeats than those that `judge` uses."""
-    folds = [fold_of(data, split) for split in choosing_splits(data.labels, seed)]
+    folds = [fold_of(data, split) for split in splits_of(data.labels, seed, choosing=True)]
     grid = [{**SETTINGS, **settings} for settings in ParameterGrid(dict(GRID))]
     candidates: list[Candidate] = []
     for done, settings in enumerate(grid):

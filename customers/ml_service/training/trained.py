@@ -13,19 +13,19 @@ import sklearn
 from sklearn.ensemble import RandomForestClassifier
 
 from customers.ml_service.files.assets import TRUSTED
-from customers.ml_service.files.packaging import prepare
+from customers.ml_service.files.packaging import package_model
 from customers.ml_service.files.pickles import sha256_of
 from customers.ml_service.files.sanity import CHANCE
 from customers.ml_service.forest.encoding import Encodings, encode_rows
 from customers.ml_service.reference import describe
-from customers.ml_service.training.diagnostics import diagnose
 
 from .data import Scores, TrainingData, TrainingDataError, learn_encodings
+from .diagnostics import diagnose
 from .fitting import BASELINES, SETTINGS, fit_forest
 from .leaks import refuse_copies
 from .quality import calibration_slope
 from .search import TREES, find_settings
-from .validation import METHOD, Judgement, Progress, judge, keep_quiet
+from .validation import METHOD, JudgedModel, ReportProgress, judge, keep_quiet
 
 DEFAULT_SEED = 20
 FOREST = "forest"
@@ -33,7 +33,7 @@ FOREST = "forest"
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A fitted forest as the bytes of a model.pkl, with its label codes and what model.json tells about it.
+    """A fitted forest as the bytes of a model.pkl, with its label codes and what model.json holds about it.
 
     `out_of_fold` are the scores that the n customers of `data` got from forests fitted without them.
     """
@@ -56,7 +56,7 @@ def train(
     seed: int = DEFAULT_SEED,
     trees: int | None = None,
     search: bool = False,
-    progress: Progress = keep_quiet,
+    progress: ReportProgress = keep_quiet,
 ) -> Trained:
     """Fit on all customers. The same customers, seed and scikit-learn give the same forest.
 
@@ -80,7 +80,7 @@ def train(
     return Trained(_dump(model), encodings, metadata, data, out_of_fold)
 
 
-def refuse_chance(judged: Judgement) -> None:
+def refuse_chance(judged: JudgedModel) -> None:
     """TrainingDataError when nothing was learned: such a forest could not be released either."""
     roc_auc = judged.figures["roc_auc"]["mean"]
     if roc_auc < CHANCE:
@@ -91,13 +91,13 @@ def refuse_chance(judged: Judgement) -> None:
 
 def save(trained: Trained, assets_dir: str | Path) -> dict[str, Any]:
     """Write model.pkl, model.json and the flat arrays into the directory. Returns the model.json's content."""
-    return prepare(trained.pickled, trained.encodings, trained.metadata).install(assets_dir)
+    return package_model(trained.pickled, trained.encodings, trained.metadata).install(assets_dir)
 
 
 def _settings(
-    data: TrainingData, *, seed: int, trees: int | None, search: bool, progress: Progress
+    data: TrainingData, *, seed: int, trees: int | None, search: bool, progress: ReportProgress
 ) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """Return the settings to fit by, and what model.json tells of the search for them."""
+    """Return the settings to fit by, and what model.json holds of the search for them."""
     if not search:
         return ({**SETTINGS, "n_estimators": trees} if trees else SETTINGS), {}
     found = find_settings(data, seed=seed, trees=(trees,) if trees else TREES, progress=progress)
@@ -110,7 +110,7 @@ def _dump(model: RandomForestClassifier) -> bytes:
     return buffer.getvalue()
 
 
-def _metadata(data: TrainingData, judged: Mapping[str, Judgement], how: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(data: TrainingData, judged: Mapping[str, JudgedModel], how: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is worth knowing of the training; never a row of the data."""
     forest = judged[FOREST]
     return {

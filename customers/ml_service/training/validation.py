@@ -24,9 +24,8 @@ CHOOSING_REPEATS = 2
 METHOD = f"{FOLDS}-fold stratified cross-validation, {JUDGING_REPEATS} repeats"
 
 Split = tuple[Indices, Indices]
-Metrics = dict[str, dict[str, float]]
-# Is told what is being done, how many steps of it are done, and how many there are.
-Progress = Callable[[str, int, int], None]
+# Called with what is being done, how many steps of it are done, and how many there are.
+ReportProgress = Callable[[str, int, int], None]
 
 
 def keep_quiet(what: str, done: int, total: int) -> None:
@@ -43,28 +42,22 @@ class Fold(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class JudgedModel:
     """How well a model does on unseen customers.
 
     `figures` holds mean and standard deviation over all folds of each of FIGURES. `out_of_fold` are the scores that
     the n customers got by models fitted without them, mean over the repeats.
     """
 
-    figures: Metrics
+    figures: dict[str, dict[str, float]]
     out_of_fold: Scores
 
 
-def judging_splits(labels: Labels, seed: int) -> list[Split]:
-    return _splits(labels, seed)[: FOLDS * JUDGING_REPEATS]
-
-
-def choosing_splits(labels: Labels, seed: int) -> list[Split]:
-    return _splits(labels, seed)[FOLDS * JUDGING_REPEATS :]
-
-
-def _splits(labels: Labels, seed: int) -> list[Split]:
-    repeats = JUDGING_REPEATS + CHOOSING_REPEATS
-    return list(RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=repeats, random_state=seed).split(labels, labels))
+def splits_of(labels: Labels, seed: int, *, choosing: bool = False) -> list[Split]:
+    """Return the splits by which models are judged, or those by which settings are chosen: none is among both."""
+    repeats = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=JUDGING_REPEATS + CHOOSING_REPEATS, random_state=seed)
+    splits = list(repeats.split(labels, labels))
+    return splits[FOLDS * JUDGING_REPEATS :] if choosing else splits[: FOLDS * JUDGING_REPEATS]
 
 
 def fold_of(data: TrainingData, split: Split) -> Fold:
@@ -74,20 +67,20 @@ def fold_of(data: TrainingData, split: Split) -> Fold:
 
 
 def judge(
-    data: TrainingData, fits: Mapping[str, Fit], *, seed: int, progress: Progress = keep_quiet
-) -> dict[str, Judgement]:
+    data: TrainingData, fits: Mapping[str, Fit], *, seed: int, progress: ReportProgress = keep_quiet
+) -> dict[str, JudgedModel]:
     """Judge several models on the same folds."""
-    splits = judging_splits(data.labels, seed)
+    splits = splits_of(data.labels, seed)
     scores: dict[str, list[Scores]] = {name: [] for name in fits}
     for done, split in enumerate(splits):
         progress("Judging", done, len(splits))
         fold = fold_of(data, split)
         for name, fit in fits.items():
             scores[name].append(fit(fold.customers, fold.labels).predict_proba(fold.unseen)[:, 1])
-    return {name: _judgement(data.labels, splits, by_fold) for name, by_fold in scores.items()}
+    return {name: _judged_model(data.labels, splits, by_fold) for name, by_fold in scores.items()}
 
 
-def _judgement(labels: Labels, splits: Sequence[Split], scores: Sequence[Scores]) -> Judgement:
+def _judged_model(labels: Labels, splits: Sequence[Split], scores: Sequence[Scores]) -> JudgedModel:
     total = np.zeros(len(labels))
     values: dict[str, list[float]] = {name: [] for name in FIGURES}
     for (_, unseen), given in zip(splits, scores, strict=True):
@@ -95,4 +88,4 @@ def _judgement(labels: Labels, splits: Sequence[Split], scores: Sequence[Scores]
         for name, figure in FIGURES.items():
             values[name].append(figure.measure(labels[unseen], given))
     figures = {name: {"mean": float(np.mean(those)), "std": float(np.std(those))} for name, those in values.items()}
-    return Judgement(figures, total / JUDGING_REPEATS)
+    return JudgedModel(figures, total / JUDGING_REPEATS)

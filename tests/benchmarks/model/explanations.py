@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from customers.ml_service import Explained
-from customers.ml_service.forest import explain
+from customers.ml_service import Explained, explain
 from tests.benchmarks.model.rounds import p50, rows_per_second, seconds, speedup, within
 from tests.benchmarks.model.sizes import Sizes
 from tests.benchmarks.model.subject import Subject

@@ -16,6 +16,7 @@ from sklearn.model_selection import cross_val_predict
 
 from customers.ml_service import Forest
 from customers.ml_service.files.golden import generate_rows
+from customers.ml_service.files.packaging import verify
 from customers.ml_service.forest.compiled import build
 from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.schema import BANK_SPELLING, FEATURES
@@ -85,7 +86,7 @@ def forest_of(model: RandomForestClassifier) -> Forest:
 
 
 def diagnosis(n_rows: int = 600, seed: int = 1) -> dict[str, Any]:
-    """What a training would tell of a small forest."""
+    """What a training would write about a small forest."""
     rows = generate_rows(n_rows, seed)
     labels = left(rows)
     model = fit(n_rows, seed=seed, min_samples_leaf=5)
@@ -145,6 +146,11 @@ def dump(model: object, folder: Path, name: str = "model.pkl") -> Path:
     path = folder / name
     joblib.dump(model, path, compress=3)
     return path
+
+
+def release(path: Path, *, assets_dir: Path, **known: Any) -> dict[str, Any]:
+    """Verify a model file and make it the released one in `assets_dir`. Returns the new model.json."""
+    return verify(path, **known).install(assets_dir)
 
 
 def write_csv(path: Path, n_rows: int = 300, *, bank_spelling: bool = True, delimiter: str = ",") -> Path:

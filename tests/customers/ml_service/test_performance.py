@@ -20,7 +20,7 @@ FIVE_OF_TWENTY = np.array([1, 0, 1, 1, 0, 1, 1] + [0] * 13)
 
 
 def made_up(number=4000, seed=5):
-    """Honest scores: each customer left with the very probability that is his score."""
+    """Honest scores: each customer left with the very probability that is the score."""
     rng = np.random.default_rng(seed)
     scores = rng.beta(1, 4, number)
     return rng.random(number) < scores, scores

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from customers.ml_service.reference import COLUMNS, Intervals, Reference, Values, describe
 from customers.ml_service.schema import FEATURES
 
-SOMEBODY = {
+ANY_CUSTOMER = {
     "credit_score": 600,
     "geography": "France",
     "gender": "Male",
@@ -28,7 +28,9 @@ SOMEBODY = {
 def people(**columns):
     """Rows that differ in these columns."""
     (length,) = {len(values) for values in columns.values()}
-    return [tuple(columns[name][i] if name in columns else SOMEBODY[name] for name in FEATURES) for i in range(length)]
+    return [
+        tuple(columns[name][i] if name in columns else ANY_CUSTOMER[name] for name in FEATURES) for i in range(length)
+    ]
 
 
 def described(**columns):

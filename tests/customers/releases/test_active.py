@@ -18,12 +18,12 @@ from customers.management.commands import release_model
 from customers.ml_service import ModelError, UnreleasedModelError, current_forest, load_forest
 from customers.ml_service.files import former, registry
 from customers.ml_service.files.packaging import Package
-from customers.ml_service.files.packaging import release as release_file
 from customers.models import Customer, ModelRelease
 from customers.monitoring import audit
 from customers.releases import active
 from customers.releases.active import ModelNotActiveError, active_model, put_into_service
 from customers.scoring import scorer
+from tests.customers.ml_service.forests import release as release_file
 from tests.factories import SOMEBODY, edit, make_customer, make_customers, make_scored
 from tests.others import outsider, together
 

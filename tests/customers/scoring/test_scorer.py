@@ -4,7 +4,7 @@ import pytest
 from django.db import connection, transaction
 
 from customers.ml_service import Forest, InputError, ModelError, predict_churn, reasons_for
-from customers.ml_service.reasons.reasons import in_words
+from customers.ml_service.reasons.reasons import numbered_reasons
 from customers.models import Customer, ModelRelease, ScoreRecord
 from customers.releases.active import active_model
 from customers.scoring import scorer
@@ -53,7 +53,7 @@ class TestBatch:
             assert forest.base_value + sum(stored) == pytest.approx(customer.churn_risk_score, abs=1e-6)
         explanation = forest.explain_one({**SOMEBODY, "age": 58})
         assert customer.contributions == pytest.approx(list(explanation.contributions.values()), abs=1e-6)
-        told = in_words(customer.reason_codes, customer.contributions, explanation.inputs)
+        told = numbered_reasons(customer.reason_codes, customer.contributions, explanation.inputs)
         assert [reason.code for reason in told] == [reason.code for reason in reasons_for(explanation)]
 
     def test_there_are_no_more_codes_than_reasons(self, monkeypatch):

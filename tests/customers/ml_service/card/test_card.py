@@ -36,10 +36,10 @@ def tables(metadata):
 
 
 def test_it_tells_of_the_data_what_metadata_tells():
-    told = card(METADATA)
+    text = card(METADATA)
     for fact in ("200 trees", "8,000", "20.4 %", "2026-11-22", "depth 7, seed 20", "1.9.1", "a" * 64):
-        assert fact in told
-    assert "France 0, Germany 2, Spain 1; Female 0, Male 1" in told
+        assert fact in text
+    assert "France 0, Germany 2, Spain 1; Female 0, Male 1" in text
 
 
 def test_figures_stand_with_their_spread_beside_those_of_simpler_models():
@@ -52,15 +52,15 @@ def test_figures_stand_with_their_spread_beside_those_of_simpler_models():
 
 
 def test_figures_without_baselines_or_without_spread():
-    told = card({"metrics": {"roc_auc": 0.9, "new_figure": {"mean": 0.5, "std": 0.1}}})
-    assert "| ROC AUC | 0.900 |" in told
-    assert "| new figure | 0.500 ± 0.100 |" in told
-    assert "not compared with simpler models" in told
+    text = card({"metrics": {"roc_auc": 0.9, "new_figure": {"mean": 0.5, "std": 0.1}}})
+    assert "| ROC AUC | 0.900 |" in text
+    assert "| new figure | 0.500 ± 0.100 |" in text
+    assert "not compared with simpler models" in text
 
 
 @pytest.mark.parametrize("metadata", [{}, {"diagnostics": {}}, {"metrics": None, "training": [], "n_trees": "many"}])
 def test_a_file_without_metadata_is_told_to_be_unknown(metadata):
-    told = card(metadata)
+    text = card(metadata)
     for admission in (
         "Nobody has told what this forest was trained on",
         "Nobody has told how good this forest is",
@@ -70,7 +70,7 @@ def test_a_file_without_metadata_is_told_to_be_unknown(metadata):
         "equally well was not measured",
         "Which values it has seen is not known",
     ):
-        assert admission in told
+        assert admission in text
     assert list(card_files(metadata)) == ["README.md"]
 
 
@@ -89,26 +89,26 @@ def test_pictures_can_be_read_where_no_page_gives_them_a_colour(metadata):
 
 def test_groups_are_compared(metadata):
     [table] = tables(metadata)["Groups of customers"]
-    told = metadata["diagnostics"]["subgroups"]["age"]["60+"]
+    figures = metadata["diagnostics"]["subgroups"]["age"]["60+"]
     assert [row[0] for row in table.rows] == [
         *("France", "Germany", "Spain", "Female", "Male"),
         *("age 18-29", "age 30-44", "age 45-59", "age 60+"),
     ]
     assert table.rows[-1][1:] == (
-        f"{told['customers']}",
-        f"{100 * told['churn_rate']:.1f} %",
-        f"{100 * told['mean_score']:.1f} %",
-        f"{told['roc_auc']:.3f}",
-        f"{told['brier']:.3f}",
+        f"{figures['customers']}",
+        f"{100 * figures['churn_rate']:.1f} %",
+        f"{100 * figures['mean_score']:.1f} %",
+        f"{figures['roc_auc']:.3f}",
+        f"{figures['brier']:.3f}",
     )
 
 
 def test_limits_name_ranges_and_small_groups(metadata):
     limits = metadata["diagnostics"]["limits"]
-    told = card(metadata)
-    assert f"age {limits['ranges']['age'][0]} to {limits['ranges']['age'][1]}" in told
-    assert f"number of products 4 ({limits['small_groups']['num_of_products']['4']})" in told
-    assert "fewer than 250" in told
+    text = card(metadata)
+    assert f"age {limits['ranges']['age'][0]} to {limits['ranges']['age'][1]}" in text
+    assert f"number of products 4 ({limits['small_groups']['num_of_products']['4']})" in text
+    assert "fewer than 250" in text
 
 
 def test_the_most_important_field_comes_first(metadata):
@@ -121,7 +121,7 @@ def test_the_most_important_field_comes_first(metadata):
 
 def test_hostile_words_are_only_words():
     group = {"customers": 1}
-    told = card(
+    text = card(
         {
             "sklearn_version": HOSTILE,
             "metrics": {"method": HOSTILE, "roc_auc": {"mean": 0.9}, HOSTILE: {"mean": 0.9}},
@@ -133,13 +133,13 @@ def test_hostile_words_are_only_words():
             },
         }
     )
-    assert "<script" not in told
-    assert "**bold**" not in told
-    assert "[link]" not in told
-    assert "\n# title" not in told
+    assert "<script" not in text
+    assert "**bold**" not in text
+    assert "[link]" not in text
+    assert "\n# title" not in text
     # A column more would mean that a word has broken out of its cell.
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in told.splitlines() if line.startswith("| figure")} == {4}
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in told.splitlines() if "alert" in line} == {0, 3, 4, 7}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("| figure")} == {4}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if "alert" in line} == {0, 3, 4, 7}
 
 
 json_values = st.recursive(
@@ -170,7 +170,7 @@ def with_odd(value, path, odd):
 
 @given(st.data())
 def test_whatever_metadata_says_there_is_a_card(metadata, data):
-    """A model.json is written by anybody: a card that failed would keep its model from being released."""
+    """A model.json may come from anywhere: a card that failed would keep its model from being released."""
     where = data.draw(st.sampled_from([path for path in paths(metadata) if path]))
     damaged = with_odd(metadata, where, data.draw(odd_values | json_values))
     files = card_files(damaged)

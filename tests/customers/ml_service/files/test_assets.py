@@ -21,8 +21,7 @@ from customers.ml_service import (
 )
 from customers.ml_service.files.assets import open_forest
 from customers.ml_service.files.golden import generate_rows
-from customers.ml_service.files.packaging import release
-from tests.customers.ml_service.forests import CUSTOMER, as_mapping, as_numbers, dump, fit
+from tests.customers.ml_service.forests import CUSTOMER, as_mapping, as_numbers, dump, fit, release
 
 
 @pytest.fixture(scope="module")

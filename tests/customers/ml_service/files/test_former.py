@@ -6,8 +6,7 @@ import pytest
 
 from customers.ml_service import ModelCorruptError, ModelMissingError, load_forest
 from customers.ml_service.files import former
-from customers.ml_service.files.packaging import release
-from tests.customers.ml_service.forests import dump, fit
+from tests.customers.ml_service.forests import dump, fit, release
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def assets(tmp_path):
 
 def test_all_three_files_are_kept_and_found(assets):
     forest = load_forest(assets / "model.pkl")
-    former.keep(assets, forest)
+    former.keep_forest(assets, forest)
     path = former.find(assets, forest.fingerprint, forest.sha256)
     assert sorted(found.name for found in path.parent.iterdir()) == ["model.json", "model.npz", "model.pkl"]
     assert load_forest(path).fingerprint == forest.fingerprint
@@ -27,7 +26,7 @@ def test_all_three_files_are_kept_and_found(assets):
 def test_files_that_were_replaced_meanwhile_are_not_taken_for_the_former_ones(assets):
     forest = load_forest(assets / "model.pkl")
     (assets / "model.pkl").write_bytes(b"another")
-    former.keep(assets, forest)
+    former.keep_forest(assets, forest)
     assert not former.is_kept(assets, forest.fingerprint)
 
 
@@ -35,13 +34,13 @@ def test_what_is_kept_loads_as_what_is_in_place_does(assets):
     forest = load_forest(assets / "model.pkl")
     with pytest.raises(ModelMissingError):
         former.kept_forest(assets, forest.fingerprint)
-    former.keep(assets, forest)
+    former.keep_forest(assets, forest)
     assert former.kept_forest(assets, forest.fingerprint).fingerprint == forest.fingerprint
 
 
 def test_a_folder_that_holds_another_model_than_it_is_named_after_is_not_used(assets):
     forest = load_forest(assets / "model.pkl")
-    former.keep(assets, forest)
+    former.keep_forest(assets, forest)
     former.folder_of(assets, forest.fingerprint).rename(former.folder_of(assets, "f" * 64))
     with pytest.raises(ModelCorruptError, match="another model"):
         former.kept_forest(assets, "f" * 64)
@@ -51,7 +50,7 @@ def test_of_a_file_that_was_only_copied_there_nothing_else_is_kept(assets, tmp_p
     """The model.json and the arrays beside it are those of the model before."""
     dump(fit(seed=2), tmp_path).replace(assets / "model.pkl")
     forest = load_forest(assets / "model.pkl")
-    former.keep(assets, forest)
+    former.keep_forest(assets, forest)
     folder = former.folder_of(assets, forest.fingerprint)
     assert [path.name for path in folder.iterdir()] == ["model.pkl"]
     assert load_forest(folder / "model.pkl").fingerprint == forest.fingerprint
@@ -59,10 +58,10 @@ def test_of_a_file_that_was_only_copied_there_nothing_else_is_kept(assets, tmp_p
 
 def test_what_is_kept_already_is_not_written_again(assets):
     forest = load_forest(assets / "model.pkl")
-    former.keep(assets, forest)
+    former.keep_forest(assets, forest)
     path = former.find(assets, forest.fingerprint, forest.sha256)
     before = path.stat().st_ino, path.parent.stat().st_mtime_ns
-    former.keep(assets, forest)
+    former.keep_forest(assets, forest)
     assert path.stat().st_ino == before[0]
     assert path.parent.stat().st_mtime_ns > before[1]
 
@@ -79,13 +78,13 @@ def test_only_the_five_kept_last_stay_and_the_active_one(assets):
         folder = assets / "former" / f"model{age}------"
         folder.mkdir(parents=True)
         os.utime(folder, ns=(0, -age * 10**9))
-    former.prune(assets, "model7------...")
+    former.remove_oldest(assets, "model7------...")
     left = sorted(path.name.rstrip("-") for path in (assets / "former").iterdir())
     assert left == [*(f"model{age}" for age in range(5)), "model7"]
 
 
 def test_where_nothing_was_ever_kept_there_is_nothing_to_remove(tmp_path):
-    former.prune(tmp_path, "f" * 64)
+    former.remove_oldest(tmp_path, "f" * 64)
     assert list(tmp_path.iterdir()) == []
 
 

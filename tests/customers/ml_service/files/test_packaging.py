@@ -11,9 +11,9 @@ from sklearn.ensemble import RandomForestClassifier
 from customers.ml_service import ModelClassError, ModelVersionError, load_forest
 from customers.ml_service.files import packaging
 from customers.ml_service.files.golden import generate_rows
-from customers.ml_service.files.packaging import release, verify
+from customers.ml_service.files.packaging import verify
 from customers.ml_service.schema import BANK_SPELLING
-from tests.customers.ml_service.forests import CUSTOMER, as_numbers, dump, fit, left
+from tests.customers.ml_service.forests import CUSTOMER, as_numbers, dump, fit, left, release
 
 
 @pytest.fixture(scope="module")

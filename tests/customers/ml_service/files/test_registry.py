@@ -14,14 +14,13 @@ from customers.ml_service import (
     UnreleasedModelError,
     configure,
     current_forest,
+    explain,
     explain_many,
     predict_churn,
     predict_many,
 )
 from customers.ml_service.files import registry
-from customers.ml_service.files.packaging import release
-from customers.ml_service.forest import explain
-from tests.customers.ml_service.forests import CUSTOMER, dump, fit
+from tests.customers.ml_service.forests import CUSTOMER, dump, fit, release
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,9 @@ from sklearn.ensemble import RandomForestClassifier
 from customers.ml_service import ModelImplausibleError
 from customers.ml_service.files import sanity
 from customers.ml_service.files.golden import generate_rows
-from customers.ml_service.files.packaging import release
 from customers.ml_service.forest.compiled import build
 from customers.ml_service.forest.encoding import Encodings
-from tests.customers.ml_service.forests import as_numbers, dump, fit
+from tests.customers.ml_service.forests import as_numbers, dump, fit, release
 
 
 def figures(metadata=None):
@@ -46,15 +45,15 @@ def test_scores_that_are_no_probabilities_are_refused(monkeypatch, scores):
         figures()
 
 
-@pytest.mark.parametrize("told", [0.86, {"mean": 0.86, "std": 0.01}])
-def test_the_area_under_the_curve_is_read_either_way(told):
-    assert figures({"metrics": {"roc_auc": told}}).roc_auc == 0.86
+@pytest.mark.parametrize("stored", [0.86, {"mean": 0.86, "std": 0.01}])
+def test_the_area_under_the_curve_is_read_either_way(stored):
+    assert figures({"metrics": {"roc_auc": stored}}).roc_auc == 0.86
 
 
-@pytest.mark.parametrize("told", [0.31, {"mean": 0.2}, 86, float("nan"), "good"])
-def test_an_impossible_or_inverted_area_is_refused(told):
+@pytest.mark.parametrize("stored", [0.31, {"mean": 0.2}, 86, float("nan"), "good"])
+def test_an_impossible_or_inverted_area_is_refused(stored):
     with pytest.raises(ModelImplausibleError, match="ROC AUC"):
-        figures({"metrics": {"roc_auc": told}})
+        figures({"metrics": {"roc_auc": stored}})
 
 
 def test_a_forest_with_labels_of_few_customers_is_judged_by_scores_alone():

@@ -1,4 +1,4 @@
-"""Forests that were fitted on something else than the nine columns are told by their thresholds; right ones are not."""
+"""Forests fitted on something else than the nine columns are refused by their thresholds; right ones are not."""
 
 import json
 import logging
@@ -13,11 +13,11 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from customers.ml_service import ModelColumnsError, configure, current_forest, load_forest
 from customers.ml_service.files import registry, thresholds
 from customers.ml_service.files.golden import generate_rows
-from customers.ml_service.files.packaging import release, verify
+from customers.ml_service.files.packaging import verify
 from customers.ml_service.forest.compiled import build
 from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.schema import BANK_SPELLING, FEATURES
-from tests.customers.ml_service.forests import as_numbers, dump, fit, left
+from tests.customers.ml_service.forests import as_numbers, dump, fit, left, release
 
 ROWS = generate_rows(400, seed=4)
 NUMBERS, LABELS = as_numbers(ROWS), left(ROWS)
@@ -116,12 +116,12 @@ WRONG = {
 def test_a_forest_of_anything_else_is_refused_by_a_release_and_as_a_replaced_file(kind, assets, tmp_path, caplog):
     numbers, cause = WRONG[kind]
     path = dump(fitted(numbers), tmp_path)
-    told = f"none of its .*{cause}.* fitted on the nine raw columns credit_score"
-    with pytest.raises(ModelColumnsError, match=told):
+    message = f"none of its .*{cause}.* fitted on the nine raw columns credit_score"
+    with pytest.raises(ModelColumnsError, match=message):
         verify(path)
     caplog.clear()
     shutil.copy(path, assets / "model.pkl")
-    with pytest.raises(ModelColumnsError, match=told):
+    with pytest.raises(ModelColumnsError, match=message):
         current_forest()
     assert "label" not in caplog.text, "a refusal comes without a word on label codes"
 
@@ -146,9 +146,9 @@ DOUBTFUL = {
 
 @pytest.mark.parametrize("kind", DOUBTFUL)
 def test_what_is_only_likely_to_be_wrong_is_not_released_without_a_reason(kind, tmp_path):
-    numbers, told = DOUBTFUL[kind]
+    numbers, message = DOUBTFUL[kind]
     path = dump(fitted(numbers), tmp_path)
-    with pytest.raises(ModelColumnsError, match=rf"{told}.*--trust-columns REASON"):
+    with pytest.raises(ModelColumnsError, match=rf"{message}.*--trust-columns REASON"):
         verify(path)
     package = verify(path, trusted="we know better")
     assert "Reason: we know better" in "\n".join(package.findings())

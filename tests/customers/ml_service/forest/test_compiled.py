@@ -30,15 +30,12 @@ shapes = st.fixed_dictionaries(
 
 def by_kernel(forest, matrix):
     scores = np.empty(len(matrix))
-    kernels.score_rows(
-        forest.flat_words, forest.flat_thresholds, forest.values, forest.roots, forest.depths, matrix, scores
-    )
+    kernels.score_rows(*forest.kernel_arrays, matrix, scores)
     return scores
 
 
 def one_by_one(forest, matrix):
-    parts = forest.flat_words, forest.flat_thresholds, forest.values, forest.roots, forest.depths
-    return np.array([kernels.score_row(*parts, row) for row in matrix])
+    return np.array([kernels.score_row(*forest.kernel_arrays, row) for row in matrix])
 
 
 def assert_parity(model, numbers):

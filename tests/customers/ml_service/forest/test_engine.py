@@ -93,7 +93,7 @@ def test_numpy_and_kernels_score_alike():
 def cold(monkeypatch):
     """Kernels that were not loaded yet, and a record of their loads."""
     kernels = engine._Kernels("kernels", batch_rows=256, singles=20)
-    monkeypatch.setattr(engine, "_scoring", kernels)
+    monkeypatch.setattr(engine, "scoring", kernels)
     return kernels
 
 
@@ -110,7 +110,7 @@ def test_single_rows_start_in_numpy_and_change_to_kernels_in_the_long_run(cold):
 
 def test_single_explanations_start_in_numpy_too(monkeypatch):
     explaining = engine._Kernels("explain_kernels", batch_rows=16, singles=3)
-    monkeypatch.setattr(engine, "_explaining", explaining)
+    monkeypatch.setattr(engine, "explaining", explaining)
     explainer, row = Explainer(build(fit(100, n_estimators=3))), as_numbers(generate_rows(1)).astype(np.float32)
     first = explainer.contributions(row)
     for _ in range(2):
@@ -143,15 +143,15 @@ def test_without_kernels_explanations_come_from_numpy(monkeypatch):
     matrix = as_numbers(generate_rows(20)).astype(np.float32)
     assert engine.warm_kernels()
     fast = Explainer(forest).contributions(matrix)
-    monkeypatch.setattr(engine, "explain_kernels_for", lambda n_rows: None)
+    monkeypatch.setattr(engine.explaining, "for_rows", lambda n_rows: None)
     np.testing.assert_allclose(Explainer(forest).contributions(matrix), fast, rtol=0, atol=1e-7)
 
 
 def test_warm_compiles_into_the_directory_it_is_given(tmp_path):
     cache = tmp_path / "kernels"
     code = START + (
-        "from customers.ml_service import engine, warm\n"
-        "engine._explaining = engine._scoring  # compiling the others takes ten seconds more and shows nothing else\n"
+        "from customers.ml_service import warm\nfrom customers.ml_service.forest import engine\n"
+        "engine.explaining = engine.scoring  # compiling the others takes ten seconds more and shows nothing else\n"
         f"print(json.dumps(warm.main([{str(cache)!r}])))"
     )
     assert run(code, tmp_path) == 0

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customers.ml_service import FEATURES, InputError, current_forest, explain_many
+from customers.ml_service import FEATURES, InputError, current_forest, explain, explain_many
 from customers.ml_service.files.assets import DEFAULT_ASSETS_DIR, MODEL_FILE
 from customers.ml_service.files.golden import generate_rows
 from customers.ml_service.files.pickles import load_estimator
-from customers.ml_service.forest import engine, explain
+from customers.ml_service.forest import engine
 from customers.ml_service.forest.compiled import build, score_matrix
 from customers.ml_service.forest.explain import Explainer, sum_leaves
 from customers.ml_service.forest.paths import build_boxes
@@ -223,7 +223,7 @@ def test_the_arrays_to_store_hold_what_the_explanations_say(n_rows):
     assert explained.contributions.shape == explained.matrix.shape == (n_rows, len(FEATURES))
     assert (explained.scores.dtype, explained.contributions.dtype, explained.matrix.dtype) == (float, float, np.float32)
     np.testing.assert_array_equal(explained.matrix, matrix_of_rows(rows))
-    for index, explanation in enumerate(forest.explain_tuples(rows)):
+    for index, explanation in enumerate(forest.explain_many(map(as_mapping, rows))):
         assert explained.scores[index] == explanation.score
         assert explained.contributions[index].tolist() == list(explanation.contributions.values())
         assert forest.base_value == explanation.base_value

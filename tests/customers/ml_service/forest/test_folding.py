@@ -11,12 +11,21 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, Stan
 from customers.ml_service import ModelCorruptError, load_forest
 from customers.ml_service.files.golden import generate_rows
 from customers.ml_service.files.original import Original
-from customers.ml_service.files.packaging import release, verify
+from customers.ml_service.files.packaging import verify
 from customers.ml_service.forest.compiled import build, from_arrays, score_matrix
 from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.forest.parts import parts_of
 from customers.ml_service.forest.rounding import Rounding, as_ordered, from_ordered
-from tests.customers.ml_service.forests import as_mapping, as_numbers, dump, fit_pipeline, left, on_the_edges, unfitted
+from tests.customers.ml_service.forests import (
+    as_mapping,
+    as_numbers,
+    dump,
+    fit_pipeline,
+    left,
+    on_the_edges,
+    release,
+    unfitted,
+)
 
 PIPELINES = {
     "standard": lambda: make_pipeline(StandardScaler(), unfitted()),
@@ -54,7 +63,7 @@ def around_the_edges(model, n_nodes=200):
 
 def ours(model, numbers):
     flat = build(model)
-    return score_matrix(flat, Encodings().rounding_by(flat.roundings).in_float32(numbers))
+    return score_matrix(flat, Encodings(roundings=flat.roundings).in_float32(numbers))
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
@@ -76,7 +85,7 @@ def test_those_rows_tell_a_plain_cast_from_it(monkeypatch):
 def test_cents_that_float32_cannot_tell_apart_stay_apart():
     """Thresholds closer together than float32 is fine: 0.0156 at 150,000."""
     raw = np.array([150_000.001, 150_000.004, 150_000.005, 150_000.02])
-    rounding = Rounding.of(raw)
+    rounding = Rounding.from_thresholds(raw)
     assert (np.diff(rounding.stand_ins) > 0).all()
     values = np.concatenate([raw, np.nextafter(raw, np.inf), np.nextafter(raw, 0), [0.0, 150_000.01, 1e13]])
     rounded = rounding.round(values)

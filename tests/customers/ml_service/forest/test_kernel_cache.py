@@ -123,15 +123,15 @@ def test_what_another_version_of_numba_has_left_is_replaced(directory, monkeypat
 
 
 def test_where_a_file_cannot_be_replaced_it_is_compiled_all_the_same_and_said_once(directory, caplog):
-    kernel_cache._tell_once.cache_clear()
+    kernel_cache._warn_once.cache_clear()
     for kind in ("nbi", "nbc"):
         path = file(directory, kind)
         path.unlink()
         path.mkdir()
     for _ in range(2):
         assert load(directory)(21.0) == 42.0
-    [said] = caplog.messages
-    assert f"cannot be kept in {directory}" in said
+    [message] = caplog.messages
+    assert f"cannot be kept in {directory}" in message
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_where_numba_is_switched_off_numpy_scores(monkeypatch, caplog):
     """Its kernels would be loops in plain Python: thousands of times slower."""
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
     caplog.set_level("INFO")
-    assert engine._Kernels("kernels", batch_rows=256, singles=256).load() is None
+    assert engine._Kernels("kernels", batch_rows=256, singles=256).load_once() is None
     assert caplog.messages == ["NUMBA_DISABLE_JIT is set: using the slower numpy path"]
 
 

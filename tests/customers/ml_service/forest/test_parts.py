@@ -58,8 +58,8 @@ OTHERS = {
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_other_models_are_named_with_what_would_do(kind, tmp_path):
-    make, told = OTHERS[kind]
-    with pytest.raises(ModelClassError, match=f"(?s){told}.*RandomForestClassifier"):
+    make, message = OTHERS[kind]
+    with pytest.raises(ModelClassError, match=f"(?s){message}.*RandomForestClassifier"):
         load_forest(dump(fit_pipeline(make(), 120), tmp_path))
 
 
@@ -98,10 +98,12 @@ def test_a_model_among_other_things_is_pointed_at(wrap, place, tmp_path):
 
 
 class TestColumns:
-    def refused(self, names, tmp_path, told):
+    def refused(self, names, tmp_path, message):
         numbers = np.random.default_rng(1).normal(size=(60, len(names)))
         model = unfitted(2).fit(pd.DataFrame(numbers, columns=names), left(generate_rows(60)))
-        with pytest.raises(ModelColumnsError, match=f"{told}.*fit it on the nine raw columns credit_score, geography"):
+        with pytest.raises(
+            ModelColumnsError, match=f"{message}.*fit it on the nine raw columns credit_score, geography"
+        ):
             load_forest(dump(model, tmp_path))
 
     def test_others_are_named(self, tmp_path):
@@ -110,9 +112,9 @@ class TestColumns:
 
     def test_dummies_are_called_so(self, tmp_path):
         names = [*list(BANK_SPELLING)[:1], "Geography_Germany", "x_Spain", "Gender_Male", *list(BANK_SPELLING)[3:]]
-        told = "on 10 columns; dummies, where a country or a gender is one number: "
-        told += "Geography_Germany, x_Spain, Gender_Male;"
-        self.refused(names, tmp_path, f"{told} missing: geography, gender;")
+        message = "on 10 columns; dummies, where a country or a gender is one number: "
+        message += "Geography_Germany, x_Spain, Gender_Male;"
+        self.refused(names, tmp_path, f"{message} missing: geography, gender;")
 
     def test_missing_ones_too(self, tmp_path):
         self.refused(

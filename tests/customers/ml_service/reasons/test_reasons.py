@@ -1,4 +1,4 @@
-"""Which parts of a score are told, by which code and in which words: what the model shows of this customer."""
+"""Which parts of a score are named, by which code and in which words: what the model shows of this customer."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from customers.ml_service import FEATURES, Explanation, reasons_for
 from customers.ml_service.reasons.reason_codes import BY_NUMBER, LOWERS, PART_NAMES, RAISES, TABLE
-from customers.ml_service.reasons.reasons import NOTABLE, PROTECTED, TOP, by_part, in_words, top_codes
+from customers.ml_service.reasons.reasons import NOTABLE, PROTECTED, TOP, by_part, numbered_reasons, top_codes
 from tests.customers.ml_service.forests import CUSTOMER
 
 
@@ -47,8 +47,8 @@ class TestWhichAreTold:
         assert codes(explanation, name_protected=True) == ["COUNTRY_RAISES", "GENDER_LOWERS"]
 
     def test_by_default_no_word_betrays_gender_or_country(self):
-        said = str(reasons_for(explained({"geography": "Germany", "gender": "Female"}, geography=0.3, gender=0.2)))
-        assert not any(word in said for word in ("Germany", "Female", "country", "gender"))
+        words = str(reasons_for(explained({"geography": "Germany", "gender": "Female"}, geography=0.3, gender=0.2)))
+        assert not any(word in words for word in ("Germany", "Female", "country", "gender"))
 
 
 class TestWhatIsSaid:
@@ -56,8 +56,8 @@ class TestWhatIsSaid:
         assert only(explained(is_active_member=0.12)).text == "Not an active member raises the risk by 12 points"
         assert only(explained({"age": 57}, age=0.083)).text == "An age of 57 raises the risk by 8.3 points"
         assert only(explained({"age": 27}, age=-0.1)).text == "An age of 27 lowers the risk by 10 points"
-        said = only(explained({"balance": 1234567.89}, balance=0.1)).text
-        assert said == "A balance of 1,234,568 raises the risk by 10 points"
+        words = only(explained({"balance": 1234567.89}, balance=0.1)).text
+        assert words == "A balance of 1,234,568 raises the risk by 10 points"
 
     @pytest.mark.parametrize(
         ("balance", "contribution", "code", "label"),
@@ -105,7 +105,7 @@ class TestTable:
         assert 0 not in BY_NUMBER
 
     def test_numbers_are_stored_with_scores_so_that_none_may_ever_change(self):
-        """Codes may be added below; whoever changes one that is here changes the meaning of stored reasons."""
+        """Codes may be added below; a change of one that is here changes the meaning of stored reasons."""
         assert [reason.number for reason in TABLE] == list(range(1, len(TABLE) + 1))
         assert {number: BY_NUMBER[number].code for number in (1, 8, 12, 20, 28)} == {
             1: "LOW_CREDIT_SCORE",
@@ -152,7 +152,7 @@ class TestManyAtOnce:
         for row, parts, numbers in zip(values, contributions.tolist(), stored, strict=True):
             explanation = Explanation(0.5, 0.2, dict(zip(FEATURES, parts, strict=True)), row)
             alone = reasons_for(explanation, name_protected=name_protected)
-            assert in_words(numbers, parts, row) == alone
+            assert numbered_reasons(numbers, parts, row) == alone
             assert len(numbers) == TOP
             points = [reason.points for reason in alone]
             assert all(abs(gain) >= 100 * NOTABLE - 1e-9 for gain in points)
@@ -168,7 +168,7 @@ class TestManyAtOnce:
         assert top_codes(np.zeros((0, 9)), np.zeros((0, 9))).shape == (0, TOP)
 
     def test_a_number_of_a_later_version_is_passed_over(self):
-        assert in_words([999, 5, 0], [0, 0, 0, -0.1, 0, 0, 0, 0, 0], CUSTOMER)[0].code == "AGE_LOWERS"
+        assert numbered_reasons([999, 5, 0], [0, 0, 0, -0.1, 0, 0, 0, 0, 0], CUSTOMER)[0].code == "AGE_LOWERS"
 
 
 def test_parts_add_up_to_all_contributions_whatever_is_named():

@@ -39,10 +39,10 @@ customers = st.fixed_dictionaries(
         "is_active_member": st.sampled_from([0, 1, False, True]),
     }
 )
-anybody = settings(max_examples=100)
+many_examples = settings(max_examples=100)
 
 
-@anybody
+@many_examples
 @given(shape=shapes, customer=customers)
 @example(shape={"n_estimators": 500, "seed": 7}, customer=CUSTOMER)
 def test_a_suggested_score_is_that_of_the_changed_customer(shape, customer):
@@ -56,7 +56,7 @@ def test_a_suggested_score_is_that_of_the_changed_customer(shape, customer):
         assert suggestion.score_after == pytest.approx(model.predict_proba(as_numbers(row))[0, 1], abs=1e-12)
 
 
-@anybody
+@many_examples
 @given(shape=shapes, customer=customers)
 def test_what_is_suggested_is_possible_and_worth_it(shape, customer):
     forest = forest_of(fit(150, **shape))
@@ -76,7 +76,7 @@ def test_what_is_suggested_is_possible_and_worth_it(shape, customer):
     assert len({suggestion.code for suggestion in suggestions}) == len(suggestions)
 
 
-@anybody
+@many_examples
 @given(shape=shapes, customer=customers)
 def test_a_pair_gains_more_than_either_half(shape, customer):
     forest = forest_of(fit(150, **shape))
@@ -86,10 +86,10 @@ def test_a_pair_gains_more_than_either_half(shape, customer):
             assert points_between(alone, suggestion.score_after) >= SMALLEST_GAIN
 
 
-@anybody
+@many_examples
 @given(shape=shapes, customer=customers)
 def test_nothing_much_better_was_overlooked(shape, customer):
-    """One by one, without the plans: whatever gains two points leads to a suggestion that is within two of it."""
+    """One by one, without the plans: a gain of two points leads to a suggestion that is within two of it."""
     forest = forest_of(fit(150, **shape))
     changes = [
         {"is_active_member": True},
@@ -141,12 +141,12 @@ def test_a_pair_gives_way_to_another_value_of_one_of_its_fields():
     assert codes(forest, num_of_products=3) == ["FEWER_PRODUCTS"]
 
 
-def test_nothing_is_suggested_to_somebody_who_is_safe():
+def test_nothing_is_suggested_to_a_customer_who_is_safe():
     forest = forest_that_learned(lambda customer: not customer["is_active_member"])
     assert best_changes(forest, CUSTOMER | {"is_active_member": 1}) == ()
 
 
-def test_nobody_is_told_to_become_inactive_to_return_a_card_or_to_take_money_away():
+def test_no_customer_is_asked_to_become_inactive_to_return_a_card_or_to_take_money_away():
     forest = forest_that_learned(lambda it: it["is_active_member"] or it["has_cr_card"] or it["balance"] > 0)
     assert codes(forest, is_active_member=1, has_cr_card=1, balance=80_000) == []
 
@@ -176,7 +176,7 @@ def test_of_several_steps_of_the_balance_the_smallest_that_does_is_suggested():
 @pytest.mark.parametrize(
     ("own", "higher"),
     [
-        (0, [50_000, 100_000]),  # 25,000 is a balance that hardly anybody has
+        (0, [50_000, 100_000]),  # 25,000 is a balance that hardly any customer has
         (30_000, [55_000, 80_000, 130_000]),
         (60_000.5, [86_000, 111_000, 161_000]),
         (120_000, [150_000, 180_000]),
@@ -197,7 +197,7 @@ def test_everything_is_scored_in_one_call(monkeypatch):
     monkeypatch.setattr(engine, "score_rows", lambda flat, matrix: matrices.append(matrix) or score_rows(flat, matrix))
     best_changes(forest, CUSTOMER | {"has_cr_card": 0})
     (matrix,) = matrices
-    # Himself; then three single fields with one step each and the balance with three; then their pairs.
+    # The customer as is; then three single fields with one step each and the balance with three; then their pairs.
     assert len(matrix) == 1 + (1 + 1 + 1 + 3) + (3 + 3 * 3)
     assert len(np.unique(matrix, axis=0)) == len(matrix)
 

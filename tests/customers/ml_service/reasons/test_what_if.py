@@ -1,4 +1,4 @@
-"""One customer with other values: what is compared, what is refused, and what is said of it."""
+"""One customer with other values: what is compared, what is refused, and in which words."""
 
 from decimal import Decimal
 

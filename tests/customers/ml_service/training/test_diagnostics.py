@@ -26,7 +26,7 @@ ROWS = generate_rows(600, seed=1)
 LABELS = left(ROWS)
 MATRIX = encode_rows(ROWS, Encodings())
 COLUMNS = {name: np.array([row[index] for row in ROWS]) for index, name in enumerate(FEATURES)}
-# As out-of-fold scores are: different for everybody, and neither perfect nor blind.
+# As out-of-fold scores are: different for all customers, and neither perfect nor blind.
 SCORES = np.clip(0.3 * LABELS + np.random.default_rng(5).uniform(0.0, 0.7, len(LABELS)), 0.0, 1.0)
 
 
@@ -38,24 +38,24 @@ def forest():
 def test_the_calibration_curve_is_that_of_scikit_learn():
     curve = calibration(LABELS, SCORES)
     observed, mean_scores = calibration_curve(LABELS, SCORES, n_bins=10, strategy="quantile")
-    assert [told["customers"] for told in curve] == [60] * 10
-    assert [told["mean_score"] for told in curve] == pytest.approx(mean_scores, abs=1e-5)
-    assert [told["observed"] for told in curve] == pytest.approx(observed, abs=1e-5)
+    assert [found["customers"] for found in curve] == [60] * 10
+    assert [found["mean_score"] for found in curve] == pytest.approx(mean_scores, abs=1e-5)
+    assert [found["observed"] for found in curve] == pytest.approx(observed, abs=1e-5)
 
 
 def test_few_customers_or_equal_scores_still_have_a_calibration_curve():
-    assert sum(told["customers"] for told in calibration(LABELS[:4], SCORES[:4])) == 4
+    assert sum(found["customers"] for found in calibration(LABELS[:4], SCORES[:4])) == 4
     same = calibration(LABELS, np.full(len(LABELS), 0.25))
-    assert {told["mean_score"] for told in same} == {0.25}
+    assert {found["mean_score"] for found in same} == {0.25}
 
 
 def test_a_decisive_field_is_important_and_an_irrelevant_one_is_not(forest):
-    told = importances(forest, MATRIX, LABELS, seed=2)["features"]
-    assert told["age"]["mean"] > 0.1
-    assert told["num_of_products"]["mean"] > 0.03
+    found = importances(forest, MATRIX, LABELS, seed=2)["features"]
+    assert found["age"]["mean"] > 0.1
+    assert found["num_of_products"]["mean"] > 0.03
     for irrelevant in ("has_cr_card", "gender", "tenure"):
-        assert abs(told[irrelevant]["mean"]) < 0.02
-    assert all(figure["std"] >= 0 for figure in told.values())
+        assert abs(found[irrelevant]["mean"]) < 0.02
+    assert all(figure["std"] >= 0 for figure in found.values())
 
 
 def test_noise_that_a_forest_has_learned_by_heart_is_no_importance():
@@ -63,8 +63,8 @@ def test_noise_that_a_forest_has_learned_by_heart_is_no_importance():
     labels = np.random.default_rng(1).integers(0, 2, len(ROWS))
     forest = fit(600, seed=1).fit(as_numbers(ROWS), labels)
     assert roc_auc_score(labels, forest.predict_proba(as_numbers(ROWS))[:, 1]) > 0.95
-    told = importances(forest, MATRIX, labels, seed=2)["features"]
-    assert max(abs(figure["mean"]) for figure in told.values()) < 0.04
+    found = importances(forest, MATRIX, labels, seed=2)["features"]
+    assert max(abs(figure["mean"]) for figure in found.values()) < 0.04
 
 
 def test_measuring_importances_leaves_the_forest_as_it_was(forest):
@@ -77,28 +77,28 @@ def test_measuring_importances_leaves_the_forest_as_it_was(forest):
 @pytest.mark.parametrize("name", ["age", "num_of_products", "is_active_member"])
 def test_effect_shapes_are_the_partial_dependence_of_scikit_learn(forest, name):
     few = slice(0, 400)  # all of these, where more would be sampled
-    told = effects(build(forest), Encodings(), MATRIX[few], COLUMNS, seed=2)[name]
+    found = effects(build(forest), Encodings(), MATRIX[few], COLUMNS, seed=2)[name]
     column = FEATURES.index(name)
     theirs = partial_dependence(
         forest,
         as_numbers(ROWS[few]),
         [column],
-        custom_values={column: told["values"]},
+        custom_values={column: found["values"]},
         method="brute",
         response_method="predict_proba",
     )
-    assert told["scores"] == pytest.approx(theirs["average"][0], abs=1e-5)
+    assert found["scores"] == pytest.approx(theirs["average"][0], abs=1e-5)
 
 
 def test_effects_cover_what_was_seen_from_end_to_end(forest):
-    told = effects(build(forest), Encodings(), MATRIX, COLUMNS, seed=2)
-    assert list(told) == list(FEATURES)
-    assert told["geography"]["values"] == list(GEOGRAPHIES)
-    assert told["has_cr_card"]["values"] == [0, 1]
-    assert told["num_of_products"]["values"] == [1, 2, 3, 4]
-    assert told["tenure"]["values"] == list(range(11))
-    assert (told["age"]["values"][0], told["age"]["values"][-1]) == (COLUMNS["age"].min(), COLUMNS["age"].max())
-    assert len(told["age"]["values"]) == 21
+    found = effects(build(forest), Encodings(), MATRIX, COLUMNS, seed=2)
+    assert list(found) == list(FEATURES)
+    assert found["geography"]["values"] == list(GEOGRAPHIES)
+    assert found["has_cr_card"]["values"] == [0, 1]
+    assert found["num_of_products"]["values"] == [1, 2, 3, 4]
+    assert found["tenure"]["values"] == list(range(11))
+    assert (found["age"]["values"][0], found["age"]["values"][-1]) == (COLUMNS["age"].min(), COLUMNS["age"].max())
+    assert len(found["age"]["values"]) == 21
 
 
 def test_a_category_is_shown_by_its_own_code(forest):
@@ -110,17 +110,17 @@ def test_a_category_is_shown_by_its_own_code(forest):
 
 def test_no_exact_balance_is_told():
     odd = [(*row[:5], 12_345.67, *row[6:]) for row in ROWS[:50]] + list(ROWS[50:])
-    told = json.dumps(diagnosis_of(odd))
-    assert "12345" not in told
-    assert "12,345" not in told
+    found = json.dumps(diagnosis_of(odd))
+    assert "12345" not in found
+    assert "12,345" not in found
     largest = max(row[5] for row in odd)
-    assert f"{largest:.0f}" not in told
+    assert f"{largest:.0f}" not in found
 
 
 def test_subgroup_figures_are_those_of_scikit_learn():
-    told = subgroups(COLUMNS, LABELS, SCORES)
+    found = subgroups(COLUMNS, LABELS, SCORES)
     germans = COLUMNS["geography"] == "Germany"
-    assert told["geography"]["Germany"] == {
+    assert found["geography"]["Germany"] == {
         "customers": germans.sum(),
         "churn_rate": pytest.approx(LABELS[germans].mean(), abs=1e-5),
         "mean_score": pytest.approx(SCORES[germans].mean(), abs=1e-5),
@@ -128,14 +128,14 @@ def test_subgroup_figures_are_those_of_scikit_learn():
         "brier": pytest.approx(brier_score_loss(LABELS[germans], SCORES[germans]), abs=1e-5),
     }
     middle = (COLUMNS["age"] >= 45) & (COLUMNS["age"] <= 59)
-    assert told["age"]["45-59"]["customers"] == middle.sum()
-    assert told["age"]["45-59"]["roc_auc"] == pytest.approx(roc_auc_score(LABELS[middle], SCORES[middle]), abs=1e-5)
+    assert found["age"]["45-59"]["customers"] == middle.sum()
+    assert found["age"]["45-59"]["roc_auc"] == pytest.approx(roc_auc_score(LABELS[middle], SCORES[middle]), abs=1e-5)
 
 
 def test_every_customer_is_in_one_group_of_each_kind():
-    told = subgroups(COLUMNS, LABELS, SCORES)
-    assert list(told["age"]) == ["18-29", "30-44", "45-59", "60+"]
-    for groups in told.values():
+    found = subgroups(COLUMNS, LABELS, SCORES)
+    assert list(found["age"]) == ["18-29", "30-44", "45-59", "60+"]
+    for groups in found.values():
         assert sum(group["customers"] for group in groups.values()) == len(ROWS)
 
 
@@ -156,12 +156,12 @@ def test_small_or_one_sided_groups_are_told_as_far_as_they_can_be(customers, lea
 
 
 def test_limits_tell_ranges_and_groups_of_few():
-    told = limits(COLUMNS)
-    assert list(told["ranges"]["age"]) == [COLUMNS["age"].min(), COLUMNS["age"].max()]
-    assert told["few"] == FEW_CUSTOMERS
-    assert told["small_groups"]["num_of_products"] == {"1": 150, "2": 150, "3": 150, "4": 150}
-    assert told["small_groups"]["age"]["70-79"] == ((COLUMNS["age"] >= 70) & (COLUMNS["age"] < 80)).sum()
-    assert told["small_groups"]["gender"] == {}
+    found = limits(COLUMNS)
+    assert list(found["ranges"]["age"]) == [COLUMNS["age"].min(), COLUMNS["age"].max()]
+    assert found["few"] == FEW_CUSTOMERS
+    assert found["small_groups"]["num_of_products"] == {"1": 150, "2": 150, "3": 150, "4": 150}
+    assert found["small_groups"]["age"]["70-79"] == ((COLUMNS["age"] >= 70) & (COLUMNS["age"] < 80)).sum()
+    assert found["small_groups"]["gender"] == {}
 
 
 def test_a_country_without_customers_is_a_limit():
@@ -170,10 +170,10 @@ def test_a_country_without_customers_is_a_limit():
 
 
 def test_the_diagnosis_is_small_json_and_the_same_for_the_same_seed():
-    told = diagnosis()
-    assert json.loads(json.dumps(told)).keys() == told.keys()
-    assert len(json.dumps(told)) < 10_000
-    assert diagnosis() == told
+    found = diagnosis()
+    assert json.loads(json.dumps(found)).keys() == found.keys()
+    assert len(json.dumps(found)) < 10_000
+    assert diagnosis() == found
 
 
 def diagnosis_of(rows):

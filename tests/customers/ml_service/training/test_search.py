@@ -4,7 +4,7 @@ import pytest
 from customers.ml_service.training import search
 from customers.ml_service.training.fitting import SETTINGS, fit_forest
 from customers.ml_service.training.search import Candidate, choose, find_settings, growing
-from customers.ml_service.training.validation import choosing_splits, fold_of
+from customers.ml_service.training.validation import fold_of, splits_of
 
 from .labelled import labelled
 
@@ -20,7 +20,7 @@ def candidate(roc_auc, nodes):
 
 def test_the_first_trees_of_a_forest_are_the_smaller_forest_of_the_same_seed():
     data = labelled()
-    fold = fold_of(data, choosing_splits(data.labels, 1)[0])
+    fold = fold_of(data, splits_of(data.labels, 1, choosing=True)[0])
     fit = {n: fit_forest(fold.customers, fold.labels, settings={**SETTINGS, "n_estimators": n}, seed=7) for n in (3, 8)}
     for (scores, nodes), model in zip(growing(fit[8], fold.unseen, (3, 8)), fit.values(), strict=True):
         assert scores == pytest.approx(model.predict_proba(fold.unseen)[:, 1], abs=1e-12)
@@ -51,13 +51,13 @@ class TestSearch:
         data, used = labelled(), []
         monkeypatch.setattr(search, "fold_of", lambda data, split: used.append(split[1]) or fold_of(data, split))
         find_settings(data, seed=4, trees=(2,))
-        expected = [unseen for _, unseen in choosing_splits(data.labels, 4)]
+        expected = [unseen for _, unseen in splits_of(data.labels, 4, choosing=True)]
         assert all(np.array_equal(*pair) for pair in zip(used, expected, strict=True))
 
     def test_the_same_seed_finds_the_same(self, small_grid):
         assert find_settings(labelled(), seed=4, trees=(3,)) == find_settings(labelled(), seed=4, trees=(3,))
 
     def test_progress_is_told_of_every_combination(self, small_grid):
-        told = []
-        find_settings(labelled(), seed=4, trees=(1,), progress=lambda *step: told.append(step))
-        assert told == [("Searching", done, 4) for done in range(4)]
+        steps = []
+        find_settings(labelled(), seed=4, trees=(1,), progress=lambda *step: steps.append(step))
+        assert steps == [("Searching", done, 4) for done in range(4)]
