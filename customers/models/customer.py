@@ -16,12 +16,15 @@ BY_RISK = (F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc())
 LARGEST_CUSTOMER_ID = 2**63 - 1  # what a bigint holds
 
 
+def is_stale(release: Any) -> Q:
+    """Edited since it was scored, or scored by another release than this; ``scoring.staleness`` says so in SQL."""
+    return Q(stale_since__isnull=False) | ~Q(scored_by=release)
+
+
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def stale(self) -> "CustomerQuerySet":
         """Customers whose stored score is not that of the active model for the fields as they are."""
-        return self.filter(
-            Q(stale_since__isnull=False) | ~Q(scored_by=models.Subquery(ModelRelease.objects.newest_id()))
-        )
+        return self.filter(is_stale(models.Subquery(ModelRelease.objects.newest_id())))
 
     def with_active_release(self) -> "CustomerQuerySet":
         """With ``active_release`` on each customer: the id of the release whose scores count."""
