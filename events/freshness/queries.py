@@ -197,7 +197,7 @@ class LastDriftCheck:
     checked_at: datetime
     column: str
     psi: float
-    verdict: drift.Verdict
+    verdict: drift.DriftVerdict
 
 
 @dataclass(frozen=True)

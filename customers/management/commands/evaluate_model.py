@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -36,14 +37,13 @@ class Command(BaseCommand):
             found = evaluate(days=horizon, first_day=as_of, release=release)
         except NothingToEvaluateError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(as_json(found) if options["json"] else "\n".join(in_words(found)))
+        as_json = options["json"]
+        self.stdout.write(
+            json.dumps(asdict(found), cls=DjangoJSONEncoder) if as_json else "\n".join(describe_evaluation(found))
+        )
 
 
-def as_json(found: Evaluation) -> str:
-    return json.dumps(found.as_dict(), cls=DjangoJSONEncoder)
-
-
-def in_words(found: Evaluation) -> Iterator[str]:
+def describe_evaluation(found: Evaluation) -> Iterator[str]:
     window = found.window
     yield f"The last scores stored before {window.first_day}, and who left from that day to {window.last_day}"
     for judgement in found.judgements:
