@@ -154,7 +154,7 @@ def prune_history(after_record: int = 0) -> int:
     imports.forget(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     alert_retention.prune(before)
-    pruned = retention.prune(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
+    pruned = retention.prune_history(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:
         dispatch.go_on_pruning(pruned.go_on_after)
     return pruned.records

@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, days: int, dry_run: bool, **options: Any) -> None:
         before = timezone.now() - timedelta(days=days)
-        found = retention.would_prune(before) if dry_run else retention.prune(before)
+        found = retention.would_prune(before) if dry_run else retention.prune_history(before)
         if not dry_run:
             ScoringFailure.objects.forget_former_lives()
         old_drains = drains.too_old().count() if dry_run else drains.prune()
