@@ -20,7 +20,7 @@ MOST_MOVED = 10
 Scores = NDArray[np.float64]
 
 
-class Mover(NamedTuple):
+class MovedScore(NamedTuple):
     """A customer by id alone: what is printed may be kept."""
 
     customer_id: int
@@ -29,7 +29,7 @@ class Mover(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shift:
+class ScoreShift:
     """How scores move. ``quantiles`` are of the change, by percent; ``moved_far`` is a share."""
 
     customers: int
@@ -37,33 +37,37 @@ class Shift:
     mean_after: float
     quantiles: dict[int, float]
     moved_far: float
-    movers: list[Mover]
+    movers: list[MovedScore]
 
     @property
     def of_mean(self) -> float:
         return self.mean_after - self.mean_before
 
 
-def compare(ids: Sequence[int], before: Scores, after: Scores) -> Shift | None:
+def compare(ids: Sequence[int], before: Scores, after: Scores) -> ScoreShift | None:
     """The figures of two scores for each customer; None without customers."""
     if not len(ids):
         return None
     change = after - before
     furthest = np.argsort(-np.abs(change), kind="stable")[:MOST_MOVED]
-    return Shift(
+    return ScoreShift(
         customers=len(ids),
         mean_before=float(before.mean()),
         mean_after=float(after.mean()),
         quantiles={q: float(np.percentile(change, q)) for q in QUANTILES},
         moved_far=float((np.abs(change) > FAR).mean()),
-        movers=[Mover(ids[i], float(before[i]), float(after[i])) for i in furthest.tolist() if change[i]],
+        movers=[MovedScore(ids[i], float(before[i]), float(after[i])) for i in furthest.tolist() if change[i]],
     )
 
 
-def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> Shift | None:
-    """Score some stored customers by the active model and by the candidate, and store nothing."""
+def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> ScoreShift | None:
+    """Score some stored customers by the active model and by the candidate; store and activate nothing."""
     rows = list(Customer.objects.filter(pk__in=random_ids(customers)).values_list("pk", "churn_risk_score", *FEATURES))
-    active = active_forest()
+    release = ModelRelease.objects.active()
+    try:
+        active = forest_of(release) if release is not None else None
+    except ModelError:
+        active = None
     if active is None:  # not in place any more, as when the candidate was copied over it: then what is stored
         rows = [row for row in rows if row[1] is not None]
     if not rows:
@@ -73,16 +77,7 @@ def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> Shift | No
     return compare([row[0] for row in rows], before, candidate.predict_tuples(features))
 
 
-def active_forest() -> Forest | None:
-    """The active model, if its files are here. Unlike ``active_model`` this activates nothing."""
-    active = ModelRelease.objects.active()
-    try:
-        return forest_of(active) if active is not None else None
-    except ModelError:
-        return None
-
-
-def table(shift: Shift) -> Iterator[str]:
+def table(shift: ScoreShift) -> Iterator[str]:
     """The figures as lines to print."""
     yield f"How scores would move, {shift.customers:,} customers drawn at random:"
     yield f"  mean           {shift.mean_before:7.4f} -> {shift.mean_after:.4f}  ({shift.of_mean:+.4f})"
