@@ -151,7 +151,7 @@ def prune_history(after_record: int = 0) -> int:
     """
     drains.prune()
     ScoringFailure.objects.forget_former_lives()
-    imports.forget(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
+    imports.forget_imports(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     alert_retention.prune(before)
     pruned = retention.prune_history(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)

@@ -54,7 +54,9 @@ def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
 def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> list[Any]:
     customer_id, surname, *numbers, has_card, is_active = row[: 2 + len(FEATURES)]
     score, scored_at, stale_since, scored_by, reason = row[2 + len(FEATURES) :]
-    told = "" if stale_since is not None else labels.get(reason, "")  # a stale score's reason was that of other fields
+    main_reason = (
+        "" if stale_since is not None else labels.get(reason, "")
+    )  # a stale score's reason was that of other fields
     return [
         customer_id,
         neutralised(surname),
@@ -63,7 +65,7 @@ def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> li
         int(is_active),
         score,
         "" if score is None else band(score),
-        neutralised(told),
+        neutralised(main_reason),
         int(stale_since is None and scored_by == active),
         scored_at.isoformat(timespec="seconds") if scored_at else "",
     ]

@@ -87,10 +87,7 @@ class Written:
         """The decimal marks that explain it; thousands only where that is no larger than what can be."""
         if not self.is_open:
             return list(self.readings)
-        return [mark for mark in self.readings if mark in self.body or not self._is_above(largest, mark)]
-
-    def _is_above(self, largest: int | Decimal, mark: str) -> bool:
-        return Decimal(self.plain(mark)).copy_abs() > largest
+        return [mark for mark in self.readings if mark in self.body or Decimal(self.plain(mark)).copy_abs() <= largest]
 
     def plain(self, decimal: str) -> str:
         """As Python writes it."""
