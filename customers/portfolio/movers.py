@@ -49,7 +49,7 @@ SELECT (SELECT count(*) FROM moved WHERE by > 0), (SELECT count(*) FROM moved WH
 
 @dataclass(frozen=True)
 class Mover:
-    """One customer, then and now."""
+    """The score of one customer, before and after."""
 
     customer_id: int
     before: float

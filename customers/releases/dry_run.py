@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from customers.ml_service import FEATURES, Forest, ModelError
 from customers.models import Customer, ModelRelease
+from customers.portfolio.movers import Mover
 from customers.portfolio.sampling import random_ids
 from customers.releases.active import forest_of
 
@@ -20,14 +20,6 @@ MOST_MOVED = 10
 Scores = NDArray[np.float64]
 
 
-class MovedScore(NamedTuple):
-    """A customer by id alone: what is printed may be kept."""
-
-    customer_id: int
-    before: float
-    after: float
-
-
 @dataclass(frozen=True)
 class ScoreShift:
     """How scores move. ``quantiles`` are of the change, by percent; ``moved_far`` is a share."""
@@ -37,7 +29,7 @@ class ScoreShift:
     mean_after: float
     quantiles: dict[int, float]
     moved_far: float
-    movers: list[MovedScore]
+    movers: list[Mover]  # by id alone: what is printed may be kept
 
     @property
     def of_mean(self) -> float:
@@ -56,7 +48,7 @@ def compare(ids: Sequence[int], before: Scores, after: Scores) -> ScoreShift | N
         mean_after=float(after.mean()),
         quantiles={q: float(np.percentile(change, q)) for q in QUANTILES},
         moved_far=float((np.abs(change) > FAR).mean()),
-        movers=[MovedScore(ids[i], float(before[i]), float(after[i])) for i in furthest.tolist() if change[i]],
+        movers=[Mover(ids[i], float(before[i]), float(after[i])) for i in furthest.tolist() if change[i]],
     )
 
 
