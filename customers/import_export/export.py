@@ -6,6 +6,7 @@ Not by a cursor of the server's, which lives in one session: a pooler may lend e
 import csv
 from array import array
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from django.db.models import QuerySet
@@ -32,16 +33,10 @@ FETCH_ROWS = 2000
 BYTE_ORDER_MARK = "\ufeff"
 
 
-class Line:
-    """A file whose writer gets each line back."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
     """The lines of the file, by pieces; columns as the import reads them, and the score behind them."""
-    write = csv.writer(Line(), lineterminator="\r\n").writerow
+    # A file whose writer gets each line back.
+    write = csv.writer(SimpleNamespace(write=str), lineterminator="\r\n").writerow
     yield BYTE_ORDER_MARK + str(write(HEADER))
     active = ModelRelease.objects.active()
     labels = main_reasons()

@@ -146,8 +146,7 @@ class Staging:
 
     def _run(self, statement: str, **values: Any) -> int:
         self._cursor.execute(statement.format(**self._words), values or None)
-        rows: int = self._cursor.rowcount
-        return rows
+        return int(self._cursor.rowcount)
 
     def fill(self, rows: Iterable[Row]) -> None:
         """Copy the rows, whose ids must all be different. An exception of ``rows`` itself passes through."""
@@ -169,8 +168,7 @@ class Staging:
 
     def compare(self) -> RowCounts:
         """What ``store`` would do."""
-        self._cursor.execute("SELECT count(*) FROM customers_staging")
-        rows = self._cursor.fetchone()[0]
+        (rows,) = fetch_row("SELECT count(*) FROM customers_staging")
         return self._compare(Slice(0, LARGEST_CUSTOMER_ID, rows))
 
     def _compare(self, piece: Slice) -> RowCounts:
@@ -191,8 +189,7 @@ class Staging:
 
     def _slices(self, slice_rows: int, low: int) -> Iterator[Slice]:
         while True:
-            self._cursor.execute(NEXT_SLICE, [low, slice_rows])
-            high, rows = self._cursor.fetchone()
+            high, rows = fetch_row(NEXT_SLICE, [low, slice_rows])
             if not rows:
                 return
             yield Slice(low, high, rows)

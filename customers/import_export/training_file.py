@@ -49,16 +49,15 @@ def read_labelled(path: Path, decimal: str | None = None) -> LabelledFile:
 def training_data(good: list[tuple[Row, list[str]]], layout: Layout) -> TrainingData:
     rows = [tuple(map(as_number, row[-len(LEARNED) : -1])) for row, _ in good]
     labels = np.array([row[-1] for row, _ in good], dtype=np.int64)
-    others = [(name, [without_no_value(cells[i]) for _, cells in good]) for name, i in layout.beside(LEARNED)]
+    others = [
+        (name, ["" if (cell := cells[i].strip()).casefold() in NO_VALUE else cell for _, cells in good])
+        for name, i in layout.beside(LEARNED)
+    ]
     return TrainingData(rows, labels, others)
 
 
 def as_number(value: object) -> str | float:
     return value if isinstance(value, str) else float(value)  # type: ignore[arg-type]
-
-
-def without_no_value(cell: str) -> str:
-    return "" if cell.strip().casefold() in NO_VALUE else cell.strip()
 
 
 def refuse_too_few(file: LabelledFile) -> None:

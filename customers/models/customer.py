@@ -35,11 +35,6 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         return self.order_by(F("churn_risk_score").desc(nulls_last=True), "-customer_id")
 
 
-def _within(field: str) -> Q:
-    bounds = BOUNDS[field]
-    return Q(**{f"{field}__range": (bounds.low, bounds.high)})
-
-
 class Behaviour(models.Model):
     """The nine behavioural fields that the model reads, and who gave them their values."""
 
@@ -150,7 +145,10 @@ class Customer(Behaviour):
                 name="customer_balance_is_a_number",
             ),
             *(
-                models.CheckConstraint(condition=_within(field), name=f"customer_{field}_is_possible")
+                models.CheckConstraint(
+                    condition=Q(**{f"{field}__range": (BOUNDS[field].low, BOUNDS[field].high)}),
+                    name=f"customer_{field}_is_possible",
+                )
                 for field in ("credit_score", "age", "tenure", "balance", "num_of_products")
             ),
             models.CheckConstraint(

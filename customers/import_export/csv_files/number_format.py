@@ -99,14 +99,9 @@ class Written:
 def reading_of(match: re.Match[str]) -> Reading:
     found = match.groupdict()
     whole, decimals = found["whole"] or "0", found["decimals"] or found["alone"] or ""
-    thousands = INDIAN if found.get("lakhs") else name_of(found["mark"])
-    return Reading(re.sub(r"\D", "", whole), decimals, thousands)
-
-
-def name_of(mark: str | None) -> str:
-    if not mark:
-        return ""
-    return NAMES.get(mark) or ("space" if mark in SPACES else "apostrophe")
+    mark = found["mark"] or ""
+    name = NAMES.get(mark) or (mark and ("space" if mark in SPACES else "apostrophe"))
+    return Reading(re.sub(r"\D", "", whole), decimals, INDIAN if found.get("lakhs") else name)
 
 
 def taken_apart(cell: str) -> Written | None:

@@ -37,9 +37,10 @@ class Command(BaseCommand):
             found = evaluate(days=horizon, first_day=as_of, release=release)
         except NothingToEvaluateError as error:
             raise CommandError(str(error)) from None
-        as_json = options["json"]
         self.stdout.write(
-            json.dumps(asdict(found), cls=DjangoJSONEncoder) if as_json else "\n".join(describe_evaluation(found))
+            json.dumps(asdict(found), cls=DjangoJSONEncoder)
+            if options["json"]
+            else "\n".join(describe_evaluation(found))
         )
 
 
