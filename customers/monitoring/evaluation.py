@@ -68,7 +68,7 @@ class Fates:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ReleaseJudgement:
     """The scores of one release. No performance: too few left, or stayed, to judge."""
 
     release: int
@@ -81,7 +81,7 @@ class Judgement:
 @dataclass(frozen=True)
 class Evaluation:
     window: Window
-    judgements: list[Judgement]
+    judgements: list[ReleaseJudgement]
 
 
 def evaluate(*, days: int = DEFAULT_DAYS, first_day: date | None = None, release: int | None = None) -> Evaluation:
@@ -96,7 +96,7 @@ def evaluate(*, days: int = DEFAULT_DAYS, first_day: date | None = None, release
         who = f"Release {release} had given nobody's last score" if release else "Nobody had a score"
         raise NothingToEvaluateError(f"{who} before {window.first_day}; choose a later day with --as-of.")
     judgements = [
-        Judgement(number, len(it.left), sum(it.left), it.unknown, performance(it.left, it.scores))
+        ReleaseJudgement(number, len(it.left), sum(it.left), it.unknown, performance(it.left, it.scores))
         for number, it in sorted(found.items())
     ]
     return Evaluation(window, judgements)

@@ -13,7 +13,7 @@ from customers.management.columns import in_columns
 from customers.management.days import day
 from customers.management.progress import positive
 from customers.ml_service.performance import FEWEST, Performance
-from customers.monitoring.evaluation import DEFAULT_DAYS, Evaluation, Judgement, NothingToEvaluateError, evaluate
+from customers.monitoring.evaluation import DEFAULT_DAYS, Evaluation, NothingToEvaluateError, ReleaseJudgement, evaluate
 
 
 class Command(BaseCommand):
@@ -56,7 +56,7 @@ def describe_evaluation(found: Evaluation) -> Iterator[str]:
             yield from figures(judgement.performance)
 
 
-def counts(judgement: Judgement) -> str:
+def counts(judgement: ReleaseJudgement) -> str:
     known = f"release {judgement.release}: {judgement.customers:,} customers, {judgement.left:,} of them left"
     if not judgement.unknown:
         return known
