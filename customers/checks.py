@@ -56,7 +56,7 @@ def about_active_model(alias: str) -> list[CheckMessage]:
 
 @register()
 def drift_warns_before_it_alarms(**kwargs: Any) -> list[CheckMessage]:
-    """Or every shift would be a major one, and none below it would be told."""
+    """Or every shift would be a major one, and none below it would be reported."""
     if settings.DRIFT_WARNING <= settings.DRIFT_ALARM:
         return []
     return [

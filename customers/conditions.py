@@ -7,33 +7,33 @@ import struct
 from multiprocessing import get_context
 from time import monotonic
 
-# The state that was told last, and when it began; zeros where nothing was told.
-_TOLD = struct.Struct("8sd")
+# The state that was logged last, and when it began; zeros where nothing was logged.
+_LOGGED = struct.Struct("8sd")
 _NOTHING = bytes(8)
 # A process that was killed in its turn never gives it back.
 _TURN_SECONDS = 0.1
 
 
 class Condition:
-    """Something that many calls notice, and an operator wants to read of once.
+    """A condition that many calls notice, and an operator wants to read of once.
 
     Made before a fork, at the top of a module, it is shared by the processes that come of the fork: workers that come
-    and go every few minutes do not tell again what another has told.
+    and go every few minutes do not log again what another has logged.
     """
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
-        self._memory = mmap.mmap(-1, _TOLD.size)
+        self._memory = mmap.mmap(-1, _LOGGED.size)
         self._turn = get_context("fork").Lock()
 
     @property
     def is_on(self) -> bool:
-        return self._told()[0] != _NOTHING
+        return self._logged()[0] != _NOTHING
 
     @property
     def seconds(self) -> float:
-        """For how long it has been as it was told last."""
-        return monotonic() - self._told()[1]
+        """For how long it has been as it was logged last."""
+        return monotonic() - self._logged()[1]
 
     def begin(self, text: str, *values: object, state: str = "", level: int = logging.WARNING) -> None:
         """Log the text, unless it was logged last. Texts of the same ``state``, if one is given, count as one."""
@@ -46,19 +46,19 @@ class Condition:
         if self._becomes(_NOTHING):
             self._log.log(level, text, *values)
 
-    def _told(self) -> tuple[bytes, float]:
-        state, since = _TOLD.unpack(self._memory[:])
+    def _logged(self) -> tuple[bytes, float]:
+        state, since = _LOGGED.unpack(self._memory[:])
         return state, since
 
     def _becomes(self, state: bytes) -> bool:
         """Whether that is news."""
-        if self._told()[0] == state:
+        if self._logged()[0] == state:
             return False  # mostly, and without a turn
         is_ours = self._turn.acquire(timeout=_TURN_SECONDS)
         try:
-            is_news = self._told()[0] != state
+            is_news = self._logged()[0] != state
             if is_news:
-                self._memory[:] = _TOLD.pack(state, monotonic())
+                self._memory[:] = _LOGGED.pack(state, monotonic())
             return is_news
         finally:
             if is_ours:

@@ -1,4 +1,4 @@
-"""Made-up customers that look like a bank's: same spreads, same dependencies, nobody's data.
+"""Made-up customers that look like a bank's: same spreads, same dependencies, no real person's data.
 
 Drawn in blocks that each have a random stream of their own, so that the first customers of a large portfolio are
 those of a small one by the same seed.
@@ -28,7 +28,7 @@ FEMALE, MALE = range(len(GENDERS))
 AGE_GROUPS = (42, 61)
 COUNTRIES = np.array([[0.517, 0.233, 0.250], [0.459, 0.293, 0.248], [0.486, 0.240, 0.274]])
 FEMALES = np.array([0.447, 0.488, 0.453])
-ZERO_BALANCES = np.array([0.494, 0.465, 0.460])  # outside Germany, where nobody has one
+ZERO_BALANCES = np.array([0.494, 0.465, 0.460])  # outside Germany, where no customer has one
 # Shares of 1, 2, 3 and 4 products, by age group.
 PRODUCTS_WITH_MONEY = np.array(
     [[0.730, 0.257, 0.009, 0.004], [0.734, 0.219, 0.034, 0.013], [0.755, 0.195, 0.044, 0.006]]
@@ -49,7 +49,8 @@ SYLLABLES = (
 
 def generate(count: int, seed: int) -> Iterator[tuple[Any, ...]]:
     """Yield ``count`` customers as tuples of Python values in the order of ``FEATURES``."""
-    return chain.from_iterable(as_rows(columns) for columns in blocks(count, seed))
+    columns = ([block[field].tolist() for field in FEATURES] for block in blocks(count, seed))
+    return chain.from_iterable(zip(*lists, strict=True) for lists in columns)
 
 
 def generate_named(count: int, seed: int, first_id: int) -> Iterator[tuple[Any, ...]]:
@@ -64,10 +65,6 @@ def surnames(count: int, seed: int) -> Iterator[str]:
         rng = default_rng([seed, NAMES, block])
         parts = [rng.choice(syllables.split(), BLOCK_ROWS)[:size].tolist() for syllables in SYLLABLES]
         yield from map("".join, zip(*parts, strict=True))
-
-
-def as_rows(columns: Columns) -> Iterator[tuple[Any, ...]]:
-    return zip(*(columns[field].tolist() for field in FEATURES), strict=True)
 
 
 def as_columns(rows: Iterable[tuple[Any, ...]]) -> Columns:
@@ -175,8 +172,8 @@ def products_leaning(columns: Columns) -> Array:
 
 def age_leaning(columns: Columns) -> Array:
     over = {year: np.maximum(columns["age"] - year, 0) / 10 for year in (35, 47, 53, 60)}
-    everybody = 1.72 * over[35] - 1.49 * over[47] - 0.91 * over[53] - 1.52 * over[60]
-    leans: Array = everybody + inactive(columns) * (2.21 * over[47] - 1.78 * over[60])
+    of_all = 1.72 * over[35] - 1.49 * over[47] - 0.91 * over[53] - 1.52 * over[60]
+    leans: Array = of_all + inactive(columns) * (2.21 * over[47] - 1.78 * over[60])
     return leans
 
 

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.backends.utils import CursorWrapper
 
 from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.forest.forest import fingerprint_of
@@ -21,21 +20,18 @@ SELECT to_regclass('customers_modelrelease') IS NOT NULL AND NOT EXISTS (
 ADD = "ALTER TABLE customers_modelrelease ADD COLUMN fingerprint varchar(64) NOT NULL DEFAULT ''"
 AS_MIGRATED = "ALTER TABLE customers_modelrelease ALTER COLUMN fingerprint DROP DEFAULT"
 RELEASES = "SELECT id, sha256, (metadata -> 'encodings')::text FROM customers_modelrelease"
-TELL = "UPDATE customers_modelrelease SET fingerprint = %s WHERE id = %s"
+SET_FINGERPRINT = "UPDATE customers_modelrelease SET fingerprint = %s WHERE id = %s"
 
 
 def mend(using: str, **kwargs: Any) -> None:
     """Before migrating: give the releases their fingerprints, where the table was made without any."""
     with transaction.atomic(using), connections[using].cursor() as cursor:
         cursor.execute(LACKS_FINGERPRINTS)
-        if cursor.fetchone()[0]:
-            add_fingerprints(cursor)
-
-
-def add_fingerprints(cursor: CursorWrapper) -> None:
-    cursor.execute(ADD)
-    cursor.execute(RELEASES)
-    for release, sha256, encodings in cursor.fetchall():
-        codes = Encodings.from_metadata(json.loads(encodings)) if encodings else Encodings()
-        cursor.execute(TELL, [fingerprint_of(sha256, codes), release])
-    cursor.execute(AS_MIGRATED)
+        if not cursor.fetchone()[0]:
+            return
+        cursor.execute(ADD)
+        cursor.execute(RELEASES)
+        for release, sha256, encodings in cursor.fetchall():
+            codes = Encodings.from_metadata(json.loads(encodings)) if encodings else Encodings()
+            cursor.execute(SET_FINGERPRINT, [fingerprint_of(sha256, codes), release])
+        cursor.execute(AS_MIGRATED)

@@ -1,7 +1,7 @@
-"""Who edits: tells the triggers of edits that come through Django, and which user makes them.
+"""Who edits: the triggers learn of edits that come through Django, and which user makes them.
 
 The setting goes in front of the statement that edits and lasts for its transaction, so that nothing is left behind on a
-connection that a pool hands to somebody else. Prior art: the context tracking of django-pghistory.
+connection that a pool hands to another client. Prior art: the context tracking of django-pghistory.
 """
 
 import re

@@ -11,10 +11,11 @@ from customers.history import retention
 from customers.import_export.uploads import steps as imports
 from customers.import_export.uploads import worker as import_work
 from customers.ml_service import ModelError
+from customers.models import ScoringFailure
 from customers.monitoring import audit, drift
 from customers.portfolio.sampling import random_ids
 from customers.releases import active
-from customers.scoring import failures, marks, scorer
+from customers.scoring import marks, scorer
 from events.alerts import retention as alert_retention
 from events.alerts import sending
 from events.overview import counting
@@ -149,11 +150,11 @@ def prune_history(after_record: int = 0) -> int:
     The only job with a value: where the one before has stopped. Should it get lost, the next day begins anew.
     """
     drains.prune()
-    failures.forget_deleted()
-    imports.forget(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
+    ScoringFailure.objects.forget_former_lives()
+    imports.forget_imports(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     alert_retention.prune(before)
-    pruned = retention.prune(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
+    pruned = retention.prune_history(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:
         dispatch.go_on_pruning(pruned.go_on_after)
     return pruned.records

@@ -124,6 +124,6 @@ def test_nothing_is_lost_and_everything_is_scored_or_stale_as_it_should_be(old_d
     assert stale == {customer_id for customer_id, edits in editor.edits.items() if edits or customer_id > 200}
 
     # Another model than that of then is in place: all are scored by it, and the history begins.
-    assert run(url, DRAIN).splitlines()[-1] == f"{CUSTOMERS} {audit.Report(audited=CUSTOMERS)}"
+    assert run(url, DRAIN).splitlines()[-1] == f"{CUSTOMERS} {audit.AuditReport(audited=CUSTOMERS)}"
     [(fingerprint,)] = connection.execute("SELECT DISTINCT fingerprint FROM customers_modelrelease WHERE sha256 ~ '^a'")
     assert len(fingerprint) == 64

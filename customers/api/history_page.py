@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from customers.history.timeline import Chapter, Edit, Score, editor_names, newest, story
+from customers.history.timeline import Edit, HistoryEntry, Score, editor_names, newest, read_history
 from customers.ml_service.reasons.moves import Move
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ScoreRecord
@@ -20,7 +20,7 @@ def page(customer_id: int, *, limit: int = DEFAULT_LIMIT, before: int | None = N
     ``next_before`` leads to the next page; None on the last one. Raises ``Customer.DoesNotExist`` for somebody of whom
     nothing is known; the story of a customer who was deleted is still told.
     """
-    chapters = story(customer_id, limit + 1, before)
+    chapters = read_history(customer_id, limit + 1, before)
     if not chapters and not is_known(customer_id):
         raise Customer.DoesNotExist(f"Nothing is known of a customer {customer_id}.")
     shown = newest(chapters, limit)
@@ -38,7 +38,7 @@ def is_known(customer_id: int) -> bool:
     return customers.exists() or records.exists()
 
 
-def entry(chapter: Chapter, names: Mapping[str, str]) -> Json:
+def entry(chapter: HistoryEntry, names: Mapping[str, str]) -> Json:
     """A score and what led to it. All about the score is None where the edits still wait for theirs."""
     score = score_told(chapter.score, chapter.moves) if chapter.score else NO_SCORE
     return {**score, **edits_told(chapter.edits, names)}

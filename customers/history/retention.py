@@ -5,12 +5,14 @@ from datetime import datetime
 from math import inf
 from time import monotonic
 
-from django.db import connection, transaction
+from django.db import transaction
 
-# So many rows are looked at in one transaction: some 50 ms. Nobody else ever changes or locks these rows.
+from customers.sql import fetch_row
+
+# So many rows are looked at in one transaction: some 50 ms. Nothing else ever changes or locks these rows.
 SLICE_ROWS = 5000
 
-# The newest record of a customer tells of the score that he carries. Of one who was deleted nothing is kept for that.
+# The newest record of a customer is that of the present score. Of a customer who was deleted none is kept for that.
 DISPENSABLE = """record.scored_at < %(before)s AND (
     EXISTS (SELECT FROM customers_scorerecord AS newer
             WHERE newer.customer_id = record.customer_id AND newer.id > record.id)
@@ -54,7 +56,7 @@ class Pruned:
     go_on_after: int | None = None  # the id of the last record looked at, when the time was up
 
 
-def prune(before: datetime, *, after_record: int = 0, seconds: float = inf) -> Pruned:
+def prune_history(before: datetime, *, after_record: int = 0, seconds: float = inf) -> Pruned:
     """Delete what is older, in short transactions; stop when the time is up, and say where to go on."""
     ends = monotonic() + seconds
     unscored, _ = prune_slices(PRUNE_UNSCORED, before, 0, ends)
@@ -75,14 +77,11 @@ def prune_slices(statement: str, before: datetime, after: int, ends: float) -> t
 
 
 def prune_slice(statement: str, before: datetime, after: int) -> tuple[int | None, bool, int]:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(statement, {"before": before, "after": after, "rows": SLICE_ROWS})
-        end, any_old, gone = cursor.fetchone()
+    with transaction.atomic():
+        end, any_old, gone = fetch_row(statement, {"before": before, "after": after, "rows": SLICE_ROWS})
     return end, bool(any_old), gone
 
 
 def would_prune(before: datetime) -> Pruned:
-    """Count what ``prune`` would delete; reads the whole history."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT, {"before": before})
-        return Pruned(*cursor.fetchone())
+    """Count what ``prune_history`` would delete; reads the whole history."""
+    return Pruned(*fetch_row(COUNT, {"before": before}))

@@ -1,4 +1,4 @@
-"""The story of one customer: every score, and the edits that lie between it and the one before."""
+"""The history of one customer: every score, and the edits that lie between it and the one before."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,16 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import connection
 
 from customers.ml_service.reasons.moves import Move, moves
 from customers.ml_service.schema import FEATURES
+from customers.sql import fetch_rows
 
-# As much of a story as anybody reads: newest scores, and newest edits that were never scored.
+# As much of a history as is read at once: newest scores, and newest edits that were never scored.
 MOST_SCORES = 200
 MOST_EDITS = 1000
 LARGEST_RECORD = 2**63 - 1  # no record of a score has this id
+UNKNOWN = (None, "")  # in records from before the values were kept
 
 VALUES = ", ".join(FEATURES)
 
@@ -25,7 +26,7 @@ VALUES = ", ".join(FEATURES)
 # row. A customer who left the table and came back begins anew at version 1; the lives are told apart by the time of
 # that arrival. From before arrivals were noted, by the time of the first version: within a life an edit's statement may
 # have begun before the score that it waited for.
-STORY = f"""
+HISTORY = f"""
 WITH scored AS (
     SELECT * FROM customers_scorerecord WHERE customer_id = %(customer)s AND id < %(before)s
     ORDER BY id DESC LIMIT %(scores)s
@@ -49,14 +50,14 @@ WITH scored AS (
     SELECT arrived_at, version, GREATEST(stale_since, edited_at), edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL,
         NULL, NULL, version = 1, stale_since, GREATEST(stale_since, edited_at)
     FROM customers_customer WHERE customer_id = %(customer)s AND stale_since IS NOT NULL AND %(to_the_end)s
-), told AS (
+), counted AS (
     SELECT *, count(*) FILTER (WHERE born) OVER (
         PARTITION BY arrived_at ORDER BY CASE WHEN born THEN stale_since ELSE at END) AS birth
     FROM entry
 )
 SELECT arrived_at, birth, version, edited_at, edited_by, id, scored_at, score, previous_score, cause, scored_by_id,
     contributions, {VALUES}
-FROM told
+FROM counted
 ORDER BY arrived_at, birth, version, scored_at NULLS LAST, id
 """
 
@@ -112,7 +113,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Chapter:
+class HistoryEntry:
     """A score, and the edits since the one before it, oldest first. No score: the edits still wait for theirs.
 
     ``moves`` are what its reasons gained or lost against the score before.
@@ -124,7 +125,7 @@ class Chapter:
 
 
 @dataclass(frozen=True)
-class Entry:
+class VersionRow:
     """One row of the statement above: a customer in one version, with a score of it or without one."""
 
     life: tuple[datetime, int]
@@ -135,89 +136,67 @@ class Entry:
     score: Score | None
 
     @classmethod
-    def of(cls, row: Sequence[Any]) -> "Entry":
-        arrived_at, birth, version, edited_at, edited_by, record, scored_at, score, *told = row
-        previous, cause, release, reasons, *values = told
+    def from_row(cls, row: Sequence[Any]) -> "VersionRow":
+        arrived_at, birth, version, edited_at, edited_by, record, scored_at, score, *more = row
+        previous, cause, release, reasons, *values = more
         scored = None if score is None else Score(record, score, previous, version, scored_at, cause, release, reasons)
         return cls((arrived_at, birth), version, edited_at, edited_by, values, scored)
 
-    def is_of_same_version(self, other: "Entry | None") -> bool:
-        return other is not None and (other.life, other.version) == (self.life, self.version)
 
-    def begins_anew(self, before: "Entry | None") -> bool:
-        return before is not None and before.life != self.life
-
-
-def story(customer_id: int, scores: int = MOST_SCORES, before: int | None = None) -> list[Chapter]:
-    """The newest ``scores`` scores with what led to each, oldest first; empty for somebody unknown.
+def read_history(customer_id: int, scores: int = MOST_SCORES, before: int | None = None) -> list[HistoryEntry]:
+    """The newest ``scores`` scores with what led to each, oldest first; empty for an unknown customer.
 
     With ``before``, the id of a record, the newest of those that are older than it; what came after them is left out.
     """
-    # One more, so that the edits which led to the oldest one told can be compared with something.
+    # One more, so that the edits which led to the oldest one shown can be compared with something.
     asked = {"customer": customer_id, "scores": scores + 1, "edits": MOST_EDITS, "to_the_end": before is None}
-    with connection.cursor() as cursor:
-        cursor.execute(STORY, {**asked, "before": before or LARGEST_RECORD})
-        entries = [Entry.of(row) for row in cursor.fetchall()]
-    chapters = newest(list(chapters_of(entries)), scores)
-    return chapters if before is None else up_to_the_last_score(chapters)
+    rows = map(VersionRow.from_row, fetch_rows(HISTORY, {**asked, "before": before or LARGEST_RECORD}))
+    entries = newest(list(entries_of(rows)), scores)
+    while before is not None and entries and entries[-1].score is None:
+        entries.pop()  # edits after the last score belong to one that is not among these
+    return entries
 
 
-def newest(chapters: list[Chapter], scores: int) -> list[Chapter]:
-    """The end of the story, from the chapter on that has the last score but so many."""
-    scored = [number for number, chapter in enumerate(chapters) if chapter.score is not None]
-    return chapters[scored[-scores - 1] + 1 :] if len(scored) > scores else chapters
+def newest(entries: list[HistoryEntry], scores: int) -> list[HistoryEntry]:
+    """The end of the history, from the entry on that has the last score but so many."""
+    scored = [number for number, entry in enumerate(entries) if entry.score is not None]
+    return entries[scored[-scores - 1] + 1 :] if len(scored) > scores else entries
 
 
-def up_to_the_last_score(chapters: list[Chapter]) -> list[Chapter]:
-    """Without the edits after it, which belong to a score that is not among these."""
-    scored = [number for number, chapter in enumerate(chapters, start=1) if chapter.score is not None]
-    return chapters[: scored[-1]] if scored else []
-
-
-def chapters_of(entries: Iterable[Entry]) -> Iterator[Chapter]:
-    """A chapter ends with a score, or when the customer leaves."""
+def entries_of(rows: Iterable[VersionRow]) -> Iterator[HistoryEntry]:
+    """An entry ends with a score, or when the customer leaves."""
     edits: list[Edit] = []
-    before: Entry | None = None
+    before: VersionRow | None = None
     former: Score | None = None
-    for entry in entries:
-        if entry.begins_anew(before) and edits:
-            yield Chapter(tuple(edits), None)
+    for row in rows:
+        has_returned = before is not None and before.life != row.life
+        if has_returned and edits:
+            yield HistoryEntry(tuple(edits), None)
             edits = []
-        if not entry.is_of_same_version(before):
-            edits.append(edit_of(entry, before))
-        if entry.score is not None:
-            yield Chapter(tuple(edits), entry.score, entry.score.moves_since(former))
-            edits, former = [], entry.score
-        before = entry
+        if before is None or (before.life, before.version) != (row.life, row.version):
+            edits.append(Edit(row.version, row.edited_at, row.edited_by, changes(before, row), has_returned))
+        if row.score is not None:
+            yield HistoryEntry(tuple(edits), row.score, row.score.moves_since(former))
+            edits, former = [], row.score
+        before = row
     if edits:
-        yield Chapter(tuple(edits), None)
+        yield HistoryEntry(tuple(edits), None)
 
 
-def edit_of(entry: Entry, before: Entry | None) -> Edit:
-    """What led from the version before to this one."""
-    changed, returned = changes(before, entry), entry.begins_anew(before)
-    return Edit(entry.version, entry.edited_at, entry.edited_by, changed, returned)
-
-
-def changes(before: Entry | None, after: Entry) -> tuple[Change, ...]:
+def changes(before: VersionRow | None, after: VersionRow) -> tuple[Change, ...]:
     """Field by field, as far as both are known."""
     if before is None:
         return ()
     return tuple(
         Change(field, old, new)
         for field, old, new in zip(FEATURES, before.values, after.values, strict=True)
-        if old != new and known(old) and known(new)
+        if old != new and old not in UNKNOWN and new not in UNKNOWN
     )
 
 
-def known(value: Any) -> bool:
-    """Records from before the values were kept have nothing, or an empty word."""
-    return value is not None and value != ""
-
-
-def editor_names(chapters: Sequence[Chapter]) -> dict[str, str]:
-    """What to call whoever edited in these chapters, for people: Django's users by their names, in one query."""
-    editors = {edit.edited_by for chapter in chapters for edit in chapter.edits}
+def editor_names(entries: Sequence[HistoryEntry]) -> dict[str, str]:
+    """What to call the editors of these entries: Django's users by their names, in one query."""
+    editors = {edit.edited_by for entry in entries for edit in entry.edits}
     keys = {editor: editor.removeprefix("django:") for editor in editors if editor.startswith("django:")}
     users = get_user_model()._default_manager.filter(pk__in=[key for key in keys.values() if is_key(key)])
     names = {str(user.pk): user.get_username() for user in users}

@@ -7,14 +7,14 @@ from time import monotonic
 from customers.import_export.csv_files.columns import CUSTOMERS
 from customers.import_export.csv_files.reader import opened
 from customers.import_export.csv_files.rejects import Rejects
-from customers.import_export.staging import SLICE_ROWS, Progress, Tally, staged
+from customers.import_export.staging import SLICE_ROWS, Progress, RowCounts, staged
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportReport:
     """What an import did, or would do."""
 
-    tally: Tally
+    counts: RowCounts
     rejects: Rejects
     ignored: list[str]
     formats: list[str]
@@ -22,11 +22,11 @@ class Report:
 
     @property
     def rows(self) -> int:
-        return self.tally.rows + self.rejects.rows
+        return self.counts.rows + self.rejects.rows
 
     @property
     def notes(self) -> list[str]:
-        """What else a person should know of it."""
+        """What else staff should know of it."""
         return []
 
 
@@ -38,7 +38,7 @@ def import_file(
     decimal: str | None = None,
     slice_rows: int = SLICE_ROWS,
     progress: Progress | None = None,
-) -> Report:
+) -> ImportReport:
     """Load a CSV file of customers. Nothing is stored before the whole file was read and checked.
 
     Raises RefusedError when the file as a whole can't be loaded, LoadError when storing stopped half-way. A dry run
@@ -51,5 +51,5 @@ def import_file(
         staged(source.rows, source.layout.fields, progress) as staging,
     ):
         source.rejects.publish()
-        tally = staging.compare() if dry_run else staging.store(slice_rows)
-    return Report(tally, source.rejects, source.layout.ignored, source.formats, monotonic() - began)
+        counts = staging.compare() if dry_run else staging.store(slice_rows)
+    return ImportReport(counts, source.rejects, source.layout.ignored, source.formats, monotonic() - began)

@@ -6,6 +6,7 @@ Not by a cursor of the server's, which lives in one session: a pooler may lend e
 import csv
 from array import array
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from django.db.models import QuerySet
@@ -32,16 +33,10 @@ FETCH_ROWS = 2000
 BYTE_ORDER_MARK = "\ufeff"
 
 
-class Line:
-    """A file whose writer gets each line back."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
     """The lines of the file, by pieces; columns as the import reads them, and the score behind them."""
-    write = csv.writer(Line(), lineterminator="\r\n").writerow
+    # A file whose writer gets each line back.
+    write = csv.writer(SimpleNamespace(write=str), lineterminator="\r\n").writerow
     yield BYTE_ORDER_MARK + str(write(HEADER))
     active = ModelRelease.objects.active()
     labels = main_reasons()
@@ -54,7 +49,9 @@ def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
 def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> list[Any]:
     customer_id, surname, *numbers, has_card, is_active = row[: 2 + len(FEATURES)]
     score, scored_at, stale_since, scored_by, reason = row[2 + len(FEATURES) :]
-    told = "" if stale_since is not None else labels.get(reason, "")  # a stale score's reason was that of other fields
+    main_reason = (
+        "" if stale_since is not None else labels.get(reason, "")
+    )  # a stale score's reason was that of other fields
     return [
         customer_id,
         neutralised(surname),
@@ -63,7 +60,7 @@ def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> li
         int(is_active),
         score,
         "" if score is None else band(score),
-        neutralised(told),
+        neutralised(main_reason),
         int(stale_since is None and scored_by == active),
         scored_at.isoformat(timespec="seconds") if scored_at else "",
     ]

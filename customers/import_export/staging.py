@@ -17,6 +17,7 @@ from psycopg import errors
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID
 from customers.scoring.contention import lost_to_an_editor
+from customers.sql import fetch_row
 
 CUSTOMERS = "customers_customer"
 # What a bank tells us of a customer; the engine's own columns are never loaded.
@@ -30,7 +31,7 @@ LOCK_PATIENCE_SECONDS = 60.0
 LOCK_PAUSE_SECONDS = 0.1
 TURN_PAUSE_SECONDS = 0.2
 PROGRESS_ROWS = 10_000
-# What two loads agree on to take turns; any number that nobody else uses.
+# What two loads agree on to take turns; any number that nothing else uses.
 TURN = 0x5669_6769_6C50
 
 # --- the statements; {table}, {columns}, {differs}, {assignments} are filled in for what is at hand -------------------
@@ -91,15 +92,18 @@ class Slice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Tally:
+class RowCounts:
     """What became of the rows."""
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(self.new + other.new, self.changed + other.changed, self.unchanged + other.unchanged)
+    def __add__(self, other: "RowCounts") -> "RowCounts":
+        return RowCounts(self.new + other.new, self.changed + other.changed, self.unchanged + other.unchanged)
+
+    def __str__(self) -> str:
+        return f"{self.new} new, {self.changed} changed, {self.unchanged} unchanged"
 
     @property
     def rows(self) -> int:
@@ -107,7 +111,7 @@ class Tally:
 
 
 class Progress:
-    """Is told how far a load is; this one keeps it to itself."""
+    """Is called as a load gets on; this one does nothing of it."""
 
     def __call__(self, what: str, rows: int) -> None: ...
 
@@ -117,12 +121,12 @@ class Progress:
         An exception stops the load, and nothing of the slice is stored.
         """
 
-    def note(self, piece: "Slice", tally: "Tally") -> None:
+    def after(self, piece: "Slice", counts: "RowCounts") -> None:
         """Called in the transaction that stores a slice: what is written here is stored with it, or not at all."""
 
 
 class LoadError(Exception):
-    """Storing stopped; the slices before are stored. The message is for a person and holds no customer's data."""
+    """Storing stopped; the slices before are stored. The message is for staff and holds no customer's data."""
 
 
 class Staging:
@@ -142,8 +146,7 @@ class Staging:
 
     def _run(self, statement: str, **values: Any) -> int:
         self._cursor.execute(statement.format(**self._words), values or None)
-        rows: int = self._cursor.rowcount
-        return rows
+        return int(self._cursor.rowcount)
 
     def fill(self, rows: Iterable[Row]) -> None:
         """Copy the rows, whose ids must all be different. An exception of ``rows`` itself passes through."""
@@ -154,7 +157,7 @@ class Staging:
                 self._copy(rows)
                 self._run(INDEX)
         except DatabaseError as error:
-            raise LoadError(f"Nothing was stored, the rows could not be staged: {said(error)}.") from error
+            raise LoadError(f"Nothing was stored, the rows could not be staged: {database_message(error)}.") from error
 
     def _copy(self, rows: Iterable[Row]) -> None:
         with connection.wrap_database_errors, self._cursor.copy(COPY.format(**self._words)) as copy:
@@ -163,42 +166,37 @@ class Staging:
                 if number % PROGRESS_ROWS == 0:
                     self._progress("read", number)
 
-    def drop(self) -> None:
-        self._run(DROP)
-
-    def compare(self) -> Tally:
+    def compare(self) -> RowCounts:
         """What ``store`` would do."""
-        self._cursor.execute("SELECT count(*) FROM customers_staging")
-        rows = self._cursor.fetchone()[0]
+        (rows,) = fetch_row("SELECT count(*) FROM customers_staging")
         return self._compare(Slice(0, LARGEST_CUSTOMER_ID, rows))
 
-    def _compare(self, piece: Slice) -> Tally:
+    def _compare(self, piece: Slice) -> RowCounts:
         self._run(COMPARE, low=piece.low, high=piece.high)
         new, changed = self._cursor.fetchone()
-        return Tally(new, changed, piece.rows - new - changed)
+        return RowCounts(new, changed, piece.rows - new - changed)
 
     def store(
         self, slice_rows: int = SLICE_ROWS, *, after: int = 0, patience_seconds: float = LOCK_PATIENCE_SECONDS
-    ) -> Tally:
+    ) -> RowCounts:
         """Bring the table to the staged values above the id ``after``, each slice in a transaction of its own."""
-        tally = Tally()
+        counts = RowCounts()
         with own_turn(self._cursor, self._progress):
             for piece in self._slices(slice_rows, after):
-                tally += self._store_patiently(piece, tally, patience_seconds)
-                self._progress("stored", tally.rows)
-        return tally
+                counts += self._store_patiently(piece, counts, patience_seconds)
+                self._progress("stored", counts.rows)
+        return counts
 
     def _slices(self, slice_rows: int, low: int) -> Iterator[Slice]:
         while True:
-            self._cursor.execute(NEXT_SLICE, [low, slice_rows])
-            high, rows = self._cursor.fetchone()
+            high, rows = fetch_row(NEXT_SLICE, [low, slice_rows])
             if not rows:
                 return
             yield Slice(low, high, rows)
             low = high
 
-    def _store_patiently(self, piece: Slice, before: Tally, patience_seconds: float) -> Tally:
-        """Store a slice, again and again while somebody's open edit holds one of its rows."""
+    def _store_patiently(self, piece: Slice, before: RowCounts, patience_seconds: float) -> RowCounts:
+        """Store a slice, again and again while an open edit holds one of its rows."""
         gives_up = monotonic() + patience_seconds
         while True:
             try:
@@ -208,7 +206,7 @@ class Staging:
                     raise LoadError(stopped(error, before)) from error
             sleep(LOCK_PAUSE_SECONDS)
 
-    def _store_once(self, piece: Slice) -> Tally:
+    def _store_once(self, piece: Slice) -> RowCounts:
         ids = {"low": piece.low, "high": piece.high}
         with transaction.atomic():
             self._cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
@@ -219,9 +217,9 @@ class Staging:
             if new < due.new:  # another session has inserted one of them at this moment
                 locked = self._lock(piece, due.new - new)
             changed = self._run(UPDATE, **ids, locked=locked) if locked else 0
-            tally = Tally(new, changed, piece.rows - new - changed)
-            self._progress.note(piece, tally)
-        return tally
+            counts = RowCounts(new, changed, piece.rows - new - changed)
+            self._progress.after(piece, counts)
+        return counts
 
     def _lock(self, piece: Slice, due: int) -> list[int]:
         """Lock the rows that are due for a change; their ids. From here on no editor comes in between."""
@@ -245,13 +243,13 @@ def staged(
             yield staging
         finally:
             with suppress(DatabaseError):  # a lost connection has taken the table with it
-                staging.drop()
+                cursor.execute(DROP)
 
 
 @contextmanager
 def own_turn(cursor: CursorWrapper, progress: Progress) -> Iterator[None]:
     """Wait until no other load stores, so that of two at once one is stored wholly before the other."""
-    while not try_turn(cursor):
+    while not fetch_row("SELECT pg_try_advisory_lock(%s)", [TURN])[0]:
         progress("waiting for another import", 0)
         sleep(TURN_PAUSE_SECONDS)
     try:
@@ -261,17 +259,12 @@ def own_turn(cursor: CursorWrapper, progress: Progress) -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [TURN])
 
 
-def try_turn(cursor: CursorWrapper) -> bool:
-    cursor.execute("SELECT pg_try_advisory_lock(%s)", [TURN])
-    return bool(cursor.fetchone()[0])
-
-
-def stopped(error: DatabaseError, before: Tally) -> str:
-    reason = "somebody's open edit holds a customer" if lost_to_an_editor(error) else said(error)
+def stopped(error: DatabaseError, before: RowCounts) -> str:
+    reason = "somebody's open edit holds a customer" if lost_to_an_editor(error) else database_message(error)
     return f"Storing stopped after {before.rows} rows, which are stored: {reason}. Mend that and run the same again."
 
 
-def said(error: DatabaseError) -> str:
+def database_message(error: DatabaseError) -> str:
     """What PostgreSQL or its driver says in one line. Never the details, which quote the failing row."""
     cause = error.__cause__
     primary = cause.diag.message_primary if isinstance(cause, errors.Error) else None

@@ -8,7 +8,7 @@ import numpy as np
 from customers.import_export.csv_files.cells import CHECKS, NO_VALUE, check_flag
 from customers.import_export.csv_files.columns import Columns, Layout
 from customers.import_export.csv_files.file import RefusedError, open_csv
-from customers.import_export.csv_files.reader import table_of
+from customers.import_export.csv_files.reader import read_table
 from customers.import_export.csv_files.rejects import Rejects
 from customers.import_export.csv_files.rows import REPEATED, good_rows_and_cells
 from customers.import_export.staging import Row
@@ -17,7 +17,7 @@ from customers.ml_service.schema import FEATURES, LABEL
 from customers.ml_service.training import TrainingData
 
 LEARNED = (*FEATURES, LABEL)
-# A portfolio's ids tell of customers who are there twice; a table without them will do.
+# A portfolio's ids show customers who are there twice; a table without them will do.
 LABELLED = Columns(
     names={field: spellings(field) for field in ("customer_id", *LEARNED)},
     required=LEARNED,
@@ -38,10 +38,10 @@ class LabelledFile:
 def read_labelled(path: Path, decimal: str | None = None) -> LabelledFile:
     """Read a file by the rules of the import. RefusedError when it as a whole can't be trained on."""
     with open_csv(path) as text:
-        table = table_of(text, LABELLED, decimal)
-        rejects = Rejects(None, table.layout.names)
-        good = list(good_rows_and_cells(table.records, table.layout, rejects.add))
-    file = LabelledFile(training_data(good, table.layout), rejects, table.formats)
+        layout, formats, found = read_table(text, LABELLED, decimal)
+        rejects = Rejects(None, layout.names)
+        good = list(good_rows_and_cells(found, layout, rejects.add))
+    file = LabelledFile(training_data(good, layout), rejects, formats)
     refuse_too_few(file)
     return file
 
@@ -49,17 +49,15 @@ def read_labelled(path: Path, decimal: str | None = None) -> LabelledFile:
 def training_data(good: list[tuple[Row, list[str]]], layout: Layout) -> TrainingData:
     rows = [tuple(map(as_number, row[-len(LEARNED) : -1])) for row, _ in good]
     labels = np.array([row[-1] for row, _ in good], dtype=np.int64)
-    others = [(name, [without_no_value(cells[i]) for _, cells in good]) for name, i in layout.beside(LEARNED)]
+    others = [
+        (name, ["" if (cell := cells[i].strip()).casefold() in NO_VALUE else cell for _, cells in good])
+        for name, i in layout.beside(LEARNED)
+    ]
     return TrainingData(rows, labels, others)
 
 
 def as_number(value: object) -> str | float:
     return value if isinstance(value, str) else float(value)  # type: ignore[arg-type]
-
-
-def without_no_value(cell: str) -> str:
-    plain = cell.strip()
-    return "" if plain.casefold() in NO_VALUE else plain
 
 
 def refuse_too_few(file: LabelledFile) -> None:
@@ -74,7 +72,7 @@ def refuse_too_few(file: LabelledFile) -> None:
 
 
 def about_repeated(rejects: Rejects) -> list[str]:
-    """What can be done if rows were left out because of their customer's id, as a line for a person."""
+    """What can be done if rows were left out because of their customer's id, as a line for staff."""
     repeated = [(kind.column, times) for kind, times in rejects.kinds.items() if kind.reason == REPEATED]
     return [
         f"{column} repeats in {times:,} rows. If every row is a customer of its own, take that column out of the file: "

@@ -1,4 +1,4 @@
-"""Tables for people."""
+"""Tables of plain text."""
 
 from collections.abc import Sequence
 

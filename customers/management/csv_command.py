@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.import_export.csv_files.file import RefusedError
 from customers.import_export.csv_files.number_format import DECIMALS
-from customers.import_export.customers import Report
+from customers.import_export.customers import ImportReport
 from customers.import_export.staging import SLICE_ROWS, LoadError
 from customers.management.progress import TerminalProgress, positive
 
@@ -29,10 +30,9 @@ def add_decimal(parser: CommandParser | ArgumentParser) -> None:
 
 
 class CsvCommand(BaseCommand):
-    """Subclasses say how a file is loaded, and may add to the options, which ``load`` gets by name, and the report."""
+    """Subclasses say how a file is loaded, and may add to the options, which ``load_file`` gets by name."""
 
-    def load(self, file: Path, **how: Any) -> Report:
-        raise NotImplementedError
+    load_file: Callable[..., ImportReport]
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -46,14 +46,19 @@ class CsvCommand(BaseCommand):
         )
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
-        with TerminalProgress(sys.stderr) as progress:
-            report = self.load_or_say_why_not(file, progress=progress, **self.how(options))
-        self.tell(report, dry_run=options["dry_run"])
+        try:
+            with TerminalProgress(sys.stderr) as progress:
+                report = self.load_file(file, progress=progress, **self.how(options))
+        except RefusedError as error:
+            raise CommandError(f"{error} Nothing was stored.") from None
+        except LoadError as error:
+            raise CommandError(str(error)) from None
+        self.print_report(report, dry_run=options["dry_run"])
         if report.rejects.rows:
             raise CommandError(f"Rejected rows: {report.rejects.rows}.", returncode=SOME_REJECTED)
 
     def how(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The options as ``load`` takes them."""
+        """The options as ``load_file`` takes them."""
         return {
             "dry_run": options["dry_run"],
             "rejects_path": options["rejects"],
@@ -61,28 +66,16 @@ class CsvCommand(BaseCommand):
             "slice_rows": options["batch_rows"],
         }
 
-    def load_or_say_why_not(self, file: Path, **how: Any) -> Report:
-        try:
-            return self.load(file, **how)
-        except RefusedError as error:
-            raise CommandError(f"{error} Nothing was stored.") from None
-        except LoadError as error:
-            raise CommandError(str(error)) from None
-
-    def tell(self, report: Report, *, dry_run: bool) -> None:
-        if report.ignored:
-            self.stdout.write(f"Ignored columns: {', '.join(report.ignored)}")
-        for line in report.formats:
+    def print_report(self, report: ImportReport, *, dry_run: bool) -> None:
+        counts, rejects = report.counts, report.rejects
+        lines = [
+            *([f"Ignored columns: {', '.join(report.ignored)}"] if report.ignored else []),
+            *report.formats,
+            f"{'Dry run, nothing stored: ' if dry_run else ''}{counts}, {rejects.rows} rejected",
+            f"{report.rows} rows in {report.seconds:.1f} s, {report.rows / report.seconds:.0f} rows/s",
+            *report.notes,
+            *rejects.summary(),
+            *([f"Rejected rows are in {rejects.path}"] if rejects.rows and rejects.path else []),
+        ]
+        for line in lines:
             self.stdout.write(line)
-        counts = f"{report.tally.new} new, {report.tally.changed} changed, {report.tally.unchanged} unchanged"
-        self.stdout.write(f"{'Dry run, nothing stored: ' if dry_run else ''}{counts}, {report.rejects.rows} rejected")
-        self.stdout.write(f"{report.rows} rows in {report.seconds:.1f} s, {report.rows / report.seconds:.0f} rows/s")
-        for note in report.notes:
-            self.stdout.write(note)
-        self.tell_rejected(report)
-
-    def tell_rejected(self, report: Report) -> None:
-        for line in report.rejects.summary():
-            self.stdout.write(line)
-        if report.rejects.rows and report.rejects.path:
-            self.stdout.write(f"Rejected rows are in {report.rejects.path}")

@@ -1,4 +1,4 @@
-"""One line on a terminal that tells how far a command has come; silence anywhere else."""
+"""One line on a terminal that shows how far a command has come; silence anywhere else."""
 
 import argparse
 from time import monotonic

@@ -1,4 +1,4 @@
-"""What `train_model` tells a person: plain lines for a terminal."""
+"""What `train_model` prints: plain lines for a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from customers.ml_service.training.leaks import Alone
 from customers.ml_service.training.quality import FIGURES
 
 BASELINES = {"logistic_regression": "logistic regression", "constant": "constant"}
-# The settings that `--search` chooses among, as a person would say them.
+# The settings that `--search` chooses among, in words.
 WORDS = {
     "n_estimators": "{} trees",
     "max_leaf_nodes": "at most {} leaves",
@@ -29,7 +29,7 @@ def about_rows(file: LabelledFile) -> Iterator[str]:
 
 
 def about_others(columns: Sequence[Alone]) -> Iterator[str]:
-    """The columns that are not trained on, and what each alone would tell."""
+    """The columns that are not trained on, and how much each alone says of who left."""
     if columns:
         yield from ("", "Columns that are not trained on, with the ROC AUC of each alone:")
         yield from _table(("column", "alone", ""), [(it.name, f"{it.roc_auc:.3f}", _note(it)) for it in columns])
@@ -56,7 +56,7 @@ def about_training(metadata: Mapping[str, Any]) -> Iterator[str]:
     if "search" in training:
         yield from about_search(training["search"])
     yield from about_quality(metadata["metrics"], metadata["baselines"], training["churn_rate"])
-    yield f"The forest: {in_words(training['settings'])}."
+    yield f"The forest: {describe_settings(training['settings'])}."
 
 
 def about_search(found: Mapping[str, Any]) -> Iterator[str]:
@@ -88,7 +88,7 @@ def about_quality(metrics: Mapping[str, Any], baselines: Mapping[str, Any], chur
     yield f"Calibration slope {slope}: 1 is right, above it the scores are too timid, below it too extreme."
 
 
-def in_words(settings: Mapping[str, Any]) -> str:
+def describe_settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(words.format(settings[name]) for name, words in WORDS.items())
 
 

@@ -1,6 +1,6 @@
 """Everything that is stored of the customers. ``customers.models.Customer`` and its like are found here."""
 
-from customers.models.customer import BY_RISK, LARGEST_CUSTOMER_ID, Behaviour, Customer, CustomerQuerySet
+from customers.models.customer import BY_RISK, LARGEST_CUSTOMER_ID, Behaviour, Customer, CustomerQuerySet, is_stale
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
 from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
@@ -41,4 +41,5 @@ __all__ = [
     "StaleMark",
     "UnscoredVersion",
     "import_is_due",
+    "is_stale",
 ]

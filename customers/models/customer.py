@@ -16,12 +16,15 @@ BY_RISK = (F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc())
 LARGEST_CUSTOMER_ID = 2**63 - 1  # what a bigint holds
 
 
+def is_stale(release: Any) -> Q:
+    """Edited since it was scored, or scored by another release than this; ``scoring.staleness`` says so in SQL."""
+    return Q(stale_since__isnull=False) | ~Q(scored_by=release)
+
+
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def stale(self) -> "CustomerQuerySet":
         """Customers whose stored score is not that of the active model for the fields as they are."""
-        return self.filter(
-            Q(stale_since__isnull=False) | ~Q(scored_by=models.Subquery(ModelRelease.objects.newest_id()))
-        )
+        return self.filter(is_stale(models.Subquery(ModelRelease.objects.newest_id())))
 
     def with_active_release(self) -> "CustomerQuerySet":
         """With ``active_release`` on each customer: the id of the release whose scores count."""
@@ -30,11 +33,6 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def riskiest_first(self) -> "CustomerQuerySet":
         """Highest churn probability first, the unscored last; served by an index."""
         return self.order_by(F("churn_risk_score").desc(nulls_last=True), "-customer_id")
-
-
-def _within(field: str) -> Q:
-    bounds = BOUNDS[field]
-    return Q(**{f"{field}__range": (bounds.low, bounds.high)})
 
 
 class Behaviour(models.Model):
@@ -147,7 +145,10 @@ class Customer(Behaviour):
                 name="customer_balance_is_a_number",
             ),
             *(
-                models.CheckConstraint(condition=_within(field), name=f"customer_{field}_is_possible")
+                models.CheckConstraint(
+                    condition=Q(**{f"{field}__range": (BOUNDS[field].low, BOUNDS[field].high)}),
+                    name=f"customer_{field}_is_possible",
+                )
                 for field in ("credit_score", "age", "tenure", "balance", "num_of_products")
             ),
             models.CheckConstraint(

@@ -27,7 +27,7 @@ class ImportBatch(models.Model):
         IMPORTED = "imported", "imported"
         CANCELLED = "cancelled", "cancelled"
 
-    # What a worker has to do something about, what a person may, and what nobody will any more.
+    # What workers have to act on, what staff may act on, and what is over.
     DUE = (State.UPLOADED, State.CONFIRMED)
     WAITING = (State.CHECKED, State.STOPPED)
     FINAL = (State.REFUSED, State.IMPORTED, State.CANCELLED)
@@ -94,7 +94,7 @@ class ImportBatch(models.Model):
         return (self.new or 0) + (self.changed or 0) + (self.unchanged or 0)
 
     def move(self, origin: tuple[str, ...], target: str, **fields: Any) -> bool:
-        """Change the state, and these fields with it, unless somebody else was faster."""
+        """Change the state, and these fields with it, unless another session was faster."""
         of_this = ImportBatch.objects.filter(pk=self.pk, state__in=origin)
         return bool(of_this.update(state=target, state_since=Now(), attempts=0, **fields))
 

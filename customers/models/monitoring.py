@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from customers.models.customer import Customer
+from customers.models.customer import Customer, is_stale
 from customers.models.releases import ModelRelease
 
 
@@ -14,7 +14,7 @@ class AuditFindingQuerySet(models.QuerySet["AuditFinding"]):
         return self.filter(_still_stored(), repaired_at__isnull=True)
 
     def close_settled(self) -> int:
-        """Note of those whose wrong score is gone that it is: rescored, edited, or deleted with the customer."""
+        """Close those whose wrong score is gone: rescored, edited, or deleted with the customer."""
         return self.filter(~_still_stored(), repaired_at__isnull=True).update(repaired_at=Now())
 
 
@@ -22,11 +22,10 @@ def _still_stored() -> models.Exists:
     """Whether the customer of a finding still carries that score and calls it current."""
     return models.Exists(
         Customer.objects.filter(
+            ~is_stale(models.OuterRef("release")),
             customer_id=models.OuterRef("customer_id"),
             version=models.OuterRef("version"),
             churn_risk_score=models.OuterRef("stored_score"),
-            scored_by=models.OuterRef("release"),
-            stale_since__isnull=True,
         )
     )
 
@@ -77,9 +76,9 @@ class DriftCheck(models.Model):
 
 
 class Outcome(models.Model):
-    """What the bank says became of a customer: the day he left, or a day on which he had not left yet."""
+    """What the bank says became of a customer: the day of leaving, or a day on which the customer was still there."""
 
-    # Not a foreign key, as in ScoreRecord: who has left may be deleted.
+    # Not a foreign key, as in ScoreRecord: a customer who has left may be deleted.
     customer_id = models.BigIntegerField(primary_key=True)
     left_on = models.DateField(null=True)
     stayed_until = models.DateField(null=True, help_text="The last day on which he is known to have been a customer.")
@@ -98,7 +97,7 @@ class Outcome(models.Model):
 
 
 class OutcomesComplete(models.Model):
-    """The bank's word that everybody who left up to a day has been imported: whoever is missing stayed. The newest
+    """The bank's word that all customers who left up to a day have been imported: those missing stayed. The newest
     word counts, so that a wrong one can be corrected."""
 
     until = models.DateField()

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import connections, models
 from django.db.models.functions import Now
 
-# The two columns that every batch needs; the others are read when somebody asks for them.
+# The two columns that every batch needs; the others are read when they are asked for.
 ACTIVE = "SELECT id, fingerprint FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
 
 

@@ -1,7 +1,7 @@
 """Which customers are to be scored, and which could not be."""
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import models, transaction
 from django.db.models import OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -49,8 +49,8 @@ class RescoreRequest(models.Model):
 
 
 class ScoringFailureQuerySet(models.QuerySet["ScoringFailure"]):
-    def set_aside(self) -> "ScoringFailureQuerySet":
-        """The dead letters: nobody tries them again until they are requeued, edited, or another model comes."""
+    def dead_letters(self) -> "ScoringFailureQuerySet":
+        """Those that are not tried again until they are requeued, edited, or another model comes."""
         return self.filter(retry_at__isnull=True)
 
     def of_customer(self, release: int | None) -> models.Exists:
@@ -60,6 +60,16 @@ class ScoringFailureQuerySet(models.QuerySet["ScoringFailure"]):
     def of_present_life(self) -> "ScoringFailureQuerySet":
         """Without those of customers who are gone, or who were gone and came back since."""
         return self.filter(models.Exists(Customer.objects.filter(**SAME_LIFE)))
+
+    @transaction.atomic
+    def forget_former_lives(self) -> int:
+        """Delete those of customers who are gone, or who were gone and came back since; how many there were.
+
+        Looked at twice, locked in between: a customer may come back and fail after the first look.
+        """
+        former = self.filter(~models.Exists(Customer.objects.filter(**SAME_LIFE))).order_by()
+        held = list(former.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        return former.filter(pk__in=held).delete()[0]
 
 
 class ScoringFailure(models.Model):

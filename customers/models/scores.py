@@ -17,7 +17,7 @@ class ScoreRecord(models.Model):
         RETURNED = "returned"  # the first since the customer came back
         EDITED = "edited"
         RELEASE = "release"  # only the model has changed
-        ANALYZE = "analyze"  # somebody asked
+        ANALYZE = "analyze"  # staff or a program asked
         RETRY = "retry"  # the model had no answer before
         AUDIT = "audit"  # a wrong score was found and repaired
 

@@ -1,4 +1,4 @@
-"""Do stored scores keep their promise? Recomputed by scikit-learn itself, and never silently repaired.
+"""Are stored scores right? Recomputed by scikit-learn itself, and never silently repaired.
 
 A row is read in one statement, values, score and version: an edit at the same time shows wholly or not at all.
 """
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection
 
 from customers.import_export.staging import Progress
 from customers.ml_service import Forest, ScoringError
@@ -23,6 +22,8 @@ from customers.releases.active import ModelNotActiveError, active_model
 from customers.scoring import scorer
 from customers.scoring.claims import CustomerBusyError
 from customers.scoring.marks import count_unmarked
+from customers.scoring.staleness import STALE
+from customers.sql import fetch_rows
 
 log = logging.getLogger("vigilpay.audit")
 
@@ -38,10 +39,10 @@ SELECT customer_id, version, churn_risk_score, EXISTS (
       AND record.scored_by_id = customer.scored_by_id AND record.score = customer.churn_risk_score
 ), {", ".join(FEATURES)}
 FROM customers_customer AS customer
-WHERE stale_since IS NULL AND scored_by_id = %s
+WHERE NOT {STALE}
 """
-NEXT_PAGE = f"{_CURRENT} AND customer_id > %s ORDER BY customer_id LIMIT %s"
-THESE = f"{_CURRENT} AND customer_id = ANY(%s)"
+NEXT_PAGE = f"{_CURRENT} AND customer_id > %(after)s ORDER BY customer_id LIMIT %(rows)s"
+THESE = f"{_CURRENT} AND customer_id = ANY(%(ids)s)"
 
 
 class Row(NamedTuple):
@@ -62,8 +63,8 @@ class Wrong(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Rows that break a promise: scores that are wrong, and scores that the history knows nothing of."""
+class Examined:
+    """What an audit found in some rows: scores that are wrong, and scores that are not in the history."""
 
     rows: int = 0
     wrong: list[Wrong] = field(default_factory=list)
@@ -76,8 +77,8 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Counts of an audit; ``left`` are broken rows that nobody has repaired."""
+class AuditReport:
+    """Counts of an audit; ``left`` are broken rows that were not repaired."""
 
     audited: int = 0
     wrong: int = 0
@@ -93,43 +94,51 @@ class Auditor:
         forest, self.release = active_model()
         self._original = original_of(forest)
 
-    def audit(self, ids: Sequence[int] | None = None, *, mend: bool, progress: Progress) -> Report:
+    def audit(self, ids: Sequence[int] | None = None, *, mend: bool, progress: Progress) -> AuditReport:
         """Audit the customers with these ids, or all."""
         audited = wrong = unrecorded = left = 0
         for rows in self.pages(ids):
-            verdict = self.examine(rows)
-            self.record(verdict)
-            audited, wrong = audited + verdict.rows, wrong + len(verdict.wrong)
-            unrecorded += len(verdict.unrecorded)
-            left += len((self.mended(verdict) if mend else verdict).broken)
+            found = self.examine(rows)
+            self.record(found)
+            audited, wrong = audited + found.rows, wrong + len(found.wrong)
+            unrecorded += len(found.unrecorded)
+            left += len((self.mended(found) if mend else found).broken)
             progress("audited", audited)
-        return Report(audited, wrong, unrecorded, left, count_unmarked(self.release))
+        return AuditReport(audited, wrong, unrecorded, left, count_unmarked(self.release))
 
     def pages(self, ids: Sequence[int] | None) -> Iterator[list[Row]]:
         """Current rows, some at a time: each page a statement of its own, so that no long one holds up a vacuum."""
         if ids is not None:
             for start in range(0, len(ids), PAGE_ROWS):
-                yield read(THESE, self.release.pk, list(ids[start : start + PAGE_ROWS]))
+                yield self.read_rows(THESE, ids=list(ids[start : start + PAGE_ROWS]))
             return
-        rows = read(NEXT_PAGE, self.release.pk, 0, PAGE_ROWS)
+        rows = self.read_rows(NEXT_PAGE, after=0, rows=PAGE_ROWS)
         while rows:
             yield rows
-            rows = read(NEXT_PAGE, self.release.pk, rows[-1].customer_id, PAGE_ROWS)
+            rows = self.read_rows(NEXT_PAGE, after=rows[-1].customer_id, rows=PAGE_ROWS)
 
-    def examine(self, rows: Sequence[Row]) -> Verdict:
+    def read_rows(self, statement: str, **values: Any) -> list[Row]:
+        found = fetch_rows(statement, {**values, "release": self.release.pk})
+        return [Row(row[0], row[1], row[2], row[3], row[4:]) for row in found]
+
+    def examine(self, rows: Sequence[Row]) -> Examined:
         if not rows:
-            return Verdict()
+            return Examined()
         expected = self._original.predict_tuples([row.features for row in rows]).tolist()
-        return Verdict(
+        return Examined(
             rows=len(rows),
             # Not the other way round: what can't be compared is wrong.
-            wrong=[Wrong(row, score) for row, score in zip(rows, expected, strict=True) if not same(row.score, score)],
+            wrong=[
+                Wrong(row, score)
+                for row, score in zip(rows, expected, strict=True)
+                if not abs(row.score - score) <= TOLERANCE
+            ],
             unrecorded=[row.customer_id for row in rows if not row.recorded],
         )
 
-    def record(self, verdict: Verdict) -> None:
+    def record(self, found: Examined) -> None:
         """A line in the log for each wrong score, and a finding unless there is an open one."""
-        for row, expected in verdict.wrong:
+        for row, expected in found.wrong:
             log.error(
                 "Wrong score: customer %s, version %s, stored %r, expected %r by %s",
                 row.customer_id,
@@ -138,34 +147,33 @@ class Auditor:
                 expected,
                 self.release,
             )
-        if verdict.unrecorded:
-            count, first = len(verdict.unrecorded), verdict.unrecorded[0]
+        if found.unrecorded:
+            count, first = len(found.unrecorded), found.unrecorded[0]
             log.error("Scores of %s customers are not in the history, customer %s among them", count, first)
-        AuditFinding.objects.bulk_create(
-            [self.finding(wrong) for wrong in verdict.wrong], ignore_conflicts=True, batch_size=PAGE_ROWS
-        )
+        findings = [
+            AuditFinding(
+                customer_id=row.customer_id,
+                stored_score=row.score,
+                expected_score=expected,
+                version=row.version,
+                release=self.release,
+            )
+            for row, expected in found.wrong
+        ]
+        AuditFinding.objects.bulk_create(findings, ignore_conflicts=True, batch_size=PAGE_ROWS)
 
-    def finding(self, wrong: Wrong) -> AuditFinding:
-        return AuditFinding(
-            customer_id=wrong.row.customer_id,
-            stored_score=wrong.row.score,
-            expected_score=wrong.expected,
-            version=wrong.row.version,
-            release=self.release,
-        )
-
-    def mended(self, verdict: Verdict) -> Verdict:
-        """Score the broken rows anew, and look again: a wrong engine repairs nothing."""
-        for customer_id in verdict.broken:
+    def mended(self, found: Examined) -> Examined:
+        """Score the broken rows anew, and examine them again: a wrong engine repairs nothing."""
+        for customer_id in found.broken:
             repair(customer_id)
-        again = self.examine(read(THESE, self.release.pk, verdict.broken))
+        again = self.examine(self.read_rows(THESE, ids=found.broken))
         AuditFinding.objects.close_settled()
         self.record(again)
         return again
 
 
-def audit(ids: Sequence[int] | None = None, *, mend: bool = False, progress: Progress | None = None) -> Report:
-    """Audit the current rows among these customers, or all current rows; repair broken ones only if told to.
+def audit(ids: Sequence[int] | None = None, *, mend: bool = False, progress: Progress | None = None) -> AuditReport:
+    """Audit the current rows among these customers, or all current rows; repair broken ones only with ``mend``.
 
     Raises ``ModelError`` when the active model can't be used here.
     """
@@ -189,11 +197,6 @@ def repair(customer_id: int) -> None:
         log.warning("Customer %s could not be repaired: %s", customer_id, error)
 
 
-def open_findings() -> int:
-    """How many wrong scores were found and are still stored."""
-    return AuditFinding.objects.open().count()
-
-
 def original_of(forest: Forest) -> Original:
     """The active model as scikit-learn knows it. The file is unpickled: it is the one whose checksum was released."""
     folders = (settings.ML_ASSETS_DIR, former.folder_of(settings.ML_ASSETS_DIR, forest.fingerprint))
@@ -201,13 +204,3 @@ def original_of(forest: Forest) -> Original:
         if path.exists() and sha256_of(data := read_bytes(path)) == forest.sha256:
             return Original(load_estimator(data), forest.encodings)
     raise ModelNotActiveError("The model file was replaced at this moment; audit again.")
-
-
-def read(statement: str, *values: Any) -> list[Row]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return [Row(row[0], row[1], row[2], row[3], row[4:]) for row in cursor.fetchall()]
-
-
-def same(stored: float, expected: float) -> bool:
-    return abs(stored - expected) <= TOLERANCE

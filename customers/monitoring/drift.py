@@ -5,23 +5,23 @@ Drift does not say that scores are wrong: it says that the figures found in trai
 
 import logging
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from customers.ml_service.reference import COLUMNS, CONTINUOUS, SCORE, Intervals, Reference, Values
 from customers.ml_service.stability import index_by_chance, stability_index
 from customers.models import DriftCheck, ModelRelease
 from customers.scoring.staleness import STALE
+from customers.sql import fetch_rows
 
 log = logging.getLogger("vigilpay.drift")
 
-Verdict = Literal["stable", "moderate shift", "major shift", "too few to tell"]
+DriftVerdict = Literal["stable", "moderate shift", "major shift", "too few to tell"]
 # A value that no training customer had.
 OTHER = "other"
 
@@ -46,7 +46,7 @@ COLUMN_OF = {(1 << len(COLUMNS)) - 1 - (1 << place): name for place, name in enu
 
 
 class NothingToCompareError(Exception):
-    """There is nothing to compare, or nothing to compare it with. The message is for a person."""
+    """There is nothing to compare, or nothing to compare it with. The message is for staff."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class BinMove:
 
 
 @dataclass(frozen=True)
-class Shift:
+class ColumnShift:
     """How far one column has moved: its population stability index, what that could come to by chance, and the bin
     that contributes most to it."""
 
@@ -69,17 +69,13 @@ class Shift:
     moved_most: BinMove
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DriftVerdict:
         """By the thresholds of the settings as they are now."""
         if self.psi < settings.DRIFT_WARNING:
             return "stable"
         if self.psi < self.by_chance:
             return "too few to tell"
         return "moderate shift" if self.psi < settings.DRIFT_ALARM else "major shift"
-
-    @property
-    def has_shifted(self) -> bool:
-        return self.verdict in ("moderate shift", "major shift")
 
 
 @dataclass(frozen=True)
@@ -90,10 +86,10 @@ class Drift:
     reference_rows: int
     customers: int
     scores: int  # of customers who are not stale
-    shifts: list[Shift]
+    shifts: list[ColumnShift]
 
     @property
-    def largest(self) -> Shift:
+    def largest(self) -> ColumnShift:
         return max(self.shifts, key=lambda shift: shift.psi)
 
     @property
@@ -102,10 +98,11 @@ class Drift:
 
     @property
     def warning(self) -> str:
-        """What a person should know, in a sentence; empty when nothing has shifted."""
-        shifted = sorted((shift for shift in self.shifts if shift.has_shifted), key=lambda shift: -shift.psi)
-        told = ", ".join(f"{shift.column} {shift.psi:.2f} ({shift.verdict})" for shift in shifted)
-        return f"Customers are not as they were in training, by PSI: {told}." if told else ""
+        """What staff should know, in a sentence; empty when nothing has shifted."""
+        shifted = [shift for shift in self.shifts if shift.verdict in ("moderate shift", "major shift")]
+        shifted.sort(key=lambda shift: -shift.psi)
+        listed = ", ".join(f"{shift.column} {shift.psi:.2f} ({shift.verdict})" for shift in shifted)
+        return f"Customers are not as they were in training, by PSI: {listed}." if listed else ""
 
     def as_dict(self) -> dict[str, Any]:
         shifts = [{**asdict(shift), "verdict": shift.verdict} for shift in self.shifts]
@@ -121,7 +118,7 @@ def measure() -> Drift:
     if release is None:
         raise NothingToCompareError("No model has been in service yet.")
     reference = reference_of(release)
-    counts = count(reference, release)
+    counts = count_bins(reference, release)
     customers = counts["age"].total()
     if not customers:
         raise NothingToCompareError("There are no customers.")
@@ -143,25 +140,26 @@ def reference_of(release: ModelRelease) -> Reference:
         raise NothingToCompareError(f"The reference of {release} can't be used: {error}.") from None
 
 
-def count(reference: Reference, release: ModelRelease) -> dict[str, Counter[Hashable]]:
-    """How many customers there are in each bin of each column; who has no current score is in no bin of the score."""
+def count_bins(reference: Reference, release: ModelRelease) -> dict[str, Counter[Hashable]]:
+    """How many customers there are in each bin of each column; without a current score in none of the score."""
     edges = {name: list(found.edges) for name, found in reference.columns.items() if isinstance(found, Intervals)}
     counts: dict[str, Counter[Hashable]] = {name: Counter() for name in COLUMNS}
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT, {**edges, "release": release.pk})
-        for grouping, *bins, customers in cursor.fetchall():
-            name = COLUMN_OF[grouping]
-            found = bins[COLUMNS.index(name)]
-            if found is not None:
-                counts[name][found] += customers
+    for grouping, *bins, customers in fetch_rows(COUNT, {**edges, "release": release.pk}):
+        name = COLUMN_OF[grouping]
+        found = bins[COLUMNS.index(name)]
+        if found is not None:
+            counts[name][found] += customers
     return counts
 
 
-def shift_of(name: str, reference: Intervals | Values, counts: Mapping[Hashable, int], reference_rows: int) -> Shift:
+def shift_of(
+    name: str, reference: Intervals | Values, counts: Mapping[Hashable, int], reference_rows: int
+) -> ColumnShift:
     rows = sum(counts.values())
     moves = list(moves_of(reference, counts, rows))
     psi = stability_index([move.reference_share for move in moves], [move.share for move in moves])
-    return Shift(name, psi, index_by_chance(len(moves), reference_rows, rows), max(moves, key=contribution))
+    moved_most = max(moves, key=lambda move: stability_index([move.reference_share], [move.share]))
+    return ColumnShift(name, psi, index_by_chance(len(moves), reference_rows, rows), moved_most)
 
 
 def moves_of(reference: Intervals | Values, counts: Mapping[Hashable, int], rows: int) -> Iterator[BinMove]:
@@ -173,16 +171,14 @@ def moves_of(reference: Intervals | Values, counts: Mapping[Hashable, int], rows
         yield BinMove(OTHER, 0.0, unknown / rows)
 
 
-def contribution(move: BinMove) -> float:
-    """What one bin adds to the index."""
-    return stability_index([move.reference_share], [move.share])
-
-
 # --- keeping ----------------------------------------------------------------------------------------------------------
 
 
 def check() -> Drift:
-    """Measure, keep the result, and say in the log when something has shifted. Raises NothingToCompareError."""
+    """Measure, keep the result as long as the history, and log a warning when something has shifted.
+
+    Raises NothingToCompareError.
+    """
     found = measure()
     DriftCheck.objects.create(
         release_id=found.release,
@@ -191,16 +187,10 @@ def check() -> Drift:
         scores=found.scores,
         shifts=[asdict(shift) for shift in found.shifts],
     )
-    forget_old_checks()
+    DriftCheck.objects.filter(checked_at__lt=timezone.now() - timedelta(days=settings.HISTORY_DAYS)).delete()
     if found.warning:
         log.warning("%s See manage.py drift.", found.warning)
     return found
-
-
-def forget_old_checks() -> None:
-    """They are kept as long as the history is."""
-    before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
-    DriftCheck.objects.filter(checked_at__lt=before).delete()
 
 
 def last_check(release_id: int) -> DriftCheck | None:
@@ -210,9 +200,5 @@ def last_check(release_id: int) -> DriftCheck | None:
 
 def drift_of(kept: DriftCheck) -> Drift:
     """What a check found."""
-    return Drift(kept.release_id, kept.reference_rows, kept.customers, kept.scores, list(shifts_of(kept.shifts)))
-
-
-def shifts_of(kept: Iterable[Mapping[str, Any]]) -> Iterator[Shift]:
-    for shift in kept:
-        yield Shift(shift["column"], shift["psi"], shift["by_chance"], BinMove(**shift["moved_most"]))
+    shifts = [ColumnShift(**{**shift, "moved_most": BinMove(**shift["moved_most"])}) for shift in kept.shifts]
+    return Drift(kept.release_id, kept.reference_rows, kept.customers, kept.scores, shifts)

@@ -1,29 +1,27 @@
 """How good the stored scores turned out to be: each customer's last score before a day, against who left from then on.
 
 Statistically honest: a score is used only if it was stored before what it foretold, and a customer only if it is known
-for the whole window whether he left. Those who were gone before it are left out, and so is whoever was deleted without
-an outcome: nobody knows what became of him.
+for the whole window whether that customer left. Those who were gone before it are left out, and so are those who were
+deleted without an outcome: what became of them is not known.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
 
 from customers.import_export import outcomes
 from customers.ml_service.performance import Performance, performance
 from customers.models import Outcome
+from customers.sql import fetch_rows
 
 DEFAULT_DAYS = 180
 DAY = timedelta(days=1)
 
-# Each customer's last score before the window, and whether he left within it; null: nobody knows. The index on
+# Each customer's last score before the window, and whether the customer left within it; null: unknown. The index on
 # customer_id and id gives the last ones without a sort.
 LAST_SCORES = """
 WITH last AS (
@@ -45,7 +43,7 @@ WHERE COALESCE(outcome.left_on >= %(first_day)s, true)
 
 
 class NothingToEvaluateError(Exception):
-    """No window can be evaluated. The message is for a person, and says what to do."""
+    """No window can be evaluated. The message is for staff, and says what to do."""
 
 
 @dataclass(frozen=True)
@@ -68,32 +66,22 @@ class Fates:
     left: list[bool] = field(default_factory=list)
     unknown: int = 0
 
-    def add(self, score: float, left: bool | None) -> None:
-        if left is None:
-            self.unknown += 1
-        else:
-            self.scores.append(score)
-            self.left.append(left)
-
 
 @dataclass(frozen=True)
-class Judgement:
+class ReleaseJudgement:
     """The scores of one release. No performance: too few left, or stayed, to judge."""
 
     release: int
     customers: int
     left: int
-    unknown: int  # customers left out, since nobody knows whether they stayed
+    unknown: int  # customers left out, since it is not known whether they stayed
     performance: Performance | None
 
 
 @dataclass(frozen=True)
 class Evaluation:
     window: Window
-    judgements: list[Judgement]
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    judgements: list[ReleaseJudgement]
 
 
 def evaluate(*, days: int = DEFAULT_DAYS, first_day: date | None = None, release: int | None = None) -> Evaluation:
@@ -107,7 +95,11 @@ def evaluate(*, days: int = DEFAULT_DAYS, first_day: date | None = None, release
     if not found:
         who = f"Release {release} had given nobody's last score" if release else "Nobody had a score"
         raise NothingToEvaluateError(f"{who} before {window.first_day}; choose a later day with --as-of.")
-    return Evaluation(window, [judge(number, found[number]) for number in sorted(found)])
+    judgements = [
+        ReleaseJudgement(number, len(it.left), sum(it.left), it.unknown, performance(it.left, it.scores))
+        for number, it in sorted(found.items())
+    ]
+    return Evaluation(window, judgements)
 
 
 def observed_until() -> date:
@@ -149,25 +141,18 @@ def not_kept(which: str) -> NothingToEvaluateError:
 def fates(window: Window, release: int | None) -> dict[int, Fates]:
     """What became of each release's customers."""
     complete_until = outcomes.complete_until()
-    values: dict[str, Any] = {
+    values = {
         "begins": window.begins,
         "first_day": window.first_day,
         "last_day": window.last_day,
         "all_leavers_known": complete_until is not None and complete_until >= window.last_day,
         "release": release,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(LAST_SCORES, values)
-        return sorted_out(cursor.fetchall())
-
-
-def sorted_out(rows: Iterable[tuple[int, float, bool | None]]) -> dict[int, Fates]:
     found: dict[int, Fates] = defaultdict(Fates)
-    for release, score, left in rows:
-        found[release].add(score, left)
+    for scored_by, score, left in fetch_rows(LAST_SCORES, values):
+        if left is None:
+            found[scored_by].unknown += 1
+        else:
+            found[scored_by].scores.append(score)
+            found[scored_by].left.append(left)
     return found
-
-
-def judge(release: int, fates: Fates) -> Judgement:
-    figures = performance(fates.left, fates.scores)
-    return Judgement(release, len(fates.left), sum(fates.left), fates.unknown, figures)

@@ -1,6 +1,5 @@
 """How the customers' scores are spread: by step of risk, and by band."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -38,20 +37,15 @@ class Distribution:
         return self.scored + self.unscored
 
 
-def count(cursor: CursorWrapper) -> Distribution:
+def count_scores(cursor: CursorWrapper) -> Distribution:
     """Count all customers as they are at this moment."""
     thresholds = list(settings.RISK_BANDS)
     cursor.execute(COUNT, {"edges": EDGES, "thresholds": thresholds})
-    return summed_up(cursor.fetchall(), thresholds)
-
-
-def summed_up(rows: Iterable[tuple[int | None, int | None, int]], thresholds: Sequence[float]) -> Distribution:
-    """What the statement's rows come to; those without a step are unscored."""
     steps, bands, unscored = [0] * STEPS, [0] * len(BANDS), 0
-    for step, band, customers in rows:
-        if step is None or band is None:
+    for step, band, customers in cursor.fetchall():
+        if step is None:  # and no band: no score
             unscored += customers
         else:
             steps[step] += customers
             bands[band] += customers
-    return Distribution(steps, bands, list(thresholds), unscored)
+    return Distribution(steps, bands, thresholds, unscored)

@@ -9,7 +9,7 @@ from django.db.backends.utils import CursorWrapper
 MOST = 10
 WINDOWS_DAYS = (1, 7)
 
-# A pass over the newest history, which may hold everybody after a release. Without nested loops, which the planner
+# A pass over the newest history, which may hold all customers after a release. Without nested loops, which the planner
 # takes when it thinks that time shorter than it was; by one process, for several would each sort the same history.
 PREPARE = """
 SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true),
@@ -49,7 +49,7 @@ SELECT (SELECT count(*) FROM moved WHERE by > 0), (SELECT count(*) FROM moved WH
 
 @dataclass(frozen=True)
 class Mover:
-    """One customer, then and now."""
+    """The score of one customer, before and after."""
 
     customer_id: int
     before: float
@@ -70,17 +70,11 @@ class Movers:
 def movers(cursor: CursorWrapper, at: datetime) -> list[Movers]:
     """Of the day and of the week before this moment, as far as history is kept."""
     cursor.execute(PREPARE)
-    found = [moved_within(cursor, at, days) for days in kept_windows()]
+    found = []
+    # Of a week that is pruned after three days, the three are shown.
+    for days in sorted({min(days, settings.HISTORY_DAYS) for days in WINDOWS_DAYS}):
+        cursor.execute(MOVES, {"at": at, "days": days, "most": MOST})
+        risen, fallen, risers, fallers = cursor.fetchone()
+        found.append(Movers(days, risen, fallen, [Mover(*it) for it in risers], [Mover(*it) for it in fallers]))
     cursor.execute(GO_BACK)
     return found
-
-
-def kept_windows() -> list[int]:
-    """In days, shortest first. Of a week that is pruned after three days, three are told."""
-    return sorted({min(days, settings.HISTORY_DAYS) for days in WINDOWS_DAYS})
-
-
-def moved_within(cursor: CursorWrapper, at: datetime, days: int) -> Movers:
-    cursor.execute(MOVES, {"at": at, "days": days, "most": MOST})
-    risen, fallen, risers, fallers = cursor.fetchone()
-    return Movers(days, risen, fallen, [Mover(*one) for one in risers], [Mover(*one) for one in fallers])

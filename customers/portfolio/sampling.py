@@ -1,6 +1,6 @@
 """Some customers, chosen at random, for a price that hardly grows with their number."""
 
-from django.db import connection
+from customers.sql import fetch_row, fetch_rows
 
 ESTIMATE = "SELECT reltuples FROM pg_class WHERE oid = 'customers_customer'::regclass"
 
@@ -11,20 +11,13 @@ READ_TIMES = 20
 
 def random_ids(number: int) -> list[int]:
     """Ids of ``number`` customers, or of all when there are no more."""
-    ids = draw(number, percent=enough_pages(number))
+    (rows,) = fetch_row(ESTIMATE)
+    # -1 or 0 rows: PostgreSQL has never counted them.
+    percent = min(100.0, 100.0 * READ_TIMES * number / rows) if rows > 0 else 100.0
+    ids = sample_pages(percent, number)
     # The estimate was too high, as after a great deletion: then all pages are read.
-    return ids if len(ids) == number else draw(number, percent=100.0)
+    return ids if len(ids) == number else sample_pages(100.0, number)
 
 
-def enough_pages(number: int) -> float:
-    with connection.cursor() as cursor:
-        cursor.execute(ESTIMATE)
-        rows = cursor.fetchone()[0]
-    # -1 or 0 rows: nobody has ever counted.
-    return min(100.0, 100.0 * READ_TIMES * number / rows) if rows > 0 else 100.0
-
-
-def draw(number: int, *, percent: float) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(SAMPLE, [percent, number])
-        return [row[0] for row in cursor.fetchall()]
+def sample_pages(percent: float, number: int) -> list[int]:
+    return [customer_id for (customer_id,) in fetch_rows(SAMPLE, [percent, number])]

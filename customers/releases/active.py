@@ -1,7 +1,7 @@
 """Which model is active: joins the files on this machine to the one fact in the database.
 
-In development the file in place is the active model, however it came there. In production a person puts a model into
-service, by ``release_model``: files that came another way, as with an upgrade of the code, are left alone. Only a
+In development the file in place is the active model, however it came there. In production an operator puts a model
+into service, by ``release_model``: files that came another way, as with an upgrade of the code, are left alone. Only a
 database without any release takes the model that it finds. docs/decisions/0025-who-puts-a-model-into-service.md
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from customers.conditions import Condition
 from customers.ml_service import Forest, ModelError, current_forest
@@ -19,6 +19,7 @@ from customers.ml_service.files.assets import MODEL_FILE, TRUSTED
 from customers.ml_service.files.packaging import Package
 from customers.ml_service.files.pickles import read_bytes, sha256_of
 from customers.models import ModelRelease
+from customers.sql import execute
 
 log = logging.getLogger("vigilpay.model")
 
@@ -41,7 +42,7 @@ displaced = Condition(log)
 # again after a restore of an older dump. ``ModelRelease.identity`` says the same of a release at hand.
 NEWEST_RELEASE = "SELECT id || ' ' || fingerprint FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
 
-# What this process has last seen to be active; with a new connection it looks again.
+# What this process has last seen to be active; with a new connection it asks again.
 _seen: tuple[Forest, ModelRelease] | None = None
 # The file in place that was the active model when this process last saw it so, and its release.
 _served: tuple[Forest, ModelRelease] | None = None
@@ -97,7 +98,7 @@ def noticed(release: ModelRelease | None) -> tuple[Forest, ModelRelease]:
 
 
 def active_forest_of(release: ModelRelease) -> Forest:
-    """As ``forest_of``, of the active release. Says once which of its files are used."""
+    """As ``forest_of``, of the active release. Logs once which of its files are used."""
     forest, instead = in_place(release)
     if forest is not None:
         displaced.end("The files of %s are in place again.", release)
@@ -177,7 +178,7 @@ def activate_noticed() -> tuple[Forest, ModelRelease]:
 
 @transaction.atomic
 def put_into_service(note: str, package: Package | None = None) -> ModelRelease:
-    """Make the file in ml_assets/ the active model because a person said so, even if it served before.
+    """Make the file in ml_assets/ the active model because an operator said so, even if it served before.
 
     A ``package`` is put there first, and kept like the model that it replaces. Files before the row, and both while no
     other process can activate anything: a crash between the two leaves the former release active, and running the same
@@ -215,17 +216,16 @@ def keep_outgoing(package: Package) -> None:
 
 def take_turns() -> None:
     """Hold other processes that activate a model until this transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REGISTER_LOCK])
+    execute("SELECT pg_advisory_xact_lock(%s)", [REGISTER_LOCK])
 
 
-def is_left_over(forest: Forest, active: ModelRelease | None) -> bool:
+def is_left_over(forest: Forest, active: ModelRelease) -> bool:
     """Whether the file has stayed as it was when this process saw it in service, and the database has gone back."""
-    if active is None or _served is None or _served[0] is not forest:
+    if _served is None or _served[0] is not forest:
         return False
     served = _served[1]
-    id_was_given_again = ModelRelease.objects.filter(pk=served.pk).exclude(fingerprint=served.fingerprint).exists()
-    return active.pk < served.pk or id_was_given_again
+    given_again = ModelRelease.objects.filter(pk=served.pk).exclude(fingerprint=served.fingerprint)
+    return active.pk < served.pk or given_again.exists()
 
 
 def activate(forest: Forest, *, note: str) -> ModelRelease:
@@ -238,7 +238,7 @@ def activate(forest: Forest, *, note: str) -> ModelRelease:
 
 
 def summary(forest: Forest) -> dict[str, object]:
-    """What is worth keeping of model.json: what the model card tells of the file, and whom it was trained on."""
+    """What is worth keeping of model.json: what the model card says of the file, and on whom it was trained."""
     # The codes of metadata alone: those of a file without any are a guess, not worth remembering.
     kept = ("training", "sklearn_version", "metrics", "baselines", "diagnostics", "encodings", "reference", TRUSTED)
     return {"n_trees": forest.n_trees, **{key: forest.metadata[key] for key in kept if key in forest.metadata}}

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from customers.ml_service import FEATURES, Forest, ModelError
 from customers.models import Customer, ModelRelease
+from customers.portfolio.movers import Mover
 from customers.portfolio.sampling import random_ids
 from customers.releases.active import forest_of
 
@@ -20,16 +20,8 @@ MOST_MOVED = 10
 Scores = NDArray[np.float64]
 
 
-class Mover(NamedTuple):
-    """A customer by id alone: what is printed may be kept."""
-
-    customer_id: int
-    before: float
-    after: float
-
-
 @dataclass(frozen=True)
-class Shift:
+class ScoreShift:
     """How scores move. ``quantiles`` are of the change, by percent; ``moved_far`` is a share."""
 
     customers: int
@@ -37,20 +29,20 @@ class Shift:
     mean_after: float
     quantiles: dict[int, float]
     moved_far: float
-    movers: list[Mover]
+    movers: list[Mover]  # by id alone: what is printed may be kept
 
     @property
     def of_mean(self) -> float:
         return self.mean_after - self.mean_before
 
 
-def compare(ids: Sequence[int], before: Scores, after: Scores) -> Shift | None:
+def compare(ids: Sequence[int], before: Scores, after: Scores) -> ScoreShift | None:
     """The figures of two scores for each customer; None without customers."""
     if not len(ids):
         return None
     change = after - before
     furthest = np.argsort(-np.abs(change), kind="stable")[:MOST_MOVED]
-    return Shift(
+    return ScoreShift(
         customers=len(ids),
         mean_before=float(before.mean()),
         mean_after=float(after.mean()),
@@ -60,10 +52,14 @@ def compare(ids: Sequence[int], before: Scores, after: Scores) -> Shift | None:
     )
 
 
-def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> Shift | None:
-    """Score some stored customers by the active model and by the candidate, and store nothing."""
+def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> ScoreShift | None:
+    """Score some stored customers by the active model and by the candidate; store and activate nothing."""
     rows = list(Customer.objects.filter(pk__in=random_ids(customers)).values_list("pk", "churn_risk_score", *FEATURES))
-    active = active_forest()
+    release = ModelRelease.objects.active()
+    try:
+        active = forest_of(release) if release is not None else None
+    except ModelError:
+        active = None
     if active is None:  # not in place any more, as when the candidate was copied over it: then what is stored
         rows = [row for row in rows if row[1] is not None]
     if not rows:
@@ -73,16 +69,7 @@ def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> Shift | No
     return compare([row[0] for row in rows], before, candidate.predict_tuples(features))
 
 
-def active_forest() -> Forest | None:
-    """The active model, if its files are here. Unlike ``active_model`` this activates nothing."""
-    active = ModelRelease.objects.active()
-    try:
-        return forest_of(active) if active is not None else None
-    except ModelError:
-        return None
-
-
-def table(shift: Shift) -> Iterator[str]:
+def table(shift: ScoreShift) -> Iterator[str]:
     """The figures as lines to print."""
     yield f"How scores would move, {shift.customers:,} customers drawn at random:"
     yield f"  mean           {shift.mean_before:7.4f} -> {shift.mean_after:.4f}  ({shift.of_mean:+.4f})"

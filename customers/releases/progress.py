@@ -1,13 +1,23 @@
 """How far the customers are on their way from one model to the next."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from time import monotonic, sleep
 
-from django.db import connection
+from django.conf import settings
 
+from customers.ml_service.files import former
 from customers.models import ModelRelease
+from customers.releases.active import in_place
+from customers.sql import fetch_rows
 
 # One pass through the table: 30 ms at 200,000 customers.
 BY_RELEASE = "SELECT scored_by_id, count(*) FROM customers_customer GROUP BY scored_by_id"
+
+POLL_SECONDS = 2.0
+# Nothing scored for so long: probably no worker is running.
+IDLE_SECONDS = 30.0
+RELEASES_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class Rollover:
     by_release: dict[int | None, int]
 
     @property
-    def customers(self) -> int:
+    def total(self) -> int:
         return sum(self.by_release.values())
 
     @property
@@ -28,7 +38,7 @@ class Rollover:
 
     @property
     def remaining(self) -> int:
-        return self.customers - self.done
+        return self.total - self.done
 
     @property
     def mixed(self) -> bool:
@@ -38,7 +48,48 @@ class Rollover:
 
 def rollover() -> Rollover:
     """Count the customers by release, now."""
-    active = ModelRelease.objects.active()
-    with connection.cursor() as cursor:
-        cursor.execute(BY_RELEASE)
-        return Rollover(active, dict(cursor.fetchall()))
+    return Rollover(ModelRelease.objects.active(), dict(fetch_rows(BY_RELEASE)))
+
+
+def describe_status() -> Iterator[str]:
+    """The active model, who scored how many customers, and the newest releases, line by line."""
+    now = rollover()
+    yield f"Active model: {now.active or 'none'}"
+    if now.active is not None:
+        yield from describe_other_files(now.active)
+    for by, number in sorted(now.by_release.items(), key=lambda found: -(found[0] or 0)):
+        yield f"  {f'release {by}' if by else 'not scored yet':16} {number:>12,}"
+    mixed = ", scores of several models stand side by side" if now.mixed else ""
+    yield f"  {'left to rescore':16} {now.remaining:>12,}{mixed}"
+    for release in ModelRelease.objects.all()[:RELEASES_SHOWN]:
+        kept = " (kept here)" if former.is_kept(settings.ML_ASSETS_DIR, release.fingerprint) else ""
+        yield f"{release} of {release.released_at:%Y-%m-%d %H:%M}{kept}: {release.note}"
+
+
+def describe_other_files(active: ModelRelease) -> Iterator[str]:
+    """A line where another model lies in place on this machine."""
+    forest, instead = in_place(active)
+    if forest is None and former.is_kept(settings.ML_ASSETS_DIR, active.fingerprint):
+        yield f"  {instead}; this machine scores with the kept files of {active}"
+    elif forest is None:
+        yield f"  {instead}; this machine scores nothing"
+
+
+def watch() -> Iterator[str]:
+    """How far it is, line by line, until all customers are scored by the active model."""
+    shown, moved_at = None, monotonic()
+    while (now := rollover()).remaining:
+        seconds = monotonic() - moved_at
+        if shown is None or now.done != shown.done:
+            pace = f", {(now.done - shown.done) / seconds:,.0f} a second" if shown and seconds else ""
+            scored = f"{now.done:,} of {now.total:,} customers are scored by {now.active}"
+            yield f"{scored}, {now.remaining:,} to go{pace}"
+            shown, moved_at = now, monotonic()
+        elif seconds > IDLE_SECONDS:
+            yield (
+                f"Nothing was scored for {seconds:.0f} s. Is a worker running (manage.py qcluster)? "
+                "Its log names customers whom the model refuses."
+            )
+            moved_at = monotonic()
+        sleep(POLL_SECONDS)
+    yield f"All {now.total:,} customers are scored by {now.active}."

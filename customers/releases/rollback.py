@@ -19,23 +19,23 @@ def target_of(release_id: int | None) -> ModelRelease:
     """The release to go back to: this one, or else the one whose model preceded the active one.
 
     The latter is looked for before the active model's *first* release, so that going back twice goes further back and
-    never forth again, to a model that somebody has just turned away from.
+    never forth again, to a model that was rejected just now.
     """
     active = ModelRelease.objects.active()
     if active is None:
         raise NoFormerReleaseError("No model was ever released in this database.")
-    found = by_id(release_id) if release_id is not None else interrupted(active) or before(active)
+    found = (
+        interrupted(active) or preceding(active)
+        if release_id is None
+        else ModelRelease.objects.filter(pk=release_id).first()
+    )
     if found is None:
         which = f"There is no release {release_id}." if release_id is not None else f"No model preceded {active}."
         raise NoFormerReleaseError(f"{which} {choice(active)}")
     return found
 
 
-def by_id(release_id: int) -> ModelRelease | None:
-    return ModelRelease.objects.filter(pk=release_id).first()
-
-
-def before(active: ModelRelease) -> ModelRelease | None:
+def preceding(active: ModelRelease) -> ModelRelease | None:
     first = ModelRelease.objects.filter(fingerprint=active.fingerprint).earliest("id")
     return ModelRelease.objects.filter(id__lt=first.pk).order_by("-id").first()
 
@@ -46,7 +46,7 @@ def interrupted(active: ModelRelease) -> ModelRelease | None:
     A worker may have noticed its files meanwhile, in development even half of them: the file is the same, then.
     """
     intent = former.read_intent(settings.ML_ASSETS_DIR)
-    wanted = by_id(intent["to"]) if isinstance(intent.get("to"), int) else None
+    wanted = ModelRelease.objects.filter(pk=intent["to"]).first() if isinstance(intent.get("to"), int) else None
     if wanted is not None and (active.pk == intent.get("from") or active.sha256 == wanted.sha256):
         return wanted
     return None

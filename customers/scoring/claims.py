@@ -29,7 +29,7 @@ CLAIM_ONE = f"SELECT {CLAIMED} FROM customers_customer WHERE customer_id = %s FO
 
 
 class CustomerBusyError(Exception):
-    """Somebody else's open edit holds the row; nothing was written. Trying again later helps."""
+    """An open edit of another session holds the row; nothing was written. Trying again later helps."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Claim:
     requested: list[int] = field(default_factory=list)  # by staff, among others
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[Any, ...]], **more: Any) -> "Claim":
+    def from_rows(cls, rows: Sequence[tuple[Any, ...]], **more: Any) -> "Claim":
         return cls(
             ids=[row[0] for row in rows],
             versions=[row[1] for row in rows],
@@ -74,28 +74,28 @@ def claim_next(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Clai
     taken = take(cursor, release, limit)
     ids, requested = taken.ids, sorted(taken.requested)
     if not ids:
-        return Claim.of([], sweep_is_due=taken.sweep_is_due)
+        return Claim.from_rows([], sweep_is_due=taken.sweep_is_due)
     arrays = {"ids": sorted(ids), "requested": requested, "resting": list(taken.resting)}
     cursor.execute(CLAIM, {**arrays, "release": release.pk})
     rows, passed_over = cursor.fetchall(), 0
     if len(rows) < len(ids):
         passed_over = pass_over(cursor, release, ids - {row[0] for row in rows}, taken)
-    return Claim.of(rows, passed_over=passed_over, sweep_is_due=taken.sweep_is_due, requested=requested)
+    return Claim.from_rows(rows, passed_over=passed_over, sweep_is_due=taken.sweep_is_due, requested=requested)
 
 
 def claim_one(cursor: CursorWrapper, customer_id: int) -> Claim:
-    """Lock one customer, stale or not, waiting a bounded time for somebody else's open edit of it.
+    """Lock one customer, stale or not, waiting a bounded time for an open edit of it.
 
     Raises ``CustomerBusyError`` when that time is up, ``Customer.DoesNotExist`` when there is no such row.
     """
-    patience_ms = max(1, round(settings.ANALYZE_LOCK_SECONDS * 1000))  # 0 would be PostgreSQL's word for "for ever"
+    patience_ms = max(1, round(settings.ANALYZE_LOCK_SECONDS * 1000))  # 0 would mean for ever
     cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience_ms}ms"])
     # Twice: the row that was waited for may have been replaced meanwhile, by one that only a new look can see.
     rows = lock_one(cursor, customer_id) or lock_one(cursor, customer_id)
     cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
     if not rows:
         raise Customer.DoesNotExist(f"There is no customer {customer_id}.")
-    return Claim.of(rows)
+    return Claim.from_rows(rows)
 
 
 def lock_one(cursor: CursorWrapper, customer_id: int) -> list[tuple[Any, ...]]:

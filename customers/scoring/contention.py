@@ -1,9 +1,9 @@
-"""Who goes first when an editor and a drain want the same: the editor."""
+"""When an editor and a drain want the same row, the editor goes first."""
 
 from psycopg import errors
 
-# How long a drain waits for a lock: one of the bank's own triggers may want a row that an editor holds, who waits for
-# us. Far below PostgreSQL's deadlock_timeout of 1 s: before anybody is shot for a deadlock, the drain has gone.
+# How long a drain waits for a lock: one of the bank's own triggers may want a row of an editor, and that editor one of
+# ours. Far below PostgreSQL's deadlock_timeout of 1 s: the drain has gone before a session is ended for a deadlock.
 LOCK_TIMEOUT = "50ms"
 # A drain that has lost goes on with so few customers at a time, one by one.
 FEW_ROWS = 8
@@ -20,8 +20,8 @@ class Pace:
     def __init__(self) -> None:
         self._divisor = 1
 
-    def rows(self, limit: int) -> int:
-        return max(1, limit // self._divisor)
+    def limited(self, rows: int) -> int:
+        return max(1, rows // self._divisor)
 
     def won(self) -> None:
         self._divisor = max(1, self._divisor // 2)

@@ -1,4 +1,4 @@
-"""Customers whom the model can not score: isolated, tried again with growing pauses, then set aside.
+"""Customers whom the model can not score: isolated, tried again with growing pauses, then given up as dead letters.
 
 The pattern is that of a dead letter queue (G. Hohpe and B. Woolf, Enterprise Integration Patterns, "Dead Letter
 Channel"); the letter itself stays where it was, for the customer's row is the truth.
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import psycopg
 from django.conf import settings
-from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Subquery
 
@@ -22,13 +21,14 @@ from customers.models import CustomerQuerySet, ModelRelease, ScoringFailure
 from customers.models.rescoring import SAME_VERSION
 from customers.scoring import marks
 from customers.scoring.claims import Claim
+from customers.sql import fetch_rows
 
 log = logging.getLogger("vigilpay.scoring")
 
 SAME = """failure.arrived_at = excluded.arrived_at AND failure.version = excluded.version
         AND failure.release_id = excluded.release_id"""
 
-# One more attempt. The pause before the next grows fourfold; after the last there is none, the customer is set aside.
+# One more attempt. The pause before the next grows fourfold; after the last there is none, the customer is given up.
 # An edit in between (another version), another life, or another model, begins anew. Which life it is stands in the row,
 # which the caller holds.
 RECORD = f"""
@@ -51,11 +51,11 @@ REQUEUE = """
 UPDATE customers_scoringfailure AS failure SET attempts = 0, retry_at = clock_timestamp()
 FROM customers_customer AS customer
 WHERE customer.customer_id = failure.customer_id AND customer.arrived_at = failure.arrived_at
-  AND (%(everybody)s OR failure.customer_id = ANY (%(ids)s)) RETURNING failure.customer_id
+  AND (%(all)s OR failure.customer_id = ANY (%(ids)s)) RETURNING failure.customer_id
 """
 
-# Somebody whom every model that works at all can score: tells a broken model from a strange customer.
-ANYBODY: dict[str, Any] = {
+# Every model that works at all can score this customer: tells a broken model from a strange customer.
+ORDINARY_CUSTOMER: dict[str, Any] = {
     **{field: (bounds.low + bounds.high) // 2 for field, bounds in BOUNDS.items()},
     "geography": GEOGRAPHIES[0],
     "gender": GENDERS[0],
@@ -66,7 +66,7 @@ ANYBODY: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """A customer in a version that got no score, and why: words for a person, without a customer's name."""
+    """A customer in a version that got no score, and why: in words, without a customer's name."""
 
     customer_id: int
     version: int
@@ -97,9 +97,9 @@ def isolate(forest: Forest, claim: Claim) -> tuple[Claim, Explained, list[Refusa
             answers[position] = explain_all(forest, claim.only([position]))
         except Exception as error:
             blame_the_model_if_it_fails(forest, error)
-            refusals.append(Refusal(customer_id, claim.versions[position], in_words(error)))
-    nobody = forest.explain_matrix([])
-    return claim.only(list(answers)), Explained.joined([nobody, *answers.values()]), refusals
+            refusals.append(Refusal(customer_id, claim.versions[position], describe_refusal(error)))
+    no_answers = forest.explain_matrix([])
+    return claim.only(list(answers)), Explained.joined([no_answers, *answers.values()]), refusals
 
 
 def explain_all(forest: Forest, claim: Claim) -> Explained:
@@ -113,31 +113,31 @@ def explain_all(forest: Forest, claim: Claim) -> Explained:
 
 
 def blame_the_model_if_it_fails(forest: Forest, error: Exception) -> None:
-    """Raise ``ModelError`` if the model has no answer to anybody: then nobody is to be set aside."""
+    """Raise ``ModelError`` if the model has no answer to any customer: then no customer is to be given up."""
     if isinstance(error, InputError):
         return
     try:
-        forest.predict_one(ANYBODY)
+        forest.predict_one(ORDINARY_CUSTOMER)
     except InputError:
         pass  # an answer, too
     except Exception as broken:
-        raise ModelError(f"The model answers nobody: {in_words(broken)}") from broken
+        raise ModelError(f"The model answers nobody: {describe_refusal(broken)}") from broken
 
 
-def in_words(error: Exception) -> str:
+def describe_refusal(error: Exception) -> str:
     """An error in one line that fits the column. Of PostgreSQL's never the details, which quote the whole row."""
     cause = error.__cause__
     if isinstance(error, InputError):
-        said = error.message
+        text = error.message
     elif isinstance(cause, psycopg.Error):
-        said = cause.diag.message_primary or type(error).__name__
+        text = cause.diag.message_primary or type(error).__name__
     else:
-        said = f"{type(error).__name__}: {error}"
-    return " ".join(said.split())[:500]
+        text = f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:500]
 
 
 def record(cursor: CursorWrapper, refusals: Sequence[Refusal], release: ModelRelease) -> None:
-    """Count one more attempt for each, and set the time of the next; a line for each reason, for a person to look."""
+    """Count one more attempt for each, and set the time of the next; one line in the log for each reason."""
     if not refusals:
         return
     cursor.execute(
@@ -152,30 +152,17 @@ def record(cursor: CursorWrapper, refusals: Sequence[Refusal], release: ModelRel
         },
     )
     for error in dict.fromkeys(refusal.error for refusal in refusals):
-        tell([refusal for refusal in refusals if refusal.error == error])
-
-
-def tell(refusals: Sequence[Refusal]) -> None:
-    """One line for customers of one batch who were refused for the same reason."""
-    first = refusals[0]
-    others = f" and {len(refusals) - 1:,} others" if len(refusals) > 1 else ""
-    log.warning("No score for customer %s, version %s%s: %s", first.customer_id, first.version, others, first.error)
+        first, *others = (refusal for refusal in refusals if refusal.error == error)
+        more = f" and {len(others):,} others" if others else ""
+        log.warning("No score for customer %s, version %s%s: %s", first.customer_id, first.version, more, error)
 
 
 def requeue(customer_ids: Iterable[int] | None = None) -> int:
-    """Try these again at once, or everybody, with a full number of attempts; how many there were."""
-    ids = list(customer_ids or ())
-    with connection.cursor() as cursor:
-        cursor.execute(REQUEUE, {"everybody": customer_ids is None, "ids": ids})
-        requeued = [row[0] for row in cursor.fetchall()]
+    """Try these again at once, or all, with a full number of attempts; how many there were."""
+    values = {"all": customer_ids is None, "ids": list(customer_ids or ())}
+    requeued = [customer_id for (customer_id,) in fetch_rows(REQUEUE, values)]
     marks.mark(requeued)
     return len(requeued)
-
-
-def forget_deleted() -> int:
-    """Forget the failures of former lives, of customers who are gone or came back since; how many there were."""
-    with connection.cursor() as cursor:
-        return marks.forget_former_lives(cursor)
 
 
 def with_failure(customers: CustomerQuerySet) -> CustomerQuerySet:

@@ -1,4 +1,4 @@
-"""Where stale customers may be: the only file that knows how they are found.
+"""Where stale customers may be, and how a drain finds them.
 
 Not by an index on the customers, which every edit and every score would have to write, but by marks: arrays of ids that
 triggers leave in the edit's own transaction, and that a drain takes away in the one that stores the scores. A mark is a
@@ -9,16 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from customers.models import ModelRelease, ScoringFailure
 from customers.releases.active import NEWEST_RELEASE, hold_to
 from customers.scoring.staleness import NOT_FAILED, OF_THIS_VERSION, STALE
+from customers.sql import execute, fetch_row, fetch_rows
 
 # The kinds of marks, in the order in which they are taken.
-LIVE = 0  # one customer, and a person waits for the score
+LIVE = 0  # one customer, whose editor waits for the score
 LATER = 1  # one customer, of a transaction that edits many one by one
 LARGE = 2  # customers of one large edit
 REQUEST = 3  # customers whom staff have asked for: in a table of their own, which a crash does not empty
@@ -45,7 +47,7 @@ RESTED = f"""(GREATEST(customer.stale_since, customer.edited_at) < clock_timesta
 SHARE, TURNS = 8, 4
 _turn = count()
 
-# What the list of stale customers names one by one: above that they are no needles in a haystack.
+# What the list of stale customers names one by one: where there are more, reading all customers is as fast.
 MOST_MARKED = 1000
 MOST_FAILURES = 1000
 
@@ -69,19 +71,6 @@ MARK_ALL = f"INSERT INTO customers_stalemark (kind, ids) VALUES ({SWEEP}, ARRAY[
 NOTHING_IS_LOST = f"""
 WITH former AS (DELETE FROM customers_stalemark WHERE kind = {INTACT})
 INSERT INTO customers_stalemark (kind, ids) VALUES ({INTACT}, {FILE})
-"""
-
-# Of customers who were deleted since, or go by another id now, and may have come back. When they are due they must not
-# be so for ever. Looked at twice, locked in between: a customer may come back and fail after the first look.
-OF_FORMER_LIFE = """NOT EXISTS (
-    SELECT FROM customers_customer AS customer
-    WHERE customer.customer_id = failure.customer_id AND customer.arrived_at = failure.arrived_at)"""
-HOLD_FORMER_LIVES = f"""
-SELECT customer_id FROM customers_scoringfailure AS failure
-WHERE {OF_FORMER_LIFE} AND (NOT %s OR retry_at <= clock_timestamp()) FOR UPDATE SKIP LOCKED
-"""
-FORGET_FORMER_LIVES = f"""
-DELETE FROM customers_scoringfailure AS failure WHERE customer_id = ANY (%s) AND {OF_FORMER_LIFE}
 """
 
 
@@ -200,15 +189,12 @@ def take(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Taken:
         if room <= 0:
             break
         share = 0
-        more = _take_requested(cursor) if kind == REQUEST else _take(cursor, release, kind, most_marks(kind, room))[0]
+        # An array of ids names as many customers as it has; each of an edit one by one stands alone.
+        most_marks = room if kind == LATER else -(-room // ARRAY_IDS)
+        more = _take(cursor, release, kind, most_marks)[0]
         found.setdefault(kind, set()).update(more)
         room -= len(more)
     return Taken(found, sweep_is_due=SWEEP in waiting and FOUND not in waiting)
-
-
-def most_marks(kind: int, room: int) -> int:
-    """How many marks of this kind name some ``room`` customers."""
-    return room if kind == LATER else -(-room // ARRAY_IDS)
 
 
 def in_turn(kinds: list[int]) -> Iterator[int]:
@@ -220,17 +206,15 @@ def in_turn(kinds: list[int]) -> Iterator[int]:
 
 
 def _take(cursor: CursorWrapper, release: ModelRelease, kind: int, most: int) -> tuple[set[int], list[int]]:
-    """The customers of so many marks, and the kinds of marks that there are beside live ones."""
+    """The customers of so many marks, or of one request, and the kinds that there are beside live ones."""
+    if kind == REQUEST:
+        cursor.execute(TAKE_REQUESTED)
+        requested = cursor.fetchone()
+        return set(requested[0] if requested else ()), []
     cursor.execute(TAKE, {"kind": kind, "marks": most})
     ids, newest_release, waiting = cursor.fetchone()
     hold_to(release, newest_release)
     return set(ids), waiting
-
-
-def _take_requested(cursor: CursorWrapper) -> set[int]:
-    cursor.execute(TAKE_REQUESTED)
-    found = cursor.fetchone()
-    return set(found[0]) if found else set()
 
 
 def pass_over(cursor: CursorWrapper, release: ModelRelease, ids: set[int], taken: Taken) -> int:
@@ -249,12 +233,10 @@ def pass_over(cursor: CursorWrapper, release: ModelRelease, ids: set[int], taken
 @transaction.atomic
 def sweep() -> bool:
     """Look at the next few thousand customers of a sweep, and mark those who are stale; False if none is under way."""
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE_SWEEPS)
-        firsts = [first for (first,) in cursor.fetchall()]
-        if firsts:
-            cursor.execute("SELECT max(id) FROM customers_modelrelease")
-            cursor.execute(SWEEP_ON, {"first": min(firsts), "release": cursor.fetchone()[0]})
+    firsts = [first for (first,) in fetch_rows(TAKE_SWEEPS)]
+    if firsts:
+        (release,) = fetch_row("SELECT max(id) FROM customers_modelrelease")
+        execute(SWEEP_ON, {"first": min(firsts), "release": release})
     return bool(firsts)
 
 
@@ -264,56 +246,40 @@ def restore_marks() -> int:
 
     Returns the number of marks made.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {IS_INTACT}")
-        if not cursor.fetchone()[0]:
-            cursor.execute(MARK_ALL)
-            cursor.execute(NOTHING_IS_LOST)
-            return 1
-        forget_former_lives(cursor, due_only=True)
-        cursor.execute(MARK_DUE_FAILURES)
-        return int(cursor.rowcount)
-
-
-def forget_former_lives(cursor: CursorWrapper, *, due_only: bool = False) -> int:
-    """Forget the failures of customers who are gone, or came back since; how many there were."""
-    with transaction.atomic():
-        cursor.execute(HOLD_FORMER_LIVES, [due_only])
-        cursor.execute(FORGET_FORMER_LIVES, [[row[0] for row in cursor.fetchall()]])
-        return int(cursor.rowcount)
+    (is_intact,) = fetch_row(f"SELECT {IS_INTACT}")
+    if not is_intact:
+        execute(MARK_ALL)
+        execute(NOTHING_IS_LOST)
+        return 1
+    # Of a former life they would be due for ever.
+    ScoringFailure.objects.filter(retry_at__lte=Now()).forget_former_lives()
+    return execute(MARK_DUE_FAILURES)
 
 
 def mark(customer_ids: Sequence[int]) -> None:
     """Have these customers looked at."""
-    with connection.cursor() as cursor:
-        cursor.execute(MARK_THESE, [list(customer_ids)])
+    execute(MARK_THESE, [list(customer_ids)])
 
 
 def mark_each(customer_ids: Sequence[int]) -> None:
     """Have these customers looked at, each apart from the others: a batch of few takes no more than these."""
-    with connection.cursor() as cursor:
-        cursor.execute(MARK_EACH, [list(customer_ids)])
+    execute(MARK_EACH, [list(customer_ids)])
 
 
 def mark_all() -> None:
     """Have every customer looked at: the net below all marks."""
-    with connection.cursor() as cursor:
-        cursor.execute(MARK_ALL)
+    execute(MARK_ALL)
 
 
 def count_unmarked(release: ModelRelease) -> int:
     """How many stale customers no mark covers, so that no drain will find them for some minutes."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_UNMARKED, {"release": release.pk})
-        return int(cursor.fetchone()[0])
+    return int(fetch_row(COUNT_UNMARKED, {"release": release.pk})[0])
 
 
 def where_stale_ones_are() -> Q:
     """A condition that all stale customers fulfil and, where there are few, hardly any others: to look for them in the
     whole portfolio without an index. Of the customers whom it finds some may be current."""
-    with connection.cursor() as cursor:
-        cursor.execute(MARKED, [MOST_MARKED + 1])
-        all_are_marked, marked = cursor.fetchone()
+    all_are_marked, marked = fetch_row(MARKED, [MOST_MARKED + 1])
     failed = list(ScoringFailure.objects.values_list("customer_id", flat=True)[: MOST_FAILURES + 1])
     if not all_are_marked or len(marked) > MOST_MARKED or len(failed) > MOST_FAILURES:
         return Q()

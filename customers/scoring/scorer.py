@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from customers.ml_service import Explained, Forest
+from customers.ml_service import Explained
 from customers.models import ModelRelease, ScoreRecord
 from customers.releases.active import ReleaseMovedOnError, active_model, model_at_hand
 from customers.scoring import failures, marks
@@ -21,7 +21,7 @@ from customers.scoring.writing import Stored, pace, refuses_a_row, store, store_
 log = logging.getLogger("vigilpay.scoring")
 
 
-# A model release that lands between claim and write is rare; several in a row are somebody at work on the releases.
+# A model release that lands between claim and write is rare; several in a row are being made by hand.
 ANALYZE_ATTEMPTS = 3
 
 # Compiling a statement would take longer than running it: the planner takes each mark for a share of the table.
@@ -40,7 +40,7 @@ class Batch:
     claimed: int  # taken hold of
     stored: int = 0  # scored
     refused: int = 0  # the model has no answer to them
-    passed_over: int = 0  # somebody else holds them
+    passed_over: int = 0  # another transaction holds them
     # Whether a sweep got on: there may be more to do, even if no row was found. How, not what.
     swept: bool = field(default=False, compare=False)
 
@@ -61,56 +61,53 @@ def rescore_batch(limit: int | None = None) -> Batch:
     one step further, and what it finds is scored at once where there was nothing else. Raises ``ModelError`` when
     there is no usable model; nothing is written then and the rows stay stale.
     """
-    rows = pace.rows(limit or settings.DRAIN_BATCH_ROWS)
-    batch = batch_or_one_by_one(rows)
+    rows = pace.limited(limit or settings.DRAIN_BATCH_ROWS)
+    try:
+        batch = batch_or_one_by_one(rows)
+    except ReleaseMovedOnError:
+        active_model()  # from here on it is at hand
+        batch = batch_or_one_by_one(rows)
     if batch.swept and not batch.claimed:
         return replace(batch_or_one_by_one(rows), swept=True)
     return batch
 
 
 def batch_or_one_by_one(rows: int) -> Batch:
-    """A batch; where the database refuses to store it, the customers that it takes, each for itself."""
+    """A batch. Where it is lost to an editor, or the database refuses a row, another one, each customer for itself."""
     try:
         batch = batch_of(rows, store)
+        pace.won()
+        return batch
     except DatabaseError as error:
-        if lost_to_an_editor(error):
-            return rescore_a_few(rows)
-        if not refuses_a_row(error):
+        is_lost = lost_to_an_editor(error)
+        if is_lost:
+            pace.lost()
+            rows = min(rows, FEW_ROWS)
+        elif refuses_a_row(error):
+            log.warning("A batch could not be stored, its customers are tried one by one: %s", type(error).__name__)
+        else:
             raise
-        log.warning("A batch could not be stored, its customers are tried one by one: %s", type(error).__name__)
-        return batch_of(rows, store_one_by_one)
-    pace.won()
-    return batch
-
-
-def rescore_a_few(rows: int) -> Batch:
-    """After a batch that was lost to an editor. What is lost again is marked again, behind all others."""
-    pace.lost()
     try:
-        return batch_of(min(rows, FEW_ROWS), store_one_by_one)
+        return batch_of(rows, store_one_by_one)
     except DatabaseError as error:
-        if not lost_to_an_editor(error):
+        if not is_lost or not lost_to_an_editor(error):
             raise
         return Batch(claimed=0, passed_over=1)
 
 
 def batch_of(rows: int, storing: Store) -> Batch:
-    """Claim, predict and store in one transaction, refused customers apart."""
-    try:
-        return batch_by(*model_at_hand(), rows, storing)
-    except ReleaseMovedOnError:
-        return batch_by(*active_model(), rows, storing)
+    """Claim, predict and store in one transaction, refused customers apart.
 
-
-def batch_by(forest: Forest, release: ModelRelease, rows: int, storing: Store) -> Batch:
-    """As ``batch_of``. Raises ``ReleaseMovedOnError`` if this is not the active release; nothing has happened then."""
+    Raises ``ReleaseMovedOnError`` if the release at hand is not the active one; nothing has happened then.
+    """
+    forest, release = model_at_hand()
     with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
         claim = claim_next(cursor, release, rows)
         scorable, answers, refusals = explain(forest, claim)
         stored = storing(cursor, scorable, answers, release) if len(scorable) else Stored(0)
         refusals += stored.refusals
         if stored.left:
-            leave(cursor, release, scorable.ids[-stored.left :], set(claim.requested))
+            mark_again(cursor, release, scorable.ids[-stored.left :], set(claim.requested))
         elif stored.rows + len(refusals) < len(claim):
             marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
         failures.record(cursor, refusals, release)
@@ -118,7 +115,7 @@ def batch_by(forest: Forest, release: ModelRelease, rows: int, storing: Store) -
     return Batch(len(claim) - stored.left, stored.rows, len(refusals), claim.passed_over + stored.left, swept)
 
 
-def leave(cursor: CursorWrapper, release: ModelRelease, left: list[int], requested: set[int]) -> None:
+def mark_again(cursor: CursorWrapper, release: ModelRelease, left: list[int], requested: set[int]) -> None:
     """The first of these was lost to an editor, and is passed over; the others have not been tried, and go on."""
     later = {left[0], *requested.intersection(left)}
     marks.pass_over(cursor, release, later, marks.Taken({marks.REQUEST: later & requested}))
@@ -134,30 +131,23 @@ def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE) -> float:
     busy = "The active model changed again and again while this customer was being scored."
     for _ in range(ANALYZE_ATTEMPTS):
         try:
-            score = analyze_once(customer_id, cause)
+            forest, release = active_model()
+            with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor):
+                claim = claim_one(cursor, customer_id)
+                cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
+                answers = forest.explain_matrix(claim.features)
+                if store(cursor, claim, answers, release, cause).rows:
+                    return float(answers.scores[0])
         except DatabaseError as error:
             if not lost_to_an_editor(error):
                 raise
             busy = "An open edit holds what has to be written with this customer's score; nothing was written."
-        else:
-            if score is not None:
-                return score
     raise CustomerBusyError(busy)
-
-
-def analyze_once(customer_id: int, cause: str) -> float | None:
-    """As ``analyze``; None when another model became active meanwhile, so that nothing was written."""
-    forest, release = active_model()
-    with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor):
-        claim = claim_one(cursor, customer_id)
-        cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
-        answers = forest.explain_matrix(claim.features)
-        return float(answers.scores[0]) if store(cursor, claim, answers, release, cause).rows else None
 
 
 @contextmanager
 def scorer_rights(cursor: CursorWrapper, *, wait_for_disk: bool = True) -> Iterator[None]:
-    """Let this transaction write the score columns, which the guard trigger keeps from everybody else.
+    """Let this transaction write the score columns, which the guard trigger keeps from all others.
 
     The right ends with the transaction, or here if another one surrounds ours; an exception rolls it back. Without
     ``wait_for_disk`` the commit does not: a score lost in a crash leaves its row stale, as it was.

@@ -16,7 +16,7 @@ from customers.models import ModelRelease, ScoreRecord
 from customers.releases.active import NEWEST_RELEASE
 from customers.scoring.claims import Claim
 from customers.scoring.contention import Pace, lost_to_an_editor
-from customers.scoring.failures import Refusal, in_words
+from customers.scoring.failures import Refusal, describe_refusal
 
 pace = Pace()
 
@@ -116,6 +116,8 @@ def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: Mode
     Without a ``cause`` each record says what the row itself shows: created, edited, retried, or another model; or that
     staff have asked. Raises ``ScoreAlteredError`` when a stored score is not the one given.
     """
+    codes = top_codes(answers.matrix, answers.contributions, name_protected=settings.REASONS_NAME_PROTECTED)
+    rounded = answers.contributions.round(CONTRIBUTION_DIGITS)
     values: dict[str, Any] = {
         "ids": array(claim.ids),
         "versions": array(claim.versions),
@@ -124,23 +126,14 @@ def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: Mode
         "identity": release.identity,
         "cause": cause,
         "requested": array(claim.requested),
-        **reasons_in_columns(answers),
+        **{name: array(column) for name, column in zip(REASONS, codes.T.tolist(), strict=True)},
+        **{name: array(column) for name, column in zip(CONTRIBUTIONS, rounded.T.tolist(), strict=True)},
     }
     cursor.execute(WRITE, values)
     rows, altered = cursor.fetchone()
     if altered is not None:
         raise ScoreAlteredError(f"a trigger of this database gives customer {altered} another score than the model")
     return Stored(rows)
-
-
-def reasons_in_columns(answers: Explained) -> dict[str, str]:
-    """The nine contributions and the top reasons, an array for each column."""
-    codes = top_codes(answers.matrix, answers.contributions, name_protected=settings.REASONS_NAME_PROTECTED)
-    rounded = answers.contributions.round(CONTRIBUTION_DIGITS)
-    return {
-        **{name: array(column) for name, column in zip(REASONS, codes.T.tolist(), strict=True)},
-        **{name: array(column) for name, column in zip(CONTRIBUTIONS, rounded.T.tolist(), strict=True)},
-    }
 
 
 def store_one_by_one(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease) -> Stored:
@@ -160,7 +153,7 @@ def store_one_by_one(cursor: CursorWrapper, claim: Claim, answers: Explained, re
                 return Stored(rows, refusals, left=len(claim) - position)
             if not refuses_a_row(error):
                 raise
-            refusals.append(Refusal(one.ids[0], one.versions[0], in_words(error)))
+            refusals.append(Refusal(one.ids[0], one.versions[0], describe_refusal(error)))
     return Stored(rows, refusals)
 
 

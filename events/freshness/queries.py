@@ -16,7 +16,7 @@ from django_q.conf import Conf
 from customers.models import ScoreRecord
 from customers.monitoring import drift
 from customers.scoring.marks import INTACT
-from customers.scoring.pause import current, in_words
+from customers.scoring.pause import current, describe_pause
 from customers.scoring.staleness import OF_THIS_VERSION, STALE
 from events.freshness.status import Facts, Status, judge
 
@@ -187,7 +187,7 @@ class Paused:
     reason: str
 
     def __str__(self) -> str:
-        return in_words(self.since, self.by, self.reason)
+        return describe_pause(self.since, self.by, self.reason)
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class LastDriftCheck:
     checked_at: datetime
     column: str
     psi: float
-    verdict: drift.Verdict
+    verdict: drift.DriftVerdict
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Figures:
         active = queries.active_release(cursor)
         return cls(
             release=active.id if active else None,
-            distribution=distribution.count(cursor),
+            distribution=distribution.count_scores(cursor),
             portfolio=queries.portfolio_of(cursor, active),
             lag=queries.lag_of(cursor),
             movers=movers_in_time(cursor, at),

@@ -30,7 +30,7 @@ def test_a_damaged_model_is_one_too(assets, content):
     assert [warning.id for warning in model_is_usable()] == ["customers.W001"]
 
 
-def test_a_file_that_nobody_released_is_one_in_production_only(assets, another_forest, request):
+def test_a_file_that_was_never_released_is_one_in_production_only(assets, another_forest, request):
     (assets / "model.pkl").write_bytes(another_forest.read_bytes())
     assert model_is_usable() == []
     request.getfixturevalue("strict_assets")

@@ -106,7 +106,7 @@ class TestLifelike:
     def test_one_in_five_leaves(self):
         assert churn_rate(lambda columns: columns["age"] > 0) == pytest.approx(0.2038, abs=0.01)
 
-    def test_nobody_in_germany_has_an_empty_account_and_half_of_the_others_have(self):
+    def test_no_customer_in_germany_has_an_empty_account_and_half_of_the_others_have(self):
         assert share(empty, of=german) == 0
         assert share(empty, of=elsewhere) == pytest.approx(0.487, abs=0.015)
 

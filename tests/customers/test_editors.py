@@ -67,8 +67,8 @@ EDITS = [save, load, bulk_update, upsert, by_cursor, lambda: Customer.objects.up
 class TestThroughDjango:
     @pytest.mark.parametrize("edit", EDITS, ids=["save", "load", "bulk_update", "upsert", "cursor", "update"])
     def test_an_edit_is_djangos(self, edit):
-        with outsider() as somebody:
-            insert(somebody)
+        with outsider() as other:
+            insert(other)
         assert edited_by() == {f"sql:{role()}"}
         edit()
         assert edited_by() == {"django"}
@@ -86,7 +86,7 @@ class TestThroughDjango:
         change_in_the_admin(clerk, customer, age=51)
         assert edited_by() == {f"django:{clerk.pk}"}
 
-    def test_after_the_request_edits_are_nobodys_in_particular(self):
+    def test_after_the_request_edits_are_no_users_in_particular(self):
         customer = make_customer()
         change_in_the_admin(get_user_model().objects.create_superuser("clerk", password=None), customer, age=51)
         Customer.objects.update(age=52)
@@ -140,47 +140,47 @@ class TestAnswerOfTheStatement:
 class TestPlainSql:
     def test_it_is_the_roles(self, transactional_db):
         make_customer()
-        with outsider() as somebody:
-            somebody.execute("UPDATE customers_customer SET age = 50")
+        with outsider() as other:
+            other.execute("UPDATE customers_customer SET age = 50")
         assert edited_by() == {f"sql:{role()}"}
 
-    def test_whoever_changes_role_is_who_logged_in(self, transactional_db):
+    def test_a_session_that_changes_role_is_the_role_that_logged_in(self, transactional_db):
         make_customer()
-        with outsider(autocommit=False) as somebody:
-            somebody.execute("CREATE ROLE vigilpay_test_hat")
-            somebody.execute("GRANT SELECT, UPDATE ON customers_customer TO vigilpay_test_hat")
-            somebody.execute("SET LOCAL ROLE vigilpay_test_hat")
-            somebody.execute("UPDATE customers_customer SET age = 50")
-            found = somebody.execute("SELECT edited_by FROM customers_customer").fetchone()
-            somebody.rollback()
+        with outsider(autocommit=False) as other:
+            other.execute("CREATE ROLE vigilpay_test_hat")
+            other.execute("GRANT SELECT, UPDATE ON customers_customer TO vigilpay_test_hat")
+            other.execute("SET LOCAL ROLE vigilpay_test_hat")
+            other.execute("UPDATE customers_customer SET age = 50")
+            found = other.execute("SELECT edited_by FROM customers_customer").fetchone()
+            other.rollback()
         assert found == (f"sql:{role()}",)
 
     def test_a_program_may_give_its_own_name(self, transactional_db):
         make_customer()
-        with outsider() as somebody:
-            somebody.execute("SET vigilpay.editor TO 'nightly load'")
-            somebody.execute("UPDATE customers_customer SET age = 50")
+        with outsider() as other:
+            other.execute("SET vigilpay.editor TO 'nightly load'")
+            other.execute("UPDATE customers_customer SET age = 50")
         assert edited_by() == {"nightly load"}
 
     def test_a_long_name_is_cut_and_fails_no_edit(self, transactional_db):
         make_customer()
-        with outsider() as somebody:
-            somebody.execute("SELECT set_config('vigilpay.editor', %s, false)", ["é" * 5_000])
-            somebody.execute("UPDATE customers_customer SET age = 50")
+        with outsider() as other:
+            other.execute("SELECT set_config('vigilpay.editor', %s, false)", ["é" * 5_000])
+            other.execute("UPDATE customers_customer SET age = 50")
         assert edited_by() == {"é" * 80}
 
 
 def test_an_edit_of_the_surname_alone_is_no_edit_of_what_was_scored(transactional_db):
     make_customer()
-    with outsider() as somebody:
-        somebody.execute("UPDATE customers_customer SET surname = 'Married'")
+    with outsider() as other:
+        other.execute("UPDATE customers_customer SET surname = 'Married'")
     assert edited_by() == {"django"}
 
 
 def test_the_editor_is_kept_with_every_version(transactional_db):
     customer = make_scored()
-    with outsider() as somebody:
-        somebody.execute("UPDATE customers_customer SET age = 50")
+    with outsider() as other:
+        other.execute("UPDATE customers_customer SET age = 50")
         Customer.objects.update(age=51)
     scorer.rescore_batch()
     assert UnscoredVersion.objects.get().edited_by == f"sql:{role()}"

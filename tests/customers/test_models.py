@@ -1,4 +1,4 @@
-"""What the table itself refuses, whoever writes; and the questions a customer answers about itself."""
+"""What the table itself refuses, from every writer; and the questions a customer answers about itself."""
 
 import re
 
@@ -148,7 +148,7 @@ def test_every_customer_is_stale_from_the_moment_another_model_is_active():
     assert not customer.is_current()
 
 
-def test_without_any_release_nobody_is_current_and_the_unscored_are_stale():
+def test_without_any_release_no_customer_is_current_and_the_unscored_are_stale():
     customer = make_customer()
     assert not ModelRelease.objects.exists()
     assert not customer.is_current()

@@ -49,7 +49,7 @@ class TestSeeding:
         ages = list(Customer.objects.order_by("pk").values_list("age", flat=True))
         assert ages[:300] != ages[300:]
 
-    def test_customers_that_somebody_edited_are_put_back(self):
+    def test_customers_that_were_edited_are_put_back(self):
         seed("--customers=300")
         Customer.objects.filter(pk=FIRST_ID).update(num_of_products=9)
         assert seed("--customers=300") == "0 new, 1 changed, 299 unchanged"

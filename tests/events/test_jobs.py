@@ -209,7 +209,7 @@ class TestBrokenModel:
 
         make_scored()
         caplog.clear()
-        monkeypatch.setattr(scorer, "batch_by", moved_on)
+        monkeypatch.setattr(scorer, "batch_of", moved_on)
         assert jobs.rescore_stale() == 0
         assert not caplog.records
         assert [job.func() for job in OrmQ.objects.all()] == [dispatch.RESCORE_JOB]
@@ -391,7 +391,7 @@ class TestAudit:
     def test_it_looks_at_a_few_only(self, monkeypatch):
         looked = []
         monkeypatch.setattr(jobs, "AUDIT_CUSTOMERS", 2)
-        monkeypatch.setattr(jobs.audit, "audit", lambda ids: looked.append(ids) or jobs.audit.Report())
+        monkeypatch.setattr(jobs.audit, "audit", lambda ids: looked.append(ids) or jobs.audit.AuditReport())
         make_customers(5)
         jobs.audit_sample()
         assert [len(ids) for ids in looked] == [2]

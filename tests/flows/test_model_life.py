@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 EDIT_SECONDS = 2.5
 
 
-def nobody_is_stale():
+def no_customer_is_stale():
     return not Customer.objects.stale().exists()
 
 
@@ -46,12 +46,12 @@ def test_it_is_told_once_that_nothing_is_scored_and_the_next_upgrade_stops_nothi
         assert Customer.objects.stale().exists()
 
         call_command("release_model", another_forest, stdout=StringIO())
-        await_that(nobody_is_stale, "it scores again")
+        await_that(no_customer_is_stale, "it scores again")
         bring(third_forest, assets_dir=strict_assets)
         customer.refresh_from_db()
         customer.credit_score = 444
         customer.save()
-        await_that(nobody_is_stale, "an edit after the upgrade is scored")
+        await_that(no_customer_is_stale, "an edit after the upgrade is scored")
     customer.refresh_from_db()
     assert customer.churn_risk_score == load_forest(another_forest).predict_one(customer.features())
     assert [release.note for release in ModelRelease.objects.all()] == ["our own"]

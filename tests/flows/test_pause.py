@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 SECONDS_OF_PAUSE = 4
 
 
-def nobody_is_stale():
+def no_customer_is_stale():
     return not Customer.objects.stale().exists()
 
 
@@ -27,7 +27,7 @@ def test_edits_of_a_pause_wait_for_its_end_and_are_all_scored_then(tmp_path):
     log = tmp_path / "worker.log"
     customers = [make_customer() for _ in range(20)]
     with running_cluster(url_of_test_database(), log, VIGILPAY_WORKERS="1"):
-        await_that(nobody_is_stale, "the worker scores everybody", seconds=120)  # compiles first, at times
+        await_that(no_customer_is_stale, "the worker scores all", seconds=120)  # compiles first, at times
         call_command("pause_scoring", reason="under review", verbosity=0)
         before = ScoreRecord.objects.count()
         with outsider() as psql:
@@ -39,7 +39,7 @@ def test_edits_of_a_pause_wait_for_its_end_and_are_all_scored_then(tmp_path):
         assert Customer.objects.stale().count() == 20
         assert (freshness().status, freshness().workers_running) == ("paused", 1)
         call_command("resume_scoring")
-        await_that(nobody_is_stale, "the worker goes on")
+        await_that(no_customer_is_stale, "the worker goes on")
         await_that(Drain.objects.exists, "a drain is on record")
     assert log.read_text().count("Scoring is paused since ") == 1
     assert "under review. Edits go on." in log.read_text()

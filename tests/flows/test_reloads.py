@@ -52,7 +52,7 @@ def test_a_drain_that_holds_the_former_row_notes_its_failure_for_that_life_alone
     assert not ScoringFailure.objects.exists()
 
 
-def test_whoever_asks_during_a_reload_gets_the_score_of_the_row_that_came_back(settings):
+def test_an_analysis_during_a_reload_gets_the_score_of_the_row_that_came_back(settings):
     settings.ANALYZE_LOCK_SECONDS = 20
     customer = make_scored(age=40)
     answers = []
@@ -66,7 +66,7 @@ def test_whoever_asks_during_a_reload_gets_the_score_of_the_row_that_came_back(s
     assert (customer.age, customer.churn_risk_score) == (60, answers[0])
 
 
-def test_staff_who_set_aside_the_former_life_overwrite_nothing_of_the_new_one():
+def test_staff_who_give_up_the_former_life_overwrite_nothing_of_the_new_one():
     make_scored()
     customer = make_customer()
     make_failure(customer)
@@ -75,7 +75,7 @@ def test_staff_who_set_aside_the_former_life_overwrite_nothing_of_the_new_one():
         loader.execute("""UPDATE customers_scoringfailure AS failure
             SET arrived_at = customer.arrived_at, error = 'of the new life'
             FROM customers_customer AS customer WHERE customer.customer_id = failure.customer_id""")
-        with meanwhile(lambda: requests.set_aside(Customer.objects.all(), "of the former life")):
+        with meanwhile(lambda: requests.give_up(Customer.objects.all(), "of the former life")):
             await_that(waiting_for_locks, "staff wait for the failure")
             loader.commit()
     assert ScoringFailure.objects.of_present_life().get().error == "of the new life"
@@ -147,7 +147,7 @@ def test_reloads_drains_and_analyses_all_at_once(settings):
 
     together(drain_meanwhile, drain_meanwhile, analyze_meanwhile, reload_then_stop)
     drain()
-    assert audit.audit() == audit.Report(audited=40)
+    assert audit.audit() == audit.AuditReport(audited=40)
     assert not ScoringFailure.objects.exists()
 
 

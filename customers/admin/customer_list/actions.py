@@ -40,7 +40,7 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
     @admin.action(description="Set aside those who wait for a score", permissions=["rescore"])
     def set_aside(self, request: HttpRequest, queryset: Picked) -> None:
         reason = f"set aside by {request.user.get_username()}"
-        number = logged(request, "Set aside", lambda: requests.set_aside(queryset, reason))
+        number = logged(request, "Set aside", lambda: requests.give_up(queryset, reason))
         said = f"Set aside until they are requeued or edited, or another model comes: {customers(number)}."
         self.message_user(request, said)
         if not number:

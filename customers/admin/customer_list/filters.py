@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from customers.models import Customer, ModelRelease, ScoringFailure
+from customers.models import Customer, ModelRelease, ScoringFailure, is_stale
 from customers.presentation.bands import BANDS
 from customers.presentation.reasons import choices
 from customers.scoring.marks import where_stale_ones_are
@@ -111,12 +111,11 @@ def current(customers: QuerySet[Customer], release: int | None) -> QuerySet[Cust
 
 
 def stale(customers: QuerySet[Customer], release: int | None) -> QuerySet[Customer]:
-    is_stale = Q(stale_since__isnull=False) | ~Q(scored_by=release)
-    return customers.filter(where_stale_ones_are(), is_stale)
+    return customers.filter(where_stale_ones_are(), is_stale(release))
 
 
 def set_aside(customers: QuerySet[Customer], release: int | None) -> QuerySet[Customer]:
-    return customers.filter(ScoringFailure.objects.set_aside().of_customer(release))
+    return customers.filter(ScoringFailure.objects.dead_letters().of_customer(release))
 
 
 def not_scored(customers: QuerySet[Customer], release: int | None) -> QuerySet[Customer]:

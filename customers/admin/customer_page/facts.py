@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from customers.history.timeline import Chapter, Score, editor_names, story
+from customers.history.timeline import HistoryEntry, Score, editor_names, read_history
 from customers.ml_service import Suggestion, best_changes
 from customers.models import Customer, ModelRelease
 from customers.releases.active import active_model
@@ -37,9 +37,9 @@ class CustomerFacts:
         return any(self.reader.has_perm(f"customers.{may}_{model_name}") for may in ("view", "change"))
 
     @cached_property
-    def chapters(self) -> list[Chapter]:
+    def chapters(self) -> list[HistoryEntry]:
         """Oldest first."""
-        return story(self.customer.pk, SCORES_DRAWN)
+        return read_history(self.customer.pk, SCORES_DRAWN)
 
     @cached_property
     def scores(self) -> list[Score]:

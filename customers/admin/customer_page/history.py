@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from customers.admin.customer_page.facts import CustomerFacts
 from customers.admin.customer_page.headline import CAUSES, written
 from customers.admin.customer_page.values import changes_in_words, name_of
-from customers.history.timeline import Chapter, Edit, Score
+from customers.history.timeline import Edit, HistoryEntry, Score
 from customers.ml_service.reasons.moves import Move
 from customers.presentation.badge import badge
 from customers.presentation.bands import BANDS
@@ -48,12 +48,12 @@ def history_of(facts: CustomerFacts) -> SafeString | str:
     )
 
 
-def rows(chapters: Sequence[Chapter], editors: Mapping[str, str]) -> Iterable[tuple[object, ...]]:
+def rows(chapters: Sequence[HistoryEntry], editors: Mapping[str, str]) -> Iterable[tuple[object, ...]]:
     for chapter in chapters:
         yield when(chapter), risk(chapter.score), done(chapter, editors), moved(chapter)
 
 
-def when(chapter: Chapter) -> str:
+def when(chapter: HistoryEntry) -> str:
     return written(chapter.score.scored_at) if chapter.score else "waits for its score"
 
 
@@ -66,7 +66,7 @@ def risk(score: Score | None) -> SafeString | str:
     return format_html("{} {}", shown, signed(100 * (score.score - score.previous_score), " points"))
 
 
-def done(chapter: Chapter, editors: Mapping[str, str]) -> SafeString | str:
+def done(chapter: HistoryEntry, editors: Mapping[str, str]) -> SafeString | str:
     """The edits that led to this score, or why it was given without one."""
     if not chapter.edits:
         return CAUSES.get(chapter.score.cause, "") if chapter.score else ""
@@ -95,7 +95,7 @@ def came_or_was_edited(edit: Edit, editor: str) -> str:
     return f"{came} (by {editor})" if edit.edited_by not in NOBODY else came
 
 
-def moved(chapter: Chapter) -> SafeString | str:
+def moved(chapter: HistoryEntry) -> SafeString | str:
     if not chapter.moves:
         return ""
     shown = format_html_join(", ", "{}", ((move_in_words(move),) for move in chapter.moves[:MOVES_TOLD]))

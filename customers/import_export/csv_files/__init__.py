@@ -1,1 +1,1 @@
-"""A bank's CSV file into the customer table; ``importer.import_file`` is the way in."""
+"""A bank's CSV file: which columns it has, how it writes numbers, which rows are good, and why the others are not."""

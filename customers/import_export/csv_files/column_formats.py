@@ -73,7 +73,7 @@ class Evidence:
     is_simple: bool = True
     known_shapes: set[str] = field(default_factory=set)
 
-    def look(self, cell: str, line: int) -> None:
+    def take_in(self, cell: str, line: int) -> None:
         """Take one more cell into account."""
         if len(self.known_shapes) < REMEMBERED_SHAPES:
             self.known_shapes.add(cell.translate(SHAPE))
@@ -126,8 +126,8 @@ class Evidence:
         decimal = next(iter(self.says)) if len(self.says) == 1 else wanted or POINT
         return NumberFormat(decimal, self.largest, self.is_money, self.decimals[decimal] == {3} or decimal == wanted)
 
-    def note(self, name: str, decimal: str, wanted: str | None) -> str:
-        """What a person should know of how the column was read; nothing when it is as ever."""
+    def describe(self, name: str, decimal: str, wanted: str | None) -> str:
+        """What staff should know of how the column was read; nothing when it is as ever."""
         marks = self.thousands[decimal]
         thousands = sorted(marks - {NAMES[COMMA]} if INDIAN in marks else marks)
         is_other = self.says and wanted not in (None, decimal)
@@ -144,7 +144,7 @@ def joined(examples: Iterable[Example]) -> str:
 
 
 def in_formats(found: Iterable[Record], layout: Layout, wanted: str | None) -> tuple[Layout, list[str]]:
-    """The layout with checks that read each column in its format, and what a person should know of them.
+    """The layout with checks that read each column in its format, and what staff should know of them.
 
     ``found`` are all rows of the file; ``wanted`` is "comma" or "point", for columns that leave it open. RefusedError
     names the columns that leave it open, or mix formats, with examples.
@@ -152,7 +152,7 @@ def in_formats(found: Iterable[Record], layout: Layout, wanted: str | None) -> t
     evidence = look_through(found, layout)
     mark = DECIMALS[wanted] if wanted else None
     formats = decided(evidence, layout, mark)
-    notes = [evidence[name].note(layout.spelled(name), it.decimal, mark) for name, it in formats.items()]
+    notes = [evidence[name].describe(layout.spelled(name), it.decimal, mark) for name, it in formats.items()]
     unusual = {name: it for name, it in formats.items() if not evidence[name].is_simple}
     checks = {
         name: partial(in_format, unusual[name], check) if name in unusual else check
@@ -198,7 +198,7 @@ def look_at(cells: Sequence[str], lines: Sequence[int], evidence: Evidence) -> N
     for cell in dict.fromkeys(cells):
         bare = cell.strip()
         if bare.translate(SHAPE) not in evidence.known_shapes:
-            evidence.look(bare, first_line[cell])
+            evidence.take_in(bare, first_line[cell])
 
 
 def decided(evidence: Mapping[str, Evidence], layout: Layout, wanted: str | None) -> dict[str, NumberFormat]:

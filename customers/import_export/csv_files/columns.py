@@ -61,11 +61,11 @@ class Layout:
 
     @property
     def ignored(self) -> list[str]:
-        """Columns that are not read, as a person would name them."""
+        """Columns that are not read, as staff would name them."""
         return [name for name, _ in self.beside(self.fields)]
 
     def beside(self, fields: Sequence[str]) -> list[tuple[str, int]]:
-        """The columns that hold none of these fields, as a person would name them, and their positions."""
+        """The columns that hold none of these fields, as staff would name them, and their positions."""
         used = {self.positions[field] for field in fields}
         return [(name or f"column {i + 1} (no name)", i) for i, name in enumerate(self.names) if i not in used]
 
@@ -76,18 +76,14 @@ class Layout:
 def read_layout(header: str, columns: Columns = CUSTOMERS) -> Layout:
     """Find delimiter and columns in the header line. RefusedError names what is missing or there twice."""
     refuse_conflict_marker(header, line=1)
-    delimiter, names = split_header(header, columns)
+    # The delimiter that makes the most known columns of the header, and the names by it.
+    candidates = [(delimiter, cells_of(header, delimiter)) for delimiter in DELIMITERS]
+    delimiter, names = max(candidates, key=lambda it: (count_known(it[1], columns), len(it[1])))
     found = [(columns.field_of[plain(name)], i) for i, name in enumerate(names) if plain(name) in columns.field_of]
     refuse_duplicates([field for field, _ in found], names, columns)
     refuse_missing({field for field, _ in found}, names, columns)
     order = sorted(found, key=lambda pair: columns.fields.index(pair[0]))
     return Layout(columns, delimiter, tuple(names), dict(order))
-
-
-def split_header(header: str, columns: Columns) -> tuple[str, list[str]]:
-    """The delimiter that makes the most known columns of the header, and the header's names by it."""
-    candidates = [(delimiter, cells_of(header, delimiter)) for delimiter in DELIMITERS]
-    return max(candidates, key=lambda candidate: (count_known(candidate[1], columns), len(candidate[1])))
 
 
 def cells_of(line: str, delimiter: str) -> list[str]:

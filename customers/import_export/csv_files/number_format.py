@@ -87,10 +87,7 @@ class Written:
         """The decimal marks that explain it; thousands only where that is no larger than what can be."""
         if not self.is_open:
             return list(self.readings)
-        return [mark for mark in self.readings if mark in self.body or not self._is_above(largest, mark)]
-
-    def _is_above(self, largest: int | Decimal, mark: str) -> bool:
-        return Decimal(self.plain(mark)).copy_abs() > largest
+        return [mark for mark in self.readings if mark in self.body or Decimal(self.plain(mark)).copy_abs() <= largest]
 
     def plain(self, decimal: str) -> str:
         """As Python writes it."""
@@ -102,14 +99,9 @@ class Written:
 def reading_of(match: re.Match[str]) -> Reading:
     found = match.groupdict()
     whole, decimals = found["whole"] or "0", found["decimals"] or found["alone"] or ""
-    thousands = INDIAN if found.get("lakhs") else name_of(found["mark"])
-    return Reading(re.sub(r"\D", "", whole), decimals, thousands)
-
-
-def name_of(mark: str | None) -> str:
-    if not mark:
-        return ""
-    return NAMES.get(mark) or ("space" if mark in SPACES else "apostrophe")
+    mark = found["mark"] or ""
+    name = NAMES.get(mark) or (mark and ("space" if mark in SPACES else "apostrophe"))
+    return Reading(re.sub(r"\D", "", whole), decimals, INDIAN if found.get("lakhs") else name)
 
 
 def taken_apart(cell: str) -> Written | None:

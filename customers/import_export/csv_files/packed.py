@@ -19,7 +19,7 @@ class Unpacked(gzip.GzipFile):
 
     def __init__(self, packed: IO[bytes], name: object, most: int | None) -> None:
         super().__init__(fileobj=packed, mode="rb")
-        self._told_name = name
+        self._name_shown = name
         self._most = most
 
     def read(self, size: int | None = -1) -> bytes:
@@ -32,10 +32,10 @@ class Unpacked(gzip.GzipFile):
         try:
             content = read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile):
-            raise RefusedError(f"{self._told_name} is a damaged or incomplete gzip archive; fetch it again.") from None
+            raise RefusedError(f"{self._name_shown} is a damaged or incomplete gzip archive; fetch it again.") from None
         if self._most is not None and self.tell() > self._most:
             raise RefusedError(
-                f"{self._told_name} has more than {self._most / MB:.0f} MB when it is unpacked, which is the limit. "
+                f"{self._name_shown} has more than {self._most / MB:.0f} MB when it is unpacked, which is the limit. "
                 "Split it, or have an operator load it with manage.py import_customers."
             )
         return content

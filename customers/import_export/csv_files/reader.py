@@ -1,4 +1,4 @@
-"""A CSV file that is being read: good rows as they come, and the others put aside."""
+"""A CSV file that is being read: good rows as they come, and the others counted and kept."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from customers.import_export.staging import Row
 class Source:
     """``rows`` come once, their values in the order of ``layout.fields``; then ``rejects`` is complete.
 
-    ``formats`` says how the numbers of unusual columns were read, as lines for a person.
+    ``formats`` says how the numbers of unusual columns were read, as lines for staff.
     """
 
     layout: Layout
@@ -51,28 +51,20 @@ def opened(
 def read(
     text: TextIO, columns: Columns, rejects: Callable[[Sequence[str]], Rejects], decimal: str | None = None
 ) -> Source:
-    """Begin to read a text of this kind; ``rejects`` is told the names in its header. RefusedError as ``opened``."""
-    table = table_of(text, columns, decimal)
-    put_aside = rejects(table.layout.names)
-    return Source(table.layout, table.formats, good_rows(table.records, table.layout, put_aside.add), put_aside)
+    """Begin to read a text of this kind; ``rejects`` gets the names in its header. RefusedError as ``opened``."""
+    layout, formats, found = read_table(text, columns, decimal)
+    rejected = rejects(layout.names)
+    return Source(layout, formats, good_rows(found, layout, rejected.add), rejected)
 
 
-@dataclass(frozen=True)
-class Table:
-    """The rows of a file below its header, and how to read them."""
-
-    layout: Layout
-    formats: list[str]
-    records: Iterator[Record]
-
-
-def table_of(text: TextIO, columns: Columns, decimal: str | None) -> Table:
-    """Read a text once for the formats of its numbers, and begin to read it again. RefusedError as ``opened``."""
+def read_table(text: TextIO, columns: Columns, decimal: str | None) -> tuple[Layout, list[str], Iterator[Record]]:
+    """Read a text once for the formats of its numbers, and begin to read it again: the rows below its header, and how
+    to read them, also as lines for staff. RefusedError as ``opened``."""
     layout, found = below_header(text, columns)
     layout, formats = in_formats(found, layout, decimal)
     text.seek(0)
     _, found = below_header(text, columns)
-    return Table(layout, formats, at_least_one(found))
+    return layout, formats, at_least_one(found)
 
 
 def below_header(text: TextIO, columns: Columns) -> tuple[Layout, Iterator[Record]]:

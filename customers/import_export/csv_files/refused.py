@@ -2,4 +2,4 @@
 
 
 class RefusedError(Exception):
-    """The file as a whole can't be loaded, and nothing of it was stored. The message is for a person."""
+    """The file as a whole can't be loaded, and nothing of it was stored. The message is for staff."""

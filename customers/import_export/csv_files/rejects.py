@@ -47,10 +47,10 @@ class Rejects:
             self.kinds[kind] += 1
             self.first_rows.setdefault(kind, rejected.row_number)
         if self.path is not None:
-            self._write(self.path, rejected)
+            self._write_row(self.path, rejected)
 
     def summary(self) -> list[str]:
-        """The commonest reasons, each with how often and where first, as lines for a person."""
+        """The commonest reasons, each with how often and where first, as lines for staff."""
         kinds = self.kinds.most_common()
         lines = [
             f"Rejected {times}, first in row {self.first_rows[kind]}: {kind.column or 'the row'} {kind.reason}"
@@ -58,7 +58,7 @@ class Rejects:
         ]
         return [*lines, f"Rejected for {len(kinds) - KINDS_SHOWN} more reasons"] if len(kinds) > KINDS_SHOWN else lines
 
-    def _write(self, path: Path, rejected: Rejected) -> None:
+    def _write_row(self, path: Path, rejected: Rejected) -> None:
         try:
             writer = self._writer or self._open(path)
             writer.writerow(line_of(rejected))

@@ -73,7 +73,11 @@ class RowChecker:
         if not self._has_ids:
             return row
         first = self._row_of.setdefault(row[0], row_number)
-        return row if first == row_number else self._repeated(row_number, first, cells)
+        if first == row_number:
+            return row
+        return Rejected(
+            row_number, [Fault(self._layout.spelled(self._layout.fields[0]), REPEATED, f"row {first}")], cells
+        )
 
     def _fitted(self, cells: list[str]) -> list[str]:
         width = len(self._layout.names)
@@ -96,11 +100,6 @@ class RowChecker:
                 self._layout.columns.checks[field](cells[position].strip())
             except CellError as error:
                 yield Fault(self._layout.names[position], str(error))
-
-    def _repeated(self, row_number: int, first: int, cells: list[str]) -> Rejected:
-        column = self._layout.spelled(self._layout.fields[0])
-        fault = Fault(column, REPEATED, f"row {first}")
-        return Rejected(row_number, [fault], cells)
 
 
 def good_rows(records: Iterable[Record], layout: Layout, reject: Callable[[Rejected], None]) -> Iterator[Row]:

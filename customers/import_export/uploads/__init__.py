@@ -1,1 +1,1 @@
-"""A CSV file that staff have uploaded: checked first, and imported by the workers when somebody says so."""
+"""A CSV file that staff have uploaded: checked first, and imported by the workers once it is confirmed."""

@@ -1,4 +1,4 @@
-"""What a person says about an import: which file, and later whether it shall be imported."""
+"""What staff say about an import: which file, and later whether it shall be imported."""
 
 import io
 from typing import IO, Any, cast
@@ -10,7 +10,7 @@ from django.template.defaultfilters import filesizeformat
 
 from customers.import_export.csv_files.columns import read_layout
 from customers.import_export.csv_files.file import Lines, RefusedError, header_line, text_of
-from customers.import_export.csv_files.packed import unpacked
+from customers.import_export.csv_files.packed import MB, unpacked
 from customers.models.imports import ImportBatch
 
 # More than any header needs: the rest is checked by a worker.
@@ -36,22 +36,18 @@ class UploadForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 
     def clean_file(self) -> "UploadedFile[bytes]":
         file: UploadedFile[bytes] = self.cleaned_data["file"]
-        refuse_too_large(file.size or 0)
+        size, limit = file.size or 0, settings.IMPORT_MAX_MB * MB
+        if size > limit:
+            raise forms.ValidationError(
+                f"The file has {filesizeformat(size)}, the limit is {filesizeformat(limit)}. Split it, "
+                "or have an operator load it with manage.py import_customers."
+            )
         refuse_bad_head(file)
         return file
 
 
-def refuse_too_large(size: int) -> None:
-    limit = settings.IMPORT_MAX_MB * 1024 * 1024
-    if size > limit:
-        raise forms.ValidationError(
-            f"The file has {filesizeformat(size)}, the limit is {filesizeformat(limit)}. Split it, "
-            "or have an operator load it with manage.py import_customers."
-        )
-
-
 def refuse_bad_head(file: "UploadedFile[bytes]") -> None:
-    """What a person should hear at once: another format, or a column that is missing."""
+    """What the user should learn at once: another format, or a column that is missing."""
     try:
         head = io.BytesIO(unpacked(cast(IO[bytes], file.file), file.name).read(HEAD_BYTES))
         read_layout(header_line(Lines(text_of(head, file.name))))

@@ -9,6 +9,7 @@ from typing import IO
 from django.db import DatabaseError, connection
 
 from customers.import_export.staging import Slice, Staging
+from customers.sql import fetch_row
 
 # {stored} are the columns that an import would write. Another may change: nothing of it is overwritten.
 SNAPSHOT = """
@@ -66,7 +67,7 @@ class SinceCheck:
 
     @contextmanager
     def beside(self, snapshot: IO[bytes]) -> Iterator["SinceCheck"]:
-        """Have the snapshot at hand for ``changed`` and ``refuse_changes``."""
+        """Have the snapshot at hand for ``changed_customers``."""
         with connection.cursor() as cursor:
             try:
                 cursor.execute(DROP)
@@ -79,13 +80,6 @@ class SinceCheck:
                 with suppress(DatabaseError):  # a lost connection has taken the table with it
                     cursor.execute(DROP)
 
-    def changed(self, piece: Slice) -> Changed:
+    def changed_customers(self, piece: Slice) -> Changed:
         """The customers of the slice that an import would change, and that have changed since the snapshot."""
-        with connection.cursor() as cursor:
-            cursor.execute(self._changed, {"low": piece.low, "high": piece.high, "most": IDS_KEPT})
-            return Changed(*cursor.fetchone())
-
-    def refuse_changes(self, piece: Slice) -> None:
-        """ChangedSinceCheckError when there are some."""
-        if self.changed(piece).customers:
-            raise ChangedSinceCheckError
+        return Changed(*fetch_row(self._changed, {"low": piece.low, "high": piece.high, "most": IDS_KEPT}))

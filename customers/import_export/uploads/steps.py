@@ -1,4 +1,4 @@
-"""What a person does with an import: upload, confirm, cancel. And what time does: forget it."""
+"""What staff do with an import: upload, confirm, cancel. And how old ones are forgotten."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -37,8 +37,8 @@ def cancel(batch: ImportBatch, message: str) -> bool:
     return cancelled
 
 
-def forget(before: datetime) -> int:
-    """Cancel what nobody has confirmed since then, and forget files and rejected rows; how many pieces."""
+def forget_imports(before: datetime) -> int:
+    """Cancel what was not confirmed since then, and forget files and rejected rows; how many pieces."""
     for batch in ImportBatch.objects.filter(state__in=ImportBatch.WAITING, state_since__lt=before):
         if cancel(batch, "Nobody has said in time that it shall be imported."):
             batch.pieces.all().delete()

@@ -24,7 +24,7 @@ def upload(batch: ImportBatch, pieces: Iterable[bytes]) -> None:
     batch.save(update_fields=["sha256", "file_bytes"])
 
 
-def keep(batch: ImportBatch, of: str, file: IO[bytes]) -> None:
+def store_pieces(batch: ImportBatch, of: str, file: IO[bytes]) -> None:
     """Store the file, from its beginning, in the place of what was there."""
     batch.pieces.filter(of=of).delete()
     file.seek(0)

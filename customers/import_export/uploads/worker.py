@@ -1,7 +1,7 @@
 """What the workers do about imports: check what was uploaded, import what was confirmed, one after the other.
 
-A job is a hint, the batch's state says what is to be done. Who holds the lock does it; who dies loses the lock, and
-the next job begins the check anew, or goes on importing above the last customer stored.
+A job is a hint, the batch's state says what is to be done. The worker that holds the lock does it; one that dies loses
+the lock, and the next job begins the check anew, or goes on importing above the last customer stored.
 """
 
 import logging
@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, TextIO
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.timezone import localtime
@@ -25,21 +25,22 @@ from customers.import_export.csv_files.file import RefusedError, text_of
 from customers.import_export.csv_files.packed import MB
 from customers.import_export.csv_files.reader import Source, read
 from customers.import_export.csv_files.rejects import Rejects
-from customers.import_export.staging import LoadError, Progress, Slice, Staging, Tally, staged
+from customers.import_export.staging import LoadError, Progress, RowCounts, Slice, Staging, staged
 from customers.import_export.uploads import storage
 from customers.import_export.uploads.rejects import SpooledRejects, spool
 from customers.import_export.uploads.since_check import Changed, ChangedSinceCheckError, SinceCheck
 from customers.models import LARGEST_CUSTOMER_ID
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
+from customers.sql import execute, fetch_row
 
 log = logging.getLogger("vigilpay.imports")
 
 State = ImportBatch.State
 SEEN = ImportPiece.Of.SEEN
 
-# One import at a time, whatever the number of workers: the others score. Any number that nobody else uses.
+# One import at a time, whatever the number of workers: the others score. Any number that nothing else uses.
 TURN = 0x5669_6769_6C49
-# A batch whose worker died so often, in a row and without having stored anything, is left to a person.
+# A batch whose worker died so often, in a row and without having stored anything, is left to staff.
 MOST_ATTEMPTS = 5
 LOCK_PATIENCE_SECONDS = 15.0
 GAVE_UP = f"The workers broke off {MOST_ATTEMPTS} times: see their log."
@@ -50,14 +51,14 @@ class TimeIsUpError(Exception):
 
 
 class NotWantedError(Exception):
-    """Somebody has cancelled the import meanwhile."""
+    """The import was cancelled meanwhile."""
 
 
 def work_off() -> int:
     """Bring every batch that is due a step further; how many steps. Ends in time, and leaves the rest to a next job."""
     ends = monotonic() + settings.DRAIN_SECONDS / 2
     steps = 0
-    while next_due() is not None:  # once more behind the lock's end: whoever came meanwhile found it held
+    while next_due() is not None:  # once more behind the lock's end: a job that came meanwhile found it held
         with turn() as is_ours:
             if not is_ours:
                 return steps
@@ -77,20 +78,18 @@ def next_due() -> ImportBatch | None:
 @contextmanager
 def turn() -> Iterator[bool]:
     """Whether this connection is the one that imports. A lock of the session: it ends with a worker that dies."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [TURN])
-        is_ours = bool(cursor.fetchone()[0])
-        try:
-            yield is_ours
-        finally:
-            if is_ours:
-                with suppress(DatabaseError):
-                    cursor.execute("SELECT pg_advisory_unlock(%s)", [TURN])
+    (is_ours,) = fetch_row("SELECT pg_try_advisory_lock(%s)", [TURN])
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            with suppress(DatabaseError):
+                execute("SELECT pg_advisory_unlock(%s)", [TURN])
 
 
 def step(batch: ImportBatch) -> bool:
     """Do what the state asks for; False when the time was up first."""
-    do, end_without = (check, State.REFUSED) if batch.state == State.UPLOADED else (store, State.STOPPED)
+    do, end_without = (check, State.REFUSED) if batch.state == State.UPLOADED else (store_customers, State.STOPPED)
     if batch.attempts >= MOST_ATTEMPTS:
         end(batch, end_without, GAVE_UP)
         return True
@@ -122,79 +121,81 @@ def check(batch: ImportBatch) -> None:
         source = read(text, CUSTOMERS, lambda names: SpooledRejects(rejected_rows, names), batch.decimal or None)
         with staged(source.rows, source.layout.fields) as rows:
             SinceCheck(rows).snapshot(seen)  # first: an edit in between is one since the check
-            tally = rows.compare()
+            counts = rows.compare()
         rejected_rows.flush()
         with transaction.atomic():
-            if checked(batch, tally, source):
-                storage.keep(batch, SEEN, seen)
+            if checked(batch, counts, source):
+                storage.store_pieces(batch, SEEN, seen)
                 if source.rejects.rows:
-                    storage.keep(batch, ImportPiece.Of.REJECTS, rejects_file)
+                    storage.store_pieces(batch, ImportPiece.Of.REJECTS, rejects_file)
 
 
-def checked(batch: ImportBatch, tally: Tally, source: Source) -> bool:
+def checked(batch: ImportBatch, counts: RowCounts, source: Source) -> bool:
     ignored = [f"Ignored columns: {', '.join(source.layout.ignored)}"] if source.layout.ignored else []
     first = source.rejects.first if isinstance(source.rejects, SpooledRejects) else []
     return batch.move(
         (State.UPLOADED,),
         State.CHECKED,
-        **found(tally),
+        **found(counts),
         rejected=source.rejects.rows,
         notes=[*ignored, *source.formats, *source.rejects.summary(), *first],
     )
 
 
-def found(tally: Tally) -> dict[str, Any]:
+def found(counts: RowCounts) -> dict[str, Any]:
     """What a check has found, as fields of the batch."""
-    return {"new": tally.new, "changed": tally.changed, "unchanged": tally.unchanged, "checked_at": Now()}
+    return {"new": counts.new, "changed": counts.changed, "unchanged": counts.unchanged, "checked_at": Now()}
 
 
-def store(batch: ImportBatch) -> None:
+def store_customers(batch: ImportBatch) -> None:
     """Bring the customers to the file's values, above the last one stored, as edits of the user who has confirmed it.
 
     Goes no further than the first customer that was edited since the check: see ``ask_again``.
     """
-    books = Books(batch)
+    progress = BatchProgress(batch)
     with on_behalf_of(batch.confirmed_by_id), opened(batch) as text, storage.spooled(batch, SEEN) as seen:
         source = read(text, CUSTOMERS, lambda names: Rejects(None, names), batch.decimal or None)
-        with staged(source.rows, source.layout.fields, books) as rows, SinceCheck(rows).beside(seen) as since_check:
-            books.since_check = since_check
+        with staged(source.rows, source.layout.fields, progress) as rows, SinceCheck(rows).beside(seen) as since_check:
+            progress.since_check = since_check
             try:
-                store_unless_changed(batch, rows, books)
+                progress.before(rest_of(batch))
+                progress.ends = monotonic() + settings.DRAIN_SECONDS / 2
+                rows.store(after=batch.stored_up_to, patience_seconds=LOCK_PATIENCE_SECONDS)
             except ChangedSinceCheckError:
                 ask_again(batch, rows, since_check)
+            else:
+                with transaction.atomic():
+                    if batch.move((State.CONFIRMED,), State.IMPORTED, message=""):
+                        storage.forget_file(batch)
 
 
-def store_unless_changed(batch: ImportBatch, rows: Staging, books: "Books") -> None:
-    books.before(Slice(batch.stored_up_to, LARGEST_CUSTOMER_ID, batch.good_rows))
-    books.ends = monotonic() + settings.DRAIN_SECONDS / 2
-    rows.store(after=batch.stored_up_to, patience_seconds=LOCK_PATIENCE_SECONDS)
-    with transaction.atomic():
-        if batch.move((State.CONFIRMED,), State.IMPORTED, message=""):
-            storage.forget_file(batch)
+def rest_of(batch: ImportBatch) -> Slice:
+    """What is not stored yet."""
+    return Slice(batch.stored_up_to, LARGEST_CUSTOMER_ID, batch.good_rows)
 
 
 def ask_again(batch: ImportBatch, rows: Staging, since_check: SinceCheck) -> None:
     """Compare the file anew, say what has changed since the check, and wait until it is confirmed once more."""
     batch.refresh_from_db()
-    changed = since_check.changed(Slice(batch.stored_up_to, LARGEST_CUSTOMER_ID, batch.good_rows))
+    changed = since_check.changed_customers(rest_of(batch))
     with TemporaryFile() as seen:
         since_check.snapshot(seen)
-        tally = rows.compare()
+        counts = rows.compare()
         with transaction.atomic():
             moved = batch.move(
                 (State.CONFIRMED,),
                 State.STOPPED if batch.stored_rows else State.CHECKED,
-                **found(tally),
-                message=changed_in_words(batch, changed),
+                **found(counts),
+                message=describe_changes(batch, changed),
                 changed_since_check=asdict(changed),
                 confirmed_at=batch.confirmed_at if batch.stored_rows else None,
             )
             if moved:
                 log.info("Import %s asks again: %s customers have changed", batch.pk, changed.customers)
-                storage.keep(batch, SEEN, seen)
+                storage.store_pieces(batch, SEEN, seen)
 
 
-def changed_in_words(batch: ImportBatch, changed: Changed) -> str:
+def describe_changes(batch: ImportBatch, changed: Changed) -> str:
     if batch.checked_at is None:  # without a snapshot whatever would be overwritten counts as changed
         return "It was checked by an older version, and has been compared again. Confirm it once more."
     they = "1 customer was" if changed.customers == 1 else f"{changed.customers:,} customers were"
@@ -213,8 +214,8 @@ def end(batch: ImportBatch, state: str, message: str) -> None:
             storage.forget_file(batch)
 
 
-class Books(Progress):
-    """Writes down with each slice how far the import is: what is told is stored, and nothing twice."""
+class BatchProgress(Progress):
+    """Writes down with each slice how far the import is: what counts as stored is stored, and nothing twice."""
 
     def __init__(self, batch: ImportBatch) -> None:
         self.since_check: SinceCheck | None = None
@@ -226,14 +227,14 @@ class Books(Progress):
             raise TimeIsUpError
 
     def before(self, piece: Slice) -> None:
-        if self.since_check is not None:
-            self.since_check.refuse_changes(piece)
+        if self.since_check is not None and self.since_check.changed_customers(piece).customers:
+            raise ChangedSinceCheckError
 
-    def note(self, piece: Slice, tally: Tally) -> None:
+    def after(self, piece: Slice, counts: RowCounts) -> None:
         written = self._of_batch.update(
             stored_up_to=piece.high,
-            stored_new=F("stored_new") + tally.new,
-            stored_changed=F("stored_changed") + tally.changed,
+            stored_new=F("stored_new") + counts.new,
+            stored_changed=F("stored_changed") + counts.changed,
             stored_rows=F("stored_rows") + piece.rows,
             attempts=0,
         )

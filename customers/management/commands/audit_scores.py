@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.management.progress import TerminalProgress, positive
 from customers.ml_service import ModelError
-from customers.monitoring.audit import Report, audit, open_findings
+from customers.models import AuditFinding
+from customers.monitoring.audit import AuditReport, audit
 from customers.portfolio.sampling import random_ids
 
 SAMPLE_CUSTOMERS = 1000
@@ -30,12 +31,12 @@ class Command(BaseCommand):
                 report = audit(None if options["all"] else random_ids(sample), mend=repair, progress=progress)
         except ModelError as error:
             raise CommandError(f"Nothing was audited. {error}") from error
-        self.stdout.write(said(report))
+        self.stdout.write(describe_report(report))
         if report.left or report.unmarked:
-            raise CommandError(f"{remains(report)} {open_findings():,} open findings in all.")
+            raise CommandError(f"{describe_rest(report)} {AuditFinding.objects.open().count():,} open findings in all.")
 
 
-def said(report: Report) -> str:
+def describe_report(report: AuditReport) -> str:
     mended = report.wrong + report.unrecorded and not report.left
     return (
         f"{report.audited:,} current scores audited: {report.wrong:,} wrong, {report.unrecorded:,} not in the history"
@@ -43,7 +44,7 @@ def said(report: Report) -> str:
     )
 
 
-def remains(report: Report) -> str:
+def describe_rest(report: AuditReport) -> str:
     left = f"{report.left:,} customers are left with a broken row; the log names the wrong ones." if report.left else ""
     hint = "Nobody will find the stale customers without a mark: see docs/operations.md." if report.unmarked else ""
     return " ".join(filter(None, [left, hint]))

@@ -27,15 +27,12 @@ class Command(BaseCommand):
         if requeue_all:
             self.stdout.write(f"To be tried again now: {failures.requeue()}.")
         elif requeue:
-            self.requeue(requeue)
+            failed = ScoringFailure.objects.of_present_life().in_bulk(requeue)
+            if unknown := [str(customer_id) for customer_id in requeue if customer_id not in failed]:
+                raise CommandError(f"No failure of these is known, nothing was done: {', '.join(unknown)}")
+            self.stdout.write(f"To be tried again now: {failures.requeue(requeue)}.")
         else:
             self.stdout.write(listed(options["json"]))
-
-    def requeue(self, customer_ids: list[int]) -> None:
-        failed = set(ScoringFailure.objects.of_present_life().filter(pk__in=customer_ids).values_list("pk", flat=True))
-        if unknown := [customer_id for customer_id in customer_ids if customer_id not in failed]:
-            raise CommandError(f"No failure of these is known, nothing was done: {', '.join(map(str, unknown))}")
-        self.stdout.write(f"To be tried again now: {failures.requeue(customer_ids)}.")
 
 
 def listed(as_json: bool) -> str:
@@ -45,10 +42,10 @@ def listed(as_json: bool) -> str:
     if not found:
         return "No customer is set aside, and none is waiting to be tried again."
     head = ("customer", "version", "release", "attempts", "first failed", "last failed", "next try", "reason")
-    return in_columns(head, [[told(failure[field]) for field in FIELDS] for failure in found])
+    return in_columns(head, [[as_cell(failure[field]) for field in FIELDS] for failure in found])
 
 
-def told(value: Any) -> str:
+def as_cell(value: Any) -> str:
     if value is None:
         return "set aside"
     return f"{value:%Y-%m-%d %H:%M:%S}" if hasattr(value, "strftime") else str(value)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.management.columns import in_columns
-from customers.monitoring.drift import BinMove, Drift, NothingToCompareError, measure
+from customers.monitoring.drift import Drift, NothingToCompareError, measure
 
 NOTHING_TO_COMPARE = 2
 
@@ -36,9 +36,6 @@ def table_of(found: Drift) -> str:
         f"{found.reference_rows:,} that release {found.release} was trained on"
     )
     ranked = sorted(found.shifts, key=lambda shift: -shift.psi)
-    rows = [(shift.column, f"{shift.psi:.3f}", shift.verdict, move_in_words(shift.moved_most)) for shift in ranked]
+    moves = [f"{it.bin}: {it.reference_share:.1%} -> {it.share:.1%}" for it in (shift.moved_most for shift in ranked)]
+    rows = [(it.column, f"{it.psi:.3f}", it.verdict, move) for it, move in zip(ranked, moves, strict=True)]
     return f"{head}\n\n{in_columns(('what', 'PSI', 'verdict', 'moved most'), rows)}"
-
-
-def move_in_words(move: BinMove) -> str:
-    return f"{move.bin}: {move.reference_share:.1%} -> {move.share:.1%}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -12,7 +13,7 @@ from customers.management.columns import in_columns
 from customers.management.days import day
 from customers.management.progress import positive
 from customers.ml_service.performance import FEWEST, Performance
-from customers.monitoring.evaluation import DEFAULT_DAYS, Evaluation, Judgement, NothingToEvaluateError, evaluate
+from customers.monitoring.evaluation import DEFAULT_DAYS, Evaluation, NothingToEvaluateError, ReleaseJudgement, evaluate
 
 
 class Command(BaseCommand):
@@ -36,14 +37,14 @@ class Command(BaseCommand):
             found = evaluate(days=horizon, first_day=as_of, release=release)
         except NothingToEvaluateError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(as_json(found) if options["json"] else "\n".join(in_words(found)))
+        self.stdout.write(
+            json.dumps(asdict(found), cls=DjangoJSONEncoder)
+            if options["json"]
+            else "\n".join(describe_evaluation(found))
+        )
 
 
-def as_json(found: Evaluation) -> str:
-    return json.dumps(found.as_dict(), cls=DjangoJSONEncoder)
-
-
-def in_words(found: Evaluation) -> Iterator[str]:
+def describe_evaluation(found: Evaluation) -> Iterator[str]:
     window = found.window
     yield f"The last scores stored before {window.first_day}, and who left from that day to {window.last_day}"
     for judgement in found.judgements:
@@ -55,7 +56,7 @@ def in_words(found: Evaluation) -> Iterator[str]:
             yield from figures(judgement.performance)
 
 
-def counts(judgement: Judgement) -> str:
+def counts(judgement: ReleaseJudgement) -> str:
     known = f"release {judgement.release}: {judgement.customers:,} customers, {judgement.left:,} of them left"
     if not judgement.unknown:
         return known

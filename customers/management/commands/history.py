@@ -1,4 +1,4 @@
-"""The story of one customer."""
+"""The history of one customer."""
 
 import json
 from argparse import ArgumentParser
@@ -10,10 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
-from customers.history.timeline import Change, Chapter, Edit, Score, editor_names, story
+from customers.history.timeline import Edit, HistoryEntry, Score, editor_names, read_history
 from customers.management.columns import in_columns
 from customers.management.progress import positive
-from customers.ml_service.reasons.moves import Move
 from customers.ml_service.reasons.reason_codes import PART_NAMES
 
 
@@ -26,34 +25,31 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="as JSON")
 
     def handle(self, *args: Any, customer_id: int, scores: int, **options: Any) -> None:
-        chapters = story(customer_id, scores)
-        if not chapters:
+        entries = read_history(customer_id, scores)
+        if not entries:
             raise CommandError(f"Nothing is known of a customer {customer_id}.")
         if options["json"]:
-            self.stdout.write(json.dumps([asdict(chapter) for chapter in chapters], cls=DjangoJSONEncoder))
+            self.stdout.write(json.dumps([asdict(entry) for entry in entries], cls=DjangoJSONEncoder))
         else:
-            self.stdout.write(table_of(chapters))
+            names = editor_names(entries)
+            rows = [row for entry in entries for row in lines_of(entry, names)]
+            self.stdout.write(in_columns(("when", "version", "by", "what"), rows))
 
 
-def table_of(chapters: list[Chapter]) -> str:
-    names = editor_names(chapters)
-    rows = [row for chapter in chapters for row in told(chapter, names)]
-    return in_columns(("when", "version", "by", "what"), rows)
-
-
-def told(chapter: Chapter, names: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
-    for edit in chapter.edits:
-        yield moment(edit.edited_at), str(edit.version), names[edit.edited_by], edit_in_words(edit)
-    if chapter.score is None:
+def lines_of(entry: HistoryEntry, names: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    for edit in entry.edits:
+        yield moment(edit.edited_at), str(edit.version), names[edit.edited_by], describe_edit(edit)
+    if entry.score is None:
         yield "", "", "", "not scored"
     else:
-        yield moment(chapter.score.scored_at), str(chapter.score.version), "", score_in_words(chapter.score)
-        if chapter.moves:
-            yield "", "", "", moves_in_words(chapter.moves)
+        yield moment(entry.score.scored_at), str(entry.score.version), "", describe_score(entry.score)
+        if entry.moves:
+            moved = ", ".join(f"{PART_NAMES[move.part]} {move.points:+.1f}" for move in entry.moves)
+            yield "", "", "", f"  {moved} points"
 
 
-def edit_in_words(edit: Edit) -> str:
-    changed = ", ".join(map(change_in_words, edit.changes))
+def describe_edit(edit: Edit) -> str:
+    changed = ", ".join(f"{change.field} {change.before} -> {change.after}" for change in edit.changes)
     if edit.returned:
         return f"left the table and came back{changed and ': '}{changed}"
     if changed:
@@ -61,17 +57,9 @@ def edit_in_words(edit: Edit) -> str:
     return "created" if edit.version == 1 else "edited; what was before is no longer kept"
 
 
-def change_in_words(change: Change) -> str:
-    return f"{change.field} {change.before} -> {change.after}"
-
-
-def score_in_words(score: Score) -> str:
+def describe_score(score: Score) -> str:
     moved = "" if score.previous_score is None else f" ({score.score - score.previous_score:+.2%})"
     return f"score {score.score:.2%}{moved}, {score.cause or 'scored'}, release {score.release}"
-
-
-def moves_in_words(moves: tuple[Move, ...]) -> str:
-    return "  " + ", ".join(f"{PART_NAMES[move.part]} {move.points:+.1f}" for move in moves) + " points"
 
 
 def moment(when: datetime | None) -> str:

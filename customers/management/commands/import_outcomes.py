@@ -1,11 +1,9 @@
 """Load who really left from a CSV file."""
 
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
-from customers.import_export.customers import Report
 from customers.import_export.outcomes import import_outcomes
 from customers.management.csv_command import EXIT_CODES, CsvCommand
 from customers.management.days import past_day
@@ -16,6 +14,7 @@ class Command(CsvCommand):
         "Load who left, and when, from a CSV file with the columns customer_id and date, and perhaps left "
         f"(docs/drift-and-outcomes.md). {EXIT_CODES}"
     )
+    load_file = staticmethod(import_outcomes)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -28,6 +27,3 @@ class Command(CsvCommand):
 
     def how(self, options: dict[str, Any]) -> dict[str, Any]:
         return {**super().how(options), "observed_until": options["observed_until"]}
-
-    def load(self, file: Path, **how: Any) -> Report:
-        return import_outcomes(file, **how)

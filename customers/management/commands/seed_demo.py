@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.demo_data import generate_named
-from customers.import_export.staging import STORED, LoadError, Tally, staged
+from customers.import_export.staging import STORED, LoadError, staged
 from customers.management.progress import TerminalProgress
 from customers.models import LARGEST_CUSTOMER_ID
 
@@ -25,17 +25,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, customers: int, seed: int, start_id: int, **options: Any) -> None:
         refuse_impossible(customers, seed, start_id)
-        tally = self.store(customers, seed, start_id)
-        if options["verbosity"]:
-            self.stdout.write(f"{tally.new} new, {tally.changed} changed, {tally.unchanged} unchanged")
-
-    def store(self, customers: int, seed: int, start_id: int) -> Tally:
         rows = generate_named(customers, seed, start_id)
         try:
             with TerminalProgress(sys.stderr) as progress, staged(rows, STORED, progress) as staging:
-                return staging.store()
+                counts = staging.store()
         except LoadError as error:
             raise CommandError(str(error)) from None
+        if options["verbosity"]:
+            self.stdout.write(str(counts))
 
 
 def refuse_impossible(customers: int, seed: int, start_id: int) -> None:

@@ -13,19 +13,19 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from customers.import_export.csv_files.file import RefusedError
-from customers.import_export.training_file import LabelledFile, read_labelled
+from customers.import_export.training_file import read_labelled
 from customers.management import training_report as report
 from customers.management.csv_command import add_decimal, input_file
 from customers.management.progress import TerminalProgress, positive
 from customers.ml_service.errors import ModelError
 from customers.ml_service.files import model_folder
 from customers.ml_service.files.assets import MODEL_FILE
-from customers.ml_service.training import DEFAULT_SEED, SETTINGS, Trained, TrainingData, TrainingDataError, save, train
+from customers.ml_service.training import DEFAULT_SEED, SETTINGS, Trained, TrainingDataError, save, train
 from customers.ml_service.training.leaks import features_alone, others_alone
 
 
 class Command(BaseCommand):
-    requires_system_checks = ()  # a missing or broken model must not keep anybody from training one
+    requires_system_checks = ()  # a missing or broken model must not keep a user from training one
     help = (
         "Train a forest on a CSV file in the public bank-churn layout or a variant of it (docs/model.md), and write it "
         "to a folder of its own. In development it is also released; in production a person does that: release_model."
@@ -60,21 +60,25 @@ class Command(BaseCommand):
             refuse_live_files(output)
             model_folder.refuse_unwritable(output or settings.ML_ASSETS_DIR / model_folder.CANDIDATES)
             file = read_labelled(csv_path, decimal)
-            self.tell_file(file)
+            features, others = features_alone(file.data), others_alone(file.data)
+            self.print_lines([*report.about_rows(file), *report.about_others(others)])
+            for line in report.warnings(features, others):
+                self.stderr.write(line, self.style.WARNING)
             if strict and file.rejects.rows:
                 raise CommandError(f"Rejected rows: {file.rejects.rows}. Mend them, or train without --strict.")
-            trained = self.train(file.data, **how)
+            with TerminalProgress(sys.stderr) as progress:
+                trained = train(file.data, progress=progress.bar, **how)
         except (RefusedError, TrainingDataError) as error:
             raise CommandError(f"{error} Nothing was trained.") from None
         except ModelError as error:
             raise CommandError(f"{error}. Nothing was trained.") from None
-        self.tell(report.about_training(trained.metadata))
+        self.print_lines(report.about_training(trained.metadata))
         path = self.save(trained, output)
         release = f"manage.py release_model {shlex.quote(str(path))}"
         if output or candidate or not settings.ACCEPT_UNRELEASED_MODEL:
             self.stdout.write(f'Try it out with: {release} --dry-run\nPut it into service with: {release} --note "why"')
         else:
-            self.release(path, f"trained on {csv_path.name}", release)
+            self.put_into_service(path, f"trained on {csv_path.name}", release)
 
     def save(self, trained: Trained, output: Path | None) -> Path:
         """Write the model to its folder; its model.pkl."""
@@ -88,7 +92,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{folder} holds the model: {metadata['n_nodes']:,} nodes, sha256 {metadata['sha256'][:12]}…")
         return folder / MODEL_FILE
 
-    def release(self, path: Path, note: str, command: str) -> None:
+    def put_into_service(self, path: Path, note: str, command: str) -> None:
         """As by hand: verified, tried out, put into service, and the model before it kept."""
         try:
             call_command("release_model", str(path), note=note, stdout=self.stdout, stderr=self.stderr)
@@ -96,17 +100,7 @@ class Command(BaseCommand):
             problem = str(error).strip().splitlines()[0]
             raise CommandError(f"It is not in service: {problem}. After `manage.py migrate`: {command}") from None
 
-    def tell_file(self, file: LabelledFile) -> None:
-        features, others = features_alone(file.data), others_alone(file.data)
-        self.tell([*report.about_rows(file), *report.about_others(others)])
-        for line in report.warnings(features, others):
-            self.stderr.write(line, self.style.WARNING)
-
-    def train(self, data: TrainingData, **how: Any) -> Trained:
-        with TerminalProgress(sys.stderr) as progress:
-            return train(data, progress=progress.bar, **how)
-
-    def tell(self, lines: Iterable[str]) -> None:
+    def print_lines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.stdout.write(line)
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection, transaction
 
-from customers.import_export.staging import said
+from customers.import_export.staging import database_message
 from customers.scoring.contention import lost_to_an_editor
 from events.triggers.sql import CUSTOMERS, OURS
 
@@ -38,7 +38,7 @@ class Command(BaseCommand):
                 cursor.execute(LOCK)
                 number = alter(cursor, action)
         except DatabaseError as error:
-            reason = "open edits hold the table; try again" if lost_to_an_editor(error) else said(error)
+            reason = "open edits hold the table; try again" if lost_to_an_editor(error) else database_message(error)
             raise CommandError(f"Nothing was changed: {reason}.") from error
         self.stdout.write(f"Done, and {number} triggers are in place as before.")
 

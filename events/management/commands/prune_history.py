@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from customers.history import retention
 from customers.management.progress import positive
-from customers.scoring import failures
+from customers.models import ScoringFailure
 from events.alerts import retention as alert_retention
 from events.worker import drains
 
@@ -24,9 +24,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, days: int, dry_run: bool, **options: Any) -> None:
         before = timezone.now() - timedelta(days=days)
-        found = retention.would_prune(before) if dry_run else retention.prune(before)
+        found = retention.would_prune(before) if dry_run else retention.prune_history(before)
         if not dry_run:
-            failures.forget_deleted()
+            ScoringFailure.objects.forget_former_lives()
         old_drains = drains.too_old().count() if dry_run else drains.prune()
         old_alerts = alert_retention.too_old(before).count() if dry_run else alert_retention.prune(before)
         self.stdout.write(

@@ -55,7 +55,7 @@ class TestRescoreNow:
     def test_who_is_set_aside_is_named_by_number(self, staff):
         free = make_scored()
         make_customer()
-        requests.set_aside(Customer.objects.all(), "set aside")
+        requests.give_up(Customer.objects.all(), "set aside")
         assert said(act(staff, "rescore_now", free, matching=True)) == [
             "To be rescored by the workers: 1 customer.",
             "Set aside, and left alone: 1 customer. Requeue them.",
@@ -68,7 +68,7 @@ def test_setting_aside_and_requeueing_say_how_many_it_was(staff):
     assert ScoringFailure.objects.get().error == "set aside by clerk"
     assert said(act(staff, "set_aside", current))[1] == "The scores of all others are current."
     assert said(act(staff, "requeue", waiting, current)) == ["To be tried again now: 1 customer."]
-    assert not ScoringFailure.objects.set_aside().exists()
+    assert not ScoringFailure.objects.dead_letters().exists()
 
 
 class TestExport:
@@ -100,7 +100,7 @@ class TestExport:
         customer = make_scored(surname='=a, "b"\nc')
         path = tmp_path / "export.csv"
         path.write_bytes("".join(csv_of(Customer.objects.all())).encode())
-        tally = import_file(path).tally
+        tally = import_file(path).counts
         assert (tally.unchanged, tally.rows) == (1, 1)
         assert customer.pk
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from customers.history import retention
-from customers.history.retention import Pruned, prune, would_prune
+from customers.history.retention import Pruned, prune_history, would_prune
 from customers.models import Customer, ScoreRecord, UnscoredVersion
 from customers.scoring import scorer
 from tests.factories import make_scored
@@ -34,21 +34,21 @@ def scored_often(times, **fields):
 
 def test_what_is_young_stays():
     scored_often(3)
-    assert prune(a_year_ago()) == Pruned(0, 0)
+    assert prune_history(a_year_ago()) == Pruned(0, 0)
     assert ScoreRecord.objects.count() == 3
 
 
 def test_what_is_old_goes_except_the_newest_of_each_customer():
     one, other = scored_often(3), scored_often(2)
     make_old(*one, *other)
-    assert prune(a_year_ago()) == Pruned(3, 0)
+    assert prune_history(a_year_ago()) == Pruned(3, 0)
     assert set(ScoreRecord.objects.all()) == {one[-1], other[-1]}
 
 
 def test_old_and_young_records_of_one_customer():
     records = scored_often(4)
     make_old(*records[:2])
-    prune(a_year_ago())
+    prune_history(a_year_ago())
     assert list(ScoreRecord.objects.order_by("id")) == records[2:]
 
 
@@ -56,7 +56,7 @@ def test_of_a_customer_who_was_deleted_nothing_old_is_kept():
     gone, there = scored_often(2), scored_often(2)
     make_old(*gone, *there)
     Customer.objects.filter(pk=gone[0].customer_id).delete()
-    assert prune(a_year_ago()) == Pruned(3, 0)
+    assert prune_history(a_year_ago()) == Pruned(3, 0)
     assert list(ScoreRecord.objects.all()) == there[1:]
 
 
@@ -68,7 +68,7 @@ def test_versions_that_were_never_scored_go_by_their_own_age():
     UnscoredVersion.objects.filter(pk__in=list(old.values_list("pk", flat=True))).update(
         edited_at=timezone.now() - LONG_AGO
     )
-    assert prune(a_year_ago()) == Pruned(0, 2)
+    assert prune_history(a_year_ago()) == Pruned(0, 2)
     assert sorted(UnscoredVersion.objects.values_list("age", flat=True)) == [43]
 
 
@@ -76,7 +76,7 @@ def test_it_goes_slice_by_slice_to_the_same_end(monkeypatch):
     monkeypatch.setattr(retention, "SLICE_ROWS", 2)
     records = [record for _ in range(3) for record in scored_often(3)]
     make_old(*records)
-    assert prune(a_year_ago()) == Pruned(6, 0)
+    assert prune_history(a_year_ago()) == Pruned(6, 0)
     assert ScoreRecord.objects.count() == 3
 
 
@@ -94,7 +94,7 @@ def test_an_interruption_loses_one_slice_at_most(monkeypatch):
 
     monkeypatch.setattr(retention, "prune_slice", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        prune(a_year_ago())
+        prune_history(a_year_ago())
     with outsider() as psql:
         assert psql.execute("SELECT count(*) FROM customers_scorerecord").fetchone() == (3,)
 
@@ -103,9 +103,9 @@ def test_when_its_time_is_up_it_says_where_to_go_on(monkeypatch):
     monkeypatch.setattr(retention, "SLICE_ROWS", 2)
     records = scored_often(5)
     make_old(*records)
-    first = prune(a_year_ago(), seconds=0)
+    first = prune_history(a_year_ago(), seconds=0)
     assert first == Pruned(2, 0, go_on_after=records[1].pk)
-    assert prune(a_year_ago(), after_record=first.go_on_after) == Pruned(2, 0)
+    assert prune_history(a_year_ago(), after_record=first.go_on_after) == Pruned(2, 0)
     assert list(ScoreRecord.objects.all()) == [records[-1]]
 
 
@@ -116,4 +116,4 @@ def test_to_count_first_changes_nothing_and_counts_right():
     before = a_year_ago()
     counted = would_prune(before)
     assert ScoreRecord.objects.count() == 6
-    assert counted == prune(before) == Pruned(5, 0)
+    assert counted == prune_history(before) == Pruned(5, 0)

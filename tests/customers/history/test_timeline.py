@@ -1,4 +1,4 @@
-"""The story of a customer: scores, and between two of them who changed what, wherever versions are kept."""
+"""The history of a customer: scores, and between two of them who changed what, wherever versions are kept."""
 
 import json
 from decimal import Decimal
@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from customers.history.timeline import Change, editor_names, is_key, story
+from customers.history.timeline import Change, editor_names, is_key, read_history
 from customers.models import Customer, ModelRelease, ScoreRecord, UnscoredVersion
 from customers.scoring import scorer
 from tests.factories import edit, make_customer, make_scored, rescore
@@ -17,41 +17,41 @@ from tests.factories import edit, make_customer, make_scored, rescore
 pytestmark = pytest.mark.django_db
 
 
-def versions(chapter):
-    return [edit.version for edit in chapter.edits]
+def versions(entry):
+    return [edit.version for edit in entry.edits]
 
 
-def changes(chapter):
-    return [edit.changes for edit in chapter.edits]
+def changes(entry):
+    return [edit.changes for edit in entry.edits]
 
 
 class TestOneLife:
     def test_it_begins_with_the_first_score(self):
         customer = make_scored()
-        (chapter,) = story(customer.pk)
-        assert versions(chapter) == [1]
-        assert chapter.edits[0].changes == ()
-        assert chapter.edits[0].edited_by == "django"
-        assert (chapter.score.score, chapter.score.version) == (customer.churn_risk_score, 1)
-        assert chapter.score.release == ModelRelease.objects.active().pk
+        (entry,) = read_history(customer.pk)
+        assert versions(entry) == [1]
+        assert entry.edits[0].changes == ()
+        assert entry.edits[0].edited_by == "django"
+        assert (entry.score.score, entry.score.version) == (customer.churn_risk_score, 1)
+        assert entry.score.release == ModelRelease.objects.active().pk
 
     def test_an_edit_tells_what_changed_from_what_to_what(self):
         customer = make_scored(age=40)
         edit(customer, age=41, balance=Decimal("12.50"), is_active_member=True)
         rescore(customer)
-        chapter = story(customer.pk)[-1]
-        assert set(chapter.edits[0].changes) == {
+        entry = read_history(customer.pk)[-1]
+        assert set(entry.edits[0].changes) == {
             Change("age", 40, 41),
             Change("balance", Decimal("50000.00"), Decimal("12.50")),
             Change("is_active_member", False, True),
         }
-        assert (chapter.score.cause, chapter.score.version) == ("edited", 2)
+        assert (entry.score.cause, entry.score.version) == ("edited", 2)
 
     def test_a_score_tells_what_its_reasons_gained_and_lost(self):
         customer = make_scored(age=30)
         edit(customer, age=58)
         rescore(customer)
-        first, second = story(customer.pk)
+        first, second = read_history(customer.pk)
         assert first.moves == ()
         assert "age" in {move.part for move in second.moves}
         assert not {"geography", "gender"} & {move.part for move in second.moves}
@@ -63,37 +63,37 @@ class TestOneLife:
         ScoreRecord.objects.update(contributions=None)
         edit(customer, age=58)
         rescore(customer)
-        assert [chapter.moves for chapter in story(customer.pk)] == [(), ()]
+        assert [entry.moves for entry in read_history(customer.pk)] == [(), ()]
 
     def test_edits_that_came_faster_than_the_scorer_are_told_one_by_one(self):
         customer = make_scored(age=40)
         for age in (41, 42, 43):
             edit(customer, age=age)
         rescore(customer)
-        chapter = story(customer.pk)[-1]
-        assert versions(chapter) == [2, 3, 4]
-        assert changes(chapter) == [(Change("age", a, a + 1),) for a in (40, 41, 42)]
-        times = [edit.edited_at for edit in chapter.edits]
+        entry = read_history(customer.pk)[-1]
+        assert versions(entry) == [2, 3, 4]
+        assert changes(entry) == [(Change("age", a, a + 1),) for a in (40, 41, 42)]
+        times = [edit.edited_at for edit in entry.edits]
         assert times == sorted(times)
-        assert times[-1] <= chapter.score.scored_at
+        assert times[-1] <= entry.score.scored_at
 
     def test_edits_that_still_wait_come_last_without_a_score(self):
         customer = make_scored(age=40)
         edit(customer, age=41)
         edit(customer, tenure=9)
-        chapter = story(customer.pk)[-1]
-        assert chapter.score is None
-        assert changes(chapter) == [(Change("age", 40, 41),), (Change("tenure", 3, 9),)]
+        entry = read_history(customer.pk)[-1]
+        assert entry.score is None
+        assert changes(entry) == [(Change("age", 40, 41),), (Change("tenure", 3, 9),)]
 
-    def test_a_new_customer_who_was_never_scored_has_a_story_too(self):
+    def test_a_new_customer_who_was_never_scored_has_a_history_too(self):
         customer = make_customer()
-        (chapter,) = story(customer.pk)
-        assert (versions(chapter), chapter.score) == ([1], None)
+        (entry,) = read_history(customer.pk)
+        assert (versions(entry), entry.score) == ([1], None)
 
     def test_a_score_without_an_edit_has_none(self):
         customer = make_scored()
         scorer.analyze(customer.pk)
-        first, second = story(customer.pk)
+        first, second = read_history(customer.pk)
         assert (second.edits, second.score.cause) == ((), "analyze")
         assert first.score.scored_at <= second.score.scored_at
 
@@ -102,22 +102,22 @@ class TestOneLife:
         edit(customer, age=90)
         edit(customer, age=40)
         rescore(customer)
-        assert changes(story(customer.pk)[-1]) == [(Change("age", 40, 90),), (Change("age", 90, 40),)]
+        assert changes(read_history(customer.pk)[-1]) == [(Change("age", 40, 90),), (Change("age", 90, 40),)]
 
-    def test_nobody_has_no_story(self):
+    def test_an_unknown_customer_has_no_history(self):
         make_scored()
-        assert story(987_654_321) == []
+        assert read_history(987_654_321) == []
 
     def test_others_are_not_in_it(self):
         one, other = make_scored(), make_scored()
         edit(other, age=77)
         rescore(other)
-        assert len(story(one.pk)) == 1
+        assert len(read_history(one.pk)) == 1
 
     def test_it_is_one_statement(self, django_assert_num_queries):
         customer = make_scored()
         with django_assert_num_queries(1):
-            story(customer.pk)
+            read_history(customer.pk)
 
 
 class TestLives:
@@ -127,9 +127,9 @@ class TestLives:
         rescore(customer)
         customer.delete()
         make_scored(customer_id=7_000_001, age=66)
-        told = story(7_000_001)
-        assert [versions(chapter) for chapter in told] == [[1], [2], [1]]
-        assert [edit.returned for chapter in told for edit in chapter.edits] == [False, False, True]
+        told = read_history(7_000_001)
+        assert [versions(entry) for entry in told] == [[1], [2], [1]]
+        assert [edit.returned for entry in told for edit in entry.edits] == [False, False, True]
         assert changes(told[-1]) == [(Change("age", 41, 66),)]  # against what was known last
         assert told[-1].score.previous_score == told[-2].score.score
         assert told[-1].moves
@@ -142,12 +142,12 @@ class TestLives:
             edit(customer, age=age + 2)
             rescore(customer)
             edit(customer, age=age + 3)
-        told = story(7_000_002)
+        told = read_history(7_000_002)
         # The last version of the first life was in its row alone: it is kept when the row goes.
-        assert [versions(chapter) for chapter in told] == [[1, 2, 3], [4], [1, 2, 3], [4]]
-        assert [bool(chapter.score) for chapter in told] == [True, False, True, False]
-        scored = [chapter for chapter in told if chapter.score]
-        assert [changes(chapter)[1:] for chapter in scored] == [
+        assert [versions(entry) for entry in told] == [[1, 2, 3], [4], [1, 2, 3], [4]]
+        assert [bool(entry.score) for entry in told] == [True, False, True, False]
+        scored = [entry for entry in told if entry.score]
+        assert [changes(entry)[1:] for entry in scored] == [
             [(Change("age", a, a + 1),), (Change("age", a + 1, a + 2),)] for a in (40, 60)
         ]
 
@@ -159,7 +159,7 @@ class TestLives:
         record = ScoreRecord.objects.get()
         UnscoredVersion.objects.update(edited_at=record.stale_since)
         rescore(customer)
-        assert [versions(chapter) for chapter in story(customer.pk)] == [[1], [2, 3]]
+        assert [versions(entry) for entry in read_history(customer.pk)] == [[1], [2, 3]]
 
 
 class TestOldAndLong:
@@ -168,7 +168,7 @@ class TestOldAndLong:
         ScoreRecord.objects.update(age=None, tenure=None, geography="", edited_by="", cause="")
         edit(customer, age=41, credit_score=500)
         rescore(customer)
-        first, second = story(customer.pk)
+        first, second = read_history(customer.pk)
         assert second.edits[0].changes == (Change("credit_score", 600, 500),)
         assert (first.score.cause, first.edits[0].edited_by) == ("", "")
 
@@ -178,15 +178,15 @@ class TestOldAndLong:
             edit(customer, age=age, tenure=1)
             edit(customer, age=age, tenure=2)
             rescore(customer)
-        told = story(customer.pk, scores=2)
-        assert [versions(chapter) for chapter in told] == [[8, 9], [10, 11]]
+        told = read_history(customer.pk, scores=2)
+        assert [versions(entry) for entry in told] == [[8, 9], [10, 11]]
         assert changes(told[0])[0] == (Change("age", 43, 44), Change("tenure", 2, 1))
 
     def test_what_waits_is_told_beside_them(self):
         customer = make_scored(age=40)
         scorer.analyze(customer.pk)
         edit(customer, age=41)
-        assert [bool(chapter.score) for chapter in story(customer.pk, scores=1)] == [True, False]
+        assert [bool(entry.score) for entry in read_history(customer.pk, scores=1)] == [True, False]
 
     def test_after_the_first_record_is_pruned_the_rest_is_still_told(self):
         customer = make_scored(age=40)
@@ -194,8 +194,8 @@ class TestOldAndLong:
             edit(customer, age=age)
             rescore(customer)
         ScoreRecord.objects.filter(version=1).delete()
-        told = story(customer.pk)
-        assert [versions(chapter) for chapter in told] == [[2], [3]]
+        told = read_history(customer.pk)
+        assert [versions(entry) for entry in told] == [[2], [3]]
         assert changes(told[0]) == [()]
         assert changes(told[1]) == [(Change("age", 41, 42),)]
 
@@ -209,9 +209,9 @@ class TestEditors:
         fields = {**{f.name: getattr(customer, f.name) for f in Customer._meta.fields if f.editable}, "age": 71}
         fields = {name: value for name, value in fields.items() if value is not False and value is not None}
         assert client.post(f"/admin/customers/customer/{customer.pk}/change/", fields).status_code == 302
-        chapter = story(customer.pk)[-1]
-        assert chapter.edits[0].edited_by == f"django:{ann.pk}"
-        assert editor_names([chapter]) == {f"django:{ann.pk}": "ann"}
+        entry = read_history(customer.pk)[-1]
+        assert entry.edits[0].edited_by == f"django:{ann.pk}"
+        assert editor_names([entry]) == {f"django:{ann.pk}": "ann"}
 
     def test_a_role_of_sql_is_called_as_it_stands(self):
         customer = make_scored()
@@ -221,14 +221,14 @@ class TestEditors:
             cursor.execute("/* sql */ UPDATE customers_customer SET age = 50 WHERE customer_id = %s", [customer.pk])
             cursor.execute("SELECT session_user")
             (role,) = cursor.fetchone()
-        chapter = story(customer.pk)[-1]
-        assert editor_names([chapter]) == {f"sql:{role}": f"sql:{role}"}
+        entry = read_history(customer.pk)[-1]
+        assert editor_names([entry]) == {f"sql:{role}": f"sql:{role}"}
 
     @pytest.mark.parametrize("editor", ["django:987654", "django:not-a-key", "django:", ""])
-    def test_somebody_who_is_gone_or_unknown_still_has_a_name(self, editor):
+    def test_an_editor_who_is_gone_or_unknown_still_has_a_name(self, editor):
         customer = make_scored()
         ScoreRecord.objects.update(edited_by=editor)
-        assert editor_names(story(customer.pk)) == {editor: editor or "unknown"}
+        assert editor_names(read_history(customer.pk)) == {editor: editor or "unknown"}
 
     def test_keys_that_no_user_can_have(self):
         assert is_key("12")
@@ -270,10 +270,10 @@ class TestCommand:
         edit(customer, balance=Decimal("1.10"))
         rescore(customer)
         call_command("history", customer.pk, "--json", "--scores", "1")
-        (chapter,) = json.loads(capsys.readouterr().out)
-        assert chapter["edits"][0]["changes"] == [{"field": "balance", "before": "50000.00", "after": "1.10"}]
-        assert chapter["score"]["version"] == 2
+        (entry,) = json.loads(capsys.readouterr().out)
+        assert entry["edits"][0]["changes"] == [{"field": "balance", "before": "50000.00", "after": "1.10"}]
+        assert entry["score"]["version"] == 2
 
-    def test_nobody_is_an_error_in_words(self):
+    def test_an_unknown_customer_is_an_error_in_words(self):
         with pytest.raises(CommandError, match="Nothing is known of a customer 5000000"):
             call_command("history", 5_000_000)

@@ -4,7 +4,7 @@ import pytest
 
 from customers.import_export.csv_files.file import RefusedError
 from customers.import_export.customers import import_file
-from customers.import_export.staging import Tally
+from customers.import_export.staging import RowCounts
 from customers.models import Customer
 from tests.customers.import_export.csv_files.texts import (
     HEADER,
@@ -44,20 +44,20 @@ def test_every_variant_of_the_layout_ends_in_the_same_customers(variant, tmp_pat
     import_file(write(tmp_path / "public.csv", *rows(3)))
     table = [HEADER, *rows(3)]
     report = import_file(write_text(tmp_path / "variant.csv", VARIANTS[variant](table)))
-    assert (report.tally, report.rejects.rows) == (Tally(unchanged=3), 0)
+    assert (report.counts, report.rejects.rows) == (RowCounts(unchanged=3), 0)
 
 
 def test_words_in_place_of_numbers_and_any_capitals_end_in_the_same_customer(tmp_path):
     import_file(write(tmp_path / "a.csv", row(7)))
     cells = row(7, Gender="f", Geography="FRANCE", HasCrCard="Yes", IsActiveMember="FALSE", Age="42.0", Tenure=" 2 ")
-    assert import_file(write(tmp_path / "b.csv", cells)).tally == Tally(unchanged=1)
+    assert import_file(write(tmp_path / "b.csv", cells)).counts == RowCounts(unchanged=1)
 
 
-def test_a_file_without_surnames_blanks_nobody(tmp_path):
+def test_a_file_without_surnames_blanks_none(tmp_path):
     import_file(write(tmp_path / "a.csv", row(7)))
     table = without("Surname", [HEADER, row(7, Age="50"), row(8)])
     report = import_file(write_text(tmp_path / "b.csv", text_of(table)))
-    assert report.tally == Tally(new=1, changed=1)
+    assert report.counts == RowCounts(new=1, changed=1)
     assert stored("surname", "age") == [("Maronard", 50), ("", 42)]
 
 
@@ -70,7 +70,7 @@ def test_a_surname_with_delimiters_quotes_and_line_breaks_is_stored_as_it_is(tmp
 def test_good_rows_load_while_the_others_are_told_with_row_column_and_reason(tmp_path):
     path = write(tmp_path / "a.csv", row(7), row(8, Age="200"), row(9, Balance="?"), row(7, Age="43"), row(10))
     report = import_file(path)
-    assert (report.tally, report.rejects.rows, report.rows) == (Tally(new=2), 3, 5)
+    assert (report.counts, report.rejects.rows, report.rows) == (RowCounts(new=2), 3, 5)
     assert stored("pk", "age") == [(7, 42), (10, 42)]
     rejected = (tmp_path / "a.rejects.csv").read_text().splitlines()
     assert [line.split(",")[:3] for line in rejected] == [
@@ -86,7 +86,7 @@ def test_rejected_rows_can_be_mended_in_their_file_and_loaded_from_there(tmp_pat
     rejects = tmp_path / "a.rejects.csv"
     rejects.write_text(rejects.read_text().replace("200", "20"))
     report = import_file(rejects)
-    assert report.tally == Tally(new=1)
+    assert report.counts == RowCounts(new=1)
     assert report.ignored == ["row_number", "column", "reason", "RowNumber", "EstimatedSalary", "Exited"]
     assert stored("surname", "age") == [("Maronard", 42), ("=Marona, and", 20)]
 
@@ -111,7 +111,7 @@ class TestDryRun:
     def test_it_tells_the_same_and_stores_nothing_anywhere(self, tmp_path):
         path = write(tmp_path / "a.csv", row(7), row(8, Age="200"))
         report = import_file(path, dry_run=True)
-        assert (report.tally, report.rejects.rows) == (Tally(new=1), 1)
+        assert (report.counts, report.rejects.rows) == (RowCounts(new=1), 1)
         assert not Customer.objects.exists()
         assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
 

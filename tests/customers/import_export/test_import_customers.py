@@ -136,7 +136,7 @@ class TestEndsHalfWay:
                 run(path, "--batch-rows=2")
         assert Customer.objects.count() == 2
         assert "4 new, 0 changed, 2 unchanged" in run(path)
-        assert nobody_has_the_turn()
+        assert turn_is_free()
 
     def test_as_a_process_it_exits_with_the_code_and_prints_no_traceback(self, tmp_path):
         path = write(tmp_path / "a.csv", row(1), row(2, Age="200"))
@@ -166,7 +166,7 @@ def as_process(path, **how):
     )
 
 
-def nobody_has_the_turn():
+def turn_is_free():
     with outsider() as other:
         return other.execute("SELECT pg_try_advisory_lock(%s)", [staging.TURN]).fetchone()[0]
 
@@ -186,7 +186,7 @@ class TestProgress:
         clear = progress.CLEAR_LINE
         assert terminal.getvalue() == f"{clear}10,000 rows read{clear}waiting for another import{clear}"
 
-    def test_it_is_not_told_more_often_than_anybody_can_read(self):
+    def test_it_is_not_told_more_often_than_a_user_can_read(self):
         terminal = Terminal()
         with TerminalProgress(terminal) as tell:
             for rows_read in range(1, 1000):

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from customers.import_export.csv_files.file import RefusedError
 from customers.import_export.outcomes import complete_until, import_outcomes
-from customers.import_export.staging import Tally
+from customers.import_export.staging import RowCounts
 from customers.models import Customer, Outcome, OutcomesComplete, ScoreRecord
 from tests.customers.import_export.csv_files.texts import text_of, write_text
 from tests.factories import make_customer, make_scored
@@ -31,9 +31,9 @@ def stored():
 
 
 class TestFile:
-    def test_everybody_in_it_has_left(self, tmp_path):
+    def test_all_in_it_have_left(self, tmp_path):
         report = import_outcomes(file(tmp_path, ["7", "2026-03-31"], ["8", "2026-04-30"]))
-        assert (report.tally, report.rejects.rows) == (Tally(new=2), 0)
+        assert (report.counts, report.rejects.rows) == (RowCounts(new=2), 0)
         assert stored() == [(7, MARCH, None), (8, APRIL, None)]
 
     def test_unless_it_has_a_column_that_says_who(self, tmp_path):
@@ -60,7 +60,7 @@ class TestFile:
     )
     def test_bad_rows_are_rejected_with_row_and_reason_while_the_others_load(self, cells, reason, tmp_path):
         report = import_outcomes(file(tmp_path, cells, ["8", "2026-04-30"]))
-        assert (report.tally, report.rejects.rows) == (Tally(new=1), 1)
+        assert (report.counts, report.rejects.rows) == (RowCounts(new=1), 1)
         assert f"2,{reason.split()[0]},{reason}" in (tmp_path / "outcomes.rejects.csv").read_text()
 
     def test_of_a_repeated_customer_the_first_row_wins(self, tmp_path):
@@ -87,24 +87,24 @@ class TestFile:
     def test_a_word_of_an_ignored_column_is_no_second_header(self, tmp_path):
         rows = [["?", "2026-03-31", "left"], ["8", "2026-03-31", "left"]]
         report = import_outcomes(file(tmp_path, *rows, header=[*HEADER, "status"]))
-        assert (report.tally, report.rejects.rows) == (Tally(new=1), 1)
+        assert (report.counts, report.rejects.rows) == (RowCounts(new=1), 1)
 
 
 class TestAgain:
     def test_the_same_file_changes_nothing(self, tmp_path):
         path = file(tmp_path, ["7", "2026-03-31"], ["8", "2026-04-30"])
         import_outcomes(path)
-        assert import_outcomes(path).tally == Tally(unchanged=2)
+        assert import_outcomes(path).counts == RowCounts(unchanged=2)
 
     def test_a_newer_one_replaces_what_it_names(self, tmp_path):
         import_outcomes(file(tmp_path, ["7", "2026-03-31", "0"], ["8", "2026-03-31", "0"], header=[*HEADER, "left"]))
         report = import_outcomes(file(tmp_path, ["7", "2026-04-30"]))
-        assert report.tally == Tally(changed=1)
+        assert report.counts == RowCounts(changed=1)
         assert stored() == [(7, APRIL, None), (8, None, MARCH)]
 
     def test_a_dry_run_tells_the_same_and_stores_nothing(self, tmp_path):
         report = import_outcomes(file(tmp_path, ["7", "2026-03-31"]), dry_run=True, observed_until=APRIL)
-        assert (report.tally, report.is_complete) == (Tally(new=1), True)
+        assert (report.counts, report.is_complete) == (RowCounts(new=1), True)
         assert (stored(), complete_until()) == ([], None)
 
     def test_customers_are_left_alone(self, tmp_path):
@@ -120,11 +120,11 @@ class TestUnknown:
         rows = [[str(customer_id), "2026-03-31"] for customer_id in (present.pk, deleted.pk, 2**40)]
         deleted.delete()
         report = import_outcomes(file(tmp_path, *rows))
-        assert (report.unknown, report.tally.new) == (1, 3)
+        assert (report.unknown, report.counts.new) == (1, 3)
 
 
 class TestComplete:
-    def test_without_a_word_nobody_is_known_to_have_stayed(self, tmp_path):
+    def test_without_a_word_no_customer_is_known_to_have_stayed(self, tmp_path):
         import_outcomes(file(tmp_path, ["7", "2026-03-31"]))
         assert complete_until() is None
 
@@ -140,7 +140,7 @@ class TestComplete:
             import_outcomes(path, observed_until=APRIL)
         assert OutcomesComplete.objects.count() == 1
 
-    def test_a_rejected_row_may_be_of_somebody_who_left(self, tmp_path):
+    def test_a_rejected_row_may_be_of_a_customer_who_left(self, tmp_path):
         report = import_outcomes(file(tmp_path, ["7", "?"], ["8", "2026-03-31"]), observed_until=APRIL)
         assert (report.is_complete, complete_until()) == (False, None)
         mended = (tmp_path / "outcomes.rejects.csv").read_text().replace("?", "2026-03-30")

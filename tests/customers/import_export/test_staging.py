@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from customers.import_export.csv_files.columns import STORED
-from customers.import_export.staging import TURN, LoadError, Progress, Tally, staged
+from customers.import_export.staging import TURN, LoadError, Progress, RowCounts, staged
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 from events.triggers.channels import STALE_CHANNEL
@@ -35,20 +35,20 @@ def row_on_disk(customer_id):
 @pytest.mark.django_db
 class TestStoring:
     def test_new_customers_are_stored_value_by_value_and_stale(self):
-        assert load(staged_row(7)) == Tally(new=1)
+        assert load(staged_row(7)) == RowCounts(new=1)
         customer = Customer.objects.get(pk=7)
         assert tuple(getattr(customer, field) for field in STORED) == staged_row(7)
         assert (customer.version, customer.churn_risk_score, customer.stale_since is None) == (1, None, False)
 
     def test_a_changed_customer_gets_a_new_version(self):
         load(staged_row(7))
-        assert load(staged_row(7, age=43)) == Tally(changed=1)
+        assert load(staged_row(7, age=43)) == RowCounts(changed=1)
         customer = Customer.objects.get(pk=7)
         assert (customer.age, customer.version) == (43, 2)
 
     def test_another_surname_alone_makes_nothing_stale(self):
         load(staged_row(7))
-        assert load(staged_row(7, surname="Norliville")) == Tally(changed=1)
+        assert load(staged_row(7, surname="Norliville")) == RowCounts(changed=1)
         customer = Customer.objects.get(pk=7)
         assert (customer.surname, customer.version) == ("Norliville", 1)
 
@@ -56,22 +56,22 @@ class TestStoring:
         load(staged_row(7))
         fields = ("customer_id", *FEATURES)
         rows = [(customer_id, *staged_row(customer_id, age=50)[2:]) for customer_id in (7, 8)]
-        assert load(*rows, fields=fields) == Tally(new=1, changed=1)
+        assert load(*rows, fields=fields) == RowCounts(new=1, changed=1)
         assert list(Customer.objects.order_by("pk").values_list("surname", "age")) == [("Maronard", 50), ("", 50)]
 
     def test_new_changed_and_unchanged_are_counted_over_all_slices_in_any_order(self):
         load(*(staged_row(customer_id) for customer_id in range(1, 8)))
         rows = [staged_row(customer_id, age=42 + customer_id // 6) for customer_id in range(10, 0, -1)]
-        assert load(*rows, slice_rows=3) == Tally(new=3, changed=2, unchanged=5)
+        assert load(*rows, slice_rows=3) == RowCounts(new=3, changed=2, unchanged=5)
 
     def test_comparing_counts_the_same_and_stores_nothing(self):
         load(*(staged_row(customer_id) for customer_id in range(1, 8)))
         with staged([staged_row(n, age=42 + n // 6) for n in range(1, 11)], STORED) as staging:
-            assert staging.compare() == Tally(new=3, changed=2, unchanged=5)
+            assert staging.compare() == RowCounts(new=3, changed=2, unchanged=5)
         assert Customer.objects.count() == 7
 
     def test_no_rows_are_no_error(self):
-        assert load() == Tally()
+        assert load() == RowCounts()
 
     def test_nothing_is_left_of_the_staging_table(self):
         load(staged_row(7))
@@ -98,16 +98,16 @@ class TestUnchangedCustomers:
     def test_they_are_neither_written_nor_locked(self):
         load(staged_row(7))
         before = row_on_disk(7)
-        assert load(staged_row(7), staged_row(8)) == Tally(new=1, unchanged=1)
+        assert load(staged_row(7), staged_row(8)) == RowCounts(new=1, unchanged=1)
         assert row_on_disk(7) == before
 
     def test_their_editors_are_not_waited_for(self):
         load(staged_row(7))
         with outsider(autocommit=False) as editor:
             editor.execute("UPDATE customers_customer SET age = 60 WHERE customer_id = 7")
-            assert load(staged_row(7)) == Tally(unchanged=1)
+            assert load(staged_row(7)) == RowCounts(unchanged=1)
 
-    def test_nobody_is_woken_for_them(self):
+    def test_no_worker_is_woken_for_them(self):
         load(staged_row(7))
         with outsider() as listener:
             listener.execute(f"LISTEN {STALE_CHANNEL}")
@@ -129,7 +129,7 @@ class TestOthersAtWork:
                 editor.commit()
 
             tally, _ = together(lambda: load(staged_row(7, age=43)), finish_later)
-        assert tally == Tally(changed=1)
+        assert tally == RowCounts(changed=1)
         assert Customer.objects.get(pk=7).age == 43
 
     def test_a_row_that_was_as_the_load_has_it_and_is_edited_meanwhile_keeps_the_edit(self):
@@ -139,7 +139,7 @@ class TestOthersAtWork:
                     editor.execute("UPDATE customers_customer SET age = 60 WHERE customer_id = 8")
 
         load(staged_row(7), staged_row(8))
-        assert load(staged_row(7, age=43), staged_row(8), progress=EditInBetween()) == Tally(changed=1, unchanged=1)
+        assert load(staged_row(7, age=43), staged_row(8), progress=EditInBetween()) == RowCounts(changed=1, unchanged=1)
         assert list(Customer.objects.order_by("pk").values_list("age", flat=True)) == [43, 60]
 
     def test_an_editor_that_waits_for_a_slice_that_waits_for_it_is_never_the_victim(self):
@@ -153,7 +153,7 @@ class TestOthersAtWork:
                 editor.commit()
 
             tally, _ = together(lambda: load(staged_row(1, age=43), staged_row(2, age=43)), edit_the_other)
-        assert tally == Tally(changed=2)
+        assert tally == RowCounts(changed=2)
         assert set(Customer.objects.values_list("age", flat=True)) == {43}
 
     def test_an_edit_that_never_ends_stops_the_load_and_the_slices_before_stay(self):
@@ -166,7 +166,7 @@ class TestOthersAtWork:
                 load(staged_row(1, age=43), staged_row(2, age=43), slice_rows=1, patience_seconds=0.5)
         assert list(Customer.objects.order_by("pk").values_list("age", flat=True)) == [43, 42]
 
-    def test_a_customer_whom_somebody_inserts_at_this_moment_is_brought_to_the_staged_values(self):
+    def test_a_customer_whom_another_session_inserts_at_this_moment_is_brought_to_the_staged_values(self):
         with outsider(autocommit=False) as editor:
             columns, values = ", ".join(STORED), ", ".join(["%s"] * len(STORED))
             editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({values})", staged_row(7, age=60))
@@ -176,7 +176,7 @@ class TestOthersAtWork:
                 editor.commit()
 
             tally, _ = together(lambda: load(staged_row(7, age=43)), finish_later)
-        assert tally == Tally(changed=1)
+        assert tally == RowCounts(changed=1)
         assert Customer.objects.get(pk=7).age == 43
 
     def test_two_loads_at_once_end_in_the_values_of_one_of_them(self):
@@ -184,7 +184,7 @@ class TestOthersAtWork:
             return load(*(staged_row(n, age=age) for n in range(1, 201)), slice_rows=10)
 
         first, second = together(lambda: load_all(30), lambda: load_all(40))
-        assert first + second == Tally(new=200, changed=200)
+        assert first + second == RowCounts(new=200, changed=200)
         assert len(set(Customer.objects.values_list("age", flat=True))) == 1
 
     def test_a_load_waits_while_another_stores_and_says_so(self):
@@ -199,7 +199,7 @@ class TestOthersAtWork:
                 return found
 
             tally, stored_meanwhile = together(lambda: load(staged_row(7), progress=progress), finish_later)
-            assert (tally, stored_meanwhile) == (Tally(new=1), (0,))
+            assert (tally, stored_meanwhile) == (RowCounts(new=1), (0,))
             assert set(progress.said) == {"waiting for another import", "stored"}
             assert other.execute("SELECT pg_try_advisory_lock(%s)", [TURN]).fetchone() == (True,)
 
@@ -226,7 +226,7 @@ class TestRefusalsOfTheDatabase:
     def test_the_same_again_after_an_interruption_finishes_the_job(self):
         with pytest.raises(LoadError):
             load(staged_row(1), staged_row(2, age=200), slice_rows=1)
-        assert load(staged_row(1), staged_row(2), slice_rows=1) == Tally(new=1, unchanged=1)
+        assert load(staged_row(1), staged_row(2), slice_rows=1) == RowCounts(new=1, unchanged=1)
 
     @pytest.mark.parametrize(
         "row", [staged_row(7), (*staged_row(8)[:3], "France" * 9, *staged_row(8)[4:]), staged_row(9, "\0")]

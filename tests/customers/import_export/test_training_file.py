@@ -84,7 +84,7 @@ def test_rows_that_the_import_would_reject_are_left_out_and_told(tmp_path):
     ]
 
 
-def test_a_surname_that_could_not_be_stored_keeps_nobody_from_being_learned_from(tmp_path):
+def test_a_surname_that_could_not_be_stored_keeps_no_row_from_being_learned_from(tmp_path):
     assert read_labelled(write(tmp_path / "a.csv", *some(Surname="x" * 500))).rejects.rows == 0
 
 

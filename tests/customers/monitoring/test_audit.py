@@ -1,4 +1,4 @@
-"""Stored scores against scikit-learn: what is wrong is found and told, and repaired only when somebody says so."""
+"""Stored scores against scikit-learn: what is wrong is found and told, and repaired only when asked for."""
 
 import logging
 from io import StringIO
@@ -57,7 +57,7 @@ class TestFinding:
     def test_on_a_healthy_table_there_is_nothing(self):
         make_customers(20)
         scorer.rescore_batch()
-        assert audit.audit() == audit.Report(audited=20)
+        assert audit.audit() == audit.AuditReport(audited=20)
         assert not AuditFinding.objects.exists()
 
     def test_a_wrong_score_is_found_told_and_left_alone(self, wrong, caplog):
@@ -72,7 +72,7 @@ class TestFinding:
         assert finding.repaired_at is None
         wrong.refresh_from_db()
         assert wrong.churn_risk_score == 0.123456
-        assert audit.open_findings() == 1
+        assert AuditFinding.objects.open().count() == 1
         [line] = [found for found in caplog.records if "Wrong score" in found.message]
         assert line.levelno == logging.ERROR
         for word in (f"customer {wrong.pk},", "0.123456", repr(finding.expected_score), str(finding.release)):
@@ -94,7 +94,7 @@ class TestFinding:
 
     def test_rows_that_are_stale_promise_nothing(self, wrong):
         Customer.objects.filter(pk=wrong.pk).update(age=77)
-        assert audit.audit() == audit.Report(audited=4)
+        assert audit.audit() == audit.AuditReport(audited=4)
 
     def test_nor_do_those_that_a_former_model_scored(self, assets, another_forest, wrong):
         put_into_service("", verify(another_forest))
@@ -138,13 +138,13 @@ class TestFinding:
         make_customers(2)
         scorer.rescore_batch()
         assert audit.audit(mend=True).left == 2
-        assert audit.open_findings() == 2
+        assert AuditFinding.objects.open().count() == 2
 
     def test_a_score_without_a_record_in_the_history_is_counted(self, caplog):
         customers = make_customers(3)
         scorer.rescore_batch()
         ScoreRecord.objects.filter(customer_id=customers[0].pk).delete()
-        assert audit.audit() == audit.Report(audited=3, unrecorded=1, left=1)
+        assert audit.audit() == audit.AuditReport(audited=3, unrecorded=1, left=1)
         assert f"customer {customers[0].pk} among them" in caplog.text
 
     def test_it_goes_through_the_table_page_by_page(self, monkeypatch):
@@ -159,7 +159,7 @@ class TestFinding:
 
     def test_of_those_asked_for_only(self, wrong):
         others = Customer.objects.exclude(pk=wrong.pk).values_list("pk", flat=True)
-        assert audit.audit([*others, 4711]) == audit.Report(audited=4)
+        assert audit.audit([*others, 4711]) == audit.AuditReport(audited=4)
         assert audit.audit([wrong.pk]).wrong == 1
 
     def test_without_a_usable_model_there_is_no_audit(self, assets, wrong):
@@ -171,12 +171,12 @@ class TestFinding:
 class TestRepair:
     def test_the_wrong_score_is_scored_anew_and_the_finding_closed(self, wrong):
         audit.audit()
-        assert audit.audit(mend=True) == audit.Report(audited=5, wrong=1, unrecorded=1, left=0)
+        assert audit.audit(mend=True) == audit.AuditReport(audited=5, wrong=1, unrecorded=1, left=0)
         wrong.refresh_from_db()
         assert wrong.churn_risk_score == ScoreRecord.objects.filter(customer_id=wrong.pk).latest("id").score != 0.123456
         assert AuditFinding.objects.get().repaired_at is not None
-        assert audit.open_findings() == 0
-        assert audit.audit() == audit.Report(audited=5)
+        assert AuditFinding.objects.open().count() == 0
+        assert audit.audit() == audit.AuditReport(audited=5)
 
     def test_right_scores_are_left_alone(self, wrong):
         audit.audit(mend=True)
@@ -187,15 +187,15 @@ class TestRepair:
         plant(wrong, 0.9)
         audit.audit()
         assert AuditFinding.objects.count() == 2
-        assert audit.open_findings() == 1
+        assert AuditFinding.objects.open().count() == 1
 
     def test_one_that_cannot_be_scored_now_is_left_open(self, wrong, monkeypatch):
         def busy(_customer_id, cause):
-            raise CustomerBusyError("Somebody is editing this customer.")
+            raise CustomerBusyError("Another session is editing this customer.")
 
         monkeypatch.setattr(scorer, "analyze", busy)
         assert audit.audit(mend=True).left == 1
-        assert audit.open_findings() == 1
+        assert AuditFinding.objects.open().count() == 1
 
     def test_one_that_was_deleted_meanwhile_is_settled(self, wrong, monkeypatch):
         def deleted(customer_id, cause):
@@ -204,7 +204,7 @@ class TestRepair:
 
         monkeypatch.setattr(scorer, "analyze", deleted)
         assert audit.audit(mend=True).left == 0
-        assert audit.open_findings() == 0
+        assert AuditFinding.objects.open().count() == 0
 
 
 class TestSettledByOthers:
@@ -219,14 +219,14 @@ class TestSettledByOthers:
             wrong.delete()
         else:
             scorer.analyze(wrong.pk)
-        assert audit.open_findings() == 0
+        assert AuditFinding.objects.open().count() == 0
         audit.audit()
         assert AuditFinding.objects.get().repaired_at is not None
 
     def test_nothing_but_the_name_edited_ends_nothing(self, wrong):
         audit.audit()
         Customer.objects.filter(pk=wrong.pk).update(surname="Married")
-        assert audit.open_findings() == 1
+        assert AuditFinding.objects.open().count() == 1
 
 
 class TestUnmarked:

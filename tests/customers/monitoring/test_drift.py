@@ -17,7 +17,7 @@ from customers.ml_service.schema import FEATURES
 from customers.ml_service.stability import stability_index
 from customers.models import Customer, DriftCheck, ModelRelease
 from customers.monitoring import drift
-from customers.monitoring.drift import BinMove, NothingToCompareError, Shift, measure
+from customers.monitoring.drift import BinMove, ColumnShift, NothingToCompareError, measure
 from customers.releases.active import active_model
 from customers.scoring import scorer
 from tests.factories import make_customer, make_scored, random_fields, random_rows, refer_to
@@ -65,7 +65,7 @@ class TestIndex:
         for name in COLUMNS:
             assert shift_in(name, found).psi == pytest.approx(plainly(name)), name
 
-    def test_a_value_that_nobody_in_training_had_is_counted_apart(self):
+    def test_a_value_that_no_training_customer_had_is_counted_apart(self):
         refer_to([row(tenure=tenure) for tenure in (1, 2) * 10])
         for tenure in (1, 2, 70, 80):
             make_customer(tenure=tenure)
@@ -131,12 +131,12 @@ class TestVerdict:
         ],
     )
     def test_by_the_usual_thresholds(self, psi, by_chance, verdict):
-        assert Shift("age", psi, by_chance, BinMove("any", 1.0, 1.0)).verdict == verdict
+        assert ColumnShift("age", psi, by_chance, BinMove("any", 1.0, 1.0)).verdict == verdict
 
     def test_by_those_of_the_settings(self, settings):
         settings.DRIFT_WARNING, settings.DRIFT_ALARM = 0.01, 0.02
-        assert Shift("age", 0.015, 0.0, BinMove("any", 1.0, 1.0)).verdict == "moderate shift"
-        assert Shift("age", 0.02, 0.0, BinMove("any", 1.0, 1.0)).verdict == "major shift"
+        assert ColumnShift("age", 0.015, 0.0, BinMove("any", 1.0, 1.0)).verdict == "moderate shift"
+        assert ColumnShift("age", 0.02, 0.0, BinMove("any", 1.0, 1.0)).verdict == "major shift"
 
     def test_a_handful_of_customers_is_no_drift(self):
         refer_to(random_rows(300, seed=1))
@@ -181,7 +181,7 @@ class TestNoReference:
 
 @pytest.fixture
 def shifted():
-    """A hundred customers, all of them older than nearly everybody in training, and otherwise of no kind."""
+    """A hundred customers, all of them older than nearly all in training, and otherwise of no kind."""
     refer_to(random_rows(400, seed=1))
     pick = random.Random(2)
     for _ in range(100):

@@ -80,7 +80,7 @@ class TestStory:
         assert scorer.rescore_batch().stored == 200
         ScoreRecord.objects.update(scored_at=timezone.now() - timedelta(days=90))
         then = dict(ScoreRecord.objects.values_list("customer_id", "score"))
-        # What became of them since: new values, and a new score, which nobody knew at the time.
+        # What became of them since: new values, and a new score, which was not known at the time.
         Customer.objects.update(age=91)
         for customer in customers:
             scorer.analyze(customer.pk)
@@ -132,7 +132,7 @@ class TestFate:
         complete()
         assert fates_of() == ([], 0)
 
-    def test_of_whom_nobody_says_anything_nothing_is_known(self):
+    def test_of_those_without_a_word_nothing_is_known(self):
         scored(0.5)
         assert fates_of() == ([], 1)
 
@@ -143,7 +143,7 @@ class TestFate:
         assert fates_of() == (([(0.5, False)], 0) if known else ([], 1))
 
     @pytest.mark.parametrize(("days", "known"), [(28, False), (29, True), (40, True)])
-    def test_or_he_himself_was_there_at_its_end(self, days, known):
+    def test_or_the_customer_was_there_at_its_end(self, days, known):
         Outcome.objects.create(customer_id=scored(0.5).pk, stayed_until=after(days))
         assert fates_of() == (([(0.5, False)], 0) if known else ([], 1))
 
@@ -152,7 +152,7 @@ class TestFate:
         complete()
         assert fates_of() == ([], 1)
 
-    def test_who_was_deleted_since_he_left_has_left(self):
+    def test_who_was_deleted_after_leaving_has_left(self):
         left(scored(0.5), after(3)).delete()
         complete()
         assert fates_of() == ([(0.5, True)], 0)
@@ -171,7 +171,7 @@ class TestWindow:
         with pytest.raises(NothingToEvaluateError, match=f"can begin on {FIRST_DAY - timedelta(days=1)} at the latest"):
             judgements()
 
-    def test_the_last_day_of_somebody_who_stayed_is_a_day_that_is_known(self):
+    def test_the_last_day_of_a_customer_who_stayed_is_a_day_that_is_known(self):
         Outcome.objects.create(customer_id=scored(0.5).pk, stayed_until=LAST_DAY)
         assert judgements()[0].customers == 1
 
@@ -187,7 +187,7 @@ class TestWindow:
         with pytest.raises(NothingToEvaluateError):
             evaluate(**beyond)
 
-    def test_without_anybody_who_is_known_to_have_stayed_there_is_none(self):
+    def test_without_a_customer_who_is_known_to_have_stayed_there_is_none(self):
         left(scored(0.5), after(3))
         with pytest.raises(NothingToEvaluateError, match="Nobody is known to have stayed"):
             judgements()
@@ -205,7 +205,7 @@ def run(*arguments):
 
 @pytest.fixture
 def many():
-    """A hundred customers of whom the sixty with the highest scores left, and one whom nobody has heard of since."""
+    """A hundred customers of whom the sixty with the highest scores left, and one of whom nothing is known since."""
     release = ModelRelease.objects.create(sha256="a" * 64, fingerprint="a" * 64)
     for number in range(120):
         customer = scored(number / 120, release=release.pk)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 def counted() -> Distribution:
     with connection.cursor() as cursor:
-        return distribution.count(cursor)
+        return distribution.count_scores(cursor)
 
 
 def plainly_counted() -> Distribution:
@@ -39,7 +39,7 @@ def test_without_customers_everything_is_nought():
     assert found.steps == [0] * STEPS
 
 
-def test_whoever_has_no_score_is_in_no_band():
+def test_a_customer_without_a_score_is_in_no_band():
     make_customers(3)
     assert (counted().unscored, counted().scored, counted().customers) == (3, 0, 3)
 
@@ -63,12 +63,12 @@ def test_it_is_exact_after_any_mixture_of_edits_deletes_inserts_and_scores():
     for _ in range(12):
         for _ in range(10):
             make_customer(**random_fields(pick))
-        everybody = list(Customer.objects.all())
-        for customer in pick.sample(everybody, 8):
+        all_customers = list(Customer.objects.all())
+        for customer in pick.sample(all_customers, 8):
             edit(customer, **random_fields(pick))
-        for customer in pick.sample(everybody, len(everybody) // 2):
+        for customer in pick.sample(all_customers, len(all_customers) // 2):
             scorer.analyze(customer.pk)
-        Customer.objects.filter(pk__in=[customer.pk for customer in pick.sample(everybody, 3)]).delete()
+        Customer.objects.filter(pk__in=[customer.pk for customer in pick.sample(all_customers, 3)]).delete()
         assert counted() == plainly_counted()
     assert counted().scored
 

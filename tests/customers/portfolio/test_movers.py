@@ -1,4 +1,4 @@
-"""Who has moved most, against what was noted of everybody when the time began."""
+"""Who has moved most, against what was noted of all when the time began."""
 
 import random
 from datetime import timedelta
@@ -52,16 +52,16 @@ def expected(began):
     return len(rises), len(falls), rises[:MOST], falls[:MOST]
 
 
-def test_without_history_nobody_has_moved():
+def test_without_history_no_customer_has_moved():
     assert found() == [Movers(1, 0, 0, [], []), Movers(7, 0, 0, [], [])]
 
 
-def test_whoever_got_his_first_score_came_and_did_not_move():
+def test_a_customer_with_a_first_score_came_and_did_not_move():
     make_scored()
     assert [(window.risen, window.fallen) for window in found()] == [(0, 0), (0, 0)]
 
 
-def test_whoever_came_and_moved_since_began_with_his_first_score():
+def test_a_customer_who_came_and_moved_since_began_with_the_first_score():
     customer = make_scored(age=30)
     first = customer.churn_risk_score
     last = rescored(customer, age=60)

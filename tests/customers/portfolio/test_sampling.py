@@ -22,7 +22,7 @@ def test_no_customer_comes_twice():
     assert len(drawn) == len(set(drawn)) == 20
 
 
-def test_an_empty_table_has_nobody():
+def test_an_empty_table_has_no_ids():
     assert random_ids(10) == []
 
 

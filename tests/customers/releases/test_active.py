@@ -14,13 +14,12 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from customers.api import insights
-from customers.management.commands import release_model
 from customers.ml_service import ModelError, UnreleasedModelError, current_forest, load_forest
 from customers.ml_service.files import former, registry
 from customers.ml_service.files.packaging import Package
 from customers.models import Customer, ModelRelease
 from customers.monitoring import audit
-from customers.releases import active
+from customers.releases import active, progress
 from customers.releases.active import ModelNotActiveError, active_model, put_into_service
 from customers.scoring import scorer
 from tests.customers.ml_service.forests import release as release_file
@@ -42,7 +41,7 @@ def contents(folder):
 
 
 def drop_in(forest, assets):
-    """As the Data Lead does it: the file alone, and nobody is told."""
+    """As the Data Lead does it: the file alone, and no process is told."""
     shutil.copy(forest, assets / "model.pkl")
 
 
@@ -118,7 +117,7 @@ def test_a_model_that_became_active_elsewhere_after_our_file_was_read_is_not_tur
     former = current_forest()
     active_model()
     drop_in(another_forest, assets)
-    put_into_service("noticed by somebody else")
+    put_into_service("noticed by another process")
     readings = [former]
     monkeypatch.setattr(active, "current_forest", lambda: readings.pop() if readings else current_forest())
     forest, release = active_model()
@@ -232,7 +231,7 @@ class TestUpgrade:
         told = insights.of_customer(bank.pk)
         assert told["explained_score"] == bank.churn_risk_score
         assert told["explained_by"] == told["model_release"] == ModelRelease.objects.active().pk
-        assert audit.audit([bank.pk]) == audit.Report(audited=1)
+        assert audit.audit([bank.pk]) == audit.AuditReport(audited=1)
         assert [release.sha256 for release in ModelRelease.objects.all()] == [own.sha256]
 
     def test_it_is_told_once_with_the_command_that_puts_the_files_back(self, bank, caplog, strict_assets):
@@ -415,7 +414,7 @@ class TestCommand:
             run(another_forest, sha256="0" * 64)
         run(another_forest, sha256=load_forest(another_forest).sha256.upper())
 
-    def test_somebody_who_replaces_the_file_at_that_moment_is_not_activated_in_its_place(
+    def test_a_file_that_replaces_it_at_that_moment_is_not_activated_in_its_place(
         self, assets, another_forest, third_forest, monkeypatch
     ):
         active_model()
@@ -464,7 +463,7 @@ class TestProgress:
         waiting = make_customers(3)
         scorer.rescore_batch()
         # One customer while it sleeps once, and while it sleeps again another.
-        monkeypatch.setattr(release_model, "sleep", lambda _seconds: scorer.analyze(waiting.pop().pk))
+        monkeypatch.setattr(progress, "sleep", lambda _seconds: scorer.analyze(waiting.pop().pk))
         said = run(another_forest, wait=True)
         assert "0 of 3 customers are scored by" in said
         assert "2 of 3 customers are scored by" in said
@@ -472,7 +471,7 @@ class TestProgress:
         assert "All 3 customers are scored by" in said
         assert not Customer.objects.stale().exists()
 
-    def test_where_nobody_works_it_says_so_and_ctrl_c_only_stops_the_watching(self, assets, monkeypatch):
+    def test_where_no_worker_runs_it_says_so_and_ctrl_c_only_stops_the_watching(self, assets, monkeypatch):
         active_model()
         make_customer()
         looks = iter([None, None])
@@ -481,8 +480,8 @@ class TestProgress:
             if next(looks, "end") == "end":
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(release_model, "sleep", interrupt_later)
-        monkeypatch.setattr(release_model, "IDLE_SECONDS", 0)
+        monkeypatch.setattr(progress, "sleep", interrupt_later)
+        monkeypatch.setattr(progress, "IDLE_SECONDS", 0)
         said = run(wait=True)
         assert "Is a worker running" in said
         assert "rescoring goes on" in said

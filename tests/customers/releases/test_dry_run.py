@@ -40,7 +40,7 @@ class TestFigures:
     def test_no_more_than_ten_of_them(self):
         assert len(compare(range(50), np.zeros(50), np.ones(50)).movers) == 10
 
-    def test_nobody_moves_under_the_same_model(self):
+    def test_no_customer_moves_under_the_same_model(self):
         shift = compare([1, 2], np.array([0.3, 0.4]), np.array([0.3, 0.4]))
         assert (shift.of_mean, shift.moved_far, shift.movers) == (0, 0, [])
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 def test_an_empty_database_has_nothing_to_do():
     now = rollover()
-    assert (now.active, now.customers, now.remaining, now.mixed) == (None, 0, 0, False)
+    assert (now.active, now.total, now.remaining, now.mixed) == (None, 0, 0, False)
 
 
 def test_half_way_the_mixed_state_is_visible_and_each_row_says_who_scored_it(assets, another_forest):
@@ -27,7 +27,7 @@ def test_half_way_the_mixed_state_is_visible_and_each_row_says_who_scored_it(ass
     now = rollover()
     assert now.active == second
     assert now.by_release == {first.pk: 3, second.pk: 3}
-    assert (now.customers, now.done, now.remaining, now.mixed) == (6, 3, 3, True)
+    assert (now.total, now.done, now.remaining, now.mixed) == (6, 3, 3, True)
 
 
 def test_at_the_end_one_model_has_scored_all(assets, another_forest):

@@ -58,7 +58,7 @@ class TestTheLastStepAlone:
             run(pipelines / "forest.pkl")
         assert (active_model()[1], (assets / "model.pkl").read_bytes()) == before
 
-    def test_a_copy_of_it_scores_nobody(self, assets, pipelines):
+    def test_a_copy_of_it_scores_no_customer(self, assets, pipelines):
         shutil.copy(pipelines / "forest.pkl", assets / "model.pkl")
         customer = make_customer()
         with pytest.raises(ModelColumnsError):

@@ -85,7 +85,7 @@ class TestTarget:
         assert ModelRelease.objects.active().note == "spring was better"
 
     def test_naming_the_active_one_puts_its_files_in_place_and_makes_no_release(self, two, strict_assets):
-        """As on the other hosts, after somebody has gone back on one."""
+        """As on the other hosts, after one of them went back."""
         go_back()
         for name in ("model.pkl", "model.json", "model.npz"):
             shutil.copy(former.folder_of(strict_assets, release_of(two[1]).fingerprint) / name, strict_assets)

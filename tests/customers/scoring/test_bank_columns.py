@@ -62,7 +62,7 @@ def test_an_edit_is_scored_with_its_history(crowded):
     customer.refresh_from_db()
     assert customer.is_current()
     assert ScoreRecord.objects.filter(customer_id=customer.pk).count() == 2
-    (_created, edited) = timeline.story(customer.pk)
+    (_created, edited) = timeline.read_history(customer.pk)
     assert [change.after for change in edited.edits[-1].changes] == [78]
     assert audit.audit([customer.pk]).wrong == 0
 
@@ -86,7 +86,7 @@ def test_all_that_reads_customers_reads_them(crowded):
 def test_what_staff_ask_for_is_done(crowded):
     scored, waiting = make_scored(), make_customer()
     assert requests.request_rescoring(Customer.objects.filter(pk=scored.pk)) == 1
-    assert requests.set_aside(Customer.objects.filter(pk=waiting.pk), "asked") == 1
+    assert requests.give_up(Customer.objects.filter(pk=waiting.pk), "asked") == 1
     assert requests.requeue(Customer.objects.filter(pk=waiting.pk)) == 1
     marks.restore_marks()
     marks.mark_all()

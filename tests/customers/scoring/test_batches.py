@@ -1,8 +1,8 @@
 """One batch, or one analysis, where not all goes well: what is said, what is kept, and what the caller gets."""
 
 import pytest
-from django.db import DataError, InternalError, ProgrammingError, connection, transaction
-from psycopg.errors import IdleInTransactionSessionTimeout
+from django.db import DataError, InternalError, OperationalError, ProgrammingError, connection, transaction
+from psycopg.errors import IdleInTransactionSessionTimeout, LockNotAvailable
 
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
 from customers.scoring import marks, scorer
@@ -67,11 +67,15 @@ class TestARuleOfTheBank:
         assert not ScoringFailure.objects.exists()
         assert (marks.LIVE, [customer.pk]) in marked()
 
-    def test_that_is_so_too_after_a_batch_was_lost_to_an_editor(self, pace):
+    def test_that_is_so_too_after_a_batch_was_lost_to_an_editor(self, pace, monkeypatch):
+        def lose(*_batch):
+            raise OperationalError from LockNotAvailable()
+
         the_bank_broke_its_trigger()
         make_customer()
+        monkeypatch.setattr(scorer, "store", lose)
         with pytest.raises(ProgrammingError, match="a_table_that_is_gone"):
-            scorer.rescore_a_few(8)
+            scorer.rescore_batch()
         assert not ScoringFailure.objects.exists()
 
     def test_an_analysis_says_what_is_broken(self):
@@ -121,9 +125,9 @@ def test_a_model_that_became_active_before_the_claim_is_taken_up_at_once():
 def test_a_batch_that_goes_well_makes_the_next_one_larger(pace):
     make_customer()
     pace.lost()
-    before = pace.rows(800)
+    before = pace.limited(800)
     assert scorer.rescore_batch().stored == 1
-    assert pace.rows(800) == 2 * before
+    assert pace.limited(800) == 2 * before
 
 
 @pytest.mark.parametrize("scores", [scorer.rescore_batch, lambda: scorer.analyze(Customer.objects.get().pk)])
@@ -144,12 +148,12 @@ class TestBesideAnOpenEdit:
         make_failure(customer)
         edit(customer, age=41)
         monkeypatch.setattr(scorer, "explain", refuse_all)
-        before, size_before = marked(), pace.rows(800)
+        before, size_before = marked(), pace.limited(800)
         with outsider(autocommit=False) as editor:
             editor.execute("SELECT FROM customers_scoringfailure FOR UPDATE")
             assert scorer.rescore_batch() == scorer.Batch(claimed=0, passed_over=1)
             editor.rollback()
-        assert pace.rows(800) < size_before
+        assert pace.limited(800) < size_before
         assert marked() == before
         assert scorer.rescore_batch().refused == 1
 

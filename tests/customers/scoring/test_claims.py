@@ -144,8 +144,8 @@ def test_what_people_have_edited_comes_before_what_only_a_new_model_made_stale()
 
 
 def test_a_part_of_a_claim_keeps_its_columns_together():
-    whole = Claim.of([(i, i * 10, i * 100) for i in (1, 2, 3)])
-    assert whole.only([0, 2]) == Claim.of([(1, 10, 100), (3, 30, 300)])
+    whole = Claim.from_rows([(i, i * 10, i * 100) for i in (1, 2, 3)])
+    assert whole.only([0, 2]) == Claim.from_rows([(1, 10, 100), (3, 30, 300)])
     assert len(whole.only([])) == 0
 
 
@@ -227,7 +227,7 @@ class TestBesideAnOpenEdit:
                     claim_one(cursor, customer.pk)
                 transaction.set_rollback(True)
 
-    def test_a_foreign_key_to_a_customer_keeps_nobody_from_claiming_it(self):
+    def test_a_foreign_key_to_a_customer_keeps_no_drain_from_claiming_it(self):
         customer = make_customer()
         with outsider(autocommit=False) as referrer:
             referrer.execute("SELECT FROM customers_customer FOR KEY SHARE")
@@ -248,7 +248,7 @@ def copy_customers(ids):
 
 
 def call_current(*ids):
-    """Everybody, or these, as if they had been scored: by the hand of the scorer, and without a model."""
+    """All, or these, as if they had been scored: by the hand of the scorer, and without a model."""
     release = ModelRelease.objects.active() or ModelRelease.objects.create(sha256="0" * 64)
     which = Customer.objects.filter(pk__in=ids) if ids else Customer.objects.all()
     with connection.cursor() as cursor, scorer.scorer_rights(cursor):
@@ -430,7 +430,7 @@ class TestOneWhoRests:
 
 @pytest.mark.django_db(transaction=True)
 class TestTwoAtOnce:
-    def test_they_share_the_work_and_claim_nobody_twice(self):
+    def test_they_share_the_work_and_claim_no_customer_twice(self):
         copy_customers(range(1, 6_001))
         shares = together(*[drain_alone] * 3)
         assert sum(shares) == 6_000
@@ -524,7 +524,7 @@ class TestMarks:
 
 
 def release_once_more():
-    """By somebody else: the active file, in service once more."""
+    """By another session: the active file, in service once more."""
     with outsider() as other:
         other.execute(
             "INSERT INTO customers_modelrelease (sha256, fingerprint, note, metadata)"
@@ -533,7 +533,7 @@ def release_once_more():
 
 
 def drain_alone():
-    """Until nobody is left; how many this one has scored."""
+    """Until none is left; how many this one has scored."""
     stored = 0
     while marked() or Customer.objects.stale().exists():
         stored += scorer.rescore_batch(200).stored

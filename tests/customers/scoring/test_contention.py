@@ -34,15 +34,15 @@ def at_ease(monkeypatch):
 class TestPace:
     def test_it_takes_fewer_after_a_loss_and_more_as_it_wins(self):
         pace = Pace()
-        assert pace.rows(500) == 500
+        assert pace.limited(500) == 500
         pace.lost()
-        assert pace.rows(500) == 62
+        assert pace.limited(500) == 62
         for _ in range(9):
             pace.lost()
-        assert pace.rows(500) == pace.rows(1) == 1
+        assert pace.limited(500) == pace.limited(1) == 1
         for _ in range(9):
             pace.won()
-        assert pace.rows(500) == 500
+        assert pace.limited(500) == 500
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def counting(transactional_db):
 
 
 class TestATriggerOfTheBank:
-    def test_that_wants_what_an_open_edit_holds_costs_the_drain_its_batch_and_nobody_else(self, counting):
+    def test_that_wants_what_an_open_edit_holds_costs_the_drain_its_batch_and_nothing_else(self, counting):
         other, ours = make_scored(), make_scored()
         edit(ours, age=61)
         with outsider(autocommit=False) as editor:
@@ -68,7 +68,7 @@ class TestATriggerOfTheBank:
         assert not ScoringFailure.objects.exists()
         assert sum(scorer.rescore_batch().stored for _ in range(3)) == 2
 
-    def test_an_editor_who_holds_it_and_wants_our_customer_gets_him_long_before_anybody_is_a_deadlock(self, counting):
+    def test_an_editor_who_holds_it_and_wants_our_customer_gets_it_long_before_there_is_a_deadlock(self, counting):
         other, ours = make_scored(), make_scored()
         edit(ours, age=61)
         with outsider(autocommit=False) as editor:

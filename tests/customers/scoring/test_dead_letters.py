@@ -50,7 +50,7 @@ def test_as_json(failed, capsys):
     assert told[failed[1]]["retry_at"] is not None
 
 
-def test_nobody_is_said_in_words_and_as_an_empty_list(capsys):
+def test_none_is_said_in_words_and_as_an_empty_list(capsys):
     assert said(capsys) == "No customer is set aside, and none is waiting to be tried again.\n"
     assert json.loads(said(capsys, "--json")) == []
 
@@ -67,7 +67,7 @@ def test_all_are_tried_again(failed, capsys):
     assert due() == set(failed)
 
 
-def test_a_name_that_is_not_in_the_list_is_an_error_and_nobody_is_tried(failed):
+def test_a_name_that_is_not_in_the_list_is_an_error_and_none_is_tried(failed):
     with pytest.raises(CommandError, match="nothing was done: 5, 6"):
         call_command("dead_letters", "--requeue", str(failed[0]), "5", "6")
     assert due() == set()

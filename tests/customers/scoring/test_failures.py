@@ -1,4 +1,4 @@
-"""Customers whom nobody can score: isolated, tried again, set aside, requeued, healed. The others never wait."""
+"""Customers whom the model can not score: isolated, tried again, given up, requeued, healed. The others never wait."""
 
 import logging
 from contextlib import contextmanager
@@ -139,7 +139,7 @@ def test_one_customer_holds_up_no_other_and_is_recorded_with_the_reason(trouble)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_nobodys_name_or_values_are_in_what_is_recorded_or_logged(trouble, caplog):
+def test_no_name_or_value_of_a_customer_is_in_what_is_recorded_or_logged(trouble, caplog):
     happens, _said = TROUBLES[trouble]
     poison(balance=BALANCE)
     with happens():
@@ -170,7 +170,7 @@ def test_where_none_is_refused_the_database_is_asked_nothing():
 
 
 class TestTheModelItself:
-    def test_one_that_answers_nobody_sets_nobody_aside(self, monkeypatch):
+    def test_one_that_has_no_answers_gives_no_customer_up(self, monkeypatch):
         make_customers(2)
         monkeypatch.setattr(Forest, "explain_matrix", lambda *args: stumble())
         monkeypatch.setattr(Forest, "predict_one", lambda *args: stumble())
@@ -210,8 +210,8 @@ class TestTheModelItself:
             assert scorer.rescore_batch().refused == 1
         assert failure().error == A_STUMBLE
 
-    def test_there_is_somebody_whom_a_model_that_works_can_score(self):
-        scorer.analyze(make_customer(**failures.ANYBODY).pk)
+    def test_there_is_a_customer_whom_a_model_that_works_can_score(self):
+        scorer.analyze(make_customer(**failures.ORDINARY_CUSTOMER).pk)
 
 
 @pytest.fixture
@@ -222,14 +222,14 @@ def strange_model():
 
 @pytest.mark.usefixtures("strange_model")
 class TestAttempts:
-    def test_until_it_is_due_nobody_tries_again(self):
+    def test_until_it_is_due_it_is_not_tried_again(self):
         customer = poison()
         scorer.rescore_batch()
         marks.mark([customer.pk])
         assert try_again().claimed == 0
         assert failure().attempts == 1
 
-    def test_the_pause_grows_fourfold_and_after_the_last_it_is_set_aside(self):
+    def test_the_pause_grows_fourfold_and_after_the_last_it_is_given_up(self):
         poison()
         scorer.rescore_batch()
         first = failure()
@@ -240,19 +240,19 @@ class TestAttempts:
         time_passes()
         assert try_again().refused == 1
         assert (failure().attempts, failure().retry_at) == (3, None)
-        assert list(ScoringFailure.objects.set_aside()) == [failure()]
+        assert list(ScoringFailure.objects.dead_letters()) == [failure()]
         assert failure().first_failed_at == first.first_failed_at
         assert failure().last_failed_at > first.last_failed_at
 
-    def test_who_is_set_aside_is_left_alone_whatever_is_marked(self):
-        set_aside(poison())
+    def test_a_dead_letter_is_left_alone_whatever_is_marked(self):
+        give_up(poison())
         forget_marks()
         marks.mark_all()
         assert marks.sweep()
         assert try_again().claimed == 0
         assert not marked()
 
-    def test_where_one_attempt_is_enough_it_is_set_aside_at_once(self, settings):
+    def test_where_one_attempt_is_enough_it_is_given_up_at_once(self, settings):
         settings.RETRY_ATTEMPTS = 1
         poison()
         scorer.rescore_batch()
@@ -260,33 +260,33 @@ class TestAttempts:
 
     @pytest.mark.parametrize("named", [True, False])
     def test_requeued_it_is_tried_at_once_and_as_often_as_at_first(self, named):
-        customer = set_aside(poison())
+        customer = give_up(poison())
         assert failures.requeue([customer.pk] if named else None) == 1
         assert scorer.rescore_batch().refused == 1
         assert (failure().attempts, pause_seconds()) == (1, pytest.approx(10, abs=0.5))
 
     def test_only_those_who_are_named_are_requeued(self):
-        set_aside(poison())
+        give_up(poison())
         assert failures.requeue([]) == 0
         assert failures.requeue([999_999]) == 0
         assert scorer.rescore_batch().claimed == 0
 
     def test_an_edit_begins_anew(self):
-        customer = set_aside(poison())
+        customer = give_up(poison())
         Customer.objects.filter(pk=customer.pk).update(tenure=4)
         assert scorer.rescore_batch().refused == 1
         assert (failure().version, failure().attempts) == (2, 1)
         assert failure().retry_at is not None
 
     def test_an_edit_that_puts_it_right_heals_it(self):
-        customer = set_aside(poison())
+        customer = give_up(poison())
         Customer.objects.filter(pk=customer.pk).update(age=40)
         assert scorer.rescore_batch().stored == 1
         assert not ScoringFailure.objects.exists()
         assert ScoreRecord.objects.get().cause == ScoreRecord.Cause.CREATED
 
     def test_another_model_begins_anew(self):
-        set_aside(poison())
+        give_up(poison())
         former = failure().release
         ModelRelease.objects.create(sha256="0" * 64)
         assert sum(scorer.rescore_batch().refused for _ in range(2)) == 1
@@ -295,7 +295,7 @@ class TestAttempts:
         assert failure().retry_at is not None
 
     def test_an_analysis_that_succeeds_heals_it(self):
-        customer = set_aside(poison())
+        customer = give_up(poison())
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Forest, "explain_matrix", lambda self, features: answers(*[0.25] * len(features)))
             assert scorer.analyze(customer.pk) == 0.25
@@ -328,7 +328,7 @@ def test_failures_of_customers_who_are_gone_are_forgotten():
     for customer in (here, gone):
         make_failure(customer)
     gone.delete()
-    assert failures.forget_deleted() == 1
+    assert ScoringFailure.objects.forget_former_lives() == 1
     assert ScoringFailure.objects.get().pk == here.pk
 
 
@@ -343,10 +343,10 @@ def test_the_failure_is_committed_with_the_scores_of_the_others():
     assert ScoreRecord.objects.count() == 1
 
 
-def set_aside(customer):
+def give_up(customer):
     """A customer who has failed as often as it may."""
     scorer.rescore_batch()
-    while not ScoringFailure.objects.set_aside().exists():
+    while not ScoringFailure.objects.dead_letters().exists():
         time_passes()
         assert try_again().refused == 1
     return customer

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from customers.fields import LONG_AGO
-from customers.history.timeline import story
+from customers.history.timeline import read_history
 from customers.models import Customer, ScoreRecord, ScoringFailure, UnscoredVersion
 from customers.monitoring import audit
 from customers.scoring import failures, marks, requests, scorer
@@ -61,7 +61,7 @@ def listed(capsys):
 
 @pytest.mark.parametrize("way", RELOADS)
 class TestEveryReload:
-    def test_who_was_set_aside_is_not_any_more(self, way, capsys):
+    def test_a_dead_letter_is_none_any_more(self, way, capsys):
         make_scored()
         aside = make_customer()
         make_failure(aside)
@@ -107,7 +107,7 @@ class TestEveryReload:
         make_scored(), make_scored()
         reload(way)
         drain()
-        assert audit.audit() == audit.Report(audited=2)
+        assert audit.audit() == audit.AuditReport(audited=2)
 
 
 class TestFailures:
@@ -119,7 +119,7 @@ class TestFailures:
             ScoringFailure.objects.filter(retry_at__isnull=False).update(retry_at=LONG_AGO)
             marks.mark([customer.pk])
             drain()
-        assert ScoringFailure.objects.set_aside().get().attempts == 2
+        assert ScoringFailure.objects.dead_letters().get().attempts == 2
         reload()
         drain()
         failure = ScoringFailure.objects.get()
@@ -171,7 +171,7 @@ class TestFailures:
         make_failure(former)
         reload()
         make_failure(present)
-        assert failures.forget_deleted() == 1
+        assert ScoringFailure.objects.forget_former_lives() == 1
         assert ScoringFailure.objects.get().pk == present.pk
 
     def test_one_that_is_due_does_not_stay_due_for_ever(self):
@@ -280,7 +280,7 @@ class TestHistory:
         reload()
         edit(customer, age=41)
         rescore(customer)
-        former, present = story(customer.pk)
+        former, present = read_history(customer.pk)
         assert former.score is None
         assert [(edit.version, edit.returned) for edit in former.edits] == [(1, False)]
         assert [(edit.version, edit.returned) for edit in present.edits] == [(1, True), (2, False)]
@@ -292,7 +292,7 @@ class TestHistory:
         customer_id, before = customer.pk, customer.churn_risk_score
         customer.delete()
         back = make_scored(customer_id=customer_id, age=58, balance=0)
-        first, second = story(customer_id)
+        first, second = read_history(customer_id)
         assert (second.score.cause, second.score.previous_score) == ("analyze", before)
         gained = 100 * (back.churn_risk_score - before)
         assert sum(move.points for move in second.moves) == pytest.approx(gained, abs=0.5)
@@ -312,7 +312,7 @@ class TestHistory:
         write_as_scorer(customer, stale_since=began)
         for score in (lambda: None, drain):
             score()
-            told = [(edit.version, edit.returned) for chapter in story(customer.pk) for edit in chapter.edits]
+            told = [(edit.version, edit.returned) for chapter in read_history(customer.pk) for edit in chapter.edits]
             assert told == [(1, False), (2, False), (1, True)]
 
     def test_lives_from_before_arrivals_were_noted_are_told_apart_by_their_first_versions(self):
@@ -325,7 +325,7 @@ class TestHistory:
         ScoreRecord.objects.filter(cause="returned").update(previous_score=None)
         UnscoredVersion.objects.update(arrived_at=LONG_AGO)
         reload()
-        told = [[(edit.version, edit.returned) for edit in chapter.edits] for chapter in story(customer.pk)]
+        told = [[(edit.version, edit.returned) for edit in chapter.edits] for chapter in read_history(customer.pk)]
         assert told == [[(1, False), (2, False)], [(1, True), (2, False)], [(1, True)]]
 
     def test_the_list_of_causes_has_a_word_for_it(self):

@@ -22,7 +22,7 @@ def model():
     scorer.active_model()
 
 
-def everybody():
+def all_customers():
     return Customer.objects.all()
 
 
@@ -35,7 +35,7 @@ class TestRescoring:
         customer = make_scored()
         forget_marks()
         assert not dispatch.anything_to_do()
-        assert requests.request_rescoring(everybody()) == 1
+        assert requests.request_rescoring(all_customers()) == 1
         assert not Customer.objects.stale().exists()
         assert dispatch.anything_to_do()
         assert scorer.rescore_batch().stored == 1
@@ -48,7 +48,7 @@ class TestRescoring:
         monkeypatch.setattr(marks, "_turn", count(1))
         asked, stale = make_scored(), make_customer()
         forget_marks()
-        requests.request_rescoring(everybody().filter(pk=asked.pk))
+        requests.request_rescoring(all_customers().filter(pk=asked.pk))
         marks.mark([stale.pk])
         scorer.rescore_batch(limit=1)
         assert (causes(stale), causes(asked)) == (["created"], ["analyze"])
@@ -58,7 +58,7 @@ class TestRescoring:
     def test_both_may_share_a_batch_and_each_score_says_why(self):
         asked, stale = make_scored(), make_customer()
         forget_marks()
-        requests.request_rescoring(everybody().filter(pk=asked.pk))
+        requests.request_rescoring(all_customers().filter(pk=asked.pk))
         marks.mark([stale.pk])
         assert scorer.rescore_batch().stored == 2
         assert (causes(stale), causes(asked)) == (["created"], ["analyze", "analyze"])
@@ -67,7 +67,7 @@ class TestRescoring:
         settings.DRAIN_BATCH_ROWS = 2
         ids = [make_scored().pk for _ in range(5)]
         forget_marks()
-        assert requests.request_rescoring(everybody()) == 5
+        assert requests.request_rescoring(all_customers()) == 5
         assert [request.customer_ids for request in RescoreRequest.objects.order_by("id")] == [
             ids[:2],
             ids[2:4],
@@ -75,17 +75,17 @@ class TestRescoring:
         ]
 
     @pytest.mark.usefixtures("model")
-    def test_who_is_set_aside_is_left_alone(self):
+    def test_a_dead_letter_is_left_alone(self):
         customer = make_customer()
-        requests.set_aside(everybody(), "set aside by hand")
-        assert requests.request_rescoring(everybody()) == 0
+        requests.give_up(all_customers(), "set aside by hand")
+        assert requests.request_rescoring(all_customers()) == 0
         assert not RescoreRequest.objects.exists()
         assert customer.pk
 
     def test_a_request_outlives_a_model_that_can_not_be_used(self, assets):
         make_scored()
         forget_marks()
-        requests.request_rescoring(everybody())
+        requests.request_rescoring(all_customers())
         (assets / "model.pkl").unlink()
         with pytest.raises(ModelError):
             scorer.rescore_batch()
@@ -93,20 +93,20 @@ class TestRescoring:
 
     def test_filters_and_their_parameters_are_part_of_the_one_statement(self, django_assert_num_queries):
         chosen, _other = make_scored(age=30, surname="100% sure"), make_scored(age=31, surname="Other")
-        filtered = with_failure(everybody()).with_active_release().filter(age__lt=31, surname__istartswith="100%")
+        filtered = with_failure(all_customers()).with_active_release().filter(age__lt=31, surname__istartswith="100%")
         with django_assert_num_queries(2):  # the other asks which release is active
             assert requests.request_rescoring(filtered) == 1
         assert RescoreRequest.objects.get().customer_ids == [chosen.pk]
 
-    def test_nobody_is_nobody(self):
+    def test_no_customers_are_none(self):
         assert requests.request_rescoring(Customer.objects.none()) == 0
-        assert requests.set_aside(Customer.objects.none(), "") == 0
+        assert requests.give_up(Customer.objects.none(), "") == 0
         assert requests.requeue(Customer.objects.none()) == 0
 
     def test_a_customer_deleted_meanwhile_is_forgotten(self):
         customer = make_scored()
         forget_marks()
-        requests.request_rescoring(everybody())
+        requests.request_rescoring(all_customers())
         customer.delete()
         assert scorer.rescore_batch().claimed == 0
         assert not RescoreRequest.objects.exists()
@@ -116,7 +116,7 @@ class TestRescoring:
 def test_who_is_being_edited_at_that_moment_is_asked_for_again():
     free, held = make_scored(), make_scored()
     forget_marks()
-    requests.request_rescoring(everybody())
+    requests.request_rescoring(all_customers())
     with outsider(autocommit=False) as editor:
         editor.execute("UPDATE customers_customer SET surname = 'New' WHERE customer_id = %s", [held.pk])
         batch = scorer.rescore_batch()
@@ -131,20 +131,20 @@ def test_who_is_being_edited_at_that_moment_is_asked_for_again():
 class TestSettingAside:
     def test_who_waits_for_a_score_waits_no_longer(self):
         customer = make_customer()
-        assert requests.set_aside(everybody(), "set aside by clerk") == 1
+        assert requests.give_up(all_customers(), "set aside by clerk") == 1
         marks.mark([customer.pk])
         assert scorer.rescore_batch().claimed == 0
-        failure = ScoringFailure.objects.set_aside().get()
+        failure = ScoringFailure.objects.dead_letters().get()
         assert (failure.customer_id, failure.error) == (customer.pk, "set aside by clerk")
 
     def test_who_has_a_current_score_is_left_alone(self):
         make_scored()
-        assert requests.set_aside(everybody(), "set aside by clerk") == 0
+        assert requests.give_up(all_customers(), "set aside by clerk") == 0
 
-    def test_an_edit_brings_him_back(self):
+    def test_an_edit_brings_the_customer_back(self):
         customer = make_customer()
-        requests.set_aside(everybody(), "set aside by clerk")
-        everybody().update(age=70)
+        requests.give_up(all_customers(), "set aside by clerk")
+        all_customers().update(age=70)
         rescore(customer)
         assert not ScoringFailure.objects.exists()
 
@@ -154,14 +154,14 @@ class TestSettingAside:
         with connection.cursor() as cursor:
             _, release = scorer.active_model()
             failures.record(cursor, [failures.Refusal(customer.pk, 1, "broken")], release)
-        assert requests.set_aside(everybody(), "set aside by clerk") == 1
+        assert requests.give_up(all_customers(), "set aside by clerk") == 1
         assert ScoringFailure.objects.get().retry_at is None
 
-    def test_requeued_he_is_scored(self):
+    def test_a_requeued_customer_is_scored(self):
         customer = make_customer()
-        requests.set_aside(everybody(), "set aside by clerk")
+        requests.give_up(all_customers(), "set aside by clerk")
         forget_marks()
-        assert requests.requeue(everybody()) == 1
+        assert requests.requeue(all_customers()) == 1
         assert dispatch.anything_to_do()
         assert marks.restore_marks() == 1
         assert scorer.rescore_batch().stored == 1

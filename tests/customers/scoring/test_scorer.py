@@ -196,7 +196,7 @@ class TestAnalyze:
         assert customer.scored_at > before
         assert ScoreRecord.objects.filter(customer_id=customer.pk).count() == 2
 
-    def test_nobody_is_there(self):
+    def test_no_such_customer_is_there(self):
         with pytest.raises(Customer.DoesNotExist):
             scorer.analyze(999)
 

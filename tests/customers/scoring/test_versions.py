@@ -51,14 +51,14 @@ class TestCause:
         scorer.rescore_batch()
         assert causes(customer)[-1] == Cause.EDITED
 
-    def test_whoever_asks_may_say_why(self):
+    def test_the_caller_may_say_why(self):
         customer = make_customer()
         scorer.analyze(customer.pk)
         scorer.analyze(customer.pk, cause=Cause.AUDIT)
         assert causes(customer) == [Cause.ANALYZE, Cause.AUDIT]
 
     @pytest.mark.parametrize(("edited", "cause"), [(False, Cause.RETRY), (True, Cause.EDITED)])
-    def test_a_score_after_a_failure_is_a_retry_unless_somebody_has_edited_since(self, edited, cause):
+    def test_a_score_after_a_failure_is_a_retry_unless_the_customer_was_edited_since(self, edited, cause):
         customer = make_scored()
         edit(customer, age=50)
         fail(customer)
@@ -108,11 +108,11 @@ class TestRecord:
     def test_a_version_that_was_overwritten_before_it_was_scored_is_kept_with_time_and_editor(self):
         customer = make_customer()
         came = now_of(customer).stale_since
-        with outsider() as somebody:
-            somebody.execute("UPDATE customers_customer SET age = 50")
+        with outsider() as other:
+            other.execute("UPDATE customers_customer SET age = 50")
             changed = now_of(customer).edited_at
-            somebody.execute("UPDATE customers_customer SET age = 51")
-            role = somebody.info.user
+            other.execute("UPDATE customers_customer SET age = 51")
+            role = other.info.user
         first, second = UnscoredVersion.objects.order_by("id")
         assert (first.version, first.age, first.edited_at, first.edited_by) == (1, 40, came, "django")
         assert (second.version, second.age, second.edited_at, second.edited_by) == (2, 50, changed, f"sql:{role}")
@@ -124,10 +124,10 @@ class TestRecord:
         assert not UnscoredVersion.objects.exists()
 
     def test_an_edit_that_is_rolled_back_leaves_nothing(self):
-        with outsider(autocommit=False) as somebody:
+        with outsider(autocommit=False) as other:
             make_customer()
-            somebody.execute("UPDATE customers_customer SET age = 50")
-            somebody.rollback()
+            other.execute("UPDATE customers_customer SET age = 50")
+            other.rollback()
         assert not UnscoredVersion.objects.exists()
 
 
@@ -181,9 +181,9 @@ def take(step, versions):
     elif step == "married":
         Customer.objects.update(surname="Married")
     elif step == "roll back":
-        with outsider(autocommit=False) as somebody:
-            somebody.execute("UPDATE customers_customer SET tenure = tenure + 1")
-            somebody.rollback()
+        with outsider(autocommit=False) as other:
+            other.execute("UPDATE customers_customer SET tenure = tenure + 1")
+            other.rollback()
     else:
         before = values_of(Customer.objects.get())
         Customer.objects.update(**step)

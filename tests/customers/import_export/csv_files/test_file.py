@@ -180,7 +180,7 @@ class TestRefusals:
         with pytest.raises(RefusedError, match=r"^Line 5001 is not UTF-8; it looks like Windows-1252 \(cp1252"):
             read_all(path)
 
-    def test_text_in_an_encoding_that_nobody_can_guess(self, tmp_path):
+    def test_text_in_an_encoding_that_can_not_be_guessed(self, tmp_path):
         path = tmp_path / "a.csv"
         path.write_bytes(b"a,b\n\x81\x8d,2\n")
         with pytest.raises(RefusedError, match="Line 2 is not UTF-8; its encoding could not be guessed"):

@@ -162,7 +162,7 @@ class TestRejectedRows:
         [fault] = checker.check((5, row(7, Age="31"))).faults
         assert str(fault) == "repeats the customer of an earlier row, which was taken (row 2)"
 
-    def test_a_row_that_was_rejected_takes_nobodys_id(self):
+    def test_a_row_that_was_rejected_takes_no_id(self):
         checker = RowChecker(LAYOUT)
         assert isinstance(checker.check((2, row(7, Age="200"))), Rejected)
         assert checker.check((3, row(7, Age="20")))[0] == 7

@@ -311,7 +311,7 @@ class TestChangedSinceTheCheck:
 
 
 class TestWhoMay:
-    def test_whoever_may_add_imports_may_do_all_of_it(self):
+    def test_users_who_may_add_imports_may_do_all_of_it(self):
         client = logged_in("analyst", "add_importbatch")
         batch = checked(client, row(1), row(2, Age="1"))
         assert client.get(LIST).status_code == 200
@@ -320,7 +320,7 @@ class TestWhoMay:
         worker.work_off()
         assert Customer.objects.count() == 1
 
-    def test_whoever_may_look_can_do_no_more(self, staff):
+    def test_users_who_may_look_can_do_no_more(self, staff):
         batch = checked(staff, row(1), row(2, Age="1"))
         client = logged_in("viewer", "view_importbatch")
         assert client.get(page_of(batch)).status_code == 200

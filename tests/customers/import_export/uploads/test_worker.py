@@ -104,7 +104,7 @@ class TestInTheMiddle:
 
     def test_what_was_stored_and_what_is_told_of_it_are_one_transaction(self, monkeypatch):
         batch = confirmed(row(1))
-        monkeypatch.setattr(worker.Books, "note", lambda *_: (_ for _ in ()).throw(Killed))
+        monkeypatch.setattr(worker.BatchProgress, "after", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             worker.work_off()
         connection.close()
@@ -135,10 +135,10 @@ class TestInTheMiddle:
                 break
             worker.work_off()
         assert left  # at least one went on where another had to end
-        assert set(left) == {"customers.import_export.uploads.worker.work_off"}
+        assert set(left) == {"events.jobs.go_on_with_imports"}
         assert (batch.state, batch.stored_rows) == (State.IMPORTED, 3)
 
-    def test_somebody_else_s_open_edit_stops_it_with_the_reason_and_it_can_go_on(self, monkeypatch):
+    def test_an_open_edit_stops_it_with_the_reason_and_it_can_go_on(self, monkeypatch):
         monkeypatch.setattr(worker, "LOCK_PATIENCE_SECONDS", 0.1)
         Customer.objects.create(customer_id=1, **stored_as(row(1)), surname="Other")
         batch = confirmed(row(1), row(2))
@@ -327,14 +327,14 @@ class TestGivingUp:
 
     def test_an_import_that_comes_to_nothing_stops_and_can_be_confirmed_again(self, monkeypatch):
         batch = confirmed(row(1))
-        store = worker.store
-        monkeypatch.setattr(worker, "store", lambda batch: (_ for _ in ()).throw(Killed))
+        store = worker.store_customers
+        monkeypatch.setattr(worker, "store_customers", lambda batch: (_ for _ in ()).throw(Killed))
         for _ in range(worker.MOST_ATTEMPTS):
             with pytest.raises(Killed):
                 worker.work_off()
         worker.work_off()
         assert (now(batch).state, batch.attempts) == (State.STOPPED, 0)
-        monkeypatch.setattr(worker, "store", store)
+        monkeypatch.setattr(worker, "store_customers", store)
         assert steps.confirm(batch, batch.confirmed_by_id)
         worker.work_off()
         assert now(batch).state == State.IMPORTED
@@ -350,7 +350,7 @@ class TestGivingUp:
 
 @pytest.mark.django_db
 class TestForgetting:
-    def test_what_nobody_confirms_is_cancelled_and_forgotten_in_time(self, settings):
+    def test_what_is_never_confirmed_is_cancelled_and_forgotten_in_time(self, settings):
         old, young = begun(row(1)), begun(row(2))
         worker.work_off()
         ImportBatch.objects.filter(pk=old.pk).update(state_since=timezone.now() - timedelta(days=15))
@@ -363,14 +363,14 @@ class TestForgetting:
         worker.work_off()
         assert ImportPiece.objects.exists()
         ImportBatch.objects.update(state_since=timezone.now() - timedelta(days=15))
-        assert steps.forget(timezone.now() - timedelta(days=14)) == 1
+        assert steps.forget_imports(timezone.now() - timedelta(days=14)) == 1
         assert not ImportPiece.objects.exists()
         assert (now(batch).state, batch.rejected) == (State.IMPORTED, 1)
 
     def test_what_the_workers_have_yet_to_do_is_not(self):
         batch = begun(row(1))
         ImportBatch.objects.update(state_since=timezone.now() - timedelta(days=15))
-        assert steps.forget(timezone.now() - timedelta(days=14)) == 0
+        assert steps.forget_imports(timezone.now() - timedelta(days=14)) == 0
         assert now(batch).state == State.UPLOADED
 
 
