@@ -4,8 +4,8 @@ import pytest
 from django.contrib.messages import get_messages
 from django.utils import timezone
 
-from customers.scoring.pause import current, is_paused
 from customers.models import Pause
+from customers.scoring.pause import current, is_paused
 from events.models.engine import Drain
 from events.queue import pause
 from tests.factories import make_scored

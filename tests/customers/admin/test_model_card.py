@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from tests.customers.ml_service.forests import diagnosis
 
-SHIPPED = Path(__file__).resolve().parents[2] / "ml_assets"
+SHIPPED = Path(__file__).resolve().parents[3] / "ml_assets"
 
 
 def run(*arguments, **options):

@@ -13,7 +13,7 @@ from customers.presentation.bars import SignedBar, signed_bars
 from customers.presentation.trend import Level, ScoredThen, trend
 
 HOSTILE = "</text><script>alert(\"1\")</script> onload='x' & \x00\x1b <"
-CSS = Path(__file__).resolve().parents[2] / "customers" / "static" / "customers" / "vigilpay.css"
+CSS = Path(__file__).resolve().parents[3] / "customers" / "static" / "customers" / "vigilpay.css"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEVELS = [Level(0.25, "medium"), Level(0.5, "high"), Level(0.75, "critical")]
 
