@@ -25,7 +25,7 @@ PINNED = {
     "quote_all_identifiers": "off",
     "row_security": "on",
     "transform_null_equals": "off",
-    # Web pages have a limit of their own: vigilpay/statement_timeout.py. A listener idles for days.
+    # Web pages have a limit of their own: vigilpay/web/statement_timeout.py. A listener idles for days.
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
     "lock_timeout": "0",

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 from tests.browser.chromium import launched
 from tests.browser.site import Site, running_site
 from tests.browser.visitor import Visitor, visiting
-from vigilpay.processes import ROOT
+from vigilpay.env import ROOT
 
 PICTURES = ROOT / "docs" / "screenshots"
 CUSTOMERS = 2_000

@@ -17,7 +17,8 @@ import psycopg
 from tests.databases import scratch_database
 from tests.others import await_that
 from tests.workers import running_worker
-from vigilpay.processes import ROOT, Child
+from vigilpay.env import ROOT
+from vigilpay.processes.children import Child
 
 PASSWORD = "only in a browser's test"
 PEOPLE = ("root", "viewer", "analyst", "operator")

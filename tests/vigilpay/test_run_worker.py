@@ -19,7 +19,7 @@ from tests.databases import scratch_database
 from tests.factories import SOMEBODY
 from tests.others import await_that
 from tests.workers import running_worker
-from vigilpay.processes import Child
+from vigilpay.processes.children import Child
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPATIENT = {"VIGILPAY_STALL_SECONDS": "5", "VIGILPAY_DRAIN_SECONDS": "1.5"}

@@ -12,8 +12,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from customers.models import Customer
-from vigilpay import demo, exits, interrupts, localdb
-from vigilpay.processes import Child
+from vigilpay import demo, localdb
+from vigilpay.processes import exits, interrupts
+from vigilpay.processes.children import Child
 
 CUSTOMERS = 10_000
 STOP_SPARE_SECONDS = 10
@@ -54,7 +55,7 @@ class Command(BaseCommand):
         base = f"http://127.0.0.1:{port}"
         children = [
             self.start(cleanup, "web server", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"),
-            # It stops within a drain's time and a little more, and nobody else could clear its cluster away.
+            # It stops within a drain's time and a little more, and nothing else could clear its cluster away.
             self.start(cleanup, "worker", "run_worker", stop_seconds=settings.DRAIN_SECONDS + STOP_SPARE_SECONDS),
         ]
         self.say("Starting web server and worker; the worker scores whoever has no current score ...")

@@ -1,4 +1,4 @@
-"""Who may call the JSON views, and the one shape of error outside the admin."""
+"""Which requests may call the JSON views, and the one shape of error outside the admin."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 
 class ApiLoginMiddleware(LoginRequiredMiddleware):
-    """Ask for a session on every address outside the admin, and say so in JSON.
+    """Ask for a session on every address outside the admin, and answer in JSON.
 
     A middleware, not a decorator: the views stay callable with a bare request that has no user.
     """
@@ -53,17 +53,12 @@ def in_admin(request: HttpRequest) -> bool:
 
 def may_call_without_login(request: HttpRequest) -> bool:
     """Only where the settings say so, and then only from this very machine."""
-    return not settings.API_LOGIN_REQUIRED and is_loopback(request.META["REMOTE_ADDR"])
-
-
-def is_loopback(address: str) -> bool:
-    """Whether this is the machine's own address; a server on a socket file knows none, so its callers must log in."""
     try:
-        found = ip_address(address)
-    except ValueError:
+        found = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:  # a server on a socket file knows no address, so its callers must log in
         return False
     mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
+    return not settings.API_LOGIN_REQUIRED and (mapped or found).is_loopback
 
 
 def as_json_error(response: HttpResponse) -> JsonResponse:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-# Nothing but our own files, and nothing that stands in a page itself: whatever somebody manages to write into a page
+# Nothing but our own files, and nothing that stands in a page itself: what an attacker manages to write into a page
 # remains text.
 POLICY = {
     "default-src": "'none'",
@@ -25,7 +25,7 @@ HEADERS = {
 
 
 class ContentSecurityPolicyMiddleware:
-    """Sends the policy with every response, whoever made it: stands before all others."""
+    """Sends the policy with every response, also those of other middleware: stands before all others."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
