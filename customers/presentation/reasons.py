@@ -21,16 +21,16 @@ def reasons_of(customer: Customer) -> tuple[Reason, ...]:
     """
     if customer.stale_since is not None or not customer.reason_codes or customer.contributions is None:
         return ()
-    codes = [number for number in customer.reason_codes if may_be_told(number)]
+    codes = [number for number in customer.reason_codes if may_be_shown(number)]
     return in_words(codes, customer.contributions, customer.features(), gettext)
 
 
-def may_be_told(number: int) -> bool:
+def may_be_shown(number: int) -> bool:
     """Whether staff may see the reason of this code: by default not when it names gender or country."""
     return settings.REASONS_NAME_PROTECTED or number not in PROTECTED_NUMBERS
 
 
-def contributions_in_words(contributions: Sequence[float]) -> str:
+def format_contributions(contributions: Sequence[float]) -> str:
     """What each part adds to a score, the weightiest first; gender and country are summed unless they may be named."""
     parts = by_part(contributions, name_protected=settings.REASONS_NAME_PROTECTED)
     ranked = sorted(parts.items(), key=lambda part: -abs(part[1]))
@@ -51,5 +51,5 @@ def main_reasons() -> dict[int, str]:
     return {
         number: gettext(reason.label).replace("%(value)s", "…")
         for number, reason in BY_NUMBER.items()
-        if may_be_told(number)
+        if may_be_shown(number)
     }

@@ -1,4 +1,4 @@
-"""What the page of one customer tells, read when it is asked for and once only."""
+"""What the page of one customer shows, read when it is asked for and once only."""
 
 import copy
 from datetime import datetime
@@ -8,13 +8,9 @@ from typing import Any
 from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.http import QueryDict
 from django.utils import timezone
-from django.utils.translation import gettext
 
-from customers.history.timeline import Chapter, Score, editor_names, story
-from customers.ml_service import Suggestion, best_changes
-from customers.models import Customer, ModelRelease
-from customers.releases.active import active_model
-from customers.scoring import pause
+from customers.history.timeline import Chapter, story
+from customers.models import Customer
 
 Reader = AbstractUser | AnonymousUser
 
@@ -37,36 +33,9 @@ class CustomerFacts:
         return any(self.reader.has_perm(f"customers.{may}_{model_name}") for may in ("view", "change"))
 
     @cached_property
-    def chapters(self) -> list[Chapter]:
-        """Oldest first."""
+    def history(self) -> list[Chapter]:
+        """Scores, each with the edits that led to it; oldest first."""
         return story(self.customer.pk, SCORES_DRAWN)
-
-    @cached_property
-    def scores(self) -> list[Score]:
-        return [chapter.score for chapter in self.chapters if chapter.score]
-
-    @cached_property
-    def editors(self) -> dict[str, str]:
-        return editor_names(self.chapters)
-
-    @cached_property
-    def paused(self) -> str:
-        return pause.notice()
-
-    @cached_property
-    def release(self) -> ModelRelease | None:
-        """That gave the stored score; it may be gone."""
-        return ModelRelease.objects.filter(pk=self.customer.scored_by_id).first()
-
-    @property
-    def is_explained(self) -> bool:
-        """Whether the reasons that are stored are those of the fields as they are."""
-        return self.customer.stale_since is None and self.customer.contributions is not None
-
-    def suggestions(self) -> tuple[Suggestion, ...]:
-        """Raises ``ModelError``, ``InputError``."""
-        forest, _ = active_model()
-        return best_changes(forest, self.customer.features(), translate=gettext)
 
 
 def facts_of(customer: Customer) -> CustomerFacts:

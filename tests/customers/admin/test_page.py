@@ -10,11 +10,11 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
-from customers.admin.customer_page import after_save, facts
+from customers.admin.customer_page import after_save, reasons
 from customers.api import insights
 from customers.ml_service import NOTE, InputError, ModelError
 from customers.models import Customer, ModelRelease, ScoreRecord
-from customers.presentation.durations import in_words
+from customers.presentation.durations import format_duration
 from customers.scoring import pause
 from events import jobs
 from tests.factories import SOMEBODY, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
@@ -204,7 +204,7 @@ class TestWhy:
         assert escape(NOTE) in shown
 
     def test_where_nothing_would_help_it_says_so(self, staff, monkeypatch):
-        monkeypatch.setattr(facts, "best_changes", lambda *args, **kwargs: ())
+        monkeypatch.setattr(reasons, "best_changes", lambda *args, **kwargs: ())
         assert "Nothing that the bank could offer" in page(staff, make_scored())
 
     @pytest.mark.parametrize("refused", [ModelError("No <model> here."), InputError("Odd <model> here.")])
@@ -213,7 +213,7 @@ class TestWhy:
             raise refused
 
         customer = make_scored()
-        monkeypatch.setattr(facts, "active_model", broken)
+        monkeypatch.setattr(reasons, "active_model", broken)
         assert "The model can&#x27;t be asked: " in page(staff, customer)
         assert "<model>" not in page(staff, customer)
 
@@ -462,4 +462,4 @@ class TestWhatIf:
     [(-1, "0 ms"), (0.0421, "42 ms"), (1, "1 s"), (119, "119 s"), (121, "2 min"), (7300, "2 h"), (200_000, "2 days")],
 )
 def test_ages_are_told_as_people_say_them(seconds, said):
-    assert in_words(seconds) == said
+    assert format_duration(seconds) == said
