@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import reverse
+from django.utils.deprecation import MiddlewareMixin
 
 
 class ApiLoginMiddleware(LoginRequiredMiddleware):
@@ -33,14 +34,10 @@ class ApiLoginMiddleware(LoginRequiredMiddleware):
         return JsonResponse({"error": "Log in first: this address needs a session."}, status=401)
 
 
-class JsonErrorsMiddleware:
+class JsonErrorsMiddleware(MiddlewareMixin):
     """Turn Django's HTML error pages (unknown address, wrong host, crash, ...) into JSON outside the admin."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code < 400 or in_admin(request) or response["Content-Type"] == "application/json":
             return response
         return as_json_error(response)

@@ -5,7 +5,6 @@ looked up: NUL in a text, a pattern that is none, a range of one value, the year
 """
 
 import logging
-from collections.abc import Callable
 from traceback import walk_tb
 from typing import Any
 
@@ -16,8 +15,8 @@ from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import FieldError, ValidationError
 from django.db import DataError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, reverse
+from django.utils.deprecation import MiddlewareMixin
 
 from vigilpay.web.access import in_admin
 
@@ -31,16 +30,12 @@ UNREADABLE = (
 )
 
 
-class OddRequestsMiddleware:
+class OddRequestsMiddleware(MiddlewareMixin):
     """Before the sessions, whose key is a cookie."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def process_request(self, request: HttpRequest) -> None:
         if NUL in request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""):
             del request.COOKIES[settings.SESSION_COOKIE_NAME]  # of no session
-        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         match = request.resolver_match
