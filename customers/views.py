@@ -87,4 +87,4 @@ def customer_history(request: HttpRequest, customer_id: int) -> JsonResponse:
 @answers_errors
 def what_if(request: HttpRequest) -> JsonResponse:
     """The score of these values, and with some of them changed. Nothing is stored."""
-    return JsonResponse(insights.what_if(WhatIfQuestion.from_json(json_object(request))))
+    return JsonResponse(insights.answer_what_if(WhatIfQuestion.from_json(json_object(request))))

@@ -55,7 +55,7 @@ def text(name: str, default: str | None = None) -> str:
     return value
 
 
-def changed(**variables: str) -> dict[str, str]:
+def child_environment(**variables: str) -> dict[str, str]:
     """The environment for a child, with these variables set."""
     return {**os.environ, **variables}
 

@@ -54,7 +54,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
     }
 
 
-def what_if(question: WhatIfQuestion) -> dict[str, object]:
+def answer_what_if(question: WhatIfQuestion) -> dict[str, object]:
     """The active model's score of these values, and with the changes asked for. Nothing is stored.
 
     Raises ``Customer.DoesNotExist``, ``ModelError``; ``InputError`` when a stored customer can't be scored.

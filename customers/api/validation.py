@@ -42,9 +42,11 @@ class WhatIfQuestion:
     def from_json(cls, asked: Values) -> "WhatIfQuestion":
         """Read it from a JSON object. Raises ``WrongFieldsError``, which names all that is wrong at once."""
         unknown = {name: no_such_field(EXPECTED) for name in asked if name not in EXPECTED}
-        if wrong := {**unknown, **wrong_customer_in(asked), **wrong_changes_in(asked)}:
+        changes = asked.get("changes", {})  # without any the question is what the score is as things stand
+        wrong_changes = find_faults(changes) if isinstance(changes, dict) else {"changes": EXPECTED["changes"]}
+        if wrong := {**unknown, **wrong_customer_in(asked), **wrong_changes}:
             raise WrongFieldsError(wrong)
-        return cls(asked.get("customer_id"), asked.get("customer", {}), asked.get("changes", {}))
+        return cls(asked.get("customer_id"), asked.get("customer", {}), changes)
 
 
 def wrong_customer_in(asked: Values) -> dict[str, str]:
@@ -59,12 +61,6 @@ def wrong_customer_in(asked: Values) -> dict[str, str]:
     if not isinstance(customer, dict):
         return {"customer": EXPECTED["customer"]}
     return {name: expected_of(name) for name in FEATURES if name not in customer} | find_faults(customer)
-
-
-def wrong_changes_in(asked: Values) -> dict[str, str]:
-    """Without changes the question is what the score is as things stand."""
-    changes = asked.get("changes", {})
-    return find_faults(changes) if isinstance(changes, dict) else {"changes": EXPECTED["changes"]}
 
 
 def parse_page(query: Mapping[str, str]) -> dict[str, int]:

@@ -30,11 +30,14 @@ def may_be_shown(number: int) -> bool:
     return settings.REASONS_NAME_PROTECTED or number not in PROTECTED_NUMBERS
 
 
-def format_contributions(contributions: Sequence[float]) -> str:
+def ranked_parts(contributions: Sequence[float]) -> list[tuple[str, float]]:
     """What each part adds to a score, the weightiest first; gender and country are summed unless they may be named."""
     parts = by_part(contributions, name_protected=settings.REASONS_NAME_PROTECTED)
-    ranked = sorted(parts.items(), key=lambda part: -abs(part[1]))
-    return ", ".join(f"{gettext(PART_NAMES[name])} {100 * share:+.1f}" for name, share in ranked)
+    return sorted(parts.items(), key=lambda part: -abs(part[1]))
+
+
+def format_contributions(contributions: Sequence[float]) -> str:
+    return ", ".join(f"{gettext(PART_NAMES[name])} {100 * share:+.1f}" for name, share in ranked_parts(contributions))
 
 
 def choices() -> list[Choice]:

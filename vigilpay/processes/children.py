@@ -72,7 +72,7 @@ class Cluster(Child):
     def __init__(self, name: str) -> None:
         # Nothing is ever written to this pipe: the cluster ends when our end of it, which only we hold, is closed.
         theirs, self._ours = os.pipe()
-        environment = env.changed(VIGILPAY_WORKER_NAME=name, VIGILPAY_LIFELINE_FD=str(theirs))
+        environment = env.child_environment(VIGILPAY_WORKER_NAME=name, VIGILPAY_LIFELINE_FD=str(theirs))
         super().__init__("cluster", "qcluster", env=environment, pass_fds=[theirs], stdout=None)
         os.close(theirs)
 

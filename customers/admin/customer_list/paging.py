@@ -44,11 +44,20 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
 
     @cached_property
     def most(self) -> int:
-        return most(cast("QuerySet[Any]", self.object_list))
+        """How many rows are counted and paged."""
+        return MOST_MATCHES if cast("QuerySet[Any]", self.object_list).query.where else MOST_ROWS
 
     @cached_property
     def count(self) -> Counted:
-        return counted(cast("QuerySet[Any]", self.object_list))
+        """Exact as long as that is cheap; then "so many and more" of what was filtered, and an estimate of all rows."""
+        rows = cast("QuerySet[Any]", self.object_list)
+        found = rows.order_by().values("pk")[: self.most + 1].count()
+        if found <= self.most:
+            return Counted(found, format_grouped(found))
+        if rows.query.where:
+            return Counted(found, f"{format_grouped(self.most)}+")
+        about = max(found, rounded(estimate(rows)))
+        return Counted(about, f"~{format_grouped(about)}")
 
     @cached_property
     def num_pages(self) -> int:
@@ -61,22 +70,6 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
 
     def validate_number(self, number: Any) -> int:
         return super().validate_number(min(int(number), self.num_pages))
-
-
-def counted(rows: QuerySet[Any]) -> Counted:
-    """Exactly as long as that is cheap; then "so many and more" of what was filtered, and an estimate of everything."""
-    found = rows.order_by().values("pk")[: most(rows) + 1].count()
-    if found <= most(rows):
-        return Counted(found, format_grouped(found))
-    if rows.query.where:
-        return Counted(found, f"{format_grouped(most(rows))}+")
-    about = max(found, rounded(estimate(rows)))
-    return Counted(about, f"~{format_grouped(about)}")
-
-
-def most(rows: QuerySet[Any]) -> int:
-    """How many of these are counted and paged."""
-    return MOST_MATCHES if rows.query.where else MOST_ROWS
 
 
 def estimate(rows: QuerySet[Any]) -> int:

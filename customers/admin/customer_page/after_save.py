@@ -58,14 +58,10 @@ def describe_score(customer: Any, former: float | None) -> str:
     """``Customer 5: 12.3% → 45.1%, medium risk, 18 ms after the edit.``"""
     score = customer.churn_risk_score
     way = f"{score:.1%}" if former is None else f"{former:.1%} → {score:.1%}"
-    return f"Customer {customer.pk}: {way}, {band(score)} risk{after_the_edit(customer)}."
-
-
-def after_the_edit(customer: Any) -> str:
     record = ScoreRecord.objects.filter(customer_id=customer.pk, version=customer.version).first()
-    if record is None or record.stale_since is None:
-        return ""
-    return f", {format_age(record.stale_since, record.scored_at)} after the edit"
+    edited_at = record and record.stale_since
+    after = f", {format_age(edited_at, record.scored_at)} after the edit" if record and edited_at else ""
+    return f"Customer {customer.pk}: {way}, {band(score)} risk{after}."
 
 
 def describe_wait(customer: Any) -> str:

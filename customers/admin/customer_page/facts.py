@@ -1,6 +1,6 @@
 """What the page of one customer shows, read when it is asked for and once only."""
 
-import copy
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -17,16 +17,15 @@ Reader = AbstractUser | AnonymousUser
 SCORES_DRAWN = 60
 
 
+@dataclass
 class CustomerFacts:
-    """Of the customer as stored: a form that is shown again has its fields' new values on the instance already."""
+    """``customer`` is as stored, with its active release and its failure; ``asked`` are the values of a what-if."""
 
-    def __init__(self, customer: Any, reader: Reader, *, asked: QueryDict | None, may_edit: bool) -> None:
-        """``customer`` brought its active release and its failure with it; ``asked`` are the values of a what-if."""
-        self.customer: Any = copy.copy(customer)
-        self.reader = reader
-        self.asked = asked
-        self.may_edit = may_edit
-        self.now: datetime = timezone.now()
+    customer: Any
+    reader: Reader
+    asked: QueryDict | None
+    may_edit: bool
+    now: datetime = field(default_factory=timezone.now)
 
     def may_see(self, model_name: str) -> bool:
         """Whether the pages of this model of ours are open to the reader."""
@@ -40,5 +39,4 @@ class CustomerFacts:
 
 def facts_of(customer: Customer) -> CustomerFacts:
     """The facts that ``WhatIfPage.get_object`` gave this customer."""
-    facts: CustomerFacts = customer.facts  # type: ignore[attr-defined]  # of the page, not of the model
-    return facts
+    return customer.facts  # type: ignore[attr-defined, no-any-return]  # of the page, not of the model

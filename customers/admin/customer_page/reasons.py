@@ -1,6 +1,5 @@
 """Why a customer has this score, and what would lower it."""
 
-from django.conf import settings
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -8,10 +7,9 @@ from django.utils.translation import gettext
 from customers.admin.customer_page.facts import CustomerFacts
 from customers.admin.customer_page.values import format_value, part_name
 from customers.ml_service import NOTE, InputError, ModelError, best_changes
-from customers.ml_service.reasons.reasons import by_part
 from customers.presentation.bands import band
 from customers.presentation.bars import SignedBar, signed_bars
-from customers.presentation.reasons import reasons_of
+from customers.presentation.reasons import ranked_parts, reasons_of
 from customers.releases.active import active_model
 
 
@@ -21,7 +19,6 @@ def reasons_block(facts: CustomerFacts) -> SafeString | str:
     if customer.stale_since is not None or customer.contributions is None:
         return "comes with the next score"
     sentences = [reason.text for reason in reasons_of(customer)] or ["no part of the score stands out"]
-    parts = by_part(customer.contributions, name_protected=settings.REASONS_NAME_PROTECTED)
     values = customer.features()
     base = customer.churn_risk_score - sum(customer.contributions)
     return format_html(
@@ -32,7 +29,7 @@ def reasons_block(facts: CustomerFacts) -> SafeString | str:
             "on.",
             [
                 SignedBar(part_name(name), format_value(name, values.get(name)), 100 * share)
-                for name, share in sorted(parts.items(), key=lambda part: -abs(part[1]))
+                for name, share in ranked_parts(customer.contributions)
             ],
         ),
     )

@@ -43,10 +43,9 @@ class WhatIfPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
         """With the facts of the page, as its fields are rendered from the customer alone."""
         customer: Any = super().get_object(request, object_id, from_field)
         if customer is not None:
-            may_edit = self.has_change_permission(request, customer)
-            customer.facts = CustomerFacts(
-                customer, request.user, asked=getattr(request, "asked", None), may_edit=may_edit
-            )
+            # A copy: a form that is shown again has its fields' new values on the instance already.
+            stored, asked = copy.copy(customer), getattr(request, "asked", None)
+            customer.facts = CustomerFacts(stored, request.user, asked, self.has_change_permission(request, customer))
         return customer  # type: ignore[no-any-return]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

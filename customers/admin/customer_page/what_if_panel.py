@@ -58,7 +58,7 @@ def answer_to(facts: CustomerFacts, question: Question) -> SafeString:
     stored = facts.customer.features()
     changes = {field: new for field, new in question.cleaned_data.items() if new != stored[field]}
     try:
-        found: Mapping[str, Any] = insights.what_if(WhatIfQuestion(facts.customer.pk, {}, changes))
+        found: Mapping[str, Any] = insights.answer_what_if(WhatIfQuestion(facts.customer.pk, {}, changes))
     except (ModelError, InputError) as refused:
         return format_html("<p>The model can't be asked: {}</p>", refused)
     before = badge(found["score_before"])

@@ -39,7 +39,7 @@ def viewer():
 
 @pytest.fixture
 def no_waiting(monkeypatch):
-    """Whoever waits all the same fails."""
+    """A request that waits all the same fails."""
 
     def fail(seconds):
         raise AssertionError("waited")
@@ -58,7 +58,7 @@ def page(client, customer):
 
 
 def filled_in(customer, **changes):
-    """What the browser sends when somebody has changed these fields of the page."""
+    """What the browser sends when a user has changed these fields of the page."""
     values = {"surname": customer.surname, **{field: getattr(customer, field) for field in SOMEBODY}, **changes}
     return {name: "on" if value is True else value for name, value in values.items() if value is not False}
 
@@ -274,7 +274,7 @@ class TestLooks:
 class TestAfterSaving:
     @pytest.fixture
     def worker(self, monkeypatch):
-        """Scores whoever is stale as soon as anybody waits for it."""
+        """Scores the stale customer as soon as a request waits for it."""
         monkeypatch.setattr(after_save.time, "sleep", lambda seconds: rescore(Customer.objects.stale().get()))
 
     def save(self, client, customer, button="_save", **changes):
@@ -410,7 +410,7 @@ class TestWhatIf:
             raise ModelError("No <model> here.")
 
         customer = make_scored()
-        monkeypatch.setattr(insights, "what_if", broken)
+        monkeypatch.setattr(insights, "answer_what_if", broken)
         assert "The model can't be asked: No &lt;model&gt; here." in self.ask(staff, customer, age=71)
 
     def test_whoever_may_only_look_gets_fields_to_ask_with_and_an_answer(self, viewer):
@@ -446,13 +446,13 @@ class TestWhatIf:
         assert client.post(address(customer, "what-if"), filled_in(customer)).status_code == 403
 
     def test_its_address_alone_leads_to_the_page(self, staff):
-        """As after logging in anew, or when somebody keeps the address."""
+        """As after logging in anew, or with a bookmark of the address."""
         customer = make_scored()
         assert staff.get(address(customer, "what-if"))["Location"] == address(customer)
 
-    @pytest.mark.parametrize("nobody", ["999999999", "abc", str(2**63)])
-    def test_of_nobody_the_page_says_that_there_is_none(self, staff, nobody):
-        response = staff.post(f"{LIST}{nobody}/what-if/", {"age": 40}, follow=True)
+    @pytest.mark.parametrize("unknown", ["999999999", "abc", str(2**63)])
+    def test_of_nobody_the_page_says_that_there_is_none(self, staff, unknown):
+        response = staff.post(f"{LIST}{unknown}/what-if/", {"age": 40}, follow=True)
         assert response.status_code == 200
         assert "Perhaps it was deleted?" in response.content.decode()
 

@@ -50,7 +50,7 @@ class Command(BaseCommand):
         self.stdout.flush()  # in a pipe, too, our lines stand in order between those of the children
 
     def show(self, cleanup: ExitStack, *, check: bool, port: int) -> None:
-        self.prepare()
+        self.make_customers()
         began = timezone.now()
         base = f"http://127.0.0.1:{port}"
         children = [
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         if not check:
             self.stay(children, base)
 
-    def prepare(self) -> None:
+    def make_customers(self) -> None:
         call_command("migrate", verbosity=0)
         if not Customer.objects.exists():
             self.say(f"Making up {CUSTOMERS:,} customers ...")
