@@ -113,7 +113,7 @@ def become(name):
 
 def kill_hard(pid):
     os.kill(pid, signal.SIGKILL)
-    # In a container nobody may reap the dead process: it stays as a zombie, with an empty command line.
+    # In a container no process may reap the dead process: it stays as a zombie, with an empty command line.
     wait_until(lambda: postmaster.program_name(pid) == "")
 
 

@@ -102,7 +102,7 @@ def test_a_pipe_without_a_reader_raises_nothing(pipe):
     os.close(reading)
     handler = NeverBlockingHandler(writing)
     for _ in range(3):
-        handler.emit(record("nobody hears this"))
+        handler.emit(record("not read by any process"))
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_SEQPACKET], ids=["stream", "packets"])

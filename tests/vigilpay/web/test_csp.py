@@ -1,4 +1,4 @@
-"""The policy comes with every response, whoever made it."""
+"""The policy comes with every response, also those of other middleware."""
 
 import pytest
 from django.conf import settings as configured
