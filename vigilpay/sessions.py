@@ -33,7 +33,7 @@ PINNED = {
     "transaction_timeout": "0",  # since PostgreSQL 17
 }
 
-# Another process number than the one that we were told of at the start: a pooler stands between, and what is set for
+# Another process number than the one that the server named at the start: a pooler stands between, and what is set for
 # the session may be found by another client. A name that the server does not know has no setting, and is passed over.
 PIN = """
 SELECT set_config(pin.name, pin.value, false)

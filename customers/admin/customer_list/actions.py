@@ -46,8 +46,8 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
     def set_aside(self, request: HttpRequest, queryset: Picked) -> None:
         reason = f"set aside by {request.user.get_username()}"
         number = act_and_log(request, "Set aside", lambda: requests.set_aside(queryset, reason))
-        said = f"Set aside until they are requeued or edited, or another model comes: {count_customers(number)}."
-        self.message_user(request, said)
+        until = "until they are requeued or edited, or another model comes"
+        self.message_user(request, f"Set aside {until}: {count_customers(number)}.")
         if not number:
             self.message_user(request, "The scores of all others are current.", messages.WARNING)
 
