@@ -9,7 +9,7 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 import os
 import sys
 
-from vigilpay import exits
+from vigilpay.processes import exits
 
 
 def main() -> None:

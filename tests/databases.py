@@ -31,7 +31,7 @@ def scratch_database(name: str) -> Iterator[str]:
     localdb.ensure_started()
     name = f"{name}{os.environ.get('PYTEST_XDIST_WORKER', '')}"  # tests run in several processes at once
     url = env.text("DATABASE_URL", default="")
-    server = env.database_url(url) if url else localdb.connection_settings()
+    server = env.database_url(url) if url else localdb.local_server().connection_settings()
     with psycopg.connect(address(server, NAME="postgres"), autocommit=True) as maintenance:
         drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         maintenance.execute(drop)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vigilpay.processes import Child
+from vigilpay.processes.children import Child
 
 
 @contextmanager

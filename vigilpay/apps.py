@@ -10,7 +10,8 @@ class VigilPayConfig(AppConfig):
     name = "vigilpay"
 
     def ready(self) -> None:
-        from vigilpay import checks, roles, sessions, statement_timeout  # noqa: F401  registers the checks
+        from vigilpay import checks, roles, sessions  # noqa: F401  registers the checks
+        from vigilpay.web import statement_timeout
 
         connection_created.connect(sessions.pin, dispatch_uid="vigilpay.sessions")
         connection_created.connect(statement_timeout.limit, dispatch_uid="vigilpay.statement_timeout")
@@ -21,4 +22,4 @@ class VigilPayConfig(AppConfig):
 class VigilPayAdminConfig(AdminConfig):
     """Django's admin on a site of ours."""
 
-    default_site = "vigilpay.admin_site.VigilPaySite"
+    default_site = "vigilpay.web.admin_site.VigilPaySite"

@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 @register(Tags.security)
 def production_asks_for_login(**kwargs: Any) -> list[CheckMessage]:
-    """Refuse a production set-up whose JSON views answer anybody."""
+    """Refuse a production set-up whose JSON views answer without a login."""
     if not settings.PRODUCTION or settings.API_LOGIN_REQUIRED:
         return []
     return [

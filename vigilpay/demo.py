@@ -1,8 +1,10 @@
-"""The main job before one's eyes: an edit in plain SQL, and the score that follows it."""
+"""The main job at work: an edit in plain SQL, and the score that follows it."""
 
 import json
 import secrets
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from math import isclose
@@ -50,7 +52,7 @@ def create_admin() -> str | None:
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port of the loopback address, or the next one that nobody uses."""
+    """The wanted port of the loopback address, or the next one that is free."""
     for port in range(wanted, wanted + 50):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -63,32 +65,37 @@ def free_port(wanted: int) -> int:
 
 
 def wait_until_scored(since: datetime) -> None:
-    """Until the worker that was started after ``since`` has looked, nobody is stale, and it has gone to sleep."""
-    ends = monotonic() + PATIENCE_SECONDS
-    while Customer.objects.stale().exists() or not has_gone_to_sleep(since):
-        if monotonic() > ends:
-            raise DemoFailedError("The worker has not scored the customers; see its messages above.")
-        sleep(0.1)
+    """Until the worker that was started after ``since`` has drained, no customer is stale, and it has gone to sleep."""
 
+    def is_done() -> bool:
+        has_drained = Drain.objects.filter(started_at__gt=since).exists()
+        return has_drained and not Customer.objects.stale().exists() and not lease.is_awake()
 
-def has_gone_to_sleep(since: datetime) -> bool:
-    return Drain.objects.filter(started_at__gt=since).exists() and not lease.is_awake()
+    wait_until(is_done, "The worker has not scored the customers; see its messages above.")
 
 
 def wait_until_served(base: str) -> None:
     """Until the web server answers."""
+
+    def answers() -> bool:
+        with suppress(URLError, OSError), urlopen(f"{base}/admin/login/", timeout=5):  # noqa: S310  our own loopback address
+            return True
+        return False
+
+    wait_until(answers, f"The web server does not answer at {base}; see its messages above.")
+
+
+def wait_until(is_reached: Callable[[], bool], failure: str, pause_seconds: float = 0.1) -> None:
+    """Raises ``DemoFailedError`` when it takes too long."""
     ends = monotonic() + PATIENCE_SECONDS
-    while monotonic() < ends:
-        try:
-            with urlopen(f"{base}/admin/login/", timeout=5):  # noqa: S310  our own loopback address
-                return
-        except (URLError, OSError):
-            sleep(0.1)
-    raise DemoFailedError(f"The web server does not answer at {base}; see its messages above.")
+    while not is_reached():
+        if monotonic() > ends:
+            raise DemoFailedError(failure)
+        sleep(pause_seconds)
 
 
 def follow_an_edit() -> Followed:
-    """Edit one customer in plain SQL, as somebody in psql would, and time its score."""
+    """Edit one customer in plain SQL, as a user of psql would, and time its score."""
     customer = Customer.objects.filter(is_active_member=True, num_of_products=2).riskiest_first().last()
     if customer is None or customer.churn_risk_score is None:
         raise DemoFailedError("No active customer with two products is left to edit; load others with `seed_demo`.")
@@ -96,20 +103,14 @@ def follow_an_edit() -> Followed:
     with connection.cursor() as cursor:
         cursor.execute(EDIT, [customer.pk])
     committed = perf_counter()
-    wait_until_current(customer)
+
+    def is_current() -> bool:
+        customer.refresh_from_db()
+        return customer.is_current()
+
+    wait_until(is_current, f"Customer {customer.pk} was edited, but its score did not follow.", POLL_SECONDS)
     elapsed = perf_counter() - committed
     return Followed(customer.pk, old_score, customer.churn_risk_score, elapsed * 1000)
-
-
-def wait_until_current(customer: Customer) -> None:
-    ends = monotonic() + PATIENCE_SECONDS
-    while True:
-        customer.refresh_from_db()
-        if customer.is_current():
-            return
-        if monotonic() > ends:
-            raise DemoFailedError(f"Customer {customer.pk} was edited, but its score did not follow.")
-        sleep(POLL_SECONDS)
 
 
 def verify(followed: Followed, base: str) -> None:

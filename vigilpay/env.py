@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
@@ -15,11 +16,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from psycopg.pq import Conninfo
 
+from vigilpay.errors import ExplainedError
+
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
-class SettingError(Exception):
+class SettingError(ExplainedError):
     """An environment variable is missing or cannot be understood."""
 
 
@@ -52,7 +55,7 @@ def text(name: str, default: str | None = None) -> str:
     return value
 
 
-def changed(**variables: str) -> dict[str, str]:
+def child_environment(**variables: str) -> dict[str, str]:
     """The environment for a child, with these variables set."""
     return {**os.environ, **variables}
 
@@ -66,7 +69,9 @@ def flag(name: str, default: bool) -> bool:
 
 def integer(name: str, default: int, *, minimum: int | None = None, maximum: int | None = None) -> int:
     value = text(name, str(default))
-    expected = f"a whole number{_range_words(minimum, maximum)}"
+    least = "" if minimum is None else f", at least {minimum}"
+    most = "" if maximum is None else f", at most {maximum}"
+    expected = f"a whole number{least}{most}"
     # int() alone would also take "1_000" and other scripts' digits.
     number = int(value) if re.fullmatch(r"[+-]?[0-9]{1,18}", value) else _refuse(name, value, expected)
     if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
@@ -74,23 +79,18 @@ def integer(name: str, default: int, *, minimum: int | None = None, maximum: int
     return number
 
 
-def number(name: str, default: float) -> float:
+def number(name: str, default: float, *, expected: str = "a number, 0 or more, such as 0.5") -> float:
     """A plain number, fractions allowed, never negative."""
-    return _not_negative(name, default, "a number, 0 or more, such as 0.5")
-
-
-def seconds(name: str, default: float) -> float:
-    """A duration: a plain number of seconds, fractions allowed, never negative."""
-    return _not_negative(name, default, "a number of seconds, 0 or more, such as 0.5")
-
-
-def _not_negative(name: str, default: float, expected: str) -> float:
     value = text(name, str(default))
     try:
         found = float(value)
     except ValueError:
         found = math.nan
     return found if 0 <= found < math.inf else _refuse(name, value, expected)
+
+
+# A duration: a plain number of seconds, fractions allowed, never negative.
+seconds = partial(number, expected="a number of seconds, 0 or more, such as 0.5")
 
 
 def thresholds(name: str, default: Sequence[float]) -> list[float]:
@@ -135,7 +135,9 @@ def database_url(url: str, *, name: str = "DATABASE_URL") -> dict[str, object]:
         )
     found = [(unquote(place[1].strip("[]")), place[2] or "") for place in places if place]
     ports = [port for _, port in found]
-    options = _query_options(parts.query)
+    # Not parse_qsl: it turns + into a blank, libpq doesn't.
+    pairs = (pair.partition("=") for pair in parts.query.split("&") if pair)
+    options = {unquote(key): unquote(value) for key, _, value in pairs}
     user, _, password = login.partition(":")
     settings = {
         "NAME": options.pop("dbname", unquote(parts.path[1:])),
@@ -197,18 +199,6 @@ def _check_options(name: str, options: Mapping[str, str]) -> None:
             raise SettingError(f"{name} has a parameter {option} that is no whole number.")
         if value not in _CHOICES.get(option, (value,)):
             raise SettingError(f"{name} has a parameter {option} that is none of {', '.join(_CHOICES[option])}.")
-
-
-def _query_options(query: str) -> dict[str, str]:
-    # Not parse_qsl: it turns + into a blank, libpq doesn't.
-    pairs = (pair.partition("=") for pair in query.split("&") if pair)
-    return {unquote(key): unquote(value) for key, _, value in pairs}
-
-
-def _range_words(minimum: int | None, maximum: int | None) -> str:
-    least = "" if minimum is None else f", at least {minimum}"
-    most = "" if maximum is None else f", at most {maximum}"
-    return least + most
 
 
 def _refuse(name: str, value: str, expected: str) -> NoReturn:

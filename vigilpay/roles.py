@@ -1,7 +1,7 @@
 """Which role of the bank's staff may do what: one table, given to the groups of these names by every ``migrate``.
 
 Groups only gain by it: whatever an administrator has added to one stays, and a group that was deleted or renamed is
-left alone. Somebody who should do less than a role gets a group of his own.
+left alone. A user who should do less than a role gets another group.
 """
 
 import logging
@@ -47,7 +47,7 @@ ANALYST = VIEWER | {
     "events.delete_alertrule",
 }
 
-# Keeps the engine running, and has no business with anybody's data.
+# Keeps the engine running, and has no business with customers' data.
 OPERATOR = VIEWER | {
     "customers.change_scoringfailure",
     "events.add_pause",  # pause scoring
@@ -71,7 +71,8 @@ def fill_groups(sender: AppConfig, *, using: str = DEFAULT_DB_ALIAS, apps: Any =
 def fill(group: Group, names: frozenset[str], *, using: str = DEFAULT_DB_ALIAS) -> None:
     """Add the permissions of these names; one that does not exist yet comes with the migrate that makes it."""
     wanted = Permission.objects.using(using).filter(
-        content_type__app_label__in={app_of(name) for name in names}, codename__in={codename_of(name) for name in names}
+        content_type__app_label__in={name.partition(".")[0] for name in names},
+        codename__in={name.partition(".")[2] for name in names},
     )
     lacking = [
         permission
@@ -83,11 +84,3 @@ def fill(group: Group, names: frozenset[str], *, using: str = DEFAULT_DB_ALIAS) 
         level = logging.INFO if group.permissions.exists() else logging.DEBUG
         group.permissions.add(*lacking)
         log.log(level, "Group %s may now: %s", group.name, ", ".join(sorted(found.codename for found in lacking)))
-
-
-def app_of(name: str) -> str:
-    return name.partition(".")[0]
-
-
-def codename_of(name: str) -> str:
-    return name.partition(".")[2]

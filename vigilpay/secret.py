@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -10,17 +11,12 @@ def local_secret_key(directory: Path) -> str:
     path = directory / "secret_key"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        _create_once(path, secrets.token_urlsafe(50))
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            with suppress(FileExistsError):  # another process was first: then its key is the one that counts
+                os.link(draft, path)
+        finally:
+            draft.unlink()
     return path.read_text().strip()
-
-
-def _create_once(path: Path, content: str) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(content)
-    try:
-        os.link(draft, path)  # fails if another process was first: then its key is the one that counts
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()

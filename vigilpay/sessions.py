@@ -25,7 +25,7 @@ PINNED = {
     "quote_all_identifiers": "off",
     "row_security": "on",
     "transform_null_equals": "off",
-    # Web pages have a limit of their own: vigilpay/statement_timeout.py. A listener idles for days.
+    # Web pages have a limit of their own: vigilpay/web/statement_timeout.py. A listener idles for days.
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
     "lock_timeout": "0",
@@ -33,7 +33,7 @@ PINNED = {
     "transaction_timeout": "0",  # since PostgreSQL 17
 }
 
-# Another process number than the one that we were told of at the start: a pooler stands between, and what is set for
+# Another process number than the one that the server named at the start: a pooler stands between, and what is set for
 # the session may be found by another client. A name that the server does not know has no setting, and is passed over.
 PIN = """
 SELECT set_config(pin.name, pin.value, false)

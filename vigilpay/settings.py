@@ -8,21 +8,23 @@ from vigilpay import env, localdb
 from vigilpay.secret import local_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-LOCAL_DIR = BASE_DIR / ".local"
 
 # --- mode: one variable decides what production refuses --------------------------------------------------------------
 ENVIRONMENT = env.choice("VIGILPAY_ENV", ["development", "production"], default="development")
 PRODUCTION = ENVIRONMENT == "production"
 
 DEBUG = env.flag("VIGILPAY_DEBUG", default=False)
-SECRET_KEY = env.text("SECRET_KEY") if PRODUCTION else env.text("SECRET_KEY", default="") or local_secret_key(LOCAL_DIR)
-LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=LOOPBACK)
+SECRET_KEY = (
+    env.text("SECRET_KEY")
+    if PRODUCTION
+    else env.text("SECRET_KEY", default="") or local_secret_key(BASE_DIR / ".local")
+)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 if PRODUCTION:
-    env.text("ALLOWED_HOSTS")  # no default there: whoever deploys says under which names
+    env.text("ALLOWED_HOSTS")  # no default there: the operator says under which names
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=[])
 
-# --- who may call the JSON views: vigilpay/access.py -----------------------------------------------------------------
+# --- who may call the JSON views: vigilpay/web/access.py -------------------------------------------------------------
 API_LOGIN_REQUIRED = env.flag("VIGILPAY_API_LOGIN", default=PRODUCTION)
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
@@ -48,17 +50,17 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "vigilpay.csp.ContentSecurityPolicyMiddleware",
-    "vigilpay.statement_timeout.StatementTimeoutMiddleware",
-    "vigilpay.odd_requests.OddRequestsMiddleware",
-    "vigilpay.access.JsonErrorsMiddleware",
+    "vigilpay.web.csp.ContentSecurityPolicyMiddleware",
+    "vigilpay.web.statement_timeout.StatementTimeoutMiddleware",
+    "vigilpay.web.odd_requests.OddRequestsMiddleware",
+    "vigilpay.web.access.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "vigilpay.access.ApiLoginMiddleware",
+    "vigilpay.web.access.ApiLoginMiddleware",
     "customers.editors.EditorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -96,7 +98,9 @@ AUTH_PASSWORD_VALIDATORS = [
 DATABASE_URL = env.text("DATABASE_URL") if PRODUCTION else env.text("DATABASE_URL", default="")
 # Beside a pooler's address in DATABASE_URL, for all but web pages: docs/operations.md.
 DIRECT_URL = env.text("VIGILPAY_DIRECT_DATABASE_URL", default="")
-DATABASE: dict[str, Any] = env.database_url(DATABASE_URL) if DATABASE_URL else localdb.connection_settings()
+DATABASE: dict[str, Any] = (
+    env.database_url(DATABASE_URL) if DATABASE_URL else localdb.local_server().connection_settings()
+)
 if DIRECT_URL and DATABASE_URL and "vigilpay.wsgi" not in sys.modules:
     DATABASE = env.database_url(DIRECT_URL, name="VIGILPAY_DIRECT_DATABASE_URL")
 # A host that has vanished without a word is given up within some 15 s, and its database looked for anew; the address
@@ -144,23 +148,23 @@ Q_CLUSTER = {
     "max_rss": 600_000,
     "log_level": env.text("VIGILPAY_QUEUE_LOG_LEVEL", default="WARNING"),
 }
-# How long the broker may go without looking for stale rows itself: what bounds staleness when every knock is lost.
+# How long the broker may go without looking for stale rows itself: it bounds staleness when every notification is lost.
 LOOK_SECONDS = env.seconds("VIGILPAY_LOOK_SECONDS", default=1.0)
 # How many rows one drain batch claims, scores and writes; an editor of one of them waits for that batch at most.
 DRAIN_BATCH_ROWS = env.integer("VIGILPAY_DRAIN_BATCH_ROWS", default=500, minimum=1)
-# A customer whom the model can't score is tried so often, with pauses that grow fourfold, and then set aside.
+# A customer that the model can't score is tried so often, with pauses that grow fourfold, and then excluded.
 RETRY_ATTEMPTS = env.integer("VIGILPAY_RETRY_ATTEMPTS", default=5, minimum=1)
 RETRY_SECONDS = env.seconds("VIGILPAY_RETRY_SECONDS", default=1.0)
 # A drain ends after this time and queues its successor, so that no job comes near django-q2's timeout.
 DRAIN_SECONDS = env.seconds("VIGILPAY_DRAIN_SECONDS", default=20.0)
-# run_worker ends a cluster that gives no sign of life for so long; drains give none.
+# run_worker ends a cluster that sends no heartbeat for so long; drains send none.
 STALL_SECONDS = env.seconds("VIGILPAY_STALL_SECONDS", default=45.0)
-# Said by run_worker to the cluster that it starts: its row in events_worker, and the pipe that tells of our own end.
+# Set by run_worker for the cluster that it starts: its row in events_worker, and the pipe that closes at our own end.
 WORKER_NAME = env.text("VIGILPAY_WORKER_NAME", default="")
 LIFELINE_FD = env.integer("VIGILPAY_LIFELINE_FD", default=-1)
-# Set by systemd for a service of Type=notify: where run_worker says that it is alive.
+# Set by systemd for a service of Type=notify: where run_worker reports that it is alive.
 NOTIFY_SOCKET = env.text("NOTIFY_SOCKET", default="")
-# From which age of the oldest stale row freshness says that the workers are behind.
+# From which age of the oldest stale row freshness reports that the workers are behind.
 BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
 # How long history is kept; the newest score of each customer stays.
 HISTORY_DAYS = env.integer("VIGILPAY_HISTORY_DAYS", default=730, minimum=1)
@@ -170,7 +174,7 @@ IMPORT_DAYS = env.integer("VIGILPAY_IMPORT_DAYS", default=14, minimum=1)
 # From which population stability index on a field, or the score, has shifted, and from which on that is an alarm.
 DRIFT_WARNING = env.number("VIGILPAY_DRIFT_WARNING", default=0.1)
 DRIFT_ALARM = env.number("VIGILPAY_DRIFT_ALARM", default=0.25)
-# How long analyze waits for a row that somebody else's open edit has locked.
+# How long analyze waits for a row that another session's open edit has locked.
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 
 # --- alerts: docs/alerts.md ------------------------------------------------------------------------------------------
@@ -186,10 +190,10 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="vigilpay@localhost"
 WEBHOOK_URL = env.text("VIGILPAY_WEBHOOK_URL", default="")
 WEBHOOK_SECRET = env.text("VIGILPAY_WEBHOOK_SECRET", default="")
 WEBHOOK_TIMEOUT_SECONDS = env.seconds("VIGILPAY_WEBHOOK_TIMEOUT_SECONDS", default=10.0)
-# A message that nobody takes is tried so often, with pauses that grow fourfold, and then given up.
+# A message that is not delivered is tried so often, with pauses that grow fourfold, and then given up.
 ALERT_ATTEMPTS = env.integer("VIGILPAY_ALERT_ATTEMPTS", default=7, minimum=1)
 ALERT_RETRY_SECONDS = env.seconds("VIGILPAY_ALERT_RETRY_SECONDS", default=10.0)
-# One rule sends no two e-mails within this time: what comes meanwhile is told together.
+# One rule sends no two e-mails within this time: what comes meanwhile is sent together.
 ALERT_DIGEST_SECONDS = env.seconds("VIGILPAY_ALERT_DIGEST_SECONDS", default=60.0)
 # Where staff reach this installation, for links in e-mails.
 SITE_URL = env.text("VIGILPAY_SITE_URL", default="")
@@ -201,7 +205,7 @@ ACCEPT_UNRELEASED_MODEL = not PRODUCTION
 # From which score on a customer's risk is called medium, high, critical; below the first it is low.
 RISK_BANDS = env.thresholds("VIGILPAY_RISK_BANDS", default=(0.25, 0.5, 0.75))
 
-# Whether staff are told gender and country by name as reasons; else they count among "Other factors".
+# Whether staff see gender and country by name as reasons; else they count among "Other factors".
 REASONS_NAME_PROTECTED = env.flag("VIGILPAY_REASONS_NAME_PROTECTED", default=False)
 
 # --- words, time, static files ---------------------------------------------------------------------------------------
@@ -227,9 +231,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {"brief": {"()": "vigilpay.logs.Brief"}},
+    "filters": {"brief": {"()": "vigilpay.processes.logs.Brief"}},
     "handlers": {
-        "console": {"class": "vigilpay.logs.NeverBlockingHandler", "formatter": "line", "filters": ["brief"]},
+        "console": {"class": "vigilpay.processes.logs.NeverBlockingHandler", "formatter": "line", "filters": ["brief"]},
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {

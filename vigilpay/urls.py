@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from vigilpay.index import index
+from vigilpay.web.index import index
 
 admin.site.site_header = "VigilPay"
 admin.site.site_title = "VigilPay"

@@ -1,4 +1,4 @@
-"""Customers in the admin: the list is in ``customer_list.py``, the page of each in ``customer_page.py``."""
+"""Customers in the admin: their list and the page of each are put together here, and get their messages here."""
 
 from typing import Any
 
@@ -7,13 +7,14 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from customers.admin.customer_list.actions import CustomerActions
-from customers.admin.customer_list.list import CustomerList
+from customers.admin.customer_list.list import CustomerList, inform_where_others_are
+from customers.admin.customer_page import after_save
 from customers.admin.customer_page.page import CustomerPage
 from customers.models import Customer
 from customers.scoring import pause
 
 
-def say_if_paused(request: HttpRequest) -> None:
+def warn_if_paused(request: HttpRequest) -> None:
     """On top of the page that is about to be rendered."""
     if notice := pause.notice():
         messages.warning(request, f"{notice} Whoever is edited meanwhile waits for a score.")
@@ -25,11 +26,15 @@ class CustomerAdmin(CustomerActions, CustomerList, CustomerPage):
         css = {"all": ("customers/vigilpay.css",)}
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """With all messages of the list: after a save, where the list is cut off, and while scoring is paused."""
+        if request.method == "GET":
+            after_save.report(request)
         response = super().changelist_view(request, extra_context)
-        if isinstance(response, TemplateResponse):  # before a redirect it would be said twice
-            say_if_paused(request)
+        if isinstance(response, TemplateResponse):  # before a redirect they would be shown twice
+            inform_where_others_are(request, response)
+            warn_if_paused(request)
         return response
 
     def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        say_if_paused(request)
+        warn_if_paused(request)
         return super().render_change_form(request, *args, **kwargs)

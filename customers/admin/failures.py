@@ -1,4 +1,4 @@
-"""Customers whom the model could not score."""
+"""Customers that the model could not score."""
 
 from typing import Any, cast
 
@@ -6,14 +6,15 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from customers.admin.action_log import log_action
+from customers.admin.customer_list.filters import ChoiceFilter
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.models import ScoringFailure, ScoringFailureQuerySet
+from customers.presentation.action_log import log_action
 from customers.scoring import failures
 
 
-class FailureStateFilter(admin.SimpleListFilter):
-    """Dead letters, or those that need nobody yet."""
+class FailureStateFilter(ChoiceFilter):
+    """Dead letters, or those that need no attention yet."""
 
     title = "state"
     parameter_name = "state"
@@ -21,10 +22,8 @@ class FailureStateFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("set_aside", "set aside"), ("retried", "being tried again")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() in ("set_aside", "retried"):
-            return queryset.filter(retry_at__isnull=self.value() == "set_aside")
-        return queryset
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return rows.filter(retry_at__isnull=value == "set_aside")
 
 
 @admin.register(ScoringFailure)
@@ -46,11 +45,11 @@ class ScoringFailureAdmin(ReadOnlyAdmin):
     def try_again(self, request: HttpRequest, queryset: QuerySet[ScoringFailure]) -> None:
         chosen = list(queryset.values_list("customer_id", flat=True))
         number = failures.requeue(chosen)
-        log_action(request, ScoringFailure, "Tried again", chosen)
+        log_action(request, ScoringFailure, "Tried again", len(chosen), chosen)
         self.message_user(request, f"To be tried again now: {number}.")
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change failures may do this with them, and nothing else."""
+        """Staff who may change failures may do this with them, and nothing else."""
         return request.user.has_perm("customers.change_scoringfailure")
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

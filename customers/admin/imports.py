@@ -16,18 +16,18 @@ from customers.admin.read_only import ReadOnlyAdmin
 from customers.import_export.uploads import steps, storage
 from customers.import_export.uploads.forms import NextStepForm, UploadForm
 from customers.models.imports import ImportBatch, ImportPiece
-from customers.presentation.durations import age_of
+from customers.presentation.durations import format_age
 
 # How often the browser asks again while the workers are at it: time enough to choose to cancel.
 REFRESH_SECONDS = 5
 
-TOLD = ("state", "checked", "progress", "message", "since_check", "report", "reasons", "rejected_rows")
+SHOWN = ("state", "checked", "progress", "message", "since_check", "report", "reasons", "rejected_rows")
 ORIGIN = ("file_name", "file_bytes", "sha256", "decimal", "uploaded_by", "uploaded_at", "confirmed_by", "confirmed_at")
 
 
 @admin.register(ImportBatch)
 class ImportBatchAdmin(ReadOnlyAdmin):
-    """Whoever may add imports may also confirm and cancel them. Nothing else of them changes, and they stay."""
+    """Staff who may add imports may also confirm and cancel them. Nothing else of them changes, and they stay."""
 
     list_display = ("file_name", "uploaded_at", "uploaded_by", "state", "progress", "report")
     list_filter = ("state",)
@@ -39,10 +39,10 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         """How old the check is; what is done about its age."""
         if batch.checked_at is None:
             return "not yet"
-        told = f"{age_of(batch.checked_at, timezone.now())} ago, {localtime(batch.checked_at):%Y-%m-%d %H:%M}"
+        age = f"{format_age(batch.checked_at, timezone.now())} ago, {localtime(batch.checked_at):%Y-%m-%d %H:%M}"
         if batch.state not in ImportBatch.WAITING:
-            return told
-        return f"{told}. The customers are compared again before any is written; you are asked again if one was edited."
+            return age
+        return f"{age}. The customers are compared again before any is written; you are asked again if one was edited."
 
     @admin.display(description="Changed since the check before")
     def since_check(self, batch: ImportBatch) -> SafeString | str:
@@ -63,8 +63,8 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         if not batch.confirmed_at or not batch.good_rows:
             return "nothing imported yet"
         done, rows = min(batch.stored_rows, batch.good_rows), batch.good_rows
-        told = f"{done:,} of {rows:,} rows ({done / rows:.0%})"
-        return format_html('<progress value="{}" max="{}" aria-label="{}"></progress> {}', done, rows, told, told)
+        text = f"{done:,} of {rows:,} rows ({done / rows:.0%})"
+        return format_html('<progress value="{}" max="{}" aria-label="{}"></progress> {}', done, rows, text, text)
 
     @admin.display(description="Customers")
     def report(self, batch: ImportBatch) -> str:
@@ -113,13 +113,13 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return (*TOLD, *ORIGIN) if obj else ()
+        return (*SHOWN, *ORIGIN) if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         if obj is None:
             return [(None, {"fields": ("file", "decimal")})]
         step = [("Next step", {"fields": ("next_step", "check")})] if self.has_change_permission(request, obj) else []
-        return [(None, {"fields": TOLD}), *step, ("The file", {"fields": ORIGIN})]
+        return [(None, {"fields": SHOWN}), *step, ("The file", {"fields": ORIGIN})]
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().render_change_form(request, context, *args, **kwargs)
@@ -151,10 +151,10 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             steps.begin(obj, file.chunks(storage.PIECE_BYTES))
         elif form.cleaned_data["next_step"] == NextStepForm.IMPORT and form.is_of_another_check:
             messages.warning(request, "Nothing was done: the file has been compared again. Look at what has changed.")
-        elif not self.next_step(request, obj, form.cleaned_data["next_step"]):
+        elif not self.take_step(request, obj, form.cleaned_data["next_step"]):
             messages.warning(request, "Nothing was done: the import has moved on meanwhile.")
 
-    def next_step(self, request: HttpRequest, batch: ImportBatch, step: str) -> bool:
+    def take_step(self, request: HttpRequest, batch: ImportBatch, step: str) -> bool:
         if step == NextStepForm.IMPORT:
             return steps.confirm(batch, request.user.pk or 0)
         return steps.cancel(batch, f"Cancelled by {request.user.get_username()}.")
@@ -168,12 +168,9 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     def response_add(
         self, request: HttpRequest, obj: ImportBatch, post_url_continue: str | None = None
     ) -> HttpResponse:
-        return self.to_its_page(request, obj, "The file is being checked. Nothing is imported before you say so.")
+        messages.success(request, "The file is being checked. Nothing is imported before you say so.")
+        return self.response_change(request, obj)
 
     def response_change(self, request: HttpRequest, obj: ImportBatch) -> HttpResponse:
-        return self.to_its_page(request, obj)
-
-    def to_its_page(self, request: HttpRequest, batch: ImportBatch, said: str = "") -> HttpResponse:
-        if said:
-            messages.success(request, said)
-        return HttpResponseRedirect(reverse("admin:customers_importbatch_change", args=[batch.pk]))
+        """Back to its page."""
+        return HttpResponseRedirect(reverse("admin:customers_importbatch_change", args=[obj.pk]))

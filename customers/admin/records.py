@@ -5,7 +5,7 @@ from django.contrib import admin
 from customers.admin.customer_list.paging import CappedPaginator
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.models import AuditFinding, ScoreRecord
-from customers.presentation.reasons import contributions_in_words
+from customers.presentation.reasons import format_contributions
 
 
 @admin.register(ScoreRecord)
@@ -27,7 +27,7 @@ class ScoreRecordAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Points of risk")
     def points(self, record: ScoreRecord) -> str:
-        return "not kept" if record.contributions is None else contributions_in_words(record.contributions)
+        return "not kept" if record.contributions is None else format_contributions(record.contributions)
 
 
 @admin.register(AuditFinding)

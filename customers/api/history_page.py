@@ -1,9 +1,9 @@
-"""The story of one customer for the JSON view: pages of entries, newest first."""
+"""The history of one customer for the JSON view: pages of entries, newest first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from customers.history.timeline import Edit, HistoryEntry, Score, editor_names, newest, read_history
+from customers.history.timeline import HistoryEntry, Score, editor_names, newest, read_history
 from customers.ml_service.reasons.moves import Move
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ScoreRecord
@@ -17,11 +17,14 @@ Json = dict[str, object]
 def page(customer_id: int, *, limit: int = DEFAULT_LIMIT, before: int | None = None) -> Json:
     """The newest ``limit`` scores, or the newest that are older than the record ``before``, with what led to each.
 
-    ``next_before`` leads to the next page; None on the last one. Raises ``Customer.DoesNotExist`` for somebody of whom
-    nothing is known; the story of a customer who was deleted is still told.
+    ``next_before`` leads to the next page; None on the last one. Raises ``Customer.DoesNotExist`` for an unknown
+    customer; the history of a deleted one can still be read.
     """
     chapters = read_history(customer_id, limit + 1, before)
-    if not chapters and not is_known(customer_id):
+    # With ``before`` there may be none left of a known customer.
+    if not chapters and not any(
+        rows.filter(customer_id=customer_id).exists() for rows in (Customer.objects, ScoreRecord.objects)
+    ):
         raise Customer.DoesNotExist(f"Nothing is known of a customer {customer_id}.")
     shown = newest(chapters, limit)
     records = [chapter.score.record for chapter in shown if chapter.score]
@@ -33,18 +36,32 @@ def page(customer_id: int, *, limit: int = DEFAULT_LIMIT, before: int | None = N
     }
 
 
-def is_known(customer_id: int) -> bool:
-    customers, records = Customer.objects.filter(pk=customer_id), ScoreRecord.objects.filter(customer_id=customer_id)
-    return customers.exists() or records.exists()
-
-
 def entry(chapter: HistoryEntry, names: Mapping[str, str]) -> Json:
-    """A score and what led to it. All about the score is None where the edits still wait for theirs."""
-    score = score_told(chapter.score, chapter.moves) if chapter.score else NO_SCORE
-    return {**score, **edits_told(chapter.edits, names)}
+    """A score and what led to it. All about the score is None where the edits still wait for theirs.
+
+    Of the edits the newest one's time and author, the fields that any of them changed, and all of them, oldest first.
+    """
+    changed = {change.field for edit in chapter.edits for change in edit.changes}
+    last = chapter.edits[-1] if chapter.edits else None
+    return {
+        **(score_fields(chapter.score, chapter.moves) if chapter.score else NO_SCORE),
+        "edited_at": last.edited_at if last else None,
+        "edited_by": names[last.edited_by] if last else None,
+        "changed": [field for field in FEATURES if field in changed],
+        "edits": [
+            {
+                "version": edit.version,
+                "edited_at": edit.edited_at,
+                "edited_by": names[edit.edited_by],
+                "returned": edit.returned,
+                "changes": {it.field: {"before": it.before, "after": it.after} for it in edit.changes},
+            }
+            for edit in chapter.edits
+        ],
+    }
 
 
-def score_told(score: Score, moves: Sequence[Move]) -> Json:
+def score_fields(score: Score, moves: Sequence[Move]) -> Json:
     reasons = score.contributions
     return {
         "record": score.record,
@@ -66,25 +83,3 @@ NO_SCORE: Json = dict.fromkeys(
         *("cause", "scored_at", "model_release"),
     )
 )
-
-
-def edits_told(edits: Sequence[Edit], names: Mapping[str, str]) -> Json:
-    """The newest edit's time and author, the fields that any of them changed, and all of them, oldest first."""
-    changed = {change.field for edit in edits for change in edit.changes}
-    last = edits[-1] if edits else None
-    return {
-        "edited_at": last.edited_at if last else None,
-        "edited_by": names[last.edited_by] if last else None,
-        "changed": [field for field in FEATURES if field in changed],
-        "edits": [edit_told(edit, names) for edit in edits],
-    }
-
-
-def edit_told(edit: Edit, names: Mapping[str, str]) -> Json:
-    return {
-        "version": edit.version,
-        "edited_at": edit.edited_at,
-        "edited_by": names[edit.edited_by],
-        "returned": edit.returned,
-        "changes": {change.field: {"before": change.before, "after": change.after} for change in edit.changes},
-    }

@@ -6,9 +6,8 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from customers.api.validation import WhatIfQuestion
-from customers.ml_service import NOTE, Suggestion, best_changes, compare
-from customers.ml_service.reasons.reasons import Reason, reasons_for
-from customers.ml_service.schema import Explanation
+from customers.ml_service import NOTE, best_changes, compare
+from customers.ml_service.reasons.reasons import reasons_for
 from customers.models import Customer
 from customers.presentation.bands import band
 from customers.releases.active import active_model
@@ -21,10 +20,11 @@ def of_customer(customer_id: int) -> dict[str, object]:
     While the row is stale the stored score still answers its former fields, and ``explained_score`` its present ones.
     Raises ``Customer.DoesNotExist``, ``ModelError``, ``InputError``.
     """
-    customer = customer_of(customer_id)
+    customer = get_customer(customer_id)
     values = customer.features()
     forest, release = active_model()
     explanation = forest.explain_one(values)
+    reasons = reasons_for(explanation, name_protected=settings.REASONS_NAME_PROTECTED, translate=gettext)
     score = customer.churn_risk_score
     return {
         "customer_id": customer.pk,
@@ -38,19 +38,29 @@ def of_customer(customer_id: int) -> dict[str, object]:
         "explained_by": release.pk,
         "base_value": explanation.base_value,
         "contributions": explanation.contributions,
-        "reasons": [asdict(reason) for reason in told(explanation)],
-        "suggestions": [suggested(it) for it in best_changes(forest, values, translate=gettext)],
+        "reasons": [asdict(reason) for reason in reasons],
+        "suggestions": [
+            {
+                "code": it.code,
+                "text": it.text,
+                "changes": it.changes,
+                "score_after": it.score_after,
+                "band_after": band(it.score_after),
+                "points_gained": it.points_gained,
+            }
+            for it in best_changes(forest, values, translate=gettext)
+        ],
         "caveat": gettext(NOTE),
     }
 
 
-def what_if(question: WhatIfQuestion) -> dict[str, object]:
+def answer_what_if(question: WhatIfQuestion) -> dict[str, object]:
     """The active model's score of these values, and with the changes asked for. Nothing is stored.
 
     Raises ``Customer.DoesNotExist``, ``ModelError``; ``InputError`` when a stored customer can't be scored.
     """
     stored = question.customer_id
-    values = question.customer if stored is None else customer_of(stored).features()
+    values = question.customer if stored is None else get_customer(stored).features()
     forest, release = active_model()
     answer = compare(forest, values, question.changes, translate=gettext)
     return {
@@ -66,24 +76,9 @@ def what_if(question: WhatIfQuestion) -> dict[str, object]:
     }
 
 
-def told(explanation: Explanation) -> tuple[Reason, ...]:
-    return reasons_for(explanation, name_protected=settings.REASONS_NAME_PROTECTED, translate=gettext)
-
-
-def customer_of(customer_id: int) -> Customer:
+def get_customer(customer_id: int) -> Customer:
     """The stored customer. Raises ``Customer.DoesNotExist`` in words."""
     try:
         return Customer.objects.get(pk=customer_id)
     except Customer.DoesNotExist:
         raise Customer.DoesNotExist(f"There is no customer {customer_id}.") from None
-
-
-def suggested(suggestion: Suggestion) -> dict[str, object]:
-    return {
-        "code": suggestion.code,
-        "text": suggestion.text,
-        "changes": suggestion.changes,
-        "score_after": suggestion.score_after,
-        "band_after": band(suggestion.score_after),
-        "points_gained": suggestion.points_gained,
-    }

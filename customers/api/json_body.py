@@ -21,7 +21,12 @@ def json_object(request: HttpRequest) -> dict[str, object]:
     # A page elsewhere can have a browser send forms and text here with the user's session, but not this type.
     if request.content_type != "application/json":
         raise BodyError(415, "Send the body as JSON, with Content-Type: application/json.")
-    body = bounded(request)
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        body = None
+    if body is None or len(body) > MOST_BYTES:
+        raise BodyError(413, f"The body is longer than {MOST_BYTES} bytes.")
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):  # what json makes of text that is no JSON, no UTF-8, or nested without end
@@ -29,13 +34,3 @@ def json_object(request: HttpRequest) -> dict[str, object]:
     if not isinstance(found, dict):
         raise BodyError(400, "The body must be a JSON object, in braces.")
     return found
-
-
-def bounded(request: HttpRequest) -> bytes:
-    try:
-        body = request.body
-    except RequestDataTooBig:
-        body = None
-    if body is None or len(body) > MOST_BYTES:
-        raise BodyError(413, f"The body is longer than {MOST_BYTES} bytes.")
-    return body

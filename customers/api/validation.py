@@ -32,60 +32,49 @@ class WrongFieldsError(ValueError):
 
 @dataclass(frozen=True)
 class WhatIfQuestion:
-    """The id of a stored customer, or else anybody's nine values; and which of them are to be others."""
+    """The id of a stored customer, or else nine values; and which of them are to be others."""
 
     customer_id: int | None
     customer: Values
     changes: Values
 
     @classmethod
-    def of(cls, asked: Values) -> "WhatIfQuestion":
+    def from_json(cls, asked: Values) -> "WhatIfQuestion":
         """Read it from a JSON object. Raises ``WrongFieldsError``, which names all that is wrong at once."""
-        if wrong := {**unknown_in(asked), **wrong_customer_in(asked), **wrong_changes_in(asked)}:
+        unknown = {name: no_such_field(EXPECTED) for name in asked if name not in EXPECTED}
+        changes = asked.get("changes", {})  # without any the question is what the score is as things stand
+        wrong_changes = find_faults(changes) if isinstance(changes, dict) else {"changes": EXPECTED["changes"]}
+        if wrong := {**unknown, **wrong_customer_in(asked), **wrong_changes}:
             raise WrongFieldsError(wrong)
-        return cls(asked.get("customer_id"), asked.get("customer", {}), asked.get("changes", {}))
-
-
-def unknown_in(asked: Values) -> dict[str, str]:
-    return {name: no_such_field(EXPECTED) for name in asked if name not in EXPECTED}
+        return cls(asked.get("customer_id"), asked.get("customer", {}), changes)
 
 
 def wrong_customer_in(asked: Values) -> dict[str, str]:
-    """Somebody must be meant: by an id or by all nine values, and not by both."""
+    """A customer must be named: by an id or by all nine values, and not by both."""
     if ("customer_id" in asked) == ("customer" in asked):
         return {name: EXPECTED[name] for name in ("customer", "customer_id")}
     if "customer_id" in asked:
-        return {} if is_id(asked["customer_id"]) else {"customer_id": EXPECTED["customer_id"]}
+        number = asked["customer_id"]
+        is_id = type(number) is int and 1 <= number <= LARGEST_CUSTOMER_ID
+        return {} if is_id else {"customer_id": EXPECTED["customer_id"]}
     customer = asked["customer"]
     if not isinstance(customer, dict):
         return {"customer": EXPECTED["customer"]}
     return {name: expected_of(name) for name in FEATURES if name not in customer} | find_faults(customer)
 
 
-def wrong_changes_in(asked: Values) -> dict[str, str]:
-    """Without changes the question is what the score is as things stand."""
-    changes = asked.get("changes", {})
-    return find_faults(changes) if isinstance(changes, dict) else {"changes": EXPECTED["changes"]}
-
-
-def is_id(value: object) -> bool:
-    return type(value) is int and 1 <= value <= LARGEST_CUSTOMER_ID
-
-
-def page_asked(query: Mapping[str, str]) -> dict[str, int]:
+def parse_page(query: Mapping[str, str]) -> dict[str, int]:
     """Read ``limit`` and ``before`` from an address, as far as they are there. Raises ``WrongFieldsError``."""
-    if wrong := {name: expected_in_page(name) for name, text in query.items() if not is_in_page(name, text)}:
+    wrong = {}
+    for name, text in query.items():
+        if name not in PAGE:
+            wrong[name] = no_such_field(PAGE)
+        # By length first: Python refuses to read thousands of digits.
+        elif not re.fullmatch("[0-9]{1,19}", text) or not 1 <= int(text) <= PAGE[name]:
+            wrong[name] = f"expected a whole number from 1 to {PAGE[name]}"
+    if wrong:
         raise WrongFieldsError(wrong)
     return {name: int(text) for name, text in query.items()}
-
-
-def is_in_page(name: str, text: str) -> bool:
-    # By length first: Python refuses to read thousands of digits.
-    return re.fullmatch("[0-9]{1,19}", text) is not None and 1 <= int(text) <= PAGE.get(name, 0)
-
-
-def expected_in_page(name: str) -> str:
-    return f"expected a whole number from 1 to {PAGE[name]}" if name in PAGE else no_such_field(PAGE)
 
 
 def no_such_field(fields: Iterable[str]) -> str:

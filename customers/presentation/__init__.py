@@ -1,1 +1,1 @@
-"""Small pictures for the pages of the admin: inline SVG that takes its colours from the page and its one CSS file."""
+"""How scores, times and numbers are shown: in words, and as inline SVG that takes its colours from the page."""

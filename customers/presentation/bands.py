@@ -3,6 +3,8 @@
 from bisect import bisect_right
 
 from django.conf import settings
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 BANDS = ("low", "medium", "high", "critical")
 
@@ -10,6 +12,14 @@ BANDS = ("low", "medium", "high", "critical")
 def band(score: float) -> str:
     """Return what a churn probability is called; one on a threshold of ``VIGILPAY_RISK_BANDS`` is in the band above it.
 
-    The thresholds are absolute: a customer's band depends on nobody else's score.
+    The thresholds are absolute: a customer's band depends on no other customer's score.
     """
     return BANDS[bisect_right(settings.RISK_BANDS, score)]
+
+
+def badge(score: float | None) -> SafeString:
+    """Percent and band in words, so that the colour shows nothing that is not written there."""
+    if score is None:
+        return format_html('<span class="vp-badge">{}</span>', "not scored yet")
+    name = band(score)
+    return format_html('<span class="vp-badge vp-{}">{} {}</span>', name, f"{score:.1%}", name)

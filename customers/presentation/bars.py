@@ -24,7 +24,7 @@ class SignedBar:
 def signed_bars(caption: str, bars: Sequence[SignedBar]) -> SafeString:
     """The bars as a table, in the order given; the longest fills its half."""
     reach = max((abs(bar.points) for bar in bars), default=0.0)
-    rows = ((bar.name, bar.value, _picture(bar.points, reach), _way(bar.points), f"{bar.points:+.1f}") for bar in bars)
+    rows = ((bar.name, bar.value, _picture(bar.points, reach), way(bar.points), f"{bar.points:+.1f}") for bar in bars)
     return format_html(
         '<table class="vp-bars"><caption>{}</caption>'
         '<thead><tr><th scope="col">Part</th><th scope="col">Value</th>'
@@ -40,14 +40,15 @@ def signed_bars(caption: str, bars: Sequence[SignedBar]) -> SafeString:
 
 
 def _picture(points: float, reach: float) -> SafeString:
-    """Nothing is told by it that does not stand beside it."""
+    """It shows nothing that does not stand beside it in words."""
     width = max(_THINNEST, _HALF * abs(points) / reach) if points and reach else 0.0
     left = _HALF if points > 0 else _HALF - width
-    bar = element("rect", x=left, y=1, width=width, height=_HEIGHT - 2, rx=2, class_=_way(points), fill="currentColor")
+    bar = element("rect", x=left, y=1, width=width, height=_HEIGHT - 2, rx=2, class_=way(points), fill="currentColor")
     zero = element("line", x1=_HALF, x2=_HALF, y1=0, y2=_HEIGHT, stroke="currentColor", stroke_opacity=0.6)
     size = {"viewBox": f"0 0 {2 * _HALF} {_HEIGHT}", "width": 2 * _HALF, "height": _HEIGHT}
     return mark_safe(element("svg", bar, zero, **size, aria_hidden="true", focusable="false"))  # noqa: S308  # numbers
 
 
-def _way(points: float) -> str:
+def way(points: float) -> str:
+    """The class of a move up, down, or of none."""
     return "vp-raises" if points > 0 else "vp-lowers" if points < 0 else "vp-none"

@@ -1,18 +1,31 @@
-"""How long ago something was, as people say it."""
+"""How times and durations are written: the one place that chooses units."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Literal
+
+Style = Literal["rounded", "whole", "seconds"]
 
 
-def age_of(then: datetime, now: datetime) -> str:
-    return in_words((now - then).total_seconds())
+def format_time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def in_words(seconds: float) -> str:
-    """``42 ms``, ``3 s``, ``5 min``, ``7 h``, ``12 days``: the largest unit of which there is more than one."""
+def format_age(then: datetime, now: datetime, style: Style = "rounded") -> str:
+    return format_duration((now - then).total_seconds(), style)
+
+
+def format_duration(seconds: float, style: Style = "rounded") -> str:
+    """Rounded: ``42 ms``, ``3 s``, ``90 min``, ``7 h``, ``12 days``: the largest unit of which there are two or more.
+
+    Whole: ``0 s``, ``3 s``, ``1 h``, ``12 d``: the largest unit that is full, rounded down. Seconds: ``42 ms``,
+    ``1,234.5 s``: to be compared.
+    """
     seconds = max(seconds, 0.0)  # clocks of two machines differ
-    if seconds < 1:
+    if seconds < 1 and style != "whole":
         return f"{1000 * seconds:.0f} ms"
-    for unit, name in ((86_400, "days"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds:.0f} s"
+    if style == "seconds":
+        return f"{seconds:,.1f} s"
+    least, days = (1, "d") if style == "whole" else (2, "days")
+    units = ((86_400, days), (3_600, "h"), (60, "min"), (1, "s"))
+    size, name = next((unit for unit in units if seconds >= least * unit[0]), units[-1])
+    return f"{int(seconds / size) if style == 'whole' else seconds / size:.0f} {name}"

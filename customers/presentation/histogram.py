@@ -16,14 +16,14 @@ def histogram(counts: Sequence[int], thresholds: Sequence[float], bands: Sequenc
 
     Drawn in the colour of the text around it, with presentation attributes only.
     """
-    told = "; ".join(f"{name}: {number:,}" for name, number in zip(names(len(counts)), counts, strict=True))
+    description = "; ".join(f"{name}: {number:,}" for name, number in zip(names(len(counts)), counts, strict=True))
     return format_html(
         '<div class="vp-wide" tabindex="0" role="group" aria-label="Customers by churn risk">'
         '<svg class="vp-histogram" viewBox="0 0 {} {}" role="img" font-family="sans-serif" font-size="11" '
         'fill="currentColor"><title>Customers by churn risk</title><desc>{}</desc>{}{}{}</svg></div>',
         WIDTH,
         HEIGHT,
-        told,
+        description,
         format_html_join("", "{}", ((part,) for part in band_marks(thresholds, bands))),
         format_html_join("", "{}", ((part,) for part in columns(counts))),
         format_html_join("", "{}", ((part,) for part in axis())),
@@ -31,7 +31,7 @@ def histogram(counts: Sequence[int], thresholds: Sequence[float], bands: Sequenc
 
 
 def columns(counts: Sequence[int]) -> Iterator[SafeString]:
-    """Whoever is there is seen: a column is at least a line high."""
+    """A single customer can be seen: a column is at least a line high."""
     tallest = max([*counts, 1])
     width = (WIDTH - 2 * SIDE) / len(counts)
     for index, (name, number) in enumerate(zip(names(len(counts)), counts, strict=True)):

@@ -21,20 +21,23 @@ def reasons_of(customer: Customer) -> tuple[Reason, ...]:
     """
     if customer.stale_since is not None or not customer.reason_codes or customer.contributions is None:
         return ()
-    codes = [number for number in customer.reason_codes if may_be_told(number)]
+    codes = [number for number in customer.reason_codes if may_be_shown(number)]
     return numbered_reasons(codes, customer.contributions, customer.features(), gettext)
 
 
-def may_be_told(number: int) -> bool:
+def may_be_shown(number: int) -> bool:
     """Whether staff may see the reason of this code: by default not when it names gender or country."""
     return settings.REASONS_NAME_PROTECTED or number not in PROTECTED_NUMBERS
 
 
-def contributions_in_words(contributions: Sequence[float]) -> str:
+def ranked_parts(contributions: Sequence[float]) -> list[tuple[str, float]]:
     """What each part adds to a score, the weightiest first; gender and country are summed unless they may be named."""
     parts = by_part(contributions, name_protected=settings.REASONS_NAME_PROTECTED)
-    ranked = sorted(parts.items(), key=lambda part: -abs(part[1]))
-    return ", ".join(f"{gettext(PART_NAMES[name])} {100 * share:+.1f}" for name, share in ranked)
+    return sorted(parts.items(), key=lambda part: -abs(part[1]))
+
+
+def format_contributions(contributions: Sequence[float]) -> str:
+    return ", ".join(f"{gettext(PART_NAMES[name])} {100 * share:+.1f}" for name, share in ranked_parts(contributions))
 
 
 def choices() -> list[Choice]:
@@ -51,5 +54,5 @@ def main_reasons() -> dict[int, str]:
     return {
         number: gettext(reason.label).replace("%(value)s", "…")
         for number, reason in BY_NUMBER.items()
-        if may_be_told(number)
+        if may_be_shown(number)
     }

@@ -16,30 +16,18 @@ def sparkline(scores: Sequence[float]) -> SafeString:
     """
     if len(scores) < 2:
         return SafeString()
-    points = [(_across(index, len(scores)), _up(score)) for index, score in enumerate(scores)]
+    width = _WIDTH - 2 * _MARGIN
+    points = [
+        (f"{_MARGIN + index * width / (len(scores) - 1):.1f}", f"{_MARGIN + (1 - score) * (_HEIGHT - 2 * _MARGIN):.1f}")
+        for index, score in enumerate(scores)
+    ]
     return format_html(
         '<svg class="vp-spark" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" aria-label="{2}">'
         '<title>{2}</title><polyline points="{3}" fill="none" stroke="currentColor" stroke-width="1.5"/>'
         '<circle cx="{4}" cy="{5}" r="2" fill="currentColor"/></svg>',
         _WIDTH,
         _HEIGHT,
-        in_words(scores),
+        f"Last {len(scores)} scores: {', '.join(f'{score:.1%}' for score in scores)}",
         " ".join(f"{x},{y}" for x, y in points),
         *points[-1],
     )
-
-
-def in_words(scores: Sequence[float]) -> str:
-    return f"Last {len(scores)} scores: {', '.join(f'{score:.1%}' for score in scores)}"
-
-
-def _across(index: int, number: int) -> str:
-    return _number(_MARGIN + index * (_WIDTH - 2 * _MARGIN) / (number - 1))
-
-
-def _up(score: float) -> str:
-    return _number(_MARGIN + (1 - score) * (_HEIGHT - 2 * _MARGIN))
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}"

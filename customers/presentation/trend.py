@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from django.utils.safestring import SafeString, mark_safe
 
 from customers.ml_service.svg import element, text
+from customers.presentation.durations import format_time
 
 _WIDTH, _HEIGHT = 640, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 76, 12, 28
@@ -29,31 +30,28 @@ class ScoredThen:
     score: float
 
 
-@dataclass(frozen=True)
-class _Time:
-    """The time from the first score to now, or as far as the picture goes."""
-
-    start: datetime
-    end: datetime
-
-    def across(self, at: datetime) -> float:
-        seconds = (self.end - self.start).total_seconds()
-        share = (at - self.start).total_seconds() / seconds if seconds > 0 else 1.0
-        return _LEFT + min(max(share, 0.0), 1.0) * (_WIDTH - _LEFT - _RIGHT)
-
-
 def trend(scores: Sequence[ScoredThen], levels: Sequence[Level], until: datetime) -> SafeString:
     """The scores, oldest first, on a scale from 0 to 100 %; ``levels`` are drawn as thresholds. None: no picture."""
     if not scores:
         return SafeString("")
-    time = _Time(scores[0].at, max(until, scores[-1].at))
-    marks = [*_scale(), *_thresholds(levels), *_dates(time), _steps(scores, time), *_dots(scores, time)]
     first, last = scores[0], scores[-1]
-    told = f"{len(scores)} scores, from {first.score:.1%} on {_said(first.at)} to {last.score:.1%} on {_said(last.at)}."
-    heading = [text("title", "Churn risk over time"), text("desc", told)]
+    start, end = first.at, max(until, last.at)
+    across = [_across(it.at, start, end) for it in scores]
+    marks = [*_scale(), *_thresholds(levels), *_dates(start, end), _steps(scores, across), *_dots(scores, across)]
+    description = (
+        f"{len(scores)} scores, from {first.score:.1%} on {format_time(first.at)} "
+        f"to {last.score:.1%} on {format_time(last.at)}."
+    )
+    heading = [text("title", "Churn risk over time"), text("desc", description)]
     size = {"viewBox": f"0 0 {_WIDTH} {_HEIGHT}", "width": _WIDTH, "height": _HEIGHT}
     look = {"role": "img", "class_": "vp-trend", "font_size": 12, "fill": "currentColor"}
     return mark_safe(element("svg", *heading, *marks, **size, **look))  # noqa: S308  # escaped where it was written
+
+
+def _across(at: datetime, start: datetime, end: datetime) -> float:
+    seconds = (end - start).total_seconds()
+    share = (at - start).total_seconds() / seconds if seconds > 0 else 1.0
+    return _LEFT + min(max(share, 0.0), 1.0) * (_WIDTH - _LEFT - _RIGHT)
 
 
 def _up(score: float) -> float:
@@ -76,29 +74,24 @@ def _thresholds(levels: Sequence[Level]) -> Iterable[str]:
             yield text("text", f"↑ {level.name}", x=_WIDTH - _RIGHT + 6, y=_up(level.score) + 4)
 
 
-def _dates(time: _Time) -> Iterable[str]:
-    show = "%Y-%m-%d %H:%M:%S" if (time.end - time.start).total_seconds() < _SHORT_SECONDS else "%Y-%m-%d %H:%M"
-    yield text("text", f"{time.start.astimezone(UTC):{show}}", x=_LEFT, y=_HEIGHT - 8)
-    yield text("text", f"{time.end.astimezone(UTC):{show}} UTC", x=_WIDTH - _RIGHT, y=_HEIGHT - 8, text_anchor="end")
+def _dates(start: datetime, end: datetime) -> Iterable[str]:
+    show = "%Y-%m-%d %H:%M:%S" if (end - start).total_seconds() < _SHORT_SECONDS else "%Y-%m-%d %H:%M"
+    yield text("text", f"{start.astimezone(UTC):{show}}", x=_LEFT, y=_HEIGHT - 8)
+    yield text("text", f"{end.astimezone(UTC):{show}} UTC", x=_WIDTH - _RIGHT, y=_HEIGHT - 8, text_anchor="end")
 
 
-def _steps(scores: Sequence[ScoredThen], time: _Time) -> str:
-    corners = [f"M{time.across(scores[0].at):.1f} {_up(scores[0].score):.1f}"]
-    corners += [f"H{time.across(it.at):.1f}V{_up(it.score):.1f}" for it in scores[1:]]
-    end = f"H{time.across(time.end):.1f}"
+def _steps(scores: Sequence[ScoredThen], across: Sequence[float]) -> str:
+    corners = [f"M{across[0]:.1f} {_up(scores[0].score):.1f}"]
+    corners += [f"H{x:.1f}V{_up(it.score):.1f}" for x, it in zip(across[1:], scores[1:], strict=True)]
     line = {"fill": "none", "stroke": "currentColor", "stroke_width": 2, "class_": "vp-line"}
-    return element("path", d="".join([*corners, end]), **line)
+    return element("path", d="".join([*corners, f"H{_WIDTH - _RIGHT:.1f}"]), **line)
 
 
-def _dots(scores: Sequence[ScoredThen], time: _Time) -> Iterable[str]:
-    for it in scores:
-        said = text("title", f"{it.score:.1%} on {_said(it.at)}")
-        yield element("circle", said, cx=time.across(it.at), cy=_up(it.score), r=3.5, class_="vp-dot")
+def _dots(scores: Sequence[ScoredThen], across: Sequence[float]) -> Iterable[str]:
+    for x, it in zip(across, scores, strict=True):
+        title = text("title", f"{it.score:.1%} on {format_time(it.at)}")
+        yield element("circle", title, cx=x, cy=_up(it.score), r=3.5, class_="vp-dot")
 
 
 def _across_the_picture(height: float, **look: object) -> str:
     return element("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=height, y2=height, stroke="currentColor", **look)
-
-
-def _said(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.urls import reverse
 
+from customers.presentation.numbers import format_count
 from events.alerts import outbox
 from events.alerts.outbox import DeliveryError
 from events.models.alerts import Alert, AlertRule, Delivery
@@ -33,7 +34,7 @@ def send(delivery: Delivery) -> None:
 
 
 def subject(rule: AlertRule, alerts: int) -> str:
-    return f"VigilPay: {alerts:,} {'alerts' if alerts != 1 else 'alert'}: {' '.join(rule.name.split())}"
+    return f"VigilPay: {format_count(alerts, 'alert', 'alerts')}: {' '.join(rule.name.split())}"
 
 
 def body(rule: AlertRule, delivery: Delivery) -> str:

@@ -15,6 +15,7 @@ from django_q.conf import Conf
 
 from customers.models import ScoreRecord
 from customers.monitoring import drift
+from customers.presentation.numbers import format_count
 from customers.scoring.marks import INTACT
 from customers.scoring.pause import current, describe_pause
 from customers.scoring.staleness import OF_THIS_VERSION, STALE
@@ -347,7 +348,7 @@ def warning_of(given_up: int) -> str:
     """What a person should know of messages that nobody took."""
     if not given_up:
         return ""
-    messages = "1 message on alerts was" if given_up == 1 else f"{given_up:,} messages on alerts were"
+    messages = format_count(given_up, "message on alerts was", "messages on alerts were")
     return f"{messages} given up in the last {GIVEN_UP_DAYS} days: see Deliveries in the admin."
 
 

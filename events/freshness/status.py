@@ -1,9 +1,14 @@
 """One word for how fresh the scores are, and the reason for it. Plain values in, words out."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+from customers.presentation.numbers import format_count
+
 Status = Literal["current", "catching up", "paused", "behind", "failing"]
+
+counted = partial(format_count, one="customer", several="customers")
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,3 @@ def where_to_look(facts: Facts) -> str:
     if facts.last_drain_seconds_ago is None:
         return "No drain has ended yet: the worker's log says more."
     return f"The last drain ended {facts.last_drain_seconds_ago:.0f} s ago: the worker's log says more."
-
-
-def counted(customers: int) -> str:
-    return f"{customers:,} customer{'s' if customers != 1 else ''}"

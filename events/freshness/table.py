@@ -1,10 +1,14 @@
 """Freshness as a table for people."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
+from customers.presentation.durations import format_duration
 from events.freshness.queries import Coverage, Freshness, LagStep
 
 BAR = 30
+
+duration = partial(format_duration, style="seconds")
 
 
 def table_of(found: Freshness) -> str:
@@ -86,7 +90,3 @@ def share(customers: int, of: int) -> str:
 
 def age(prefix: str, seconds: float | None) -> str:
     return "" if seconds is None else f"{prefix}{duration(seconds)}"
-
-
-def duration(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"

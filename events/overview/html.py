@@ -10,8 +10,7 @@ from django.utils.timesince import timesince
 
 from customers.portfolio.distribution import Distribution
 from customers.portfolio.movers import Mover, Movers
-from customers.presentation.badge import badge
-from customers.presentation.bands import BANDS
+from customers.presentation.bands import BANDS, badge
 from customers.presentation.histogram import histogram
 from events.freshness import table as freshness_table
 from events.freshness.queries import Freshness

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from vigilpay.processes import ROOT
+from vigilpay.env import ROOT
 
 Run = subprocess.CompletedProcess[str]
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 from tests.browser.chromium import launched
 from tests.browser.site import Site, running_site
 from tests.browser.visitor import Visitor, visiting
-from vigilpay.processes import ROOT
+from vigilpay.env import ROOT
 
 PICTURES = ROOT / "docs" / "screenshots"
 CUSTOMERS = 2_000
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def tell_stories(site: Site) -> int:
-    """Rounds of edits, each scored before the next, so that scores have moved; who is shown on a page of his own."""
+    """Rounds of edits, each scored before the next, so that scores have moved; the id of the customer to show."""
     pick = random.Random(1)
     [[customer]] = site.query(
         "SELECT customer_id FROM customers_customer WHERE age BETWEEN 44 AND 50 AND is_active_member"

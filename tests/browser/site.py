@@ -17,7 +17,8 @@ import psycopg
 from tests.databases import scratch_database
 from tests.others import await_that
 from tests.workers import running_worker
-from vigilpay.processes import ROOT, Child
+from vigilpay.env import ROOT
+from vigilpay.processes.children import Child
 
 PASSWORD = "only in a browser's test"
 PEOPLE = ("root", "viewer", "analyst", "operator")
@@ -43,14 +44,14 @@ class Site:
         manage(self.url, *command)
 
     def query(self, statement: str, *values: object) -> list[tuple[object, ...]]:
-        """As somebody in psql would."""
+        """As a user of psql would."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             found = connection.execute(statement, values)  # type: ignore[arg-type]
             return found.fetchall() if found.description else []
 
     def wait_until_scored(self) -> None:
         waiting = "SELECT 1 FROM customers_customer WHERE stale_since IS NOT NULL LIMIT 1"
-        await_that(lambda: not self.query(waiting), "the worker has scored everybody", seconds=60)
+        await_that(lambda: not self.query(waiting), "the worker has scored all customers", seconds=60)
 
 
 @contextmanager

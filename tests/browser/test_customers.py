@@ -90,7 +90,7 @@ def test_an_edit_brings_another_score_other_reasons_and_a_line_of_history(analys
 
 
 def newest_score(visitor, customer):
-    """The newest entry of his history, as the JSON view tells it."""
+    """The newest entry of the customer's history, as the JSON view shows it."""
     return visitor.json(f"/customers/history/{customer}/")["entries"][0]
 
 

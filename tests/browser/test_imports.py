@@ -50,7 +50,7 @@ def test_good_rows_arrive_and_are_scored_and_bad_ones_come_back_with_reasons(ana
     scored = (
         "SELECT customer_id FROM customers_customer WHERE customer_id BETWEEN 990001 AND 990004 AND stale_since IS NULL"
     )
-    await_that(lambda: len(site.query(scored)) == len(GOOD), "the workers have scored whoever came")
+    await_that(lambda: len(site.query(scored)) == len(GOOD), "the workers have scored the new customers")
 
 
 def test_a_file_of_another_kind_is_refused_at_once(analyst, tmp_path):

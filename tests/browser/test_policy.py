@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.others import await_that
-from vigilpay.csp import HEADERS
+from vigilpay.web.csp import HEADERS
 
 ELSEWHERE = "logout|jsi18n|/r/"
 MODELS = [

@@ -65,9 +65,9 @@ def test_an_operator_pauses_and_resumes_and_does_not_edit(visit, customer, site,
 
 @pytest.mark.parametrize("role", ["viewer", "analyst", "operator"])
 def test_none_of_them_reaches_accounts(visit, role):
-    somebody = visit(role)
-    assert somebody.open("/admin/auth/user/") == 403
-    assert "Users" not in (somebody.open("/admin/") and somebody.text())
+    visitor = visit(role)
+    assert visitor.open("/admin/auth/user/") == 403
+    assert "Users" not in (visitor.open("/admin/") and visitor.text())
 
 
 def test_a_wrong_password_does_not_open_the_door(browser, site):

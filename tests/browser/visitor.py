@@ -1,4 +1,4 @@
-"""Somebody in front of a browser, and everything that the browser complains of meanwhile."""
+"""A user in front of a browser, and everything that the browser complains of meanwhile."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ REFUSAL = "Failed to load resource: the server responded"
 
 
 class Visitor:
-    """A logged-in person with a page of his own."""
+    """A logged-in user with a page of their own."""
 
     def __init__(self, page: Page, site: Site, complaints: list[str]) -> None:
         self.page = page

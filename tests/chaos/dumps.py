@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from vigilpay.localdb import NAME
+from vigilpay.private_postgresql.installation import NAME
 
 if TYPE_CHECKING:
     from tests.chaos.neighbours import Neighbour

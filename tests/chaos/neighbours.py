@@ -9,7 +9,10 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from vigilpay import env
-from vigilpay.localdb import ENVIRONMENT, NAME, PORT, LocalServer
+from vigilpay.private_postgresql.account import ENVIRONMENT
+from vigilpay.private_postgresql.installation import NAME
+from vigilpay.private_postgresql.postmaster import PORT, find_pid
+from vigilpay.private_postgresql.server import LocalServer
 
 PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.02
@@ -58,7 +61,7 @@ class Neighbour:
         self.local().stop(mode=mode)
 
     def pid(self) -> int:
-        return self.local().status().pid or 0
+        return find_pid(self.local()) or 0
 
     def program(self, name: str, *arguments: str) -> None:
         """One of PostgreSQL's own programs, at this server."""

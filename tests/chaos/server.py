@@ -15,7 +15,8 @@ from tests.chaos.dumps import BESIDE, make_beside, restore_beside, swap
 from tests.chaos.neighbours import Neighbour
 from tests.chaos.settings import WORKER_SETTINGS
 from tests.databases import address
-from vigilpay.localdb import NAME, PORT
+from vigilpay.private_postgresql.installation import NAME
+from vigilpay.private_postgresql.postmaster import PORT
 
 # Needs a restart, and the storm has no use for one: what editors who commit in two phases ask for.
 SETTINGS = "ALTER SYSTEM SET max_prepared_transactions = 20"

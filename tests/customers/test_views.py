@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 ADDRESSES = ["/customers/analyze/{}/", "/customers/insights/{}/", "/customers/history/{}/"]
 VIEWS = dict(zip(ADDRESSES, [views.analyze_customer, views.customer_insights, views.customer_history], strict=True))
-NOBODYS_IDS = [0, 999_999, 2**63 - 1, 2**63, 10**40, "9" * 5000]
+UNKNOWN_IDS = [0, 999_999, 2**63 - 1, 2**63, 10**40, "9" * 5000]
 
 
 def analyze_address(customer):
@@ -165,8 +165,8 @@ class TestWhatIf:
         assert not ScoreRecord.objects.exists()
 
     def test_anybodys_values_are_taken_as_json_has_them(self, client):
-        somebody = {**SOMEBODY, "balance": 50000.0, "has_cr_card": 1}
-        answer = ask(client, {"customer": somebody, "changes": {"geography": "Spain", "age": 41}}).json()
+        customer = {**SOMEBODY, "balance": 50000.0, "has_cr_card": 1}
+        answer = ask(client, {"customer": customer, "changes": {"geography": "Spain", "age": 41}}).json()
         assert answer["score_after"] == pytest.approx(predict_churn({**SOMEBODY, "geography": "Spain", "age": 41}))
         assert answer["changes"] == {"geography": "Spain", "age": 41}
 
@@ -271,9 +271,9 @@ def test_while_the_database_is_away_it_says_so_and_when_to_ask_again(client, mon
 
 @pytest.mark.parametrize("address", ADDRESSES)
 class TestEveryView:
-    @pytest.mark.parametrize("nobody", NOBODYS_IDS, ids=lambda nobody: str(nobody)[:20])
-    def test_nobody_is_there(self, client, address, nobody):
-        response = client.get(address.format(nobody))
+    @pytest.mark.parametrize("unknown", UNKNOWN_IDS, ids=lambda unknown: str(unknown)[:20])
+    def test_nobody_is_there(self, client, address, unknown):
+        response = client.get(address.format(unknown))
         assert response.status_code == 404
         assert response.json().keys() == {"error"}
 

@@ -22,7 +22,7 @@ from vigilpay.roles import ANALYST, OPERATOR, ROLES, VIEWER, fill_groups
 
 pytestmark = pytest.mark.django_db
 
-# Who may start which action of which page; an action that is not listed here belongs to nobody but superusers.
+# Who may start which action of which page; an action that is not listed here belongs to superusers alone.
 ACTIONS = {
     ("customers.customer", "rescore_now"): {"analyst"},
     ("customers.customer", "requeue"): {"analyst"},
@@ -31,7 +31,7 @@ ACTIONS = {
     ("customers.scoringfailure", "try_again"): {"analyst", "operator"},
     ("events.alert", "acknowledge"): {"analyst"},
     ("events.delivery", "try_again"): {"operator"},
-    ("events.queue.pause", "resume_scoring"): {"operator"},
+    ("events.pause", "resume_scoring"): {"operator"},
 }
 
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -48,8 +48,8 @@ def address(model, *parts):
     return "/".join(["/admin", model._meta.app_label, model._meta.model_name, *map(str, parts), ""])
 
 
-def somebody(model):
-    """The key of a row to try things on; for models that nobody can make by hand here, one that is not there."""
+def some_key(model):
+    """The key of a row to try things on; for models that cannot be made by hand here, one that is not there."""
     customer = make_scored()
     active = ModelRelease.objects.active()
     made = {
@@ -69,7 +69,7 @@ def somebody(model):
 
 
 def everything():
-    """A fingerprint of all that a role might have changed. The overview is counted by whoever looks."""
+    """A fingerprint of all that a role might have changed. The overview is counted by each reader."""
     tables = [model._meta.db_table for model in REGISTERED if model._meta.managed and model is not Overview]
     with connection.cursor() as cursor:
         found = {}
@@ -88,7 +88,7 @@ class TestPages:
 
     @pytest.mark.parametrize("method", ["get", "post"])
     def test_what_is_not_its_own_is_refused_and_nothing_changes(self, role, model, method):
-        key = somebody(model)
+        key = some_key(model)
         client = with_role(role)
         before = everything()
         pages = {"add": ["add"], "change": [key, "change"], "delete": [key, "delete"]}
@@ -107,7 +107,7 @@ class TestPages:
     def test_what_it_may_only_see_has_no_button_to_save(self, role, model):
         if model not in OURS or allowed(role, "change", model) or not allowed(role, "view", model):
             return
-        page = with_role(role).get(address(model, somebody(model), "change"), follow=True).content.decode()
+        page = with_role(role).get(address(model, some_key(model), "change"), follow=True).content.decode()
         assert 'name="_save"' not in page
 
 
@@ -117,7 +117,7 @@ def test_actions_of_others_are_not_offered_and_refused_when_sent_by_hand(role, m
     client = with_role(role)
     user = client.get("/admin/").wsgi_request.user
     all_actions = actions_of(model, superuser_request())
-    key = somebody(model)
+    key = some_key(model)
     before = everything()
     for action in all_actions:
         if may_start(role, model, action):
@@ -179,7 +179,7 @@ class TestWhatEachIsThereFor:
         failures = "/admin/customers/scoringfailure/"
         for role, again in (("viewer", False), ("analyst", True), ("operator", True)):
             ScoringFailure.objects.all().delete()
-            somebody(ScoringFailure)
+            some_key(ScoringFailure)
             key = ScoringFailure.objects.get().pk
             response = with_role(role).post(failures, {"action": "try_again", "_selected_action": [key]})
             assert (ScoringFailure.objects.get().retry_at is not None) is again, role

@@ -1,4 +1,4 @@
-"""The worker that nobody needs to look after: real processes, killed or stopped one by one, and scores that follow."""
+"""The worker that needs no looking after: real processes, killed or stopped one by one, and scores that follow."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.databases import scratch_database
 from tests.factories import SOMEBODY
 from tests.others import await_that
 from tests.workers import running_worker
-from vigilpay.processes import Child
+from vigilpay.processes.children import Child
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPATIENT = {"VIGILPAY_STALL_SECONDS": "5", "VIGILPAY_DRAIN_SECONDS": "1.5"}
@@ -50,7 +50,7 @@ class Worker:
         return cluster_of(self.supervisor.pid)
 
     def idle_processes(self):
-        """By role, once everything is scored and everybody waits."""
+        """By role, once everything is scored and all processes wait."""
         follows_an_edit(self.url)
         await_that(lambda: not time.sleep(0.1) and is_complete(roles(self.main())), "the cluster is complete")
         await_that(lambda: not unfinished_jobs(self), "the last drain has gone to sleep")
@@ -74,7 +74,7 @@ class TestPartsThatFail:
 
     @pytest.mark.parametrize("role", ["monitor", "pusher", "sentinel"])
     def test_a_process_that_stands_still_is_noticed_too(self, battered, role):
-        """Nobody dies and nobody complains: only the facts in the database tell."""
+        """No process dies and none complains: only the facts in the database tell."""
         processes = battered.idle_processes()
         os.kill(processes[role][0], signal.SIGSTOP)
         is_replaced(battered, processes)
@@ -190,7 +190,7 @@ def heard(systemd):
 
 
 def shut(url):
-    """PostgreSQL is there for nobody, and those who were connected are thrown out."""
+    """PostgreSQL takes no connections, and ends those that there are."""
     with maintenance(url) as connection:
         connection.execute(f"ALTER DATABASE {name_of(url)} ALLOW_CONNECTIONS false")
         connection.execute(

@@ -42,14 +42,14 @@ WORK = """
 import os, django
 os.environ["DJANGO_SETTINGS_MODULE"] = "vigilpay.settings"
 django.setup()
-from customers import scoring
 from customers.import_export.export import csv_of
 from customers.models import Customer, ScoreRecord
+from customers.scoring import scorer
 from events import jobs
 assert jobs.rescore_stale() == 5, Customer.objects.values()
 assert Customer.objects.filter(stale_since=None).count() == 5
 record = ScoreRecord.objects.latest("id")
-score = scoring.analyze(record.customer_id)
+score = scorer.analyze(record.customer_id)
 assert record.score == Customer.objects.get(pk=record.customer_id).churn_risk_score == score
 print("".join(csv_of(Customer.objects.all())))
 """

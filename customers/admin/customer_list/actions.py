@@ -1,6 +1,7 @@
 """What staff can do with the customers they have picked, one or all that match: a statement each, never a loop."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,45 +11,49 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
-from customers.admin.action_log import in_words, log_number
 from customers.import_export.export import csv_of
 from customers.models import Customer
+from customers.presentation.action_log import count_objects, log_action
 from customers.scoring import requests
 
 Picked = QuerySet[Customer]
+
+count_customers = partial(count_objects, Customer)
 
 TOO_MANY = "Nothing was done: these were more customers than the database's statement_timeout allows. Narrow the list."
 
 
 class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
-    """The actions of the list. What each says afterwards was counted by the action itself: the list only estimates."""
+    """The actions of the list. What each reports was counted by the action itself: the list only estimates."""
 
     actions = ("rescore_now", "requeue", "set_aside", "export")
 
     @admin.action(description="Rescore now", permissions=["rescore"])
     def rescore_now(self, request: HttpRequest, queryset: Picked) -> None:
-        asked = logged(request, "Asked for new scores", lambda: requests.request_rescoring(queryset))
-        self.message_user(request, f"To be rescored by the workers: {customers(asked)}.")
+        asked = act_and_log(request, "Asked for new scores", lambda: requests.request_rescoring(queryset))
+        self.message_user(request, f"To be rescored by the workers: {count_customers(asked)}.")
         if left := queryset.count() - asked:
-            self.message_user(request, f"Set aside, and left alone: {customers(left)}. Requeue them.", messages.WARNING)
+            self.message_user(
+                request, f"Set aside, and left alone: {count_customers(left)}. Requeue them.", messages.WARNING
+            )
 
     @admin.action(description="Requeue those set aside", permissions=["rescore"])
     def requeue(self, request: HttpRequest, queryset: Picked) -> None:
-        number = logged(request, "Requeued", lambda: requests.requeue(queryset))
-        self.message_user(request, f"To be tried again now: {customers(number)}.")
+        number = act_and_log(request, "Requeued", lambda: requests.requeue(queryset))
+        self.message_user(request, f"To be tried again now: {count_customers(number)}.")
 
     @admin.action(description="Set aside those who wait for a score", permissions=["rescore"])
     def set_aside(self, request: HttpRequest, queryset: Picked) -> None:
         reason = f"set aside by {request.user.get_username()}"
-        number = logged(request, "Set aside", lambda: requests.give_up(queryset, reason))
-        said = f"Set aside until they are requeued or edited, or another model comes: {customers(number)}."
-        self.message_user(request, said)
+        number = act_and_log(request, "Set aside", lambda: requests.give_up(queryset, reason))
+        until = "until they are requeued or edited, or another model comes"
+        self.message_user(request, f"Set aside {until}: {count_customers(number)}.")
         if not number:
             self.message_user(request, "The scores of all others are current.", messages.WARNING)
 
     @admin.action(description="Export as CSV", permissions=["export"])
     def export(self, request: HttpRequest, queryset: Picked) -> StreamingHttpResponse:
-        logged(request, "Exported", queryset.count)
+        act_and_log(request, "Exported", queryset.count)
         name = f"customers-{timezone.localdate()}.csv"
         disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingHttpResponse(csv_of(queryset), content_type="text/csv; charset=utf-8", headers=disposition)
@@ -64,7 +69,7 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
             return HttpResponseRedirect(request.get_full_path())
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Django's own deletion would read everybody who matches, and list them."""
+        """Without Django's own deletion, which would read all customers that match, and list them."""
         return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
 
     def has_rescore_permission(self, request: HttpRequest) -> bool:
@@ -74,13 +79,9 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
         return request.user.has_perm("customers.export_customer")
 
 
-def logged(request: HttpRequest, what: str, act: Callable[[], int]) -> int:
-    """Act, and leave one entry in the admin's log that tells how many customers it was; both or neither."""
+def act_and_log(request: HttpRequest, what: str, act: Callable[[], int]) -> int:
+    """Act, and leave one entry with the number of customers in the admin's log; both or neither."""
     with transaction.atomic():
         number = act()
-        log_number(request, Customer, what, number)
+        log_action(request, Customer, what, number)
     return number
-
-
-def customers(number: int) -> str:
-    return in_words(Customer, number)

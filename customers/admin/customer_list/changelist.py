@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from customers.admin.customer_list.filters import MainReasonFilter
 from customers.admin.customer_list.ordering import ids_of_page, unscored_last
-from customers.models import Customer, ScoreRecord
+from customers.models import ScoreRecord
 
 TREND_SCORES = 12
 
@@ -28,15 +28,8 @@ class CustomerChangeList(ChangeList):
         # The index of the main reasons is in the order of risk itself.
         are_few = not self.paginator.is_cut and MainReasonFilter.parameter_name not in self.filter_params
         ids = ids_of_page(self.queryset, start, stop, are_few=are_few)
-        self.result_list = self._shown(ids)
-
-    def _shown(self, ids: list[int]) -> list[Customer]:
-        """These customers in this order, with what only the list tells of them: two statements, however many."""
-        found = self.root_queryset.annotate(last_scores=last_scores()).in_bulk(ids)
-        return [found[customer_id] for customer_id in ids if customer_id in found]  # one may just have been deleted
-
-
-def last_scores() -> ArraySubquery:
-    """The newest scores of each customer, newest first, by the index of the history."""
-    records = ScoreRecord.objects.filter(customer_id=OuterRef("pk")).order_by("-id")
-    return ArraySubquery(records.values("score")[:TREND_SCORES])
+        # The newest first, by the index of the history.
+        records = ScoreRecord.objects.filter(customer_id=OuterRef("pk")).order_by("-id")
+        last_scores = ArraySubquery(records.values("score")[:TREND_SCORES])
+        found = self.root_queryset.annotate(last_scores=last_scores).in_bulk(ids)
+        self.result_list = [found[it] for it in ids if it in found]  # one may just have been deleted

@@ -5,7 +5,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
@@ -13,10 +13,10 @@ from customers.admin.customer_list import filters
 from customers.admin.customer_list.changelist import CustomerChangeList
 from customers.admin.customer_list.paging import CappedPaginator
 from customers.admin.customer_list.search import search
-from customers.admin.freshness import freshness
 from customers.models import Customer, CustomerQuerySet
-from customers.presentation.badge import badge
+from customers.presentation.bands import badge
 from customers.presentation.reasons import reasons_of
+from customers.presentation.score_state import describe_score_state
 from customers.presentation.sparkline import sparkline
 from customers.scoring.failures import with_failure
 
@@ -68,7 +68,7 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
 
     @admin.display(description="Score is")
     def state(self, customer: Customer) -> str:
-        return freshness(customer)
+        return describe_score_state(customer)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         return with_failure(cast(CustomerQuerySet, super().get_queryset(request)).with_active_release())
@@ -81,14 +81,8 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
     ) -> tuple[QuerySet[Customer], bool]:
         return search(queryset, search_term), False
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
-        if isinstance(response, TemplateResponse):  # before a redirect it would be said twice
-            say_if_it_ends_early(request, response)
-        return response
 
-
-def say_if_it_ends_early(request: HttpRequest, response: TemplateResponse) -> None:
+def inform_where_others_are(request: HttpRequest, response: TemplateResponse) -> None:
     """On the last page of more customers than can be paged through: where the others are."""
     page = (response.context_data or {}).get("cl")
     if page and page.paginator.is_cut and page.page_num == page.paginator.num_pages:

@@ -1,5 +1,6 @@
 """How many customers a list has, and how far it is paged, at a cost that does not grow with the portfolio."""
 
+from functools import partial
 from typing import Any, cast
 
 from django.core.paginator import Paginator
@@ -8,8 +9,8 @@ from django.db.models import QuerySet
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 
-# Up to here customers are counted and paged. Whoever looks for somebody further down searches, filters, or turns the
-# order round; an action on "all" takes all that match, however many are counted here.
+# Up to here customers are counted and paged. To see customers further down, staff search, filter, or turn the order
+# round; an action on "all" takes all that match, however many are counted here.
 MOST_ROWS = 10_000
 # The same of a filtered list: whether a row matches may stand in the table alone, and to look there for 10,000 rows
 # takes more than a page may.
@@ -21,9 +22,11 @@ SELECT reltuples / greatest(relpages, 1) * (pg_relation_size(oid) / current_sett
 FROM pg_class WHERE oid = %s::regclass
 """
 
+format_grouped = partial(number_format, use_l10n=True, force_grouping=True)
+
 
 class Counted(int):
-    """A number of rows that is written in the words that are true of it: 42, 5,000+, ~1,000,000."""
+    """A number of rows that is written as exactly as it is known: 42, 5,000+, ~1,000,000."""
 
     words: str
 
@@ -41,11 +44,20 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
 
     @cached_property
     def most(self) -> int:
-        return most(cast("QuerySet[Any]", self.object_list))
+        """How many rows are counted and paged."""
+        return MOST_MATCHES if cast("QuerySet[Any]", self.object_list).query.where else MOST_ROWS
 
     @cached_property
     def count(self) -> Counted:
-        return counted(cast("QuerySet[Any]", self.object_list))
+        """Exact as long as that is cheap; then "so many and more" of what was filtered, and an estimate of all rows."""
+        rows = cast("QuerySet[Any]", self.object_list)
+        found = rows.order_by().values("pk")[: self.most + 1].count()
+        if found <= self.most:
+            return Counted(found, format_grouped(found))
+        if rows.query.where:
+            return Counted(found, f"{format_grouped(self.most)}+")
+        about = max(found, rounded(estimate(rows)))
+        return Counted(about, f"~{format_grouped(about)}")
 
     @cached_property
     def num_pages(self) -> int:
@@ -60,28 +72,8 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
         return super().validate_number(min(int(number), self.num_pages))
 
 
-def counted(rows: QuerySet[Any]) -> Counted:
-    """Exactly as long as that is cheap; then "so many and more" of what was filtered, and an estimate of everything."""
-    found = rows.order_by().values("pk")[: most(rows) + 1].count()
-    if found <= most(rows):
-        return Counted(found, written(found))
-    if rows.query.where:
-        return Counted(found, f"{written(most(rows))}+")
-    about = max(found, rounded(estimate(rows)))
-    return Counted(about, f"~{written(about)}")
-
-
-def most(rows: QuerySet[Any]) -> int:
-    """How many of these are counted and paged."""
-    return MOST_MATCHES if rows.query.where else MOST_ROWS
-
-
-def written(number: int) -> str:
-    return number_format(number, use_l10n=True, force_grouping=True)
-
-
 def estimate(rows: QuerySet[Any]) -> int:
-    """How many rows the table has, within some percent; 0 where nobody has looked yet."""
+    """How many rows the table has, within some percent; 0 where PostgreSQL has not looked yet."""
     with connections[rows.db].cursor() as cursor:
         cursor.execute(ESTIMATE, [rows.model._meta.db_table])
         return max(0, int(cursor.fetchone()[0]))

@@ -15,18 +15,12 @@ def search(customers: QuerySet[Any], typed: str) -> QuerySet[Any]:
     term = typed.strip()
     if not term:
         return customers
-    return with_id(customers, term) if term.isdecimal() else with_surname(customers, term)
-
-
-def with_id(customers: QuerySet[Any], digits: str) -> QuerySet[Any]:
-    # By length first: Python refuses to read thousands of digits.
-    fits = len(digits) <= len(str(LARGEST_CUSTOMER_ID)) and int(digits) <= LARGEST_CUSTOMER_ID
-    return customers.filter(pk=int(digits)) if fits else customers.none()
-
-
-def with_surname(customers: QuerySet[Any], beginning: str) -> QuerySet[Any]:
-    """Whatever the case of its letters. A range in the order of C is found by an index in every locale, LIKE is not."""
-    first = Upper(Value(beginning))
+    if term.isdecimal():
+        # By length first: Python refuses to read thousands of digits.
+        fits = len(term) <= len(str(LARGEST_CUSTOMER_ID)) and int(term) <= LARGEST_CUSTOMER_ID
+        return customers.filter(pk=int(term)) if fits else customers.none()
+    # Whatever the case of its letters. A range in the order of C is found by an index in every locale, LIKE is not.
+    first = Upper(Value(term))
     keyed = customers.alias(surname_key=Collate(Upper(F("surname")), "C"))
     found: QuerySet[Any] = keyed.filter(surname_key__gte=first, surname_key__lt=Concat(first, Value(LAST_CHARACTER)))
     return found

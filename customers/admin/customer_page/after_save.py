@@ -1,4 +1,4 @@
-"""What a save did to the score, said on the page that comes after it."""
+"""What a save did to the score, reported on the page that comes after it."""
 
 import time
 from typing import Any
@@ -6,43 +6,43 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest
 
-from customers.admin.freshness import is_current, why_not_current
 from customers.models import Customer, ScoreRecord
 from customers.presentation.bands import band
-from customers.presentation.durations import in_words
+from customers.presentation.durations import format_age
+from customers.presentation.score_state import is_current, why_not_current
 from customers.scoring import pause
 from customers.scoring.failures import with_failure
 
 AWAITED = "customers.awaited_score"
 
-# A worker that is not busy needs some 20 ms; one that is, or that is not there, shall not keep whoever has saved.
+# A worker that is not busy needs some 20 ms; one that is, or that is not there, shall not keep the editor waiting.
 MOST_SECONDS = 1.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
 
 
 def expect(request: HttpRequest, customer_id: int, former: float | None) -> None:
-    """Have the next page say what became of this customer's score.
+    """Have the next page report what became of this customer's score.
 
     The save itself can't: it is not committed before its answer is made, and no worker sees it until then.
     """
     request.session[AWAITED] = {"customer": customer_id, "former": former}
 
 
-def tell(request: HttpRequest) -> None:
-    """Wait for the score that the last save of this session has called for, if one has, and say what it is."""
+def report(request: HttpRequest) -> None:
+    """Wait for the score that the last save of this session has called for, if one has, and report what it is."""
     awaited = request.session.pop(AWAITED, None)
     if awaited is None:
         return
-    customer = settled(awaited["customer"], patience=0.0 if pause.notice() else MOST_SECONDS)
+    customer = wait_for_score(awaited["customer"], patience=0.0 if pause.notice() else MOST_SECONDS)
     if customer is None:
         return  # deleted meanwhile
     if is_current(customer):
-        messages.success(request, moved(customer, awaited["former"]))
+        messages.success(request, describe_score(customer, awaited["former"]))
     else:
-        messages.warning(request, f"Customer {customer.pk}: {not_yet(customer)}")
+        messages.warning(request, f"Customer {customer.pk}: {describe_wait(customer)}")
 
 
-def settled(customer_id: int, patience: float) -> Any:
+def wait_for_score(customer_id: int, patience: float) -> Any:
     """The customer as soon as its score is current or could not be given, or as it is when patience ends."""
     asked: Any = with_failure(Customer.objects.with_active_release()).filter(pk=customer_id)
     deadline, pause = time.monotonic() + patience, FIRST_PAUSE
@@ -54,23 +54,19 @@ def settled(customer_id: int, patience: float) -> Any:
     return customer
 
 
-def moved(customer: Any, former: float | None) -> str:
+def describe_score(customer: Any, former: float | None) -> str:
     """``Customer 5: 12.3% → 45.1%, medium risk, 18 ms after the edit.``"""
     score = customer.churn_risk_score
     way = f"{score:.1%}" if former is None else f"{former:.1%} → {score:.1%}"
-    return f"Customer {customer.pk}: {way}, {band(score)} risk{after_the_edit(customer)}."
-
-
-def after_the_edit(customer: Any) -> str:
     record = ScoreRecord.objects.filter(customer_id=customer.pk, version=customer.version).first()
-    if record is None or record.stale_since is None:
-        return ""
-    return f", {in_words((record.scored_at - record.stale_since).total_seconds())} after the edit"
+    edited_at = record and record.stale_since
+    after = f", {format_age(edited_at, record.scored_at)} after the edit" if record and edited_at else ""
+    return f"Customer {customer.pk}: {way}, {band(score)} risk{after}."
 
 
-def not_yet(customer: Any) -> str:
+def describe_wait(customer: Any) -> str:
     if customer.failure_error is not None:
         return f"no new score; {why_not_current(customer)}"
-    if pause.notice():  # which the page itself tells
+    if pause.notice():  # which the page itself reports
         return "the new score waits until scoring goes on."
     return "the new score is on its way; reload the page to see it."

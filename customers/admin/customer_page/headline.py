@@ -1,7 +1,6 @@
 """The head of a customer's page: the score, whether it is current and what to do if not, when and by which model."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -9,10 +8,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from customers.admin.customer_page.facts import CustomerFacts
-from customers.admin.freshness import is_current
-from customers.models import ScoreRecord
+from customers.history.timeline import HistoryEntry
+from customers.models import ModelRelease, ScoreRecord
 from customers.presentation.bands import band
-from customers.presentation.durations import age_of, in_words
+from customers.presentation.durations import format_age, format_time
+from customers.presentation.score_state import is_current
+from customers.scoring import pause
 
 CAUSES: Mapping[str, str] = {
     ScoreRecord.Cause.CREATED: "the customer came",
@@ -39,26 +40,29 @@ def headline(facts: CustomerFacts) -> SafeString:
             f"{score:.1%}",
             name,
         )
-    return format_html('<div class="vp-block vp-head">{} <span class="vp-state">{}</span></div>', shown, state(facts))
+    return format_html(
+        '<div class="vp-block vp-head">{} <span class="vp-state">{}</span></div>', shown, describe_state(facts)
+    )
 
 
-def state(facts: CustomerFacts) -> SafeString | str:
+def describe_state(facts: CustomerFacts) -> SafeString | str:
     customer = facts.customer
     if is_current(customer):
         return "current: the active model's answer to the fields as they are"
     if customer.failure_error is not None:
-        return failed(facts)
+        return describe_failure(facts)
     if customer.churn_risk_score is None:
-        waits = f"waits for its first score since {age_of(customer.stale_since, facts.now)}"
+        waits = f"waits for its first score since {format_age(customer.stale_since, facts.now)}"
     elif customer.stale_since is None:
         waits = "answers the same fields by a former model"
     else:
-        waits = f"stale since {age_of(customer.stale_since, facts.now)}: the fields have changed"
-    return f"{waits}. {facts.paused}" if facts.paused else f"{waits}, being rescored; reload to see the new score"
+        waits = f"stale since {format_age(customer.stale_since, facts.now)}: the fields have changed"
+    paused = pause.notice()
+    return f"{waits}. {paused}" if paused else f"{waits}, being rescored; reload to see the new score"
 
 
-def failed(facts: CustomerFacts) -> SafeString:
-    """The words for both kinds of failure, and what whoever reads them can do."""
+def describe_failure(facts: CustomerFacts) -> SafeString:
+    """Both kinds of failure, and what the reader can do about each."""
     customer = facts.customer
     if customer.failure_retry_at is not None:
         return format_html(
@@ -79,38 +83,33 @@ def failed(facts: CustomerFacts) -> SafeString:
 
 
 def link(facts: CustomerFacts, model_name: str, address: str, words: str) -> SafeString | str:
-    """The words alone for whoever would be refused there."""
+    """The words alone for a reader who would be refused there."""
     return format_html('<a href="{}">{}</a>', address, words) if facts.may_see(model_name) else words
 
 
-def scoring(facts: CustomerFacts) -> SafeString | str:
+def scored_block(facts: CustomerFacts) -> SafeString | str:
     """When the score was given, what for, and how long after the edit that it answers."""
     if facts.customer.scored_at is None:
         return "not yet"
-    shown = f"{written(facts.customer.scored_at)}, {age_of(facts.customer.scored_at, facts.now)} ago"
-    return format_html('<div class="vp-block"><p>{}</p><p>{}</p></div>', shown, lag(facts))
+    shown = f"{format_time(facts.customer.scored_at)}, {format_age(facts.customer.scored_at, facts.now)} ago"
+    return format_html('<div class="vp-block"><p>{}</p><p>{}</p></div>', shown, describe_cause(facts.history))
 
 
-def lag(facts: CustomerFacts) -> str:
-    """Of the newest score that an edit led to; nothing where its record is gone."""
-    for chapter in reversed(facts.chapters):
-        if chapter.score is None:
-            continue
-        edited = [edit.edited_at for edit in chapter.edits if edit.edited_at]
-        why = CAUSES.get(chapter.score.cause, "not noted in those days")
-        if not edited:
-            return f"Why then: {why}."
-        return f"Why then: {why}. From the edit to the score: {between(edited[0], chapter.score.scored_at)}."
-    return ""
+def describe_cause(history: Sequence[HistoryEntry]) -> str:
+    """Why the newest score was given, and how long after its edit; nothing where its record is gone."""
+    newest = next((chapter for chapter in reversed(history) if chapter.score), None)
+    if newest is None or newest.score is None:
+        return ""
+    cause = f"Why then: {CAUSES.get(newest.score.cause, 'not noted in those days')}."
+    edited_at = next((edit.edited_at for edit in newest.edits if edit.edited_at), None)
+    if edited_at is None:
+        return cause
+    return f"{cause} From the edit to the score: {format_age(edited_at, newest.score.scored_at)}."
 
 
-def between(edited_at: datetime, scored_at: datetime) -> str:
-    return in_words((scored_at - edited_at).total_seconds())
-
-
-def model(facts: CustomerFacts) -> SafeString | str:
+def format_model(facts: CustomerFacts) -> SafeString | str:
     """The release that gave the score, with its quality, and a way to its card."""
-    release = facts.release
+    release = ModelRelease.objects.filter(pk=facts.customer.scored_by_id).first()
     if release is None:
         return "none yet" if facts.customer.scored_by_id is None else "a release that is not kept any more"
     address = reverse("admin:customers_modelrelease_change", args=[release.pk])
@@ -120,11 +119,11 @@ def model(facts: CustomerFacts) -> SafeString | str:
         link(facts, "modelrelease", address, f"Release {release.pk}"),
         f"{release.released_at:%Y-%m-%d}",
         is_active,
-        quality(release.metadata),
+        describe_quality(release.metadata),
     )
 
 
-def quality(metadata: Any) -> str:
+def describe_quality(metadata: Any) -> str:
     """The ROC AUC that the release was measured with; other tools' files may say anything, or nothing."""
     metrics = metadata.get("metrics") if isinstance(metadata, Mapping) else None
     found = metrics.get("roc_auc") if isinstance(metrics, Mapping) else None
@@ -137,7 +136,3 @@ def quality(metadata: Any) -> str:
 
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def written(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""The page of one customer: the score and its story above, the fields that staff edit below."""
+"""The page of one customer: the score and its history above, the fields that staff edit below."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from customers.admin.customer_page.what_if import WhatIfPage
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 
-RISK = ("churn_risk", "risk_over_time", "what_moved_it", "why", "what_would_lower_it", "score_given", "given_by")
+RISK = ("churn_risk", "risk_over_time", "history", "reasons", "suggestions", "score_given", "given_by")
 VERSIONS = ("version", "scored_version", "stale_since", "edited_at", "edited_by")
 
 WHO: Any = (None, {"fields": ("customer_id", "surname")})
@@ -40,7 +40,7 @@ class CustomerPage(WhatIfPage):
         return tuple(super().get_readonly_fields(request, obj)) if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
-        """The engine has nothing to say of a customer who is not stored yet."""
+        """The engine knows nothing of a customer who is not stored yet."""
         return super().get_fieldsets(request, obj) if obj else (WHO, (HEADING, {"fields": BEHAVIOUR}))
 
     def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
@@ -54,17 +54,12 @@ class CustomerPage(WhatIfPage):
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "GET":
-            after_save.tell(request)
+            after_save.report(request)
         try:
             return super().changeform_view(request, *args, **kwargs)
         except Customer.DoesNotExist as gone:
             messages.error(request, f"{gone} Nothing was saved.")
             return redirect("admin:customers_customer_changelist")
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        if request.method == "GET":
-            after_save.tell(request)
-        return super().changelist_view(request, extra_context)
 
     @admin.display(description="Score")
     def churn_risk(self, customer: Customer) -> SafeString:
@@ -72,31 +67,31 @@ class CustomerPage(WhatIfPage):
 
     @admin.display(description="Trend")
     def risk_over_time(self, customer: Customer) -> SafeString | str:
-        return history.trend_of(facts_of(customer))
+        return history.trend_block(facts_of(customer))
 
     @admin.display(description="What moved it")
-    def what_moved_it(self, customer: Customer) -> SafeString | str:
-        return history.history_of(facts_of(customer))
+    def history(self, customer: Customer) -> SafeString | str:
+        return history.history_block(facts_of(customer))
 
     @admin.display(description="Why")
-    def why(self, customer: Customer) -> SafeString | str:
-        return reasons.why(facts_of(customer))
+    def reasons(self, customer: Customer) -> SafeString | str:
+        return reasons.reasons_block(facts_of(customer))
 
     @admin.display(description="What would lower it")
-    def what_would_lower_it(self, customer: Customer) -> SafeString | str:
-        return reasons.suggestions(facts_of(customer))
+    def suggestions(self, customer: Customer) -> SafeString | str:
+        return reasons.suggestions_block(facts_of(customer))
 
     @admin.display(description="Scored at")
     def score_given(self, customer: Customer) -> SafeString | str:
-        return headline.scoring(facts_of(customer))
+        return headline.scored_block(facts_of(customer))
 
     @admin.display(description="Model")
     def given_by(self, customer: Customer) -> SafeString | str:
-        return headline.model(facts_of(customer))
+        return headline.format_model(facts_of(customer))
 
     @admin.display(description="What if")
     def what_if(self, customer: Customer) -> SafeString:
-        return what_if_panel.what_if(facts_of(customer))
+        return what_if_panel.what_if_block(facts_of(customer))
 
 
 def hold(customer: Customer) -> None:

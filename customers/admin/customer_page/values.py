@@ -12,22 +12,20 @@ from django.utils.translation import gettext
 from customers.ml_service.reasons.reason_codes import PART_NAMES
 
 
-def value_in_words(field: str, value: Any) -> str:
-    """Empty for what is no value of one field, as that of the parts that are told as a sum."""
+def format_value(field: str, value: Any) -> str:
+    """Empty for what is no value of one field, as that of the parts that are shown as a sum."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if field == "balance":
-        return f"{Decimal(value):,.2f}"
-    return str(value)
+    return f"{Decimal(value):,.2f}" if field == "balance" else str(value)
 
 
-def name_of(field: str) -> str:
+def part_name(field: str) -> str:
     return capfirst(gettext(PART_NAMES[field]))
 
 
-def changes_in_words(changes: Iterable[tuple[str, Any, Any]]) -> SafeString:
+def format_changes(changes: Iterable[tuple[str, Any, Any]]) -> SafeString:
     """Of fields, from one value to another: ``Age 40 → 41; Credit card no → yes``."""
-    words = ((name_of(field), value_in_words(field, old), value_in_words(field, new)) for field, old, new in changes)
+    words = ((part_name(field), format_value(field, old), format_value(field, new)) for field, old, new in changes)
     return format_html_join("; ", "{} {} → <strong>{}</strong>", words)

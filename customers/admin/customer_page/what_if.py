@@ -18,7 +18,7 @@ URL_NAME = "customers_customer_what_if"
 
 
 class WhatIfPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
-    """A page of a customer that can be asked with other values, by whoever may see it.
+    """A page of a customer that can be asked with other values, by all staff who may see it.
 
     The button sends the fields of the page as they are filled in to an address of their own. The answer is the page
     as a GET would show it, with those values in its fields: Django's own view saves upon POST alone.
@@ -34,7 +34,7 @@ class WhatIfPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
         page = reverse("admin:customers_customer_change", args=[object_id])
         customer = super().get_object(request, unquote(object_id))
         if request.method != "POST" or customer is None:
-            return HttpResponseRedirect(page)  # which says so of somebody unknown
+            return HttpResponseRedirect(page)  # which has a message for an unknown id
         if not self.has_view_permission(request, customer):
             raise PermissionDenied
         return self.changeform_view(shown_with(request.POST, request), object_id, form_url=page)
@@ -43,14 +43,15 @@ class WhatIfPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
         """With the facts of the page, as its fields are rendered from the customer alone."""
         customer: Any = super().get_object(request, object_id, from_field)
         if customer is not None:
-            may_edit = self.has_change_permission(request, customer)
-            customer.facts = CustomerFacts(customer, request.user, asked=asked_in(request), may_edit=may_edit)
+            # A copy: a form that is shown again has its fields' new values on the instance already.
+            stored, asked = copy.copy(customer), getattr(request, "asked", None)
+            customer.facts = CustomerFacts(stored, request.user, asked, self.has_change_permission(request, customer))
         return customer  # type: ignore[no-any-return]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Filled in with what was asked, so that it can be asked anew, or saved."""
         form = super().get_form(request, obj, change=change, **kwargs)
-        asked = asked_in(request)
+        asked = getattr(request, "asked", None)
         return form if asked is None else partial(form, asked)
 
 
@@ -60,7 +61,3 @@ def shown_with(asked: QueryDict, request: HttpRequest) -> HttpRequest:
     shown.method = "GET"
     shown.asked = asked
     return shown  # type: ignore[no-any-return]
-
-
-def asked_in(request: HttpRequest) -> QueryDict | None:
-    return getattr(request, "asked", None)

@@ -9,19 +9,19 @@ from django.utils.safestring import SafeString
 
 from customers.admin.customer_page.facts import CustomerFacts
 from customers.admin.customer_page.form import Question
-from customers.admin.customer_page.history import signed
-from customers.admin.customer_page.values import changes_in_words
+from customers.admin.customer_page.history import format_points
+from customers.admin.customer_page.values import format_changes
 from customers.admin.customer_page.what_if import URL_NAME
 from customers.api import insights
 from customers.api.validation import WhatIfQuestion
 from customers.ml_service import InputError, ModelError
-from customers.presentation.badge import badge
+from customers.presentation.bands import badge
 
 PLACE = "what-if"
 
 
-def what_if(facts: CustomerFacts) -> SafeString:
-    """The fields of the page are those of the question; whoever may not edit them gets some to ask with."""
+def what_if_block(facts: CustomerFacts) -> SafeString:
+    """The fields of the page are those of the question; a reader who may not edit them gets some to ask with."""
     question = Question(facts.asked, initial=facts.customer.features(), auto_id="what_if_%s")
     address = reverse(f"admin:{URL_NAME}", args=[facts.customer.pk])
     return format_html(
@@ -58,22 +58,17 @@ def answer_to(facts: CustomerFacts, question: Question) -> SafeString:
     stored = facts.customer.features()
     changes = {field: new for field, new in question.cleaned_data.items() if new != stored[field]}
     try:
-        return told(stored, insights.what_if(WhatIfQuestion(facts.customer.pk, {}, changes)))
+        found: Mapping[str, Any] = insights.answer_what_if(WhatIfQuestion(facts.customer.pk, {}, changes))
     except (ModelError, InputError) as refused:
         return format_html("<p>The model can't be asked: {}</p>", refused)
-
-
-def told(stored: Mapping[str, Any], found: Mapping[str, Any]) -> SafeString:
-    changes, before, after = found["changes"], found["score_before"], found["score_after"]
-    if not changes:
-        return format_html(
-            "<p>No field differs from what is stored: {}. Change some, and ask again.</p>", badge(before)
-        )
+    before = badge(found["score_before"])
+    if not found["changes"]:
+        return format_html("<p>No field differs from what is stored: {}. Change some, and ask again.</p>", before)
     return format_html(
         '<p>{} → {} {}</p><p>With {}.</p><p class="vp-quiet">{}</p>',
-        badge(before),
-        badge(after),
-        signed(100 * found["change"], " points"),
-        changes_in_words((field, stored[field], value) for field, value in changes.items()),
+        before,
+        badge(found["score_after"]),
+        format_points(100 * found["change"], " points"),
+        format_changes((field, stored[field], value) for field, value in found["changes"].items()),
         found["caveat"],
     )

@@ -31,6 +31,7 @@ from customers.import_export.uploads.rejects import SpooledRejects, spool
 from customers.import_export.uploads.since_check import Changed, ChangedSinceCheckError, SinceCheck
 from customers.models import LARGEST_CUSTOMER_ID
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
+from customers.presentation.numbers import format_count
 from customers.sql import execute, fetch_row
 
 log = logging.getLogger("vigilpay.imports")
@@ -198,7 +199,7 @@ def ask_again(batch: ImportBatch, rows: Staging, since_check: SinceCheck) -> Non
 def describe_changes(batch: ImportBatch, changed: Changed) -> str:
     if batch.checked_at is None:  # without a snapshot whatever would be overwritten counts as changed
         return "It was checked by an older version, and has been compared again. Confirm it once more."
-    they = "1 customer was" if changed.customers == 1 else f"{changed.customers:,} customers were"
+    they = format_count(changed.customers, "customer was", "customers were")
     return (
         f"{they} edited, added or deleted since the check of {localtime(batch.checked_at):%Y-%m-%d %H:%M}, and the "
         "import would overwrite that. It has stopped before them, and the file has been compared again: "

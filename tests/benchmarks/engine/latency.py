@@ -17,7 +17,7 @@ from tests.benchmarks.lags import Lags, django_edit, idle, per_thread, plain_com
 from tests.benchmarks.report import Figure, milliseconds
 from tests.benchmarks.setting import GIVE_UP_SECONDS, STOCK_BROKER, scoring_cluster
 from tests.workers import running_cluster
-from vigilpay.processes import ROOT
+from vigilpay.env import ROOT
 
 SQL_IDLE_SECONDS = 0.05
 STEADY_P99_SECONDS = 0.25

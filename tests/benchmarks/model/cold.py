@@ -8,7 +8,7 @@ from tests.benchmarks.model.rounds import seconds, speedup
 from tests.benchmarks.model.sizes import Sizes
 from tests.benchmarks.model.subject import MODEL_PATH, Subject
 from tests.benchmarks.report import Figure, milliseconds
-from vigilpay.processes import ROOT
+from vigilpay.env import ROOT
 
 FASTER = 5
 OURS = "from customers.ml_service import predict_churn; predict_churn({customer!r})"

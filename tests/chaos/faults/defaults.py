@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import connections
 
 from tests.chaos.faults.registry import End, Inject, fault
-from vigilpay.localdb import NAME
+from vigilpay.private_postgresql.installation import NAME
 
 if TYPE_CHECKING:
     from tests.chaos.storm import Storm

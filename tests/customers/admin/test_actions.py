@@ -127,7 +127,7 @@ class TestWhoMay:
     )
     def test_each_action_wants_its_permission(self, permission, offered):
         customer = make_scored()
-        client = logged_in("somebody", "view_customer", permission)
+        client = logged_in("limited", "view_customer", permission)
         form = client.get(LIST).context["action_form"]
         assert {name for name, _ in form.fields["action"].choices if name} == offered if form else not offered
         for action in {"rescore_now", "requeue", "set_aside", "export"} - offered:
@@ -136,7 +136,7 @@ class TestWhoMay:
 
     def test_without_it_nothing_happens(self):
         customer = make_scored()
-        client = logged_in("somebody", "view_customer", "export_customer")
+        client = logged_in("limited", "view_customer", "export_customer")
         act(client, "rescore_now", customer)
         assert not RescoreRequest.objects.exists()
 

@@ -33,7 +33,7 @@ def listed(response):
 
 
 def form_of(customer, **changes):
-    """What the browser sends when somebody has changed these fields of the page."""
+    """What the browser sends when a user has changed these fields of the page."""
     values = {"customer_id": customer.pk, "surname": customer.surname}
     values |= {field: getattr(customer, field) for field in SOMEBODY} | changes
     return {name: "on" if value is True else value for name, value in values.items() if value is not False}

@@ -10,11 +10,11 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
-from customers.admin.customer_page import after_save, facts
+from customers.admin.customer_page import after_save, reasons
 from customers.api import insights
 from customers.ml_service import NOTE, InputError, ModelError
 from customers.models import Customer, ModelRelease, ScoreRecord
-from customers.presentation.durations import in_words
+from customers.presentation.durations import format_duration
 from customers.scoring import pause
 from events import jobs
 from tests.factories import SOMEBODY, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
@@ -39,7 +39,7 @@ def viewer():
 
 @pytest.fixture
 def no_waiting(monkeypatch):
-    """Whoever waits all the same fails."""
+    """A request that waits all the same fails."""
 
     def fail(seconds):
         raise AssertionError("waited")
@@ -58,7 +58,7 @@ def page(client, customer):
 
 
 def filled_in(customer, **changes):
-    """What the browser sends when somebody has changed these fields of the page."""
+    """What the browser sends when a user has changed these fields of the page."""
     values = {"surname": customer.surname, **{field: getattr(customer, field) for field in SOMEBODY}, **changes}
     return {name: "on" if value is True else value for name, value in values.items() if value is not False}
 
@@ -204,7 +204,7 @@ class TestWhy:
         assert escape(NOTE) in shown
 
     def test_where_nothing_would_help_it_says_so(self, staff, monkeypatch):
-        monkeypatch.setattr(facts, "best_changes", lambda *args, **kwargs: ())
+        monkeypatch.setattr(reasons, "best_changes", lambda *args, **kwargs: ())
         assert "Nothing that the bank could offer" in page(staff, make_scored())
 
     @pytest.mark.parametrize("refused", [ModelError("No <model> here."), InputError("Odd <model> here.")])
@@ -213,7 +213,7 @@ class TestWhy:
             raise refused
 
         customer = make_scored()
-        monkeypatch.setattr(facts, "active_model", broken)
+        monkeypatch.setattr(reasons, "active_model", broken)
         assert "The model can&#x27;t be asked: " in page(staff, customer)
         assert "<model>" not in page(staff, customer)
 
@@ -274,7 +274,7 @@ class TestLooks:
 class TestAfterSaving:
     @pytest.fixture
     def worker(self, monkeypatch):
-        """Scores whoever is stale as soon as anybody waits for it."""
+        """Scores the stale customer as soon as a request waits for it."""
         monkeypatch.setattr(after_save.time, "sleep", lambda seconds: rescore(Customer.objects.stale().get()))
 
     def save(self, client, customer, button="_save", **changes):
@@ -410,7 +410,7 @@ class TestWhatIf:
             raise ModelError("No <model> here.")
 
         customer = make_scored()
-        monkeypatch.setattr(insights, "what_if", broken)
+        monkeypatch.setattr(insights, "answer_what_if", broken)
         assert "The model can't be asked: No &lt;model&gt; here." in self.ask(staff, customer, age=71)
 
     def test_whoever_may_only_look_gets_fields_to_ask_with_and_an_answer(self, viewer):
@@ -446,13 +446,13 @@ class TestWhatIf:
         assert client.post(address(customer, "what-if"), filled_in(customer)).status_code == 403
 
     def test_its_address_alone_leads_to_the_page(self, staff):
-        """As after logging in anew, or when somebody keeps the address."""
+        """As after logging in anew, or with a bookmark of the address."""
         customer = make_scored()
         assert staff.get(address(customer, "what-if"))["Location"] == address(customer)
 
-    @pytest.mark.parametrize("nobody", ["999999999", "abc", str(2**63)])
-    def test_of_nobody_the_page_says_that_there_is_none(self, staff, nobody):
-        response = staff.post(f"{LIST}{nobody}/what-if/", {"age": 40}, follow=True)
+    @pytest.mark.parametrize("unknown", ["999999999", "abc", str(2**63)])
+    def test_of_nobody_the_page_says_that_there_is_none(self, staff, unknown):
+        response = staff.post(f"{LIST}{unknown}/what-if/", {"age": 40}, follow=True)
         assert response.status_code == 200
         assert "Perhaps it was deleted?" in response.content.decode()
 
@@ -462,4 +462,4 @@ class TestWhatIf:
     [(-1, "0 ms"), (0.0421, "42 ms"), (1, "1 s"), (119, "119 s"), (121, "2 min"), (7300, "2 h"), (200_000, "2 days")],
 )
 def test_ages_are_told_as_people_say_them(seconds, said):
-    assert in_words(seconds) == said
+    assert format_duration(seconds) == said

@@ -104,7 +104,7 @@ class TestWhatIf:
     def test_of_a_stored_customer_the_fields_as_they_are_count(self):
         customer = make_scored(age=30)
         Customer.objects.filter(pk=customer.pk).update(age=50)
-        answer = insights.what_if(WhatIfQuestion(customer.pk, {}, {"num_of_products": 2}))
+        answer = insights.answer_what_if(WhatIfQuestion(customer.pk, {}, {"num_of_products": 2}))
         before, after = (
             predict_churn({**SOMEBODY, "age": 50}),
             predict_churn({**SOMEBODY, "age": 50, "num_of_products": 2}),
@@ -116,16 +116,16 @@ class TestWhatIf:
         assert answer["model_release"] == ModelRelease.objects.active().pk
 
     def test_anybodys_values_will_do(self):
-        answer = insights.what_if(WhatIfQuestion(None, SOMEBODY, {}))
+        answer = insights.answer_what_if(WhatIfQuestion(None, SOMEBODY, {}))
         assert answer["customer_id"] is None
         assert answer["score_before"] == answer["score_after"] == predict_churn(SOMEBODY)
 
     def test_it_stores_nothing(self):
         customer = make_customer()
-        insights.what_if(WhatIfQuestion(customer.pk, {}, {"age": 50}))
+        insights.answer_what_if(WhatIfQuestion(customer.pk, {}, {"age": 50}))
         assert list(Customer.objects.stale()) == [customer]
         assert not ScoreRecord.objects.exists()
 
     def test_nobody_is_there(self):
         with pytest.raises(Customer.DoesNotExist, match="There is no customer 999"):
-            insights.what_if(WhatIfQuestion(999, {}, {}))
+            insights.answer_what_if(WhatIfQuestion(999, {}, {}))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from customers.api.validation import EXPECTED, WhatIfQuestion, WrongFieldsError, page_asked
+from customers.api.validation import EXPECTED, WhatIfQuestion, WrongFieldsError, parse_page
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID
 from tests.factories import SOMEBODY
@@ -10,18 +10,20 @@ from tests.factories import SOMEBODY
 
 def wrong(asked):
     with pytest.raises(WrongFieldsError) as caught:
-        WhatIfQuestion.of(asked)
+        WhatIfQuestion.from_json(asked)
     return caught.value.expected
 
 
 class TestWhatIf:
     def test_it_is_asked_of_anybody_or_of_a_stored_customer(self):
         changes = {"age": 50}
-        assert WhatIfQuestion.of({"customer": SOMEBODY, "changes": changes}) == WhatIfQuestion(None, SOMEBODY, changes)
-        assert WhatIfQuestion.of({"customer_id": 7, "changes": changes}) == WhatIfQuestion(7, {}, changes)
+        assert WhatIfQuestion.from_json({"customer": SOMEBODY, "changes": changes}) == WhatIfQuestion(
+            None, SOMEBODY, changes
+        )
+        assert WhatIfQuestion.from_json({"customer_id": 7, "changes": changes}) == WhatIfQuestion(7, {}, changes)
 
     def test_without_changes_it_asks_for_the_score_as_things_stand(self):
-        assert WhatIfQuestion.of({"customer_id": 7}).changes == {}
+        assert WhatIfQuestion.from_json({"customer_id": 7}).changes == {}
 
     def test_every_wrong_field_is_named_at_once(self):
         customer = {name: value for name, value in SOMEBODY.items() if name != "tenure"} | {"age": "40", "salary": 1}
@@ -50,17 +52,17 @@ class TestWhatIf:
 
 class TestPage:
     def test_both_numbers_may_be_left_out(self):
-        assert page_asked({}) == {}
-        assert page_asked({"limit": "200", "before": str(2**63 - 1)}) == {"limit": 200, "before": 2**63 - 1}
+        assert parse_page({}) == {}
+        assert parse_page({"limit": "200", "before": str(2**63 - 1)}) == {"limit": 200, "before": 2**63 - 1}
 
     @pytest.mark.parametrize("text", ["0", "-1", "201", "1.5", "", "ten", " 5", "+5", "\u0665", "9" * 5000])
     def test_a_limit_is_a_whole_number_that_is_not_too_large(self, text):
         with pytest.raises(WrongFieldsError) as caught:
-            page_asked({"limit": text})
+            parse_page({"limit": text})
         assert caught.value.expected == {"limit": "expected a whole number from 1 to 200"}
 
     def test_a_misspelt_name_is_no_way_to_the_first_page(self):
         with pytest.raises(WrongFieldsError) as caught:
-            page_asked({"befor": "7", "before": str(2**63)})
+            parse_page({"befor": "7", "before": str(2**63)})
         assert caught.value.expected["befor"] == "no such field; expected one of limit, before"
         assert caught.value.expected["before"].startswith("expected a whole number from 1 to")

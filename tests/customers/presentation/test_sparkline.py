@@ -1,4 +1,4 @@
-"""A trend that fits into a row, under a strict Content-Security-Policy and for whoever does not see it."""
+"""A trend that fits into a row, under a strict Content-Security-Policy and for readers who do not see it."""
 
 from xml.etree import ElementTree
 

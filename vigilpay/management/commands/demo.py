@@ -12,8 +12,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from customers.models import Customer
-from vigilpay import demo, exits, interrupts, localdb
-from vigilpay.processes import Child
+from vigilpay import demo, localdb
+from vigilpay.processes import exits, interrupts
+from vigilpay.processes.children import Child
 
 CUSTOMERS = 10_000
 STOP_SPARE_SECONDS = 10
@@ -40,43 +41,45 @@ class Command(BaseCommand):
             except demo.DemoFailedError as failure:
                 raise CommandError(str(failure)) from failure
             except KeyboardInterrupt:
-                self.say("\nStopping everything (Ctrl-C again: at once). `make demo` goes on with the same customers.")
+                self.write_line(
+                    "\nStopping everything (Ctrl-C again: at once). `make demo` goes on with the same customers."
+                )
                 if not self.has_shown_all:
                     sys.exit(exits.INTERRUPTED)
 
-    def say(self, text: str) -> None:
+    def write_line(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()  # in a pipe, too, our lines stand in order between those of the children
 
     def show(self, cleanup: ExitStack, *, check: bool, port: int) -> None:
-        self.prepare()
+        self.make_customers()
         began = timezone.now()
         base = f"http://127.0.0.1:{port}"
         children = [
             self.start(cleanup, "web server", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"),
-            # It stops within a drain's time and a little more, and nobody else could clear its cluster away.
+            # It stops within a drain's time and a little more, and nothing else could clear its cluster away.
             self.start(cleanup, "worker", "run_worker", stop_seconds=settings.DRAIN_SECONDS + STOP_SPARE_SECONDS),
         ]
-        self.say("Starting web server and worker; the worker scores whoever has no current score ...")
+        self.write_line("Starting web server and worker; the worker scores whoever has no current score ...")
         demo.wait_until_served(base)
         demo.wait_until_scored(since=began)
         self.follow(base)
         if not check:
             self.stay(children, base)
 
-    def prepare(self) -> None:
+    def make_customers(self) -> None:
         call_command("migrate", verbosity=0)
         if not Customer.objects.exists():
-            self.say(f"Making up {CUSTOMERS:,} customers ...")
+            self.write_line(f"Making up {CUSTOMERS:,} customers ...")
             call_command("seed_demo", customers=CUSTOMERS, verbosity=0)
         password = demo.create_admin()
         if password:
-            self.say(f"Admin account: {demo.ADMIN}, password: {password}  (shown this once)")
+            self.write_line(f"Admin account: {demo.ADMIN}, password: {password}  (shown this once)")
 
     def follow(self, base: str) -> None:
         followed = demo.follow_an_edit()
         demo.verify(followed, base)
-        self.say(
+        self.write_line(
             f"\nEdited in plain SQL: {demo.EDIT % followed.customer_id};\n"
             f"  score before  {followed.old_score:.4f}\n"
             f"  score after   {followed.new_score:.4f}\n"
@@ -93,7 +96,7 @@ class Command(BaseCommand):
 
     def stay(self, children: list[Child], base: str) -> None:
         self.has_shown_all = True
-        self.say(f"\nCustomers by risk: {base}/admin/customers/customer/\nCtrl-C stops everything.")
+        self.write_line(f"\nCustomers by risk: {base}/admin/customers/customer/\nCtrl-C stops everything.")
         while True:
             for child in children:
                 if child.has_ended():

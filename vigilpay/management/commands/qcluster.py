@@ -11,7 +11,7 @@ from events.worker.pooler import PoolerError, refuse_pooler
 
 class Command(QclusterCommand):  # type: ignore[misc]  # django-q2 has no type information
     def handle(self, *args: Any, **options: Any) -> None:
-        connection.ensure_connection()  # else each of its processes would tell by itself that there is none
+        connection.ensure_connection()  # else each of its processes would report by itself that there is none
         connection.close()  # and not be shared by them
         try:
             refuse_pooler()

@@ -1,4 +1,4 @@
-"""The worker as it should run: a cluster, and somebody who watches it."""
+"""The worker as it should run: a cluster, and a supervisor that watches it."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from events.worker.pooler import PoolerError
 from events.worker.service_manager import ServiceManager
 from events.worker.stop_signals import StopSignals
 from events.worker.supervisor import Limits, Supervisor
-from vigilpay.processes import Cluster
-from vigilpay.warming import warm
+from vigilpay.processes.children import Cluster
+from vigilpay.processes.warming import warm
 
 # A stop lets the drain at work come to its own end; this is for the rest of the way out.
 WAY_OUT_SECONDS = 5.0

@@ -6,7 +6,7 @@ from django.core.servers.basehttp import WSGIServer
 from django.db import OperationalError, connections
 from whitenoise.runserver_nostatic.management.commands.runserver import Command as RunserverCommand
 
-from vigilpay import exits
+from vigilpay.processes import exits
 
 
 class Server(WSGIServer):
@@ -29,4 +29,4 @@ class Command(RunserverCommand):  # type: ignore[misc]  # whitenoise has no type
         try:
             super().check_migrations()
         except OperationalError as error:
-            self.stderr.write(exits.in_words(error))
+            self.stderr.write(exits.describe_error(error))

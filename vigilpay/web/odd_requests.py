@@ -5,7 +5,6 @@ looked up: NUL in a text, a pattern that is none, a range of one value, the year
 """
 
 import logging
-from collections.abc import Callable
 from traceback import walk_tb
 from typing import Any
 
@@ -16,10 +15,10 @@ from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import FieldError, ValidationError
 from django.db import DataError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, reverse
+from django.utils.deprecation import MiddlewareMixin
 
-from vigilpay.access import in_admin
+from vigilpay.web.access import in_admin
 
 log = logging.getLogger("vigilpay.access")
 
@@ -31,16 +30,12 @@ UNREADABLE = (
 )
 
 
-class OddRequestsMiddleware:
+class OddRequestsMiddleware(MiddlewareMixin):
     """Before the sessions, whose key is a cookie."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def process_request(self, request: HttpRequest) -> None:
         if NUL in request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""):
             del request.COOKIES[settings.SESSION_COOKIE_NAME]  # of no session
-        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         match = request.resolver_match
@@ -49,19 +44,19 @@ class OddRequestsMiddleware:
         if NUL in unquote(str(match.kwargs.get("object_id", ""))):
             messages.warning(request, "There is nothing with that ID.")
             return HttpResponseRedirect(reverse("admin:index"))
-        if has_passed(error, "response_action"):
-            return chosen_amiss(request, match)
-        if request.method in ("GET", "HEAD") or has_passed(error, "get_changelist_instance"):
-            return without_its_question(request, error)
+        if was_raised_in(error, "response_action"):
+            return answer_unreadable_choice(request, match)
+        if request.method in ("GET", "HEAD") or was_raised_in(error, "get_changelist_instance"):
+            return redirect_without_query(request, error)
         return None
 
 
-def has_passed(error: Exception, function: str) -> bool:
+def was_raised_in(error: Exception, function: str) -> bool:
     """Whether it was raised in this function of Django's, or in what that has called."""
     return any(frame.f_code.co_name == function for frame, _line in walk_tb(error.__traceback__))
 
 
-def chosen_amiss(request: HttpRequest, match: ResolverMatch) -> HttpResponse | None:
+def answer_unreadable_choice(request: HttpRequest, match: ResolverMatch) -> HttpResponse | None:
     """Back to the list, where the rows chosen for an action can't be any; an action that fails by itself does fail."""
     key: Any = match.func.model_admin.opts.pk  # type: ignore[attr-defined]  # Django's admin notes it on its views
     if all(is_key(key, chosen) for chosen in request.POST.getlist("_selected_action")):
@@ -78,7 +73,7 @@ def is_key(field: Any, text: str) -> bool:
     return NUL not in text
 
 
-def without_its_question(request: HttpRequest, error: Exception) -> HttpResponse | None:
+def redirect_without_query(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """Back to the same page, as Django does where the field is not there; once."""
     if not set(request.GET) - {ERROR_FLAG}:
         return None

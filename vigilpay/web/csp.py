@@ -1,10 +1,10 @@
 """What browsers are told to refuse, on every response: docs/decisions/0021-roles-and-what-pages-may-load.md."""
 
-from collections.abc import Callable
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 
-from django.http import HttpRequest, HttpResponse
-
-# Nothing but our own files, and nothing that stands in a page itself: whatever somebody manages to write into a page
+# Nothing but our own files, and nothing that stands in a page itself: what an attacker manages to write into a page
 # remains text.
 POLICY = {
     "default-src": "'none'",
@@ -24,14 +24,10 @@ HEADERS = {
 }
 
 
-class ContentSecurityPolicyMiddleware:
-    """Sends the policy with every response, whoever made it: stands before all others."""
+class ContentSecurityPolicyMiddleware(MiddlewareMixin):
+    """Sends the policy with every response, also those of other middleware: stands before all others."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         for name, value in HEADERS.items():
             response[name] = value
         return response

@@ -11,7 +11,7 @@ from django.urls import include, path, resolve
 from customers.models import ScoreRecord
 from tests.factories import make_customer
 from vigilpay import __version__
-from vigilpay.access import as_json_error, may_call_without_login
+from vigilpay.web.access import as_json_error, may_call_without_login
 
 pytestmark = pytest.mark.django_db
 

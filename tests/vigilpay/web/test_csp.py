@@ -1,11 +1,11 @@
-"""The policy comes with every response, whoever made it."""
+"""The policy comes with every response, also those of other middleware."""
 
 import pytest
 from django.conf import settings as configured
 
 from tests.factories import make_customer
 from tests.staff import superuser
-from vigilpay.csp import HEADERS, POLICY
+from vigilpay.web.csp import HEADERS, POLICY
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,7 @@ def test_a_wrong_host_gets_it(client):
 
 
 def test_it_stands_before_all_that_may_answer():
-    assert configured.MIDDLEWARE[0] == "vigilpay.csp.ContentSecurityPolicyMiddleware"
+    assert configured.MIDDLEWARE[0] == "vigilpay.web.csp.ContentSecurityPolicyMiddleware"
 
 
 def test_it_lets_nothing_in_that_stands_in_a_page_or_comes_from_elsewhere():

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_joined: dict[Path, int] = {}  # of this process, and of its forked children, who use the server as well
+_joined: dict[Path, int] = {}  # of this process, and of its forked children, which use the server as well
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,13 @@ class Users:
     @contextmanager
     def alone(self) -> Iterator[bool]:
         """Whether no other process uses the server; if so, none begins to as long as the block lasts."""
-        handle = self._open()
+        handle, is_alone = self._open(), True
         try:
-            yield _locks(handle)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                is_alone = False
+            yield is_alone
         finally:
             os.close(handle)
 
@@ -64,11 +68,3 @@ class Users:
             os.fchown(made, self.uid, self.gid)  # made by root or not: the account's own commands open it as well
             return made
         return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-
-
-def _locks(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import NoReturn, TextIO
 
+from vigilpay.errors import ExplainedError
+
 INTERRUPTED = 128 + signal.SIGINT
 PIPE_CLOSED = 128 + signal.SIGPIPE
 AGAIN_SECONDS = 0.02
@@ -19,6 +21,9 @@ NOT_MIGRATED = ("42P01", "42703", "42883")
 NOT_ALLOWED = "42501"
 # PostgreSQL was there and refused: deadlock, no memory or disk left, a lock or a statement that took too long.
 REFUSED = ("40", "53", "55", "57014", "58")
+
+PRIVATE_SERVER = "`make db-status` tells of the private server, `make db-start` starts it."
+OTHER_SERVER = "Start it, or correct DATABASE_URL."
 
 
 class Stdout(TextIOWrapper):
@@ -47,7 +52,7 @@ class Stdout(TextIOWrapper):
 @contextmanager
 def in_one_line() -> Iterator[None]:
     """Run the whole of a program in this block. ``--traceback`` shows where an error came from."""
-    sys.stdout, sys.unraisablehook = replaced(sys.stdout), again
+    sys.stdout, sys.unraisablehook = without_broken_pipes(sys.stdout), repeat_interrupt
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Once Python takes itself apart it would let a late Ctrl-C kill it, and the exit code be lost.
@@ -57,23 +62,23 @@ def in_one_line() -> Iterator[None]:
     except SystemExit:
         raise
     except BaseException as error:
-        end(error)
+        end_with(error)
     finally:
         sys.stdout.flush()
 
 
-def end(error: BaseException) -> NoReturn:
-    """Say what there is to say of it, and exit. Raises what only a programmer understands."""
+def end_with(error: BaseException) -> NoReturn:
+    """Print what a user needs to know of it, and exit. Raises what only a programmer understands."""
     if is_interrupt(error):
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # asked again, we do not wait for our threads
-        leave(INTERRUPTED, "Interrupted. Run the same again to finish.")
+        exit_with(INTERRUPTED, "Interrupted. Run the same again to finish.")
     if isinstance(error, BrokenPipeError):  # standard error, too, goes to a reader that has left
         discard(sys.stderr.fileno())
-        leave(PIPE_CLOSED)
-    line = in_words(error)
+        exit_with(PIPE_CLOSED)
+    line = describe_error(error)
     if not line or "--traceback" in sys.argv:
         raise error
-    leave(1, line)
+    exit_with(1, line)
 
 
 def is_interrupt(error: BaseException | None) -> bool:
@@ -81,14 +86,14 @@ def is_interrupt(error: BaseException | None) -> bool:
     return error is not None and (isinstance(error, KeyboardInterrupt) or is_interrupt(error.__cause__))
 
 
-def leave(code: int, line: str = "") -> NoReturn:
+def exit_with(code: int, line: str = "") -> NoReturn:
     with suppress(OSError):
         sys.stderr.write(f"{line}\n" if line else "")
         sys.stderr.flush()
     sys.exit(code)
 
 
-def again(lost: "sys.UnraisableHookArgs") -> None:
+def repeat_interrupt(lost: "sys.UnraisableHookArgs") -> None:
     """A Ctrl-C that came while Python called a callback of its own, as it does when it imports, comes once more."""
     if lost.exc_type is KeyboardInterrupt:
         main = threading.main_thread().ident or 0
@@ -97,7 +102,8 @@ def again(lost: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(lost)
 
 
-def replaced(out: TextIO) -> TextIO:
+def without_broken_pipes(out: TextIO) -> TextIO:
+    """The same output as ``Stdout``, where it is a file or a pipe."""
     if not isinstance(out, TextIOWrapper):
         return out
     lines, through = out.line_buffering, out.write_through
@@ -111,48 +117,30 @@ def discard(descriptor: int) -> None:
     os.close(nowhere)
 
 
-def in_words(error: BaseException) -> str:
-    """What is wrong and what to do, of errors that no programmer has to see; empty of all others."""
+def describe_error(error: BaseException) -> str:
+    """What is wrong and what to do, of errors that no programmer has to see; empty of all others.
+
+    So it is where a statement is wrong, which is for a programmer.
+    """
     # Late: the first milliseconds of a program are those in which nothing else catches a Ctrl-C.
     import psycopg
     from django import db
     from django.core.exceptions import ImproperlyConfigured
 
-    from vigilpay import env, localdb
-
-    if isinstance(error, (env.SettingError, localdb.LocalServerError, ImproperlyConfigured)):
+    if isinstance(error, (ExplainedError, ImproperlyConfigured)):
         return str(error)
-    if isinstance(error, (db.Error, psycopg.Error)):
-        return of_database(error)
-    return ""
-
-
-def of_database(error: BaseException) -> str:
-    """The same of an error of the database; empty where a statement is wrong, which is for a programmer."""
-    code, said = getattr(error.__cause__ or error, "sqlstate", None) or "", " ".join(str(error).split())
+    if not isinstance(error, (db.Error, psycopg.Error)):
+        return ""
+    code = getattr(error.__cause__ or error, "sqlstate", None) or ""
+    message, first_line = " ".join(str(error).split()), str(error).strip().partition("\n")[0]
     if code in NOT_MIGRATED:
-        return f"PostgreSQL lacks what this code needs ({first_line(error)}). Run `manage.py migrate`."
+        return f"PostgreSQL lacks what this code needs ({first_line}). Run `manage.py migrate`."
     if code == NOT_ALLOWED:
-        return f"PostgreSQL refuses: {first_line(error)}. Grant its role that right, or name another in DATABASE_URL."
+        return f"PostgreSQL refuses: {first_line}. Grant its role that right, or name another in DATABASE_URL."
     if code.startswith(REFUSED):
-        return f"PostgreSQL gave up: {said}"
-    return f"PostgreSQL has no answer: {said} {where_to_look()}" if is_lost(error) else ""
-
-
-def is_lost(error: BaseException) -> bool:
-    import psycopg
-    from django import db
-
-    return isinstance(error, (db.OperationalError, db.InterfaceError, psycopg.OperationalError, psycopg.InterfaceError))
-
-
-def first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]
-
-
-def where_to_look() -> str:
+        return f"PostgreSQL gave up: {message}"
+    lost = (db.OperationalError, db.InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
     from vigilpay import env
 
-    if env.text("DATABASE_URL", ""):
-        return "Start it, or correct DATABASE_URL."
-    return "`make db-status` tells of the private server, `make db-start` starts it."
+    advice = OTHER_SERVER if env.text("DATABASE_URL", "") else PRIVATE_SERVER
+    return f"PostgreSQL has no answer: {message} {advice}" if isinstance(error, lost) else ""

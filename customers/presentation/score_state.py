@@ -1,11 +1,10 @@
-"""How fresh a customer's score is, in words."""
+"""Whether a customer's score is current, and why not, in words."""
 
-from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
-UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+from customers.presentation.durations import format_age
 
 
 def is_current(customer: Any) -> bool:
@@ -22,7 +21,7 @@ def why_not_current(customer: Any) -> str:
     return f"tried again at {customer.failure_retry_at:%H:%M:%S} UTC: {customer.failure_error}"
 
 
-def freshness(customer: Any) -> str:
+def describe_score_state(customer: Any) -> str:
     """In as few words as fit into a row: current, stale and for how long, set aside, not scored."""
     if is_current(customer):
         return "current"
@@ -30,11 +29,6 @@ def freshness(customer: Any) -> str:
         return why_not_current(customer)
     if customer.churn_risk_score is None:
         return "not scored"
-    return f"stale {age(customer.stale_since)}" if customer.stale_since else "stale: of a former model"
-
-
-def age(since: datetime) -> str:
-    """The time since then in its largest whole unit."""
-    seconds = max(0, int((timezone.now() - since).total_seconds()))
-    size, unit = next((unit for unit in UNITS if seconds >= unit[0]), UNITS[-1])
-    return f"{seconds // size} {unit}"
+    if customer.stale_since is None:
+        return "stale: of a former model"
+    return f"stale {format_age(customer.stale_since, timezone.now(), 'whole')}"

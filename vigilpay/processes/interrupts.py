@@ -4,7 +4,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 # Those that a command may have turned into a KeyboardInterrupt.
 ASK_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -17,13 +16,9 @@ def held() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-
     held_back = [number for number in ASK_TO_STOP if signal.getsignal(number) is signal.default_int_handler]
     for number in held_back:
-        signal.signal(number, note)
+        signal.signal(number, lambda number, frame: came.append(number))
     try:
         yield
     finally:

@@ -4,8 +4,8 @@ import pytest
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.test import RequestFactory
 
-from customers.admin.action_log import NAMED, log_action
 from customers.models import Customer
+from customers.presentation.action_log import NAMED, log_action
 from tests.factories import make_failure, make_scored
 from tests.staff import superuser
 
@@ -60,7 +60,7 @@ def test_what_was_refused_is_not_logged(client):
 def test_a_large_selection_is_one_entry_of_a_bearable_length(staff):
     request = RequestFactory().get("/")
     request.user = staff.get("/admin/").wsgi_request.user
-    log_action(request, Customer, "Rescored", range(1, 100_001))
+    log_action(request, Customer, "Rescored", 100_000, range(1, 100_001))
     entry = only_entry()
     assert entry.object_repr == "100,000 customers"
     assert entry.change_message.endswith(f", {NAMED} and 99,980 more.")

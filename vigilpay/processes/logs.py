@@ -1,4 +1,4 @@
-"""A log that never makes its writer wait: what its reader does not take at once is dropped, counted, and said later.
+"""A log that never makes its writer wait: what its reader does not take at once is dropped, and reported later.
 
 A pipe that is full blocks its writer for as long as no reader empties it, and with it all that the writer was to do.
 """
@@ -35,8 +35,8 @@ class NeverBlockingHandler(logging.Handler):
         self._is_torn = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        told = self._told_of_dropped() if self._dropped else b""
-        if self._has_written(told + self._line(record)):
+        notice = self._notice_of_dropped() if self._dropped else b""
+        if self._has_written(notice + self._line(record)):
             self._dropped = 0
         else:
             self._dropped += 1
@@ -48,11 +48,11 @@ class NeverBlockingHandler(logging.Handler):
             line = f"A log line of {record.pathname}:{record.lineno} could not be formatted: {error!r}"
         return line.encode(errors="backslashreplace") + b"\n"
 
-    def _told_of_dropped(self) -> bytes:
+    def _notice_of_dropped(self) -> bytes:
         lines = "1 log line was" if self._dropped == 1 else f"{self._dropped:,} log lines were"
-        said = f"{lines} dropped before this one: what reads this log did not take them."
-        told = logging.LogRecord("vigilpay.logs", logging.WARNING, __file__, 0, said, None, None)
-        return b"\n" * self._is_torn + self._line(told)
+        message = f"{lines} dropped before this one: what reads this log did not take them."
+        notice = logging.LogRecord("vigilpay.logs", logging.WARNING, __file__, 0, message, None, None)
+        return b"\n" * self._is_torn + self._line(notice)
 
     def _has_written(self, text: bytes) -> bool:
         rest = memoryview(text)

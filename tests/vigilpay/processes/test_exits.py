@@ -17,9 +17,10 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from tests.databases import url_of_test_database
 from tests.factories import make_scored
 from tests.others import await_that, outsider, waiting_for_locks
-from vigilpay import env, exits, interrupts
+from vigilpay import env
+from vigilpay.processes import exits, interrupts
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NOWHERE = "postgresql://vigilpay@127.0.0.1:1/vigilpay"
 INTERRUPTED = "Interrupted. Run the same again to finish.\n"
 
@@ -95,7 +96,7 @@ def test_an_interrupt_that_python_swallowed_comes_again():
     """In a callback of its own, as when a lock of an import is let go."""
     code = """
 import time, weakref
-from vigilpay import exits
+from vigilpay.processes import exits
 class Thing: pass
 def interrupted(_reference): raise KeyboardInterrupt
 with exits.in_one_line():
@@ -231,13 +232,13 @@ def error_of(act):
 def test_an_unknown_host_is_said_in_one_line(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://u@nowhere.invalid/x")
     lost = error_of(lambda: psycopg.connect("postgresql://u@nowhere.invalid/x"))
-    assert exits.in_words(lost).startswith("PostgreSQL has no answer: failed to resolve host 'nowhere.invalid'")
+    assert exits.describe_error(lost).startswith("PostgreSQL has no answer: failed to resolve host 'nowhere.invalid'")
 
 
 def test_a_private_server_is_started_by_make(monkeypatch):
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    assert "make db-start" in exits.in_words(OperationalError("no such file"))
-    assert "make db-start" in exits.in_words(InterfaceError("the connection is closed"))
+    assert "make db-start" in exits.describe_error(OperationalError("no such file"))
+    assert "make db-start" in exits.describe_error(InterfaceError("the connection is closed"))
 
 
 @pytest.mark.django_db
@@ -258,14 +259,14 @@ def test_what_an_administrator_can_mend_is_told_and_what_only_a_programmer_can_i
             cursor.execute(statement)
             raise IntegrityError("a bug")
 
-    told = exits.in_words(error_of(run))
+    told = exits.describe_error(error_of(run))
     assert said in told if said else told == ""
     assert "\n" not in told
 
 
 @pytest.mark.parametrize("error", [env.SettingError("X must be set."), ImproperlyConfigured("X must be set.")])
 def test_wrong_settings_are_told_as_they_are(error):
-    assert exits.in_words(error) == "X must be set."
+    assert exits.describe_error(error) == "X must be set."
 
 
 def test_a_bug_keeps_its_traceback():

@@ -9,7 +9,7 @@ from contextlib import suppress
 from time import monotonic
 
 from events.worker.stop_signals import StopSignals
-from vigilpay.processes import ROOT
+from vigilpay.env import ROOT
 
 log = logging.getLogger("vigilpay.events")
 
@@ -28,11 +28,11 @@ def warm(signals: StopSignals) -> None:
     """
     # In a session of its own: Ctrl-C reaches us alone.
     compiler = subprocess.Popen(COMMAND, cwd=ROOT, start_new_session=True)  # noqa: S603  our own module, no shell
-    began, told = monotonic(), False
+    began, is_reported = monotonic(), False
     try:
         while compiler.poll() is None and not signals.wait(LOOK_SECONDS):
-            if not told and monotonic() - began > QUICK_SECONDS:
-                told = True
+            if not is_reported and monotonic() - began > QUICK_SECONDS:
+                is_reported = True
                 log.info("The worker compiles the model's kernels before it starts; without load some 20 s, once.")
     finally:
         with suppress(ProcessLookupError):

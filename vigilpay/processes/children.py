@@ -5,26 +5,24 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Self
 
 from vigilpay import env
 
-ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 15.0
 
 
 class Child:
-    """A ``manage.py`` command that runs until it is stopped. What it prints to stdout is dropped, unless said otherwise
-    by further arguments, which are those of ``subprocess.Popen``."""
+    """A ``manage.py`` command that runs until it is stopped. What it prints to stdout is dropped, unless the further
+    arguments, those of ``subprocess.Popen``, direct it elsewhere."""
 
     def __init__(self, name: str, *command: str, stop_seconds: float = STOP_SECONDS, **popen: Any) -> None:
         self.name = name
         self._stop_seconds = stop_seconds
-        # A session of its own: Ctrl-C reaches us alone, and we decide who is told, and in which order.
+        # A session of its own: Ctrl-C reaches us alone, and we decide which process is stopped, and in which order.
         self._process = subprocess.Popen(  # noqa: S603  our own commands, no shell
             [sys.executable, "manage.py", *command],
-            cwd=ROOT,
+            cwd=env.ROOT,
             start_new_session=True,
             **{"stdout": subprocess.DEVNULL, **popen},
         )
@@ -69,13 +67,13 @@ class Child:
 
 
 class Cluster(Child):
-    """A ``qcluster`` with a name for the signs of life it leaves, which ends with this process, however that ends."""
+    """A ``qcluster`` with a name for its heartbeat, which ends with this process, however that ends."""
 
     def __init__(self, name: str) -> None:
-        # Nothing is ever written: that the other end is closed is all that there is to know. Only we hold it.
+        # Nothing is ever written to this pipe: the cluster ends when our end of it, which only we hold, is closed.
         theirs, self._ours = os.pipe()
-        told = env.changed(VIGILPAY_WORKER_NAME=name, VIGILPAY_LIFELINE_FD=str(theirs))
-        super().__init__("cluster", "qcluster", env=told, pass_fds=[theirs], stdout=None)
+        environment = env.child_environment(VIGILPAY_WORKER_NAME=name, VIGILPAY_LIFELINE_FD=str(theirs))
+        super().__init__("cluster", "qcluster", env=environment, pass_fds=[theirs], stdout=None)
         os.close(theirs)
 
     def kill(self) -> None:

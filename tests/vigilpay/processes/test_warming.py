@@ -9,8 +9,8 @@ import pytest
 from customers.ml_service.warm import main
 from events.worker.stop_signals import StopSignals
 from tests.others import await_that
-from vigilpay import warming
 from vigilpay.management.commands import run_worker
+from vigilpay.processes import warming
 
 
 @pytest.fixture

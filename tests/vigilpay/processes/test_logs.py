@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from vigilpay.logs import NeverBlockingHandler, write_if_ready
+from vigilpay.processes.logs import NeverBlockingHandler, write_if_ready
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MANY = """
 import os, sys, logging, logging.config
 from vigilpay import settings
@@ -66,7 +66,7 @@ def record(message, *args):
 
 
 def test_it_is_what_the_settings_use():
-    assert settings.LOGGING["handlers"]["console"]["class"] == "vigilpay.logs.NeverBlockingHandler"
+    assert settings.LOGGING["handlers"]["console"]["class"] == "vigilpay.processes.logs.NeverBlockingHandler"
 
 
 def test_a_full_pipe_holds_up_nobody_and_what_was_dropped_is_counted(pipe):
@@ -102,7 +102,7 @@ def test_a_pipe_without_a_reader_raises_nothing(pipe):
     os.close(reading)
     handler = NeverBlockingHandler(writing)
     for _ in range(3):
-        handler.emit(record("nobody hears this"))
+        handler.emit(record("not read by any process"))
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_SEQPACKET], ids=["stream", "packets"])

@@ -1,4 +1,4 @@
-"""A page that asks too much is stopped, and says so; workers and commands take the time that they need.
+"""A page that asks too much is stopped with a message; workers and commands take the time that they need.
 
 The limit is PostgreSQL's own ``statement_timeout``, given to connections that are opened while a request is answered:
 such a connection belongs to a thread of the web server, which answers requests and does nothing else. Behind a pooler
@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from psycopg.errors import QueryCanceled
 
-from vigilpay.access import in_admin
+from vigilpay.web.access import in_admin
 
 # Of this very session alone, as in vigilpay/sessions.py.
 LIMIT = "SELECT set_config('statement_timeout', %s, false) WHERE pg_backend_pid() = %s"
@@ -40,13 +40,15 @@ class StatementTimeoutMiddleware:
             _answering.reset(token)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Tell a person what to do, in place of a crash."""
-        if not was_stopped(error):
+        """Tell the user what to do, in place of a crash."""
+        if not isinstance(error, OperationalError) or not isinstance(error.__cause__, QueryCanceled):
             return None
         if in_admin(request) and request.path != reverse("admin:index"):
-            messages.error(request, in_words(request))
-            return HttpResponseRedirect(way_out(request))
-        return JsonResponse({"error": in_words(request)}, status=503)
+            messages.error(request, timeout_message(request))
+            # The same page without what made it slow, or the front page.
+            is_narrowed = request.GET and request.method == "GET"
+            return HttpResponseRedirect(request.path if is_narrowed else reverse("admin:index"))
+        return JsonResponse({"error": timeout_message(request)}, status=503)
 
 
 def limit(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
@@ -57,17 +59,8 @@ def limit(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
             cursor.execute(LIMIT, [f"{milliseconds}ms", connection.connection.info.backend_pid])
 
 
-def was_stopped(error: Exception) -> bool:
-    return isinstance(error, OperationalError) and isinstance(error.__cause__, QueryCanceled)
-
-
-def in_words(request: HttpRequest) -> str:
-    told = f"This took the database longer than {settings.WEB_STATEMENT_TIMEOUT_SECONDS:g} s and was stopped."
+def timeout_message(request: HttpRequest) -> str:
+    stopped = f"This took the database longer than {settings.WEB_STATEMENT_TIMEOUT_SECONDS:g} s and was stopped."
     if request.method == "POST":
-        return f"{told} Look at what has changed before you try again, with fewer at once."
-    return f"{told} Ask for less: another filter, the beginning of a surname, an id."
-
-
-def way_out(request: HttpRequest) -> str:
-    """The same page without what made it slow, or the front page."""
-    return request.path if request.GET and request.method == "GET" else reverse("admin:index")
+        return f"{stopped} Look at what has changed before you try again, with fewer at once."
+    return f"{stopped} Ask for less: another filter, the beginning of a surname, an id."

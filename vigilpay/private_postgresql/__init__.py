@@ -1,0 +1,1 @@
+"""The private PostgreSQL of a checkout: ``vigilpay.localdb`` is its front door."""

@@ -1,0 +1,1 @@
+"""How our programs start, log, and end, and how they start others."""
