@@ -1,4 +1,4 @@
-"""The second lane: works beside the drain on a connection of its own, and never fails it."""
+"""The second thread: works beside the drain on a connection of its own, and never fails it."""
 
 from threading import Event
 
@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection
 
 from customers.ml_service import ModelError
 from events.worker import second_thread
-from events.worker.second_thread import Companion
+from events.worker.second_thread import SecondThread
 from tests.others import await_that, outsider
 
 
@@ -24,9 +24,9 @@ def test_it_works_until_there_is_no_more():
         done.append(1)
         return next(left)
 
-    lane = Companion(work)
-    lane.join_in()
-    lane.wait()
+    second = SecondThread(work)
+    second.start()
+    second.join()
     assert len(done) == 3
 
 
@@ -38,22 +38,22 @@ def test_one_at_a_time_and_again_when_the_last_has_ended():
         goes_on.wait(10)
         return False
 
-    lane = Companion(work)
-    lane.join_in()
-    lane.join_in()
+    second = SecondThread(work)
+    second.start()
+    second.start()
     goes_on.set()
-    lane.wait()
+    second.join()
     assert len(started) == 1
-    lane.join_in()
-    lane.wait()
+    second.start()
+    second.join()
     assert len(started) == 2
 
 
 def test_where_every_core_has_its_worker_there_is_none(monkeypatch):
     monkeypatch.setattr(second_thread, "A_CORE_IS_LEFT", False)
-    lane = Companion(lambda: pytest.fail("must not run"))
-    lane.join_in()
-    lane.wait()
+    second = SecondThread(lambda: pytest.fail("must not run"))
+    second.start()
+    second.join()
 
 
 @pytest.mark.parametrize(("error", "told"), [(DatabaseError("gone"), True), (ModelError("told by the drain"), False)])
@@ -61,9 +61,9 @@ def test_what_fails_in_it_ends_it_alone(error, told, caplog):
     def work():
         raise error
 
-    lane = Companion(work)
-    lane.join_in()
-    lane.wait()
+    second = SecondThread(work)
+    second.start()
+    second.join()
     assert (str(error) in caplog.text) is told
 
 
@@ -77,14 +77,14 @@ def test_it_has_a_connection_of_its_own_and_leaves_none_open():
             seen.append(cursor.fetchone()[0])
         return False
 
-    lane = Companion(work)
-    lane.join_in()
-    lane.wait()
+    second = SecondThread(work)
+    second.start()
+    second.join()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         assert cursor.fetchone()[0] != seen[0]
     # PostgreSQL takes a moment to end a backend whose client has gone.
-    await_that(lambda: not is_connected(seen[0]), "the second lane's connection is closed")
+    await_that(lambda: not is_connected(seen[0]), "the second thread's connection is closed")
 
 
 def is_connected(backend):

@@ -11,7 +11,7 @@ import pytest
 from events.worker import stop_signals
 from events.worker.stop_signals import STOP, StopSignals
 
-LONG = 60.0  # whoever is back has not waited for this
+LONG = 60.0  # a wait that is over has not lasted so long
 
 
 def send(number):
