@@ -72,7 +72,7 @@ def wait_until_scored(since: datetime) -> None:
 
 
 def has_gone_to_sleep(since: datetime) -> bool:
-    return Drain.objects.filter(started_at__gt=since).exists() and not lease.is_awake()
+    return Drain.objects.filter(started_at__gt=since).exists() and not lease.is_held()
 
 
 def wait_until_served(base: str) -> None:
