@@ -1,4 +1,4 @@
-"""From an edit in plain SQL to a signed request at somebody's door, with a real worker."""
+"""From an edit in plain SQL to a signed request that a receiver gets, with a real worker."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The whole loop on real parts: whoever changes a customer, in whatever way, a real worker keeps the score current."""
+"""The whole loop on real parts: however a customer is changed, a real worker keeps the score current."""
 
 import csv
 import json
@@ -173,7 +173,7 @@ def test_every_way_of_editing_ends_in_the_score_that_scikit_learn_gives(staff, t
 
 
 @pytest.mark.usefixtures("portfolio", "worker")
-def test_a_running_worker_notices_a_new_model_file_and_rescores_everybody(assets, another_forest):
+def test_a_running_worker_notices_a_new_model_file_and_rescores_all_customers(assets, another_forest):
     await_everything_current()
     former = ModelRelease.objects.active()
     draft = assets / "draft"

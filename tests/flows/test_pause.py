@@ -27,7 +27,7 @@ def test_edits_of_a_pause_wait_for_its_end_and_are_all_scored_then(tmp_path):
     log = tmp_path / "worker.log"
     customers = [make_customer() for _ in range(20)]
     with running_cluster(url_of_test_database(), log, VIGILPAY_WORKERS="1"):
-        await_that(nobody_is_stale, "the worker scores everybody", seconds=120)  # compiles first, at times
+        await_that(nobody_is_stale, "the worker scores all customers", seconds=120)  # compiles first, at times
         call_command("pause_scoring", reason="under review", verbosity=0)
         before = ScoreRecord.objects.count()
         with outsider() as psql:

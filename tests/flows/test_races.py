@@ -1,4 +1,4 @@
-"""Editors, drains and analyses at the same time: nobody is blocked for long, nothing deadlocks, no score is wrong."""
+"""Editors, drains and analyses at the same time: none is blocked for long, nothing deadlocks, no score is wrong."""
 
 import random
 import threading
@@ -159,29 +159,29 @@ def test_an_edit_that_waits_for_a_score_to_be_written_makes_it_stale_again(monke
 
     editing = threading.Thread(target=lambda: together(edit))
 
-    def explain_while_somebody_edits(forest, claim):
+    def explain_during_an_edit(forest, claim):
         editing.start()
         await_that(waiting_for_locks, "the edit waits for the row")
         return explain(forest, claim)
 
-    monkeypatch.setattr(scorer, "explain", explain_while_somebody_edits)
+    monkeypatch.setattr(scorer, "explain", explain_during_an_edit)
     assert scorer.rescore_batch().stored == 1
     editing.join(timeout=30)
     assert list(Customer.objects.stale()) == [customer]
     assert Customer.objects.get().version == 2
 
 
-def test_a_customer_deleted_while_being_scored_is_gone_and_nobody_minds(monkeypatch):
+def test_a_customer_deleted_while_being_scored_is_gone_and_raises_nothing(monkeypatch):
     customer = make_customer()
     explain = scorer.explain
     deleting = threading.Thread(target=lambda: together(Customer.objects.all().delete))
 
-    def explain_while_somebody_deletes(forest, claim):
+    def explain_during_a_deletion(forest, claim):
         deleting.start()
         await_that(waiting_for_locks, "the deletion waits for the row")
         return explain(forest, claim)
 
-    monkeypatch.setattr(scorer, "explain", explain_while_somebody_deletes)
+    monkeypatch.setattr(scorer, "explain", explain_during_a_deletion)
     assert scorer.rescore_batch().stored == 1
     deleting.join(timeout=30)
     assert not Customer.objects.exists()
@@ -235,14 +235,14 @@ def test_several_editors_who_want_the_same_row_as_analyze_get_their_turn(setting
 
 
 def test_an_edit_that_commits_after_the_drain_has_gone_is_found_by_the_next_look(monkeypatch):
-    """It saw somebody awake and stayed silent, and committed when nobody was awake any more."""
-    monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.05)
+    """It saw the lease held and stayed silent, and committed when that was over."""
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 0.05)
     customer = make_scored()
-    lease.promise(0.2)
+    lease.extend(0.2)
     with outsider(autocommit=False) as editor:
         change(editor, customer, age=66)
         assert jobs.rescore_stale() == 0
-        await_that(lambda: not lease.is_awake(), "the promise is over")
+        await_that(lambda: not lease.is_held(), "the lease is over")
         editor.commit()
     assert list(Customer.objects.stale()) == [customer]
     assert jobs.sweep_stale()

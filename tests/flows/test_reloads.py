@@ -52,7 +52,7 @@ def test_a_drain_that_holds_the_former_row_notes_its_failure_for_that_life_alone
     assert not ScoringFailure.objects.exists()
 
 
-def test_whoever_asks_during_a_reload_gets_the_score_of_the_row_that_came_back(settings):
+def test_a_request_during_a_reload_gets_the_score_of_the_row_that_came_back(settings):
     settings.ANALYZE_LOCK_SECONDS = 20
     customer = make_scored(age=40)
     answers = []

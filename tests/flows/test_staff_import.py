@@ -34,7 +34,7 @@ def test_an_upload_is_checked_confirmed_imported_and_scored(tmp_path):
 
         analyst.post(batch_page, {"next_step": "import"})
         batch = await_state("imported")
-        await_that(lambda: not Customer.objects.stale().exists(), "everybody is scored", seconds=60)
+        await_that(lambda: not Customer.objects.stale().exists(), "all customers are scored", seconds=60)
     assert (batch.stored_new, Customer.objects.count()) == (CUSTOMERS, CUSTOMERS)
     assert not re.search(r"Traceback|ERROR|CRITICAL", log.read_text()), log.read_text()
 
