@@ -22,7 +22,7 @@ from events.overview import counting
 from tests.customers.import_export.csv_files.texts import rows, write
 from tests.factories import edit, make_customer, make_customers, make_scored, random_rows, refer_to
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ("customers", "events", "vigilpay")
 # Names that PostgreSQL keeps for itself in every table.
 SYSTEM = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}

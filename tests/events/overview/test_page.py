@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from customers.models import Customer, ModelRelease, ScoreRecord
 from customers.portfolio import movers
-from events.freshness import queries
-from events.models.engine import Overview
+from events.models.engine import Overview, Worker
 from events.overview import counting, figures
 from events.queue import pause
 from tests.factories import make_customer, make_customers, make_scored, write_as_scorer
@@ -100,19 +99,19 @@ class TestStates:
         assert "3 hours ago" in found
         assert "No worker is running to count them anew" in found
 
-    def test_old_figures_say_that_a_worker_counts(self, ann, monkeypatch):
-        monkeypatch.setattr(queries, "WORKERS", "SELECT 1 + 0 * %s")
+    def test_old_figures_say_that_a_worker_counts(self, ann):
+        Worker.objects.create(name="here", host="h", started_at=timezone.now(), looked_at=timezone.now())
         counting.count_now()
         Overview.objects.update(took_seconds=5, counted_at=timezone.now() - timedelta(hours=3))
         assert "load this page again in a moment" in words(ann)
 
     def test_before_the_first_count_has_ended_it_says_so(self, ann, monkeypatch):
-        monkeypatch.setattr(counting, "count", lambda patience: False)
+        monkeypatch.setattr(counting, "count_now", lambda patience: False)
         assert "being counted for the first time" in words(ann)
 
 
 class TestMovers:
-    def test_each_is_told_from_and_to_and_leads_to_his_page(self, ann):
+    def test_each_is_told_from_and_to_and_leads_to_the_page_of_the_customer(self, ann):
         customer = with_a_move(surname="Riser")
         page = ann.get(PAGE).content.decode()
         assert page.count(f'<a href="/admin/customers/customer/{customer.pk}/change/">{customer.pk} Riser</a>') == 2

@@ -13,7 +13,7 @@ import pytest
 from tests.databases import scratch_database
 from tests.factories import SOMEBODY
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 BEFORE = [("events", "0003"), ("customers", "0001")]
 
 INSERT = f"""

@@ -34,7 +34,7 @@ def test_the_same_wish_twice_at_once_is_one():
 
 
 def test_a_later_wish_is_another(monkeypatch):
-    monkeypatch.setattr(stop_signals, "SAME_WISH_SECONDS", 0.01)
+    monkeypatch.setattr(stop_signals, "SAME_REQUEST_SECONDS", 0.01)
     with StopSignals() as signals:
         send(signal.SIGTERM)
         time.sleep(0.02)
