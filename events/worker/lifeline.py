@@ -36,14 +36,10 @@ class ParentDeathWatch:
         readable, _, _ = select.select([self._descriptor], [], [], 0)
         if readable:
             end_the_cluster("its supervisor is gone")
-        elif self._some_child_was_killed():
+        # django-q2 replaces a killed process, but not a lock that it held: all others would wait for that for ever.
+        if any((child.exitcode or 0) < 0 for child in self._children):
             end_the_cluster("one of its processes was killed, perhaps while it held a lock of the others")
-
-    def _some_child_was_killed(self) -> bool:
-        # django-q2 replaces the process, but not a lock that it held: all others would wait for that for ever.
-        was_killed = any((child.exitcode or 0) < 0 for child in self._children)
         self._children = set(multiprocessing.active_children())
-        return was_killed
 
 
 def end_the_cluster(reason: str) -> None:

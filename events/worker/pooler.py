@@ -62,6 +62,5 @@ def open_connection(alias: str) -> "Connection[Any]":
 
 def process_of(connection: "Connection[Any]") -> int:
     """The server's process that answers this connection now."""
-    row = connection.execute(PROCESS).fetchone()
-    assert row is not None  # noqa: S101  for mypy
-    return int(row[0])
+    [(process,)] = connection.execute(PROCESS).fetchall()
+    return int(process)
