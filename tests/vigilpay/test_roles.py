@@ -31,7 +31,7 @@ ACTIONS = {
     ("customers.scoringfailure", "try_again"): {"analyst", "operator"},
     ("events.alert", "acknowledge"): {"analyst"},
     ("events.delivery", "try_again"): {"operator"},
-    ("events.queue.pause", "resume_scoring"): {"operator"},
+    ("events.pause", "resume_scoring"): {"operator"},
 }
 
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
