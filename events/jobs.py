@@ -31,8 +31,6 @@ POLL_PAUSE_SECONDS = 0.005
 # How many customers the audit recomputes, each hour: a second of work.
 AUDIT_CUSTOMERS = 200
 
-NOTHING = scorer.Batch(claimed=0)
-
 
 def rescore_stale() -> int:
     """Score what is stale until nothing is, go on polling for a moment, and return the number of scores stored."""
@@ -60,7 +58,7 @@ def run_drain(drain: Drain) -> None:
         if is_full(batch):
             second.start()
             dispatch.queue_another_drain()
-        batch = next_batch(drain) if dispatch.anything_to_do() else NOTHING
+        batch = next_batch(drain) if dispatch.anything_to_do() else scorer.Batch(claimed=0)
         send_alerts_on(batch)
         if batch.stored or batch.swept:
             holder.extend()

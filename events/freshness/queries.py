@@ -152,9 +152,6 @@ class Recent:
                 self._good_until = monotonic() + max(RECENT_SECONDS, RECENT_TIMES * (monotonic() - began))
             return self._answer
 
-    def forget(self) -> None:
-        self._answer = None
-
 
 _recent = Recent()
 recent_freshness = _recent.get

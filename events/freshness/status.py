@@ -21,9 +21,8 @@ def judge(
 
     ``pause`` is a sentence, and empty when scoring goes on. Waiting are those who are stale and need only a worker.
     """
-    waiting = "Nobody waits for a score."
-    if waiting_count:
-        waiting = f"{counted(waiting_count)} waiting, the oldest for {oldest_waiting_age_seconds:.1f} s."
+    oldest = f"{counted(waiting_count)} waiting, the oldest for {oldest_waiting_age_seconds:.1f} s."
+    waiting = oldest if waiting_count else "Nobody waits for a score."
     if pause:
         return "paused", f"{pause} {waiting}"
     if waiting_count and oldest_waiting_age_seconds > behind_seconds:

@@ -16,6 +16,14 @@ def format_freshness(found: Freshness) -> str:
 
 def facts(found: Freshness) -> Iterator[tuple[str, str]]:
     oldest, drain, check = found.oldest_stale_age_seconds, found.last_drain, found.last_drift_check
+    last_drain, last_check = "none yet", "not looked for yet"
+    if drain:
+        last_drain = (
+            f"{drain.ended_seconds_ago:,.0f} s ago, {drain.stored:,} scores in {drain.took_seconds:.1f} s"
+            f" by {drain.worker}"
+        )
+    if check:
+        last_check = f"most in {check.column}: PSI {check.psi:.3f}, {check.verdict}; {check.checked_at:%Y-%m-%d %H:%M}"
     yield "status", found.status
     yield "", found.status_reason
     yield from (("warning", warning) for warning in found.warnings)
@@ -25,20 +33,9 @@ def facts(found: Freshness) -> Iterator[tuple[str, str]]:
     yield "marks waiting", f"{found.marks_waiting:,}"
     yield "queue", f"{found.queue.waiting_jobs:,} jobs waiting, {found.queue.claimed_jobs:,} at work"
     yield "dead letters", f"{found.dead_letters:,}, and {found.retries_waiting:,} to be tried again"
-    yield (
-        "last drain",
-        "none yet"
-        if drain is None
-        else f"{drain.ended_seconds_ago:,.0f} s ago, {drain.stored:,} scores in {drain.took_seconds:.1f} s"
-        f" by {drain.worker}",
-    )
+    yield "last drain", last_drain
     yield "rejected results", f"{found.results_rejected_last_day:,} in 24 hours"
-    yield (
-        "drift",
-        "not looked for yet"
-        if check is None
-        else f"most in {check.column}: PSI {check.psi:.3f}, {check.verdict}; {check.checked_at:%Y-%m-%d %H:%M}",
-    )
+    yield "drift", last_check
     yield "messages", f"{found.messages_given_up:,} on alerts given up"
 
 

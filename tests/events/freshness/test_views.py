@@ -17,10 +17,8 @@ ADDRESS = "/events/freshness/"
 
 
 @pytest.fixture(autouse=True)
-def asked_for_the_first_time():
-    queries._recent.forget()
-    yield
-    queries._recent.forget()
+def asked_for_the_first_time(monkeypatch):
+    monkeypatch.setattr(queries._recent, "_answer", None)
 
 
 def test_it_answers_with_all_that_is_known(client):
