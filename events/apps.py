@@ -1,4 +1,4 @@
-"""Connects what the rooms below must not know of: saves of a customer, and the schedules of the worker."""
+"""Connects what the rooms below must not import: saves of a customer, and the schedules of the worker."""
 
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
@@ -18,9 +18,9 @@ class EventsConfig(AppConfig):
         from events.triggers import repair
         from events.worker import warmup
 
-        connection_created.connect(lease.forget_promise, dispatch_uid="events.forget_promise")
+        connection_created.connect(lease.cache.forget, dispatch_uid="events.forget_lease")
         post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
         import_is_due.connect(signals.import_left_to_workers, dispatch_uid="events.import_left_to_workers")
         post_spawn.connect(warmup.worker_spawned, dispatch_uid="events.worker_spawned")
-        post_migrate.connect(repair.mend, sender=self, dispatch_uid="events.trigger_repair")
+        post_migrate.connect(repair.repair_if_newest, sender=self, dispatch_uid="events.trigger_repair")
         post_migrate.connect(schedules.ensure_schedules, sender=self, dispatch_uid="events.ensure_schedules")

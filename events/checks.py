@@ -7,7 +7,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  Django's own name
 from django.db import connections
 
-from events.queue.lease import PROMISE_SECONDS
+from events.queue.dispatch import OUR_BROKER
+from events.queue.lease import LEASE_SECONDS
 from events.triggers.definitions import STAMP
 from events.triggers.installation import differences, migrated
 from events.triggers.sql import CUSTOMERS
@@ -47,8 +48,8 @@ def the_stamp_is_last(databases: Sequence[str] | None = None, **kwargs: Any) -> 
 
 @register()
 def broker_listens(**kwargs: Any) -> list[CheckMessage]:
-    """django-q2's own brokers work, but hear nothing of edits made outside Django."""
-    if settings.Q_CLUSTER.get("broker_class") == "events.broker.ListenBroker":
+    """django-q2's own brokers work, but are not notified of edits made outside Django."""
+    if settings.Q_CLUSTER.get("broker_class") == OUR_BROKER:
         return []
     return [
         Warning(
@@ -60,14 +61,14 @@ def broker_listens(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
-def drains_fit_between_a_promise_and_a_stall(**kwargs: Any) -> list[CheckMessage]:
+def drains_fit_between_a_lease_and_a_stall(**kwargs: Any) -> list[CheckMessage]:
     """Each of the three must be longer than the one before it, or the worker never rests, or is killed at work."""
-    if PROMISE_SECONDS < settings.DRAIN_SECONDS < settings.STALL_SECONDS:
+    if LEASE_SECONDS < settings.DRAIN_SECONDS < settings.STALL_SECONDS:
         return []
     return [
         Error(
             f"VIGILPAY_DRAIN_SECONDS is {settings.DRAIN_SECONDS:g}: drains never end unless it is more than "
-            f"{PROMISE_SECONDS:g}, and are killed unless it is less than VIGILPAY_STALL_SECONDS.",
+            f"{LEASE_SECONDS:g}, and are killed unless it is less than VIGILPAY_STALL_SECONDS.",
             hint="A stall of twice the drain is a good choice: a last batch may begin when the time is nearly up.",
             id="events.E002",
         )

@@ -16,81 +16,66 @@ from customers.monitoring import audit, drift
 from customers.portfolio.sampling import random_ids
 from customers.releases import active
 from customers.scoring import marks, scorer
-from events.alerts import retention as alert_retention
-from events.alerts import sending
+from events.alerts.retention import prune_alerts
+from events.alerts.sending import send_what_is_due
+from events.models.engine import Drain
 from events.overview import counting
 from events.queue import dispatch, lease, pause
 from events.worker import drains, model_state
-from events.worker.reconnect import first_asked
-from events.worker.second_thread import Companion
+from events.worker.reconnect import with_reconnect
 
 log = logging.getLogger("vigilpay.events")
 
-# The pause between two looks of a drain that found nothing: short, for it lasts only as long as the promise.
-LOOK_PAUSE_SECONDS = 0.005
-# How many customers the audit looks at, each hour: a second of work.
+# The pause between two polls of a drain that found nothing: short, for it lasts only as long as the lease.
+POLL_PAUSE_SECONDS = 0.005
+# How many customers the audit recomputes, each hour: a second of work.
 AUDIT_CUSTOMERS = 200
-
-NOTHING = scorer.Batch(claimed=0)
 
 
 def rescore_stale() -> int:
-    """Score what is stale until nothing is, stay to look for a moment, and return the number of scores stored."""
-    if first_asked(pause.keeps_from_scoring):
+    """Score what is stale until nothing is, go on polling for a moment, and return the number of scores stored."""
+    if with_reconnect(pause.keeps_from_scoring):
         return 0
-    with drains.recorded() as tally:
+    with drains.recorded() as drain:
         try:
-            drain(tally)
+            run_drain(drain)
         except active.ReleaseMovedOnError:
             dispatch.hand_over()
         except ModelError as error:
-            model_state.lost(error)
-    return tally.stored
+            model_state.report_unusable(error)
+    return drain.stored
 
 
-def drain(tally: drains.Tally) -> None:
-    """Rescore batch after batch. Returns when nothing was found after the promise, or when the time is up."""
-    vigil = lease.Vigil()
+def run_drain(drain: Drain) -> None:
+    """Rescore batch after batch. Returns when nothing was found after the lease, or when the time is up."""
+    holder = lease.LeaseHolder()
     ends = monotonic() + settings.DRAIN_SECONDS
-    companion = Companion(lambda: monotonic() < ends and is_full(next_batch(tally)))
-    # Without a look first: the job was queued for a reason, and a changed model file is only noticed here.
-    batch = tally.add(scorer.rescore_batch())
-    tell(batch)
-    while (look_began := monotonic()) < ends:
-        if is_full(batch):
-            companion.join_in()
-            dispatch.call_for_help()
-        stale = dispatch.anything_to_do()
-        batch = next_batch(tally) if stale else NOTHING
-        tell(batch)
+    # Without a poll first: the job was queued for a reason, and a changed model file is only noticed here.
+    batch = drains.add_batch(drain, scorer.rescore_batch())
+    send_alerts_on(batch)
+    while (poll_began := monotonic()) < ends:
+        if batch.claimed >= settings.DRAIN_BATCH_ROWS:  # more than one worker should do alone
+            dispatch.queue_another_drain()
+        batch = scorer.Batch(claimed=0)
+        if dispatch.anything_to_do():
+            batch = drains.add_batch(drain, scorer.rescore_batch())
+            if not batch.claimed:
+                marks.restore_marks()  # what is stale may have lost its mark
+        send_alerts_on(batch)
         if batch.stored or batch.swept:
-            vigil.extend()
-        elif vigil.is_over(look_began):
-            return companion.wait()
+            holder.extend()
+        elif holder.is_over(poll_began):
+            return
         else:
-            sleep(LOOK_PAUSE_SECONDS)
-    companion.wait()
+            sleep(POLL_PAUSE_SECONDS)
     dispatch.hand_over()
 
 
-def next_batch(tally: drains.Tally) -> scorer.Batch:
-    """Rescore one batch. One that finds nobody looks for what nobody has marked."""
-    batch = tally.add(scorer.rescore_batch())
-    if not batch.claimed:
-        marks.restore_marks()
-    return batch
-
-
-def tell(batch: scorer.Batch) -> None:
+def send_alerts_on(batch: scorer.Batch) -> None:
     """Have the alerts sent that the scores of this batch have raised."""
     if batch.stored:
-        model_state.found()
+        model_state.report_usable()
         dispatch.send_if_due()
-
-
-def is_full(batch: scorer.Batch) -> bool:
-    """Whether there is more to do than one connection should do alone."""
-    return batch.claimed >= settings.DRAIN_BATCH_ROWS
 
 
 def sweep_stale() -> bool:
@@ -98,10 +83,10 @@ def sweep_stale() -> bool:
     try:
         active.active_model()
     except ModelError as error:
-        model_state.lost(error)
+        model_state.report_unusable(error)
         return False
     marks.restore_marks()
-    return dispatch.wake_if_stale()
+    return dispatch.anything_to_do() and dispatch.wake()
 
 
 def look_at_everybody() -> bool:
@@ -116,11 +101,11 @@ def go_on_with_imports() -> int:
 
 
 def audit_sample() -> int:
-    """Recompute some stored scores by scikit-learn itself; the number of wrong ones, which nobody repairs unasked."""
+    """Recompute some stored scores by scikit-learn itself; the number of wrong ones, which stay until staff ask."""
     try:
         return audit.audit(random_ids(AUDIT_CUSTOMERS)).wrong
     except ModelError as error:
-        model_state.lost(error)
+        model_state.report_unusable(error)
         return 0
 
 
@@ -135,11 +120,11 @@ def check_drift() -> str:
 
 def send_alerts() -> int:
     """Send the messages on alerts that are due; the number of those that were taken."""
-    return sending.send_what_is_due()
+    return send_what_is_due()
 
 
 def count_overview() -> bool:
-    """Count what the overview shows, unless that was done just now. Run by a schedule, and when somebody looks."""
+    """Count what the overview shows, unless that was done just now. Run by a schedule, and when the page is opened."""
     return counting.count_if_due()
 
 
@@ -149,11 +134,11 @@ def prune_history(after_record: int = 0) -> int:
     As a drain it ends by its own time limit and queues its successor, so that no job comes near django-q2's timeout.
     The only job with a value: where the one before has stopped. Should it get lost, the next day begins anew.
     """
-    drains.prune()
+    drains.prune_drains()
     ScoringFailure.objects.forget_former_lives()
     imports.forget_imports(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
-    alert_retention.prune(before)
+    prune_alerts(before)
     pruned = retention.prune_history(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:
         dispatch.go_on_pruning(pruned.go_on_after)

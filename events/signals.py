@@ -1,4 +1,4 @@
-"""What the customers' side tells: a save, on its fast way to the new score, and an import that is due."""
+"""Signals of the customers' side: a save, on its fast way to the new score, and an import that is due."""
 
 from time import monotonic
 from typing import Any
@@ -10,7 +10,7 @@ from customers.models import Customer, ImportBatch
 from events.queue import dispatch, lease
 
 # One statement and not through the ORM: every save pays for it.
-VERSION_AND_AWAKE = f"SELECT version, ({lease.AWAKE_SECONDS}) FROM customers_customer WHERE customer_id = %s"
+VERSION_AND_LEASE = f"SELECT version, ({lease.SECONDS_HELD}) FROM customers_customer WHERE customer_id = %s"
 
 
 def customer_saved(
@@ -33,23 +33,23 @@ def customer_saved(
 def wake_if_moved(instance: Customer) -> bool:
     """Wake a worker if the row's version differs from the one this instance knew; the database alone can tell.
 
-    While somebody has promised to look there is nothing to ask: the edit has committed, so that look will find it.
+    While the lease is held there is nothing to ask: the edit has committed, so its holder will find it.
 
     The instance may be older than the row, so its own former values prove nothing. It learns the new version only now:
     after a rollback the row is back at the version known before, and the save may be tried again.
     """
-    if lease.seen.says_awake():
+    if lease.cache.is_held():
         return False
     asked = monotonic()
     with connections[instance._state.db or "default"].cursor() as cursor:
-        cursor.execute(VERSION_AND_AWAKE, [instance.pk])
+        cursor.execute(VERSION_AND_LEASE, [instance.pk])
         row = cursor.fetchone()
-    if row is None:  # deleted by somebody else since the save
+    if row is None:  # deleted since the save
         return False
     known = instance.__dict__.get("version")
-    instance.version, awake_seconds = row
-    is_awake = lease.seen.keep(asked, awake_seconds)
-    return instance.version != known and not is_awake and dispatch.wake_sleeping()
+    instance.version, seconds_held = row
+    is_held = lease.cache.remember(asked, seconds_held)
+    return instance.version != known and not is_held and dispatch.wake_unless_held()
 
 
 def import_left_to_workers(sender: type[ImportBatch], **kwargs: Any) -> None:

@@ -1,6 +1,7 @@
 """JSON views: ask, answer."""
 
 import logging
+from dataclasses import asdict
 
 from django.db import OperationalError
 from django.http import HttpRequest, JsonResponse
@@ -18,7 +19,7 @@ unanswered = Condition(log)
 def freshness(request: HttpRequest) -> JsonResponse:
     """How fresh the scores are, as numbers."""
     try:
-        answer = recent_freshness().as_dict()
+        answer = asdict(recent_freshness())
         unanswered.end("There are answers on freshness again.")
         return JsonResponse(answer)
     except OperationalError as busy:

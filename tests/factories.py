@@ -146,7 +146,7 @@ def no_mark_was_lost() -> None:
 
 def nobody_is_awake() -> None:
     """As when every promise has run out."""
-    lease.seen = lease.Memory()
+    lease.cache.forget()
     Watch.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('events_awake', 1)")

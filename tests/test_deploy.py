@@ -18,7 +18,7 @@ from django.core.management import call_command, get_commands
 from customers import ml_service
 from customers.models import ModelRelease
 from events.worker.heartbeat import ANSWER_SECONDS, CONNECT_SECONDS
-from events.worker.supervisor import LOOK_SECONDS
+from events.worker.supervisor import CHECK_SECONDS
 from tests.factories import make_scored
 from tests.image import IS_ROOT, Image
 from vigilpay.management.commands.run_worker import WAY_OUT_SECONDS
@@ -133,7 +133,7 @@ def test_nobody_is_killed_before_a_stop_has_come_to_its_own_end():
 def test_the_supervisor_is_not_taken_for_dead_while_it_waits_for_postgresql():
     service = unit(DEPLOY / "vigilpay-worker.service")["Service"]
     assert service["Type"] == "notify"
-    longest_turn = LOOK_SECONDS + ANSWER_SECONDS + CONNECT_SECONDS
+    longest_turn = CHECK_SECONDS + ANSWER_SECONDS + CONNECT_SECONDS
     assert float(service["WatchdogSec"]) > longest_turn + 5
 
 

@@ -69,7 +69,7 @@ def wait_until_scored(since: datetime) -> None:
 
     def is_done() -> bool:
         has_drained = Drain.objects.filter(started_at__gt=since).exists()
-        return has_drained and not Customer.objects.stale().exists() and not lease.is_awake()
+        return has_drained and not Customer.objects.stale().exists() and not lease.is_held()
 
     wait_until(is_done, "The worker has not scored the customers; see its messages above.")
 

@@ -32,7 +32,7 @@ class AlertRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for
         return bool(rule.addresses())
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Its alerts tell of it; and a score may be held against it at this moment. Make it inactive."""
+        """Its alerts name it; and a score may be compared with it at this moment. Make it inactive."""
         return False
 
 

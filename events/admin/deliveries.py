@@ -27,7 +27,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         self.message_user(request, f"To be tried again now, of those given up: {number:,}.")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change messages may do this with them, and nothing else."""
+        """A user with the right to change messages may do this with them, and nothing else."""
         return request.user.has_perm("events.change_delivery")
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

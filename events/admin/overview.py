@@ -23,7 +23,7 @@ Section = tuple[str | None, dict[str, Any]]
 
 @admin.register(Overview)
 class OverviewAdmin(ReadOnlyAdmin):
-    """Its fieldsets have no fields: what they describe is all there is."""
+    """Its fieldsets have no fields: their descriptions are the page."""
 
     class Media:
         css = {"all": ["customers/vigilpay.css"]}
@@ -49,36 +49,31 @@ class OverviewAdmin(ReadOnlyAdmin):
 
 
 def sections(request: HttpRequest, found: Overview) -> list[Section]:
-    """The page from top to bottom. Who may not see customers is told of nobody by name."""
-    figures = Figures.of(found.figures)
+    """The page from top to bottom. A user who may not see customers sees none by name."""
+    figures = Figures.from_json(found.figures)
     now = queries.freshness_of(figures.portfolio, figures.lag)
     may_see = request.user.has_perm("customers.view_customer")
     return [
-        section(None, html.state(found, now, is_due=counting.is_due(found))),
-        section("Customers by risk", html.by_risk(figures.distribution, with_links=may_see)),
-        *(movers(figures) if may_see else []),
-        section("Freshness and health", html.freshness(now)),
+        section(None, html.state_section(found, now, is_due=counting.is_due(found))),
+        section("Customers by risk", html.risk_section(figures.distribution, with_links=may_see)),
+        *(movers_sections(figures) if may_see else []),
+        section("Freshness and health", html.freshness_section(now)),
     ]
 
 
-def movers(figures: Figures) -> list[Section]:
+def movers_sections(figures: Figures) -> list[Section]:
     if not figures.movers:
         return [section("Movers", TOO_MANY)]
-    surnames = surnames_of(figures)
-    return [
-        section(f"Movers of the last {days(window.days)}", html.movers(window, surnames)) for window in figures.movers
-    ]
-
-
-def surnames_of(figures: Figures) -> dict[int, str]:
-    """By id, of those movers who are still there."""
     ids = {one.customer_id for window in figures.movers for one in [*window.risers, *window.fallers]}
-    return dict(Customer.objects.filter(pk__in=ids).values_list("pk", "surname"))
+    surnames = dict(Customer.objects.filter(pk__in=ids).values_list("pk", "surname"))  # of those still there
+    return [
+        section(
+            f"Movers of the last {'day' if window.days == 1 else f'{window.days} days'}",
+            html.movers_section(window, surnames),
+        )
+        for window in figures.movers
+    ]
 
 
 def section(title: str | None, content: str | SafeString) -> Section:
     return title, {"fields": (), "description": content}
-
-
-def days(number: int) -> str:
-    return "day" if number == 1 else f"{number} days"

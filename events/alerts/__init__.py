@@ -1,1 +1,1 @@
-"""Alerts: what the scores have to tell somebody at once, and how it gets to him."""
+"""Alerts: scores that staff must learn of at once, and how the messages on them are sent."""

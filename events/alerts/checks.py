@@ -1,4 +1,4 @@
-"""Alerts that would reach nobody, found before they are raised."""
+"""Alerts that no message would report, found before they are raised."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,10 +18,6 @@ SHORTEST_SECRET = 24
 @register()
 def webhook_can_be_called(**kwargs: Any) -> list[CheckMessage]:
     """Address and secret as they have to be. Neither is ever quoted."""
-    return [Error(fault, id="events.E003") for fault in webhook_faults()]
-
-
-def webhook_faults() -> list[str]:
     faults = []
     if settings.WEBHOOK_URL:
         try:
@@ -33,7 +29,7 @@ def webhook_faults() -> list[str]:
     if settings.WEBHOOK_SECRET and not is_good(settings.WEBHOOK_SECRET):
         expected = f"{SHORTEST_SECRET} bytes or more, and base64 after {webhook.ENCODED_SECRET}"
         faults.append(f"VIGILPAY_WEBHOOK_SECRET must be {expected}.")
-    return faults
+    return [Error(fault, id="events.E003") for fault in faults]
 
 
 def is_good(secret: str) -> bool:

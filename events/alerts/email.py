@@ -1,15 +1,14 @@
-"""An e-mail that tells of alerts. It names customers by id alone: who may see more, sees it in the admin."""
+"""An e-mail on alerts. It names customers by id alone: a reader with the right to see more sees it in the admin."""
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.urls import reverse
 
-from customers.presentation.numbers import format_count
 from events.alerts import outbox
 from events.alerts.outbox import DeliveryError
 from events.models.alerts import Alert, AlertRule, Delivery
 
-# So many alerts are told one by one.
+# So many alerts are listed one by one.
 NAMED = 20
 
 
@@ -24,46 +23,34 @@ def send(delivery: Delivery) -> None:
     rule = delivery.rule
     if not rule.addresses():
         raise DeliveryError("The rule names nobody to send e-mail to any more.")
+    alerts = f"{delivery.alerts:,} {'alerts' if delivery.alerts != 1 else 'alert'}"
     EmailMessage(
-        subject=subject(rule, delivery.alerts),
-        body=body(rule, delivery),
+        subject=f"VigilPay: {alerts}: {' '.join(rule.name.split())}",
+        body=format_body(rule, delivery),
         to=rule.addresses(),
         # The same with every attempt: mail programs show what came twice once.
         headers={"Message-ID": f"<{delivery.key}@vigilpay>", "Auto-Submitted": "auto-generated"},
     ).send()
 
 
-def subject(rule: AlertRule, alerts: int) -> str:
-    return f"VigilPay: {format_count(alerts, 'alert', 'alerts')}: {' '.join(rule.name.split())}"
-
-
-def body(rule: AlertRule, delivery: Delivery) -> str:
-    named = [line(alert) for alert in outbox.alerts_of(delivery)[:NAMED]]
-    more = delivery.alerts - len(named)
+def format_body(rule: AlertRule, delivery: Delivery) -> str:
+    lines = [format_alert(alert) for alert in outbox.alerts_of(delivery)[:NAMED]]
+    if (more := delivery.alerts - len(lines)) > 0:
+        lines.append(f"and {more:,} more")
+    page = f"{settings.SITE_URL.rstrip('/')}{reverse('admin:events_alert_changelist')}"
+    where = page if settings.SITE_URL else "Alerts in the admin"
     return "\n".join(
-        [
-            f"{rule.name}: {condition(rule)}.",
-            "",
-            *named,
-            *([f"and {more:,} more"] if more > 0 else []),
-            "",
-            f"To see and acknowledge them: {where_to_look()}",
-        ]
+        [f"{rule.name}: {describe_condition(rule)}.", "", *lines, "", f"To see and acknowledge them: {where}"]
     )
 
 
-def line(alert: Alert) -> str:
+def format_alert(alert: Alert) -> str:
     before = "first score" if alert.score_before is None else f"from {alert.score_before:.1%}"
     return f"customer {alert.customer_id}: {alert.score:.1%}, {before}, {alert.raised_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def condition(rule: AlertRule) -> str:
+def describe_condition(rule: AlertRule) -> str:
     if rule.kind == AlertRule.Kind.RISE:
         days = f"{rule.days} days" if rule.days != 1 else "a day"
         return f"the churn risk rose by more than {100 * (rule.rise or 0):.4g} points within {days}"
     return f"the churn risk reached {rule.threshold or 0:.4%}".replace(".0000%", "%")
-
-
-def where_to_look() -> str:
-    page = reverse("admin:events_alert_changelist")
-    return f"{settings.SITE_URL.rstrip('/')}{page}" if settings.SITE_URL else "Alerts in the admin"

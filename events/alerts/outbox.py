@@ -1,8 +1,8 @@
-"""Messages that wait: whether there are any, whose turn it is, and what became of them.
+"""Messages that wait: whether there are any, which is the next, and what became of them.
 
 A claim counts the attempt and commits before anything is sent. That commit waits for the disk, as those of the scorer
-do not: an alert that somebody was told of is never lost in a crash and raised anew. Whoever claims and dies has used up
-an attempt; nobody else tries before the queue would have ended him.
+do not: an alert that a message was sent on is never lost in a crash and raised anew. A worker that claims and dies has
+used up an attempt; no other worker tries before the queue would have ended that one.
 """
 
 from datetime import datetime, timedelta
@@ -33,16 +33,16 @@ CALL_SECONDS = 30.0
 REST_SECONDS = 1.0
 
 ANYTHING_DUE = "SELECT EXISTS (SELECT FROM events_delivery WHERE state = 'waiting' AND due_at <= clock_timestamp())"
-CALL = """
+ANNOUNCE = """
 INSERT INTO events_messenger (id, called_until) VALUES (1, clock_timestamp() + make_interval(secs => %s))
 ON CONFLICT (id) DO UPDATE SET called_until = excluded.called_until
 WHERE events_messenger.called_until < clock_timestamp()
     OR events_messenger.called_until > clock_timestamp() + interval '1 minute'
 RETURNING id
 """
-COME = "UPDATE events_messenger SET called_until = clock_timestamp() + make_interval(secs => %s)"
+BEGUN = "UPDATE events_messenger SET called_until = clock_timestamp() + make_interval(secs => %s)"
 # One claims at a time, so that nothing is folded into two messages. It takes a millisecond.
-TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('vigilpay.alerts', 0))"
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('vigilpay.alerts', 0))"
 
 
 def anything_due() -> bool:
@@ -52,48 +52,40 @@ def anything_due() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def call() -> bool:
+def announce_job() -> bool:
     """Say that a job which sends is about to be queued; False when one was a moment ago."""
     with connection.cursor() as cursor:
-        cursor.execute(CALL, [CALL_SECONDS])
+        cursor.execute(ANNOUNCE, [CALL_SECONDS])
         return cursor.fetchone() is not None
 
 
-def come() -> None:
+def report_begun() -> None:
     """Say that a job has begun to send: what it does not see, another may be queued for soon."""
     with connection.cursor() as cursor:
-        cursor.execute(COME, [REST_SECONDS])
+        cursor.execute(BEGUN, [REST_SECONDS])
 
 
 def claim() -> Delivery | None:
-    """The next message, one attempt older, with everything folded into it that it is to tell of; None when none is due.
+    """The next message, one attempt older, with everything folded into it that it reports; None when none is due.
 
     The attempt is committed when this returns: call it outside of any transaction.
     """
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
-            cursor.execute(TAKE_TURNS)
-        give_up_exhausted()
-        while (delivery := next_due()) is not None:
-            if (not_before := pace_of(delivery)) is None:
+            cursor.execute(ONE_AT_A_TIME)
+        # Those whose last attempt ended with its worker.
+        Delivery.objects.due().filter(attempts__gte=settings.ALERT_ATTEMPTS).update(
+            state=Delivery.State.GIVEN_UP, ended_at=Now(), error="The worker ended before the message was sent."
+        )
+        due = Delivery.objects.due().order_by("due_at", "id").select_for_update()
+        while (delivery := due.first()) is not None:
+            if (not_before := next_moment(delivery)) is None:
                 return begin(delivery)
-            fresh_like(delivery).update(due_at=not_before)
+            untried_like(delivery).update(due_at=not_before)
         return None
 
 
-def next_due() -> Delivery | None:
-    return Delivery.objects.due().order_by("due_at", "id").select_for_update().first()
-
-
-def give_up_exhausted() -> None:
-    """Whose last attempt ended with its worker."""
-    exhausted = Delivery.objects.due().filter(attempts__gte=settings.ALERT_ATTEMPTS)
-    exhausted.update(
-        state=Delivery.State.GIVEN_UP, ended_at=Now(), error="The worker ended before the message was sent."
-    )
-
-
-def pace_of(delivery: Delivery) -> datetime | None:
+def next_moment(delivery: Delivery) -> datetime | None:
     """The moment before which another e-mail of this rule would come too soon after the last; None when none would."""
     if delivery.attempts or delivery.channel != Delivery.Channel.EMAIL:
         return None
@@ -103,8 +95,8 @@ def pace_of(delivery: Delivery) -> datetime | None:
     return not_before if not_before and not_before > timezone.now() else None
 
 
-def fresh_like(delivery: Delivery) -> QuerySet[Delivery]:
-    """It and those of the same rule and channel that nobody has tried to send yet."""
+def untried_like(delivery: Delivery) -> QuerySet[Delivery]:
+    """It and those of the same rule and channel that were never tried."""
     return Delivery.objects.waiting().filter(rule=delivery.rule_id, channel=delivery.channel, attempts=0)
 
 
@@ -119,11 +111,11 @@ def begin(delivery: Delivery) -> Delivery:
 
 
 def fold_into(delivery: Delivery) -> int:
-    """Have it tell of what others would; of how many alerts more that is."""
-    fresh = fresh_like(delivery).exclude(pk=delivery.pk).order_by("id").values_list("id", "alerts")[:FOLDED_AT_ONCE]
+    """Have it report what others would; of how many alerts more that is."""
+    untried = untried_like(delivery).exclude(pk=delivery.pk).order_by("id").values_list("id", "alerts")
     room = WEBHOOK_ALERTS if delivery.channel == Delivery.Channel.WEBHOOK else inf
     keys, total = [], delivery.alerts
-    for key, alerts in fresh:
+    for key, alerts in untried[:FOLDED_AT_ONCE]:
         if total + alerts > room:
             break
         keys.append(key)
@@ -133,18 +125,18 @@ def fold_into(delivery: Delivery) -> int:
 
 
 def alerts_of(delivery: Delivery) -> QuerySet[Alert]:
-    """All that the message tells of, the first that came first."""
+    """All that the message reports, the first that came first."""
     folded = Delivery.objects.filter(into=delivery.pk).values("batch")
     own = Alert.objects.filter(rule=delivery.rule_id, batch=delivery.batch)
     return (own | Alert.objects.filter(rule=delivery.rule_id, batch__in=folded)).order_by("id")
 
 
-def sent(delivery: Delivery) -> None:
+def store_sent(delivery: Delivery) -> None:
     as_claimed(delivery).update(state=Delivery.State.SENT, ended_at=Now(), error="")
 
 
-def failed(delivery: Delivery, error: str) -> bool:
-    """Note it, and when to try again; False when that was the last attempt."""
+def store_refused(delivery: Delivery, error: str) -> bool:
+    """Store the error, and when to try again; False when that was the last attempt."""
     if delivery.attempts >= settings.ALERT_ATTEMPTS:
         as_claimed(delivery).update(state=Delivery.State.GIVEN_UP, ended_at=Now(), error=error[:500])
         return False
@@ -154,7 +146,7 @@ def failed(delivery: Delivery, error: str) -> bool:
 
 
 def as_claimed(delivery: Delivery) -> QuerySet[Delivery]:
-    """The row, unless somebody else has claimed it since."""
+    """The row, unless it was claimed again since."""
     return Delivery.objects.waiting().filter(pk=delivery.pk, attempts=delivery.attempts)
 
 

@@ -1,4 +1,4 @@
-"""How long alerts and messages are kept. What nobody has acknowledged stays."""
+"""How long alerts and messages are kept. What is not acknowledged stays."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,17 +13,12 @@ SENT_DAYS = 30
 SLICE_ROWS = 5000
 
 
-def prune(before: datetime) -> int:
-    """Forget what was acknowledged or given up before, and what was sent for longer than its days; how many alerts."""
-    told = Delivery.objects.filter(state__in=[Delivery.State.SENT, Delivery.State.FOLDED])
-    delete_in_slices(told.filter(ended_at__lt=timezone.now() - timedelta(days=SENT_DAYS)))
-    delete_in_slices(Delivery.objects.given_up().filter(ended_at__lt=before))
-    return delete_in_slices(too_old(before))
-
-
-def too_old(before: datetime) -> QuerySet[Alert]:
-    """What nobody asks for any more."""
-    return Alert.objects.filter(acknowledged_at__lt=before)
+def prune_alerts(before: datetime) -> int:
+    """Delete what was acknowledged or given up before, and what was sent for longer than its days; how many alerts."""
+    sent = Delivery.objects.filter(state__in=[Delivery.State.SENT, Delivery.State.FOLDED])
+    delete_in_slices(sent.filter(ended_at__lt=timezone.now() - timedelta(days=SENT_DAYS)))
+    delete_in_slices(Delivery.objects.filter(state=Delivery.State.GIVEN_UP, ended_at__lt=before))
+    return delete_in_slices(Alert.objects.filter(acknowledged_at__lt=before))
 
 
 def delete_in_slices(rows: QuerySet[Any]) -> int:

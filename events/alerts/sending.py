@@ -23,8 +23,8 @@ refused: dict[str, Condition] = {channel: Condition(log) for channel in WAYS}
 
 
 def send_what_is_due() -> int:
-    """Send until nothing is due, or the time is up: then the next look finds the rest. The number of messages sent."""
-    outbox.come()
+    """Send until nothing is due, or the time is up: then the next poll finds the rest. The number of messages sent."""
+    outbox.report_begun()
     ends = monotonic() + settings.DRAIN_SECONDS
     number = 0
     while monotonic() < ends and (delivery := outbox.claim()) is not None:
@@ -37,24 +37,21 @@ def attempt(delivery: Delivery) -> bool:
     try:
         WAYS[delivery.channel](delivery)
     except Exception as error:  # whatever it is: the message waits, and no other waits for it
-        note(delivery, in_words(error))
+        report_refused(delivery, error)
         return False
-    outbox.sent(delivery)
+    outbox.store_sent(delivery)
     refused[delivery.channel].end("Messages on alerts are taken again (%s).", delivery.channel)
     return True
 
 
-def note(delivery: Delivery, error: str) -> None:
-    is_tried_again = outbox.failed(delivery, error)
-    which = f"attempt {delivery.attempts} of {settings.ALERT_ATTEMPTS}"
-    what = f"The message {delivery.pk} on alerts was not taken ({which})"
-    if is_tried_again:
-        refused[delivery.channel].begin("%s, it will be tried again: %s", what, error, state=error)
-    else:
-        log.warning("%s, it is given up: see Deliveries in the admin: %s", what, error)
-
-
-def in_words(error: Exception) -> str:
-    """For staff and logs. What is not known to be harmless is named only: it may quote an address that is a secret."""
+def report_refused(delivery: Delivery, error: Exception) -> None:
+    # For staff and logs. What is not known to be harmless is named only: it may quote an address that is a secret.
     known = isinstance(error, DeliveryError | SMTPException | OSError)
-    return " ".join(f"{type(error).__name__}: {error}".split()) if known else type(error).__name__
+    reason = " ".join(f"{type(error).__name__}: {error}".split()) if known else type(error).__name__
+    is_tried_again = outbox.store_refused(delivery, reason)
+    attempts = f"attempt {delivery.attempts} of {settings.ALERT_ATTEMPTS}"
+    what = f"The message {delivery.pk} on alerts was not taken ({attempts})"
+    if is_tried_again:
+        refused[delivery.channel].begin("%s, it will be tried again: %s", what, reason, state=reason)
+    else:
+        log.warning("%s, it is given up: see Deliveries in the admin: %s", what, reason)

@@ -1,6 +1,6 @@
-"""A signed HTTP request that tells of alerts: Standard Webhooks (github.com/standard-webhooks/standard-webhooks).
+"""A signed HTTP request on alerts: Standard Webhooks (github.com/standard-webhooks/standard-webhooks).
 
-The receiver knows by the signature who sent it, by the time that nobody replays it, by the id what came twice.
+The receiver knows by the signature who sent it, by the time that it is no replay, by the id what came twice.
 """
 
 import hmac
@@ -31,12 +31,30 @@ def is_configured() -> bool:
 
 
 def send(delivery: Delivery) -> None:
-    """Post it; raises unless the receiver says that it has taken it. A redirect is not followed."""
+    """Post it; raises unless the receiver answers that it has taken it. A redirect is not followed."""
     if not is_configured():
         raise DeliveryError("VIGILPAY_WEBHOOK_URL and VIGILPAY_WEBHOOK_SECRET are not both set.")
-    body = json.dumps(payload(delivery), separators=(",", ":")).encode()
+    rule = delivery.rule
+    payload = {
+        "type": "alerts.raised",
+        "timestamp": delivery.created_at.isoformat(),
+        "data": {
+            "rule": {"id": rule.pk, "name": rule.name, "kind": rule.kind},
+            "count": delivery.alerts,
+            "alerts": [alert_as_dict(alert) for alert in outbox.alerts_of(delivery)],
+        },
+    }
+    body = json.dumps(payload, separators=(",", ":")).encode()
     url = split(settings.WEBHOOK_URL)
-    status = post(url, body, {**login(url), **headers(str(delivery.key), int(time()), body)})
+    key, timestamp = str(delivery.key), int(time())
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "VigilPay",
+        "webhook-id": key,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(settings.WEBHOOK_SECRET, key, timestamp, body),
+    }
+    status = post(url, body, {**login(url), **headers})
     if not 200 <= status < 300:
         raise DeliveryError(
             f"The receiver answered {status}{', a redirect, which is not followed' * (status // 100 == 3)}."
@@ -74,8 +92,8 @@ def login(url: SplitResult) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"}
 
 
-def post(url: SplitResult, body: bytes, told: dict[str, str]) -> int:
-    """The status of the answer, whose text nobody reads."""
+def post(url: SplitResult, body: bytes, all_headers: dict[str, str]) -> int:
+    """The status of the answer, whose text is not read."""
     host, seconds = url.hostname or "", settings.WEBHOOK_TIMEOUT_SECONDS
     connection = (
         HTTPSConnection(host, url.port, timeout=seconds, context=ssl.create_default_context())
@@ -86,7 +104,7 @@ def post(url: SplitResult, body: bytes, told: dict[str, str]) -> int:
     the_end = Timer(2 * seconds, hang_up, [connection])
     the_end.start()
     try:
-        connection.request("POST", f"{url.path or '/'}{url.query and '?'}{url.query}", body, told)
+        connection.request("POST", f"{url.path or '/'}{url.query and '?'}{url.query}", body, all_headers)
         return connection.getresponse().status
     finally:
         the_end.cancel()
@@ -96,16 +114,6 @@ def post(url: SplitResult, body: bytes, told: dict[str, str]) -> int:
 def hang_up(connection: HTTPConnection) -> None:
     with suppress(OSError, AttributeError):  # it may just be over, or not have begun
         connection.sock.shutdown(SHUT_RDWR)
-
-
-def headers(key: str, timestamp: int, body: bytes) -> dict[str, str]:
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": "VigilPay",
-        "webhook-id": key,
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": signature(settings.WEBHOOK_SECRET, key, timestamp, body),
-    }
 
 
 def signature(secret: str, key: str, timestamp: int, body: bytes) -> str:
@@ -121,20 +129,7 @@ def key_bytes(secret: str) -> bytes:
     return secret.encode()
 
 
-def payload(delivery: Delivery) -> dict[str, Any]:
-    rule = delivery.rule
-    return {
-        "type": "alerts.raised",
-        "timestamp": delivery.created_at.isoformat(),
-        "data": {
-            "rule": {"id": rule.pk, "name": rule.name, "kind": rule.kind},
-            "count": delivery.alerts,
-            "alerts": [described(alert) for alert in outbox.alerts_of(delivery)],
-        },
-    }
-
-
-def described(alert: Alert) -> dict[str, Any]:
+def alert_as_dict(alert: Alert) -> dict[str, Any]:
     return {
         "id": alert.pk,
         "customer_id": alert.customer_id,

@@ -1,12 +1,10 @@
 """How fresh the scores are, as numbers: one function that view and command share. It reads, and changes nothing."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from datetime import datetime
 from math import inf
 from threading import Lock
 from time import monotonic
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -15,20 +13,33 @@ from django_q.conf import Conf
 
 from customers.models import ScoreRecord
 from customers.monitoring import drift
-from customers.presentation.numbers import format_count
 from customers.scoring.marks import INTACT
 from customers.scoring.pause import current, describe_pause
 from customers.scoring.staleness import OF_THIS_VERSION, STALE
-from events.freshness.status import Facts, Status, judge
+from events.freshness.answer import (
+    Coverage,
+    Freshness,
+    Lag,
+    LagStep,
+    LastDrain,
+    LastDriftCheck,
+    Paused,
+    Portfolio,
+    Queue,
+    Release,
+)
+from events.freshness.status import judge
 
-# The lag of the scores of this time is told, in these steps.
+# The lag of the scores of this time is given in these steps.
 LAG_WINDOW_SECONDS = 15 * 60
 LAG_STEPS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 LAG_CAUSES = [ScoreRecord.Cause.CREATED, ScoreRecord.Cause.RETURNED, ScoreRecord.Cause.EDITED]
-# Whoever asks rather hears nothing than keeps a connection busy; 1,000,000 customers take less than a tenth of it.
+# No answer is better than a busy connection; 1,000,000 customers take less than a tenth of it.
 PATIENCE = "5s"
-# A worker that was heard of within this time counts as running.
-HEARD_SECONDS = 10.0
+# A worker whose last heartbeat is no older than this counts as running: pushers leave one every second.
+HEARTBEAT_SECONDS = 10.0
+# Later the status does not mention messages that were given up; they stay in the admin.
+GIVEN_UP_DAYS = 7
 # So old may the view's answer be, or so many times as old as its making took: monitors shall not keep PostgreSQL busy
 # with counting customers.
 RECENT_SECONDS = 1.0
@@ -40,9 +51,9 @@ LIMIT_TIME = "SELECT set_config('statement_timeout', %s, true)"
 
 ACTIVE = "SELECT id, sha256, released_at FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
 
-# One pass over all customers. Whom a former model has scored is stale since the next release. Who failed in the
-# version he has waits for a retry or for a person, not for a worker; that sub-query is hashed, and stale rows alone
-# are looked up in it.
+# One pass over all customers. Those whom a former model has scored are stale since the next release. Those who failed
+# in their present version wait for a retry or for a person, not for a worker; that sub-query is hashed, and stale rows
+# alone are looked up in it.
 COVERAGE = f"""
 WITH portfolio AS MATERIALIZED (
     SELECT scored_by_id, stale, failing, count(*) AS customers, min(stale_since) AS edited_since
@@ -80,25 +91,31 @@ SELECT count(*), percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY lag),
 FROM score
 """
 
-# At work: claimed, and a worker that still runs was there by then. What a worker that is gone had claimed waits for its
-# time, when it is given out again. A claim locks a job for the time of a retry.
-QUEUE = f"""
+# At work is a job that is claimed, while a worker that still runs was there by then. What a worker that is gone had
+# claimed waits for its time, when it is given out again. A claim locks a job for the time of a retry.
+ENGINE = f"""
 WITH job AS (
     SELECT lock > clock_timestamp() AND EXISTS (
         SELECT FROM events_worker
-        WHERE looked_at > clock_timestamp() - make_interval(secs => %(heard)s)
+        WHERE looked_at > clock_timestamp() - make_interval(secs => %(heartbeat)s)
           AND started_at <= lock - make_interval(secs => %(retry)s)) AS at_work
     FROM django_q_ormq WHERE key = %(key)s
+), failed AS (
+    SELECT failure.retry_at
+    FROM customers_scoringfailure AS failure JOIN customers_customer AS customer ON {OF_THIS_VERSION}
+    WHERE failure.release_id = %(release)s
 )
-SELECT count(*) FILTER (WHERE NOT at_work), count(*) FILTER (WHERE at_work),
-    (SELECT count(*) FROM customers_stalemark WHERE kind < {INTACT})
-FROM job
-"""
-
-FAILURES = f"""
-SELECT count(*) FILTER (WHERE failure.retry_at IS NULL), count(*) FILTER (WHERE failure.retry_at IS NOT NULL)
-FROM customers_scoringfailure AS failure JOIN customers_customer AS customer ON {OF_THIS_VERSION}
-WHERE failure.release_id = %s
+SELECT (SELECT count(*) FROM failed WHERE retry_at IS NULL),
+    (SELECT count(*) FROM failed WHERE retry_at IS NOT NULL),
+    (SELECT count(*) FROM job WHERE NOT at_work),
+    (SELECT count(*) FROM job WHERE at_work),
+    (SELECT count(*) FROM customers_stalemark WHERE kind < {INTACT}),
+    (SELECT count(*) FROM events_worker
+     WHERE looked_at > statement_timestamp() - make_interval(secs => %(heartbeat)s)),
+    (SELECT COALESCE(sum(rejected), 0)::bigint FROM events_drain
+     WHERE ended_at > statement_timestamp() - interval '1 day'),
+    (SELECT count(*) FROM events_delivery
+     WHERE state = 'given up' AND ended_at > statement_timestamp() - make_interval(days => {GIVEN_UP_DAYS}))
 """
 
 LAST_DRAIN = """
@@ -107,163 +124,19 @@ SELECT ended_at, date_part('epoch', clock_timestamp() - ended_at), date_part('ep
 FROM events_drain ORDER BY id DESC LIMIT 1
 """
 
-REJECTED = """
-SELECT COALESCE(sum(rejected), 0)::bigint FROM events_drain WHERE ended_at > statement_timestamp() - interval '1 day'
-"""
-
-GIVEN_UP = """
-SELECT count(*) FROM events_delivery
-WHERE state = 'given up' AND ended_at > statement_timestamp() - make_interval(days => %s)
-"""
-# Later nobody is told of them any more; they stay in the admin.
-GIVEN_UP_DAYS = 7
-
-# Pushers look every second.
-WORKERS = """
-SELECT count(*) FROM events_worker WHERE looked_at > statement_timestamp() - make_interval(secs => %s)
-"""
-
-
-@dataclass(frozen=True)
-class Release:
-    """The active one."""
-
-    id: int
-    sha256: str
-    released_at: datetime
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """The customers whom one release has scored; without a release: whom nobody has scored yet."""
-
-    release: int | None
-    customers: int
-    stale_count: int
-
-
-@dataclass(frozen=True)
-class LagStep:
-    """How many scores came within so many seconds; without a bound: all."""
-
-    within_seconds: float | None
-    scores: int
-
-
-@dataclass(frozen=True)
-class Lag:
-    """From edit to stored score, of the scores of the last minutes that answer an edit or a new customer.
-
-    Counted from the statement that edited: an editor who commits late is counted in.
-    """
-
-    window_seconds: int
-    scores: int
-    p50_seconds: float | None
-    p99_seconds: float | None
-    histogram: list[LagStep]
-
-
-@dataclass(frozen=True)
-class Queue:
-    """Jobs that wait for a worker, and jobs that a running one has taken."""
-
-    waiting_jobs: int
-    claimed_jobs: int
-
-
-@dataclass(frozen=True)
-class LastDrain:
-    ended_at: datetime
-    ended_seconds_ago: float
-    took_seconds: float
-    stored: int
-    worker: str
-
-
-@dataclass(frozen=True)
-class Paused:
-    since: datetime
-    by: str
-    reason: str
-
-    def __str__(self) -> str:
-        return describe_pause(self.since, self.by, self.reason)
-
-
-@dataclass(frozen=True)
-class LastDriftCheck:
-    """What the last look for drift found of the active release: the column that had moved most."""
-
-    checked_at: datetime
-    column: str
-    psi: float
-    verdict: drift.DriftVerdict
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """What there is to know of the age of the scores, at one moment."""
-
-    status: Status
-    status_reason: str
-    warnings: list[str]  # what a person should look into though the scores are as fresh as the status says
-    customers: int
-    stale_count: int
-    oldest_stale_age_seconds: float | None
-    held_back_count: int  # of the stale ones: failed, and waiting for a retry or for a person
-    coverage: list[Coverage]
-    active_release: Release | None
-    paused: Paused | None
-    lag: Lag
-    marks_waiting: int
-    workers_running: int
-    queue: Queue
-    dead_letters: int
-    retries_waiting: int
-    last_drain: LastDrain | None
-    results_rejected_last_day: int
-    last_drift_check: LastDriftCheck | None
-    messages_given_up: int  # on alerts, in the last days
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Portfolio:
-    """The customers, by the release that scored them."""
-
-    coverage: list[Coverage]
-    held_back_count: int
-    oldest_stale_age_seconds: float | None
-    oldest_waiting_age_seconds: float | None  # of those whom nothing but a worker can help
-
-    @property
-    def customers(self) -> int:
-        return sum(group.customers for group in self.coverage)
-
-    @property
-    def stale_count(self) -> int:
-        return sum(group.stale_count for group in self.coverage)
-
 
 def freshness() -> Freshness:
-    """Look at everything now; exact. Raises ``OperationalError`` when the database can't tell within some seconds."""
+    """Measure everything now; exact. Raises ``OperationalError`` when the database does not answer in some seconds."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LIMIT_TIME, [PATIENCE])
-        found = measured(cursor)
+        active = active_release(cursor)
+        found = with_counted(cursor, active, portfolio_of(cursor, active), lag_of(cursor))
         cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
     return found
 
 
-def recent_freshness() -> Freshness:
-    """As ``freshness``, some seconds old at most: however many ask this process, the customers are counted once."""
-    return _recent.get()
-
-
 class Recent:
-    """The last answer, and a new one when that is too old; whoever asks meanwhile waits for it, and shares it."""
+    """The last answer, and a new one when that is too old; a request meanwhile waits for it, and shares it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -271,6 +144,7 @@ class Recent:
         self._answer: Freshness | None = None
 
     def get(self) -> Freshness:
+        """As ``freshness``, some seconds old at most: however many ask this process, customers are counted once."""
         with self._lock:
             if self._answer is None or monotonic() > self._good_until:
                 began = monotonic()
@@ -278,11 +152,9 @@ class Recent:
                 self._good_until = monotonic() + max(RECENT_SECONDS, RECENT_TIMES * (monotonic() - began))
             return self._answer
 
-    def forget(self) -> None:
-        self._answer = None
-
 
 _recent = Recent()
+recent_freshness = _recent.get
 
 
 def freshness_of(portfolio: Portfolio, lag: Lag) -> Freshness:
@@ -291,46 +163,45 @@ def freshness_of(portfolio: Portfolio, lag: Lag) -> Freshness:
         return with_counted(cursor, active_release(cursor), portfolio, lag)
 
 
-def measured(cursor: CursorWrapper) -> Freshness:
-    active = active_release(cursor)
-    return with_counted(cursor, active, portfolio_of(cursor, active), lag_of(cursor))
-
-
 def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portfolio, lag: Lag) -> Freshness:
-    dead_letters, retries = one(cursor, FAILURES, [active.id if active else None])
-    waiting_jobs, claimed_jobs, marks = one(
-        cursor, QUEUE, {"key": Conf.CLUSTER_NAME, "retry": Conf.RETRY, "heard": HEARD_SECONDS}
+    cursor.execute(
+        ENGINE,
+        {
+            "release": active.id if active else None,
+            "key": Conf.CLUSTER_NAME,
+            "retry": Conf.RETRY,
+            "heartbeat": HEARTBEAT_SECONDS,
+        },
     )
-    (rejected,) = one(cursor, REJECTED)
-    (workers,) = one(cursor, WORKERS, [HEARD_SECONDS])
-    (given_up,) = one(cursor, GIVEN_UP, [GIVEN_UP_DAYS])
+    dead_letters, retries, waiting_jobs, claimed_jobs, marks, workers, rejected, given_up = cursor.fetchone()
     last_drain = first_as(LastDrain, cursor, LAST_DRAIN)
-    paused = current_pause()
-    checked, drift_warning = last_drift_check(active)
+    pause = current()
+    drift_check, warnings = last_drift_check(active)
+    if given_up:
+        messages = "1 message on alerts was" if given_up == 1 else f"{given_up:,} messages on alerts were"
+        warnings.append(f"{messages} given up in the last {GIVEN_UP_DAYS} days: see Deliveries in the admin.")
     status, reason = judge(
-        Facts(
-            pause=str(paused) if paused else "",
-            has_model=active is not None,
-            workers_running=workers,
-            waiting_count=portfolio.stale_count - portfolio.held_back_count,
-            oldest_waiting_age_seconds=portfolio.oldest_waiting_age_seconds,
-            last_drain_seconds_ago=last_drain.ended_seconds_ago if last_drain else None,
-            dead_letters=dead_letters,
-            retries_waiting=retries,
-        ),
+        pause=describe_pause(pause.since, pause.by, pause.reason) if pause else "",
+        has_model=active is not None,
+        workers_running=workers,
+        waiting_count=portfolio.stale_count - portfolio.held_back_count,
+        oldest_waiting_age_seconds=portfolio.oldest_waiting_age_seconds or 0.0,
+        last_drain_seconds_ago=last_drain.ended_seconds_ago if last_drain else None,
+        dead_letters=dead_letters,
+        retries_waiting=retries,
         behind_seconds=settings.BEHIND_SECONDS,
     )
     return Freshness(
         status=status,
         status_reason=reason,
-        warnings=[warning for warning in (drift_warning, warning_of(given_up)) if warning],
-        customers=portfolio.customers,
+        warnings=warnings,
+        customers=portfolio.customer_count,
         stale_count=portfolio.stale_count,
         held_back_count=portfolio.held_back_count,
         oldest_stale_age_seconds=portfolio.oldest_stale_age_seconds,
         coverage=portfolio.coverage,
         active_release=active,
-        paused=paused,
+        paused=Paused(pause.since, pause.by, pause.reason) if pause else None,
         lag=lag,
         marks_waiting=marks,
         workers_running=workers,
@@ -339,17 +210,9 @@ def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portf
         retries_waiting=retries,
         last_drain=last_drain,
         results_rejected_last_day=rejected,
-        last_drift_check=checked,
+        last_drift_check=drift_check,
         messages_given_up=given_up,
     )
-
-
-def warning_of(given_up: int) -> str:
-    """What a person should know of messages that nobody took."""
-    if not given_up:
-        return ""
-    messages = format_count(given_up, "message on alerts was", "messages on alerts were")
-    return f"{messages} given up in the last {GIVEN_UP_DAYS} days: see Deliveries in the admin."
 
 
 def active_release(cursor: CursorWrapper) -> Release | None:
@@ -368,32 +231,22 @@ def portfolio_of(cursor: CursorWrapper, active: Release | None) -> Portfolio:
 
 
 def lag_of(cursor: CursorWrapper) -> Lag:
-    scores, quantiles, *counts = one(cursor, LAG, {"window": LAG_WINDOW_SECONDS, "causes": LAG_CAUSES})
+    cursor.execute(LAG, {"window": LAG_WINDOW_SECONDS, "causes": LAG_CAUSES})
+    scores, quantiles, *counts = cursor.fetchone()
     p50, p99 = quantiles or (None, None)
     steps = [*zip(LAG_STEPS_SECONDS, counts, strict=True), (None, scores)]
     return Lag(LAG_WINDOW_SECONDS, scores, p50, p99, [LagStep(*step) for step in steps])
 
 
-def current_pause() -> Paused | None:
-    found = current()
-    return Paused(found.since, found.by, found.reason) if found else None
-
-
-def last_drift_check(active: Release | None) -> tuple[LastDriftCheck | None, str]:
+def last_drift_check(active: Release | None) -> tuple[LastDriftCheck | None, list[str]]:
     """The last check of the active release, and what it warns of by the thresholds as they are now."""
-    kept = drift.last_check(active.id) if active else None
-    if kept is None:
-        return None, ""
-    found = drift.drift_of(kept)
-    largest_shift = found.largest
-    shown = LastDriftCheck(kept.checked_at, largest_shift.column, largest_shift.psi, largest_shift.verdict)
-    return shown, found.warning
-
-
-def one(cursor: CursorWrapper, sql: str, values: Any = None) -> tuple[Any, ...]:
-    """The only row of an answer."""
-    cursor.execute(sql, values)
-    return cast("tuple[Any, ...]", cursor.fetchone())
+    check = drift.last_check(active.id) if active else None
+    if check is None:
+        return None, []
+    found = drift.drift_of(check)
+    most = found.largest
+    warnings = [found.warning] if found.warning else []
+    return LastDriftCheck(check.checked_at, most.column, most.psi, most.verdict), warnings
 
 
 def first_as(kind: Callable[..., T], cursor: CursorWrapper, sql: str) -> T | None:

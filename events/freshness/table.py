@@ -4,55 +4,49 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from customers.presentation.durations import format_duration
-from events.freshness.queries import Coverage, Freshness, LagStep
+from events.freshness.answer import Coverage, Freshness, LagStep
 
 BAR = 30
 
-duration = partial(format_duration, style="seconds")
+format_seconds = partial(format_duration, style="seconds")
 
 
-def table_of(found: Freshness) -> str:
+def format_freshness(found: Freshness) -> str:
     """Words left, numbers right of them; then coverage and lag."""
-    rows = [*facts(found), *coverage(found), *lag(found)]
+    rows = [*facts(found), *coverage_rows(found), *lag_rows(found)]
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:{width}}  {said}".rstrip() for name, said in rows)
+    return "\n".join(f"{name:{width}}  {value}".rstrip() for name, value in rows)
 
 
 def facts(found: Freshness) -> Iterator[tuple[str, str]]:
+    oldest, drain, check = found.oldest_stale_age_seconds, found.last_drain, found.last_drift_check
+    last_drain, last_check = "none yet", "not looked for yet"
+    if drain:
+        last_drain = (
+            f"{drain.ended_seconds_ago:,.0f} s ago, {drain.stored:,} scores in {drain.took_seconds:.1f} s"
+            f" by {drain.worker}"
+        )
+    if check:
+        last_check = f"most in {check.column}: PSI {check.psi:.3f}, {check.verdict}; {check.checked_at:%Y-%m-%d %H:%M}"
     yield "status", found.status
     yield "", found.status_reason
     yield from (("warning", warning) for warning in found.warnings)
     yield "customers", f"{found.customers:,}"
-    yield "stale", f"{found.stale_count:,}{age(', the oldest for ', found.oldest_stale_age_seconds)}"
+    yield "stale", f"{found.stale_count:,}{'' if oldest is None else f', the oldest for {format_seconds(oldest)}'}"
     yield "workers running", f"{found.workers_running:,}"
     yield "marks waiting", f"{found.marks_waiting:,}"
     yield "queue", f"{found.queue.waiting_jobs:,} jobs waiting, {found.queue.claimed_jobs:,} at work"
     yield "dead letters", f"{found.dead_letters:,}, and {found.retries_waiting:,} to be tried again"
-    yield "last drain", last_drain(found)
+    yield "last drain", last_drain
     yield "rejected results", f"{found.results_rejected_last_day:,} in 24 hours"
-    yield "drift", drift(found)
+    yield "drift", last_check
     yield "messages", f"{found.messages_given_up:,} on alerts given up"
 
 
-def last_drain(found: Freshness) -> str:
-    drain = found.last_drain
-    if drain is None:
-        return "none yet"
-    return (
-        f"{drain.ended_seconds_ago:,.0f} s ago, {drain.stored:,} scores in {drain.took_seconds:.1f} s by {drain.worker}"
-    )
-
-
-def drift(found: Freshness) -> str:
-    check = found.last_drift_check
-    if check is None:
-        return "not looked for yet"
-    return f"most in {check.column}: PSI {check.psi:.3f}, {check.verdict}; {check.checked_at:%Y-%m-%d %H:%M}"
-
-
-def coverage(found: Freshness) -> Iterator[tuple[str, str]]:
+def coverage_rows(found: Freshness) -> Iterator[tuple[str, str]]:
     for group in found.coverage:
-        yield release_name(group, found), f"{share(group.customers, found.customers)}, {group.stale_count:,} stale"
+        share = f"{group.customers:,} ({group.customers / found.customers:.1%})"
+        yield release_name(group, found), f"{share}, {group.stale_count:,} stale"
 
 
 def release_name(group: Coverage, found: Freshness) -> str:
@@ -62,31 +56,21 @@ def release_name(group: Coverage, found: Freshness) -> str:
     return f"release {group.release}{' (active)' if active else ''}"
 
 
-def lag(found: Freshness) -> Iterator[tuple[str, str]]:
-    minutes = found.lag.window_seconds // 60
-    yield f"lag, last {minutes} min", f"{found.lag.scores:,} scores{lag_in_words(found)}"
-    for name, scores in steps(found.lag.histogram):
-        yield f"  {name}", f"{scores:>9,} {'#' * round(BAR * scores / (found.lag.scores or 1))}".rstrip()
-
-
-def lag_in_words(found: Freshness) -> str:
-    half, most = found.lag.p50_seconds, found.lag.p99_seconds
-    return "" if half is None or most is None else f", p50 {duration(half)}, p99 {duration(most)}"
+def lag_rows(found: Freshness) -> Iterator[tuple[str, str]]:
+    lag = found.lag
+    quantiles = ""
+    if lag.p50_seconds is not None and lag.p99_seconds is not None:
+        quantiles = f", p50 {format_seconds(lag.p50_seconds)}, p99 {format_seconds(lag.p99_seconds)}"
+    yield f"lag, last {lag.window_seconds // 60} min", f"{lag.scores:,} scores{quantiles}"
+    for name, scores in steps(lag.histogram):
+        yield f"  {name}", f"{scores:>9,} {'#' * round(BAR * scores / (lag.scores or 1))}".rstrip()
 
 
 def steps(histogram: Iterable[LagStep]) -> Iterator[tuple[str, int]]:
     """Each step by itself, not with those before it, and only where there is something."""
     before, last = 0, "0 s"
     for step in histogram:
-        name = f"more than {last}" if step.within_seconds is None else f"up to {duration(step.within_seconds)}"
+        name = f"more than {last}" if step.within_seconds is None else f"up to {format_seconds(step.within_seconds)}"
         if step.scores > before:
             yield name, step.scores - before
-        before, last = step.scores, duration(step.within_seconds or 0)
-
-
-def share(customers: int, of: int) -> str:
-    return f"{customers:,} ({customers / of:.1%})"
-
-
-def age(prefix: str, seconds: float | None) -> str:
-    return "" if seconds is None else f"{prefix}{duration(seconds)}"
+        before, last = step.scores, format_seconds(step.within_seconds or 0)

@@ -1,4 +1,4 @@
-"""Rules, the alerts that they raise, and the messages that tell of these."""
+"""Rules, the alerts that they raise, and the messages that report these."""
 
 from django.conf import settings
 from django.contrib.postgres.functions import RandomUUID
@@ -15,12 +15,12 @@ LONGEST_DAYS = 365
 
 
 class AlertRule(models.Model):
-    """When somebody is to be told of a customer. Read by a trigger with every score stored: no row that these
-    constraints let through can make it fail.
+    """When staff must learn of a customer. Read by a trigger with every score stored: no row that these constraints
+    let through can make it fail.
 
     A threshold rule raises an alert when a score that was below ``threshold``, or was not there, is that or more. A
     rise rule does when a score goes up to more than ``rise`` above the lowest that stood in the last ``days``; what
-    stood before this rule's last alert on that customer is not looked at again.
+    stood before this rule's last alert on that customer does not count.
     """
 
     class Kind(models.TextChoices):
@@ -114,11 +114,11 @@ class AlertRule(models.Model):
 
 class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> "AlertQuerySet":
-        """Those that nobody has acknowledged."""
+        """Those that are not acknowledged."""
         return self.filter(acknowledged_at__isnull=True)
 
     def acknowledge(self, by: str, note: str = "") -> int:
-        """Acknowledge those of them that are open, in somebody's name; how many these were."""
+        """Acknowledge those of them that are open, in the name of a user; how many these were."""
         return self.open().update(acknowledged_at=Now(), acknowledged_by=by[:150], note=note[:500])
 
 
@@ -163,15 +163,12 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Those to be sent now."""
         return self.waiting().filter(due_at__lte=Now())
 
-    def given_up(self) -> "DeliveryQuerySet":
-        return self.filter(state=Delivery.State.GIVEN_UP)
-
 
 class Delivery(models.Model):
-    """A message that tells of the alerts of one rule and batch, or of several. Made by the trigger with the alerts.
+    """A message that reports the alerts of one rule and batch, or of several. Made by the trigger with the alerts.
 
-    Whoever sends one folds into it what else waits to be told for that rule in that way, once, before the first
-    attempt: every attempt says the same under the same key.
+    The job that sends one folds into it what else waits for that rule in that way, once, before the first attempt:
+    every attempt says the same under the same key.
     """
 
     class Channel(models.TextChoices):
@@ -214,7 +211,7 @@ class Delivery(models.Model):
 
 
 class Messenger(models.Model):
-    """A promise as ``events.models.engine.Watch`` has it, for messages: until then nobody need queue another job."""
+    """A lease as ``events.models.engine.Watch`` has it, for messages: until then no other job need be queued."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     called_until = models.DateTimeField()

@@ -7,10 +7,10 @@ from django.db.models.functions import Now
 
 
 class Watch(models.Model):
-    """A promise: until ``awake_until`` a drain is on its way or at work, and will look once more after that moment.
+    """The lease: until ``awake_until`` a drain is on its way or at work, and will poll once more after that moment.
 
-    Whoever commits a change before that moment need not wake anybody. The promise is a hint like every knock: if its
-    maker dies it runs out by itself, and the broker's own look finds what was left.
+    An edit that commits before that moment need not wake a worker. The lease is a hint like every notification: if its
+    holder dies it runs out by itself, and the broker's own poll finds what was left.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
@@ -43,10 +43,10 @@ class Drain(models.Model):
 
 
 class Worker(models.Model):
-    """One running cluster, as far as it can be judged from outside: when each part of it was last heard of.
+    """One running cluster, as far as it can be judged from outside: when each part of it left its last heartbeat.
 
-    The pusher looks, the sentinel guards. Pusher, worker and monitor all take part between a claim and its
-    acknowledgement, so a claim that stays open tells of any of them.
+    The pusher polls, the sentinel guards. Pusher, worker and monitor all take part between a claim and its
+    acknowledgement, so a claim that stays open may be the fault of any of them.
     """
 
     name = models.CharField(max_length=200, primary_key=True)

@@ -1,1 +1,1 @@
-"""The overview of the admin: what it counts, when, and how it looks."""
+"""The overview of the admin: what it counts, when, and its HTML."""

@@ -1,13 +1,14 @@
-"""When the overview's figures are counted, and by whom.
+"""When the overview's figures are counted, and by which process.
 
 A pass over all customers is nothing that a page may do where they are many: there a worker counts, and the page says of
-which moment its figures are. Nobody who edits or scores does anything for them; see
+which moment its figures are. No edit and no scoring pays for them; see
 docs/decisions/0018-overview-counted-in-the-background.md.
 """
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -18,6 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from customers.models import ModelRelease
+from events.freshness.queries import LIMIT_TIME
 from events.models.engine import Overview
 from events.overview.figures import Figures
 from events.queue import dispatch
@@ -26,45 +28,40 @@ log = logging.getLogger("vigilpay.events")
 
 COUNT_JOB = "events.jobs.count_overview"
 
-# A count that was as quick as this the last time is made by whoever looks: where customers are few, figures are live.
+# A count that was as quick as this the last time is made by the page: where customers are few, figures are live.
 QUICK_SECONDS = 0.1
-# Between two counts there are so many times what one takes: looking costs a worker a twentieth of its time at most.
+# Between two counts there are so many times what one takes: a page costs a worker a twentieth of its time at most.
 REST_TIMES = 20
 LEAST_REST_SECONDS = 10.0
 # A job that a worker was asked for may be lost with the queue.
 ASK_AGAIN_SECONDS = 60.0
-# How long one statement of a count may take where somebody waits for the page, and where nobody does: two of them may
-# take that long, which is less than a job has.
+# How long one statement of a count may take for a page, and in a job: two of them may take that long, which is less
+# than a job has.
 PAGE_PATIENCE = "5s"
 JOB_PATIENCE = "20s"
 
 ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-LIMIT_TIME = "SELECT set_config('statement_timeout', %s, true)"
 # Any constant number: one count at a time is enough.
 COUNT_LOCK = 0x56494750
-MY_TURN = "SELECT pg_try_advisory_xact_lock(%s), statement_timestamp()"
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s), statement_timestamp()"
 
 
 def shown() -> Overview | None:
-    """The figures for whoever looks now: counted on the spot where that is quick or where there are none, else the
-    last ones, and if those are old a worker is asked for newer ones. None: there are none, and counting took too long.
+    """The figures for a page: counted on the spot where that is quick or where there are none, else the last ones, and
+    if those are old a worker is asked for newer ones. None: there are none, and counting took too long.
     """
     found = Overview.objects.first()
     if found is None or found.took_seconds <= QUICK_SECONDS:
-        return counted_on_the_spot()
+        try:
+            count_now(PAGE_PATIENCE)
+        except OperationalError as error:
+            log.warning("The overview could not be counted for the page, a worker shall do it: %s", error)
+            Overview.objects.update(took_seconds=QUICK_SECONDS * REST_TIMES)
+            dispatch.queue_on_commit(COUNT_JOB)
+        return Overview.objects.first()
     if is_due(found):
-        ask(found)
+        ask_a_worker(found)
     return found
-
-
-def counted_on_the_spot() -> Overview | None:
-    try:
-        count(PAGE_PATIENCE)
-    except OperationalError as error:
-        log.warning("The overview could not be counted for the page, a worker shall do it: %s", error)
-        Overview.objects.update(took_seconds=QUICK_SECONDS * REST_TIMES)
-        dispatch.queue_on_commit(COUNT_JOB)
-    return Overview.objects.first()
 
 
 def is_due(found: Overview) -> bool:
@@ -78,36 +75,34 @@ def is_due(found: Overview) -> bool:
     return bool(found.figures["distribution"]["thresholds"] != list(settings.RISK_BANDS))
 
 
-def ask(found: Overview) -> bool:
-    """Have a worker count, unless one was asked just now: however many look, it is one job."""
+def ask_a_worker(found: Overview) -> None:
+    """Have a worker count, unless one was asked just now: however many pages ask, it is one job."""
     now = timezone.now()
     lost = Q(asked_at__isnull=True) | Q(asked_at__lt=now - timedelta(seconds=ASK_AGAIN_SECONDS))
-    if not Overview.objects.filter(lost | Q(asked_at__lt=found.counted_at), pk=found.pk).update(asked_at=now):
-        return False
-    dispatch.queue_on_commit(COUNT_JOB)
-    return True
+    if Overview.objects.filter(lost | Q(asked_at__lt=found.counted_at), pk=found.pk).update(asked_at=now):
+        dispatch.queue_on_commit(COUNT_JOB)
 
 
 def count_if_due() -> bool:
     """The job: count anew unless the figures are new. Whether it counted."""
     found = Overview.objects.first()
-    return (found is None or is_due(found)) and count(JOB_PATIENCE)
+    return (found is None or is_due(found)) and count_now()
 
 
-def count(patience: str = JOB_PATIENCE) -> bool:
-    """Count everything as of one moment, and keep it; False when somebody else does that just now.
+def count_now(patience: str = JOB_PATIENCE) -> bool:
+    """Count everything as of one moment, and store it; False when another process does that just now.
 
     Raises ``OperationalError`` when a statement takes longer than its ``patience``.
     """
     began = monotonic()
     with one_moment() as cursor:
         cursor.execute(LIMIT_TIME, [patience])
-        cursor.execute(MY_TURN, [COUNT_LOCK])
-        is_my_turn, at = cursor.fetchone()
-        figures = Figures.counted(cursor, at) if is_my_turn else None
+        cursor.execute(TRY_LOCK, [COUNT_LOCK])
+        is_locked, at = cursor.fetchone()
+        figures = Figures.counted(cursor, at) if is_locked else None
         cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
     if figures is not None:
-        keep(figures, at, monotonic() - began)
+        store_figures(figures, at, monotonic() - began)
     return figures is not None
 
 
@@ -121,8 +116,8 @@ def one_moment() -> Iterator[CursorWrapper]:
         yield cursor
 
 
-def keep(figures: Figures, at: datetime, took_seconds: float) -> None:
+def store_figures(figures: Figures, at: datetime, took_seconds: float) -> None:
     """In the place of older ones."""
-    values = {"counted_at": at, "took_seconds": took_seconds, "figures": figures.as_dict()}
+    values = {"counted_at": at, "took_seconds": took_seconds, "figures": asdict(figures)}
     if not Overview.objects.filter(counted_at__lt=at).update(**values):
         Overview.objects.bulk_create([Overview(**values)], ignore_conflicts=True)

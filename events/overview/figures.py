@@ -1,8 +1,8 @@
-"""The figures of the overview: the customers by risk and by model, who moved, and how long scores took."""
+"""The figures of the overview: customers by risk and by model, those that moved, and how long scores took."""
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from customers.portfolio import distribution, movers
 from customers.portfolio.distribution import Distribution
 from customers.portfolio.movers import Mover, Movers
 from events.freshness import queries
-from events.freshness.queries import Coverage, Lag, LagStep, Portfolio
+from events.freshness.answer import Coverage, Lag, LagStep, Portfolio
 
 log = logging.getLogger("vigilpay.events")
 
@@ -25,14 +25,14 @@ without_movers = Condition(log)
 class Figures:
     """What takes a pass over all customers, or over all that was scored of late.
 
-    Kept as JSON by ``as_dict``: whoever changes these fields deletes the row of ``Overview`` in a migration.
+    Stored as JSON: a change of these fields needs a migration that deletes the row of ``Overview``.
     """
 
     release: int | None  # the active one at that moment
     distribution: Distribution
     portfolio: Portfolio
     lag: Lag
-    movers: list[Movers]  # none where telling them took too long
+    movers: list[Movers]  # none where the search for them took too long
 
     @classmethod
     def counted(cls, cursor: CursorWrapper, at: datetime) -> "Figures":
@@ -46,23 +46,21 @@ class Figures:
             movers=movers_in_time(cursor, at),
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> "Figures":
-        """What ``as_dict`` has said."""
+    def from_json(cls, stored: Mapping[str, Any]) -> "Figures":
+        """What ``dataclasses.asdict`` has made of the figures."""
+        portfolio, lag = stored["portfolio"], stored["lag"]
         return cls(
-            release=kept["release"],
-            distribution=Distribution(**kept["distribution"]),
-            portfolio=_portfolio(kept["portfolio"]),
-            lag=_lag(kept["lag"]),
-            movers=[_movers(window) for window in kept["movers"]],
+            release=stored["release"],
+            distribution=Distribution(**stored["distribution"]),
+            portfolio=Portfolio(**{**portfolio, "coverage": [Coverage(**group) for group in portfolio["coverage"]]}),
+            lag=Lag(**{**lag, "histogram": [LagStep(**step) for step in lag["histogram"]]}),
+            movers=[movers_from_json(window) for window in stored["movers"]],
         )
 
 
 def movers_in_time(cursor: CursorWrapper, at: datetime) -> list[Movers]:
-    """None where so much was scored of late that the search for them takes too long: all else is told nevertheless."""
+    """None where so much was scored of late that the search for them takes too long: all else is shown nevertheless."""
     try:
         with transaction.atomic():
             found = movers.movers(cursor, at)
@@ -73,14 +71,6 @@ def movers_in_time(cursor: CursorWrapper, at: datetime) -> list[Movers]:
     return found
 
 
-def _portfolio(kept: Mapping[str, Any]) -> Portfolio:
-    return Portfolio(**{**kept, "coverage": [Coverage(**group) for group in kept["coverage"]]})
-
-
-def _lag(kept: Mapping[str, Any]) -> Lag:
-    return Lag(**{**kept, "histogram": [LagStep(**step) for step in kept["histogram"]]})
-
-
-def _movers(kept: Mapping[str, Any]) -> Movers:
-    moves = {side: [Mover(**one) for one in kept[side]] for side in ("risers", "fallers")}
-    return Movers(**{**kept, **moves})
+def movers_from_json(stored: Mapping[str, Any]) -> Movers:
+    moves = {side: [Mover(**one) for one in stored[side]] for side in ("risers", "fallers")}
+    return Movers(**{**stored, **moves})

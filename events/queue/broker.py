@@ -1,10 +1,11 @@
-"""django-q2 on PostgreSQL without polling: the broker sleeps in LISTEN until there is a job, or a knock.
+"""django-q2 on PostgreSQL without polling: the broker sleeps in LISTEN until there is a job, or a stale customer.
 
 Prior art: the wait-then-claim loop is that of procrastinate and of river; the claim is PostgreSQL's own queue idiom
 (``FOR UPDATE SKIP LOCKED``, documentation of SELECT, "The Locking Clause").
 """
 
 from contextlib import suppress
+from socket import gethostname
 from time import monotonic, sleep
 from typing import Any
 
@@ -14,15 +15,15 @@ from django.db import Error, InterfaceError, OperationalError, close_old_connect
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
-from events.queue import dispatch, lease
+from events.queue import dispatch
 from events.queue.listener import Jobs, Listener
 from events.triggers.channels import JOBS_CHANNEL, STALE_CHANNEL
 from events.worker import heartbeat, model_state
-from events.worker.lifeline import Lifeline
+from events.worker.lifeline import ParentDeathWatch
 from events.worker.model_file import ModelFileWatch
 from events.worker.outage import Outage
 
-# django-q2 looks at its stop event only between two calls of dequeue.
+# django-q2 checks its stop event only between two calls of dequeue.
 DEQUEUE_SECONDS = 1.0
 RECONNECT_SECONDS = 0.25
 
@@ -39,20 +40,14 @@ ENQUEUE = """
 WITH job AS (INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, clock_timestamp()) RETURNING id)
 SELECT id, pg_notify(%s, '') FROM job
 """
-ENQUEUE_UNLESS_AWAKE = f"""
-{lease.PROMISED_UNLESS_AWAKE}, job AS (
-    INSERT INTO django_q_ormq (key, payload, lock) SELECT %(key)s, %(job)s, clock_timestamp() FROM promised RETURNING id
-)
-SELECT id, pg_notify(%(channel)s, ''), {lease.SHOW} FROM promised, job
-"""
 
 
 class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type information
     """The stock PostgreSQL broker, except for how it waits: enqueue notifies, dequeue listens.
 
-    It also is the worker's ear for everybody who edits: a knock is a job by itself, and every ``LOOK_SECONDS`` it looks
-    for stale customers. And it is what we have in each of a cluster's processes: the
-    pusher dequeues, the monitor acknowledges, the sentinel notes its state, so it leaves the signs of life of each.
+    It also listens for edits: a notification of a stale customer is a job by itself, and every ``LOOK_SECONDS`` it
+    polls for stale customers. And it is what we have in each of a cluster's processes: the pusher dequeues, the monitor
+    acknowledges, the sentinel stores its state, so it leaves the heartbeat of each.
     """
 
     def __init__(self, list_key: str | None = None) -> None:
@@ -67,101 +62,89 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         # Nothing connects here: the object is made before the fork, and used after it.
         self._listener = Listener(Conf.ORM)
         self._model_file = ModelFileWatch(settings.ML_ASSETS_DIR)
-        self._look_due = 0.0
-        self._is_knocked = False
-        self._has_given = False
-        self._stands_back = False
-        self._lifeline = Lifeline()
-        self._beat = heartbeat.Beat()
+        self._poll_due = self._heartbeat_due = 0.0
+        self._is_notified = self._has_given = self._stands_back = False
+        self._parent_watch = ParentDeathWatch()
 
     def enqueue(self, task: str) -> int:
-        """Store the job and notify, together: a listener hears of it when it can be claimed."""
+        """Store the job and notify, together: a listener is notified when the job can be claimed."""
         with connections[Conf.ORM].cursor() as cursor:
             cursor.execute(ENQUEUE, [self.list_key or Conf.CLUSTER_NAME, task, JOBS_CHANNEL])
             job_id: int = cursor.fetchone()[0]
         return job_id
 
-    def enqueue_unless_awake(self, task: str) -> int | None:
-        """Promise to look and queue the job, or neither when somebody else has promised: ``dispatch.wake_sleeping``."""
-        queue = self.list_key or Conf.CLUSTER_NAME
-        values = {**lease.FIRST_PROMISE, "key": queue, "job": task, "channel": JOBS_CHANNEL}
-        with connections[Conf.ORM].cursor() as cursor:
-            cursor.execute(ENQUEUE_UNLESS_AWAKE, values)
-            cursor.nextset()
-            queued = cursor.fetchone()
-        return queued[0] if queued else None
-
     def dequeue(self) -> Jobs | None:
         """Claim jobs, waiting up to a second for one. Never raises for a lost connection: it is made anew."""
-        self._lifeline.check()
+        self._parent_watch.check()
         if self._has_given:
             sleep(HAND_ON_SECONDS)
         try:
             jobs = self._wait_for_jobs(until=monotonic() + DEQUEUE_SECONDS)
         except (psycopg.Error, Error) as error:
             # Raising would cost ten seconds: django-q2 takes the whole pusher for dead.
-            self._mend(error)
+            self._reconnect_later(error)
             return None
-        OUTAGE.over()
+        OUTAGE.end_if_on()
         self._has_given = bool(jobs)
         return jobs
 
     def acknowledge(self, task_id: int) -> None:
-        """The job is done. Waits for PostgreSQL if need be: raising would end the monitor, and lose the word."""
+        """The job is done. Waits for PostgreSQL if need be: raising would end the monitor, and the job would stay."""
         while True:
             try:
-                heartbeat.acknowledge(task_id)
+                heartbeat.delete_job(task_id)
             except (OperationalError, InterfaceError) as error:
-                self._mend(error)
+                self._reconnect_later(error)
             else:
-                return OUTAGE.over()
+                return OUTAGE.end_if_on()
 
     def set_stat(self, key: str, value: str, timeout: int) -> None:
-        """Called twice a second by the sentinel. Its word is worth no more than a word: it waits for nothing."""
-        self._lifeline.check()
-        if self._lifeline.is_held and self._beat.is_due():
+        """Called twice a second by the sentinel. Its heartbeat may fail: it waits for nothing."""
+        self._parent_watch.check()
+        if self._parent_watch.is_on and monotonic() >= self._heartbeat_due:
             with suppress(psycopg.Error, Error):
-                heartbeat.say_guarded()
-            self._beat.done()
+                heartbeat.report_guarding()
+            self._heartbeat_due = monotonic() + heartbeat.HEARTBEAT_SECONDS
         super().set_stat(key, value, timeout)
 
-    def _mend(self, error: Exception) -> None:
-        OUTAGE.lost(error)
+    def _reconnect_later(self, error: Exception) -> None:
+        OUTAGE.begin_after(error)
         self._listener.close()
-        close_old_connections()  # and Django's own, which the look uses: outside requests nobody else mends it
+        close_old_connections()  # and Django's own, which the poll uses: outside requests Django does not replace it
         sleep(RECONNECT_SECONDS)
 
     def _wait_for_jobs(self, until: float) -> Jobs | None:
-        if self._beat.is_due():
-            self._listener.say_alive(heartbeat.worker_name(), heartbeat.host())
-            self._beat.done()
-        self._hear(seconds=0)  # what the claim below answers need not wake us after it
+        if monotonic() >= self._heartbeat_due:
+            self._listener.report_polling(heartbeat.worker_name(), gethostname())
+            self._heartbeat_due = monotonic() + heartbeat.HEARTBEAT_SECONDS
+        self._receive(seconds=0)  # what the claim below answers need not wake us after it
         while True:
-            if monotonic() >= self._look_due:
-                self._look()
+            if monotonic() >= self._poll_due:
+                self._poll()
             if self._stands_back:
-                self._is_knocked = False
+                self._is_notified = False
                 sleep(STAND_BACK_SECONDS)
-            jobs = self._answer_knock() or self._listener.claim(self.list_key, heartbeat.worker_name())
+            jobs = self._take_up_or_claim()
             if jobs or monotonic() >= until:
                 return jobs
-            self._hear(max(0, min(until, self._look_due) - monotonic()))
+            self._receive(max(0, min(until, self._poll_due) - monotonic()))
 
-    def _hear(self, seconds: float) -> None:
-        self._is_knocked |= STALE_CHANNEL in self._listener.wait(seconds)
+    def _receive(self, seconds: float) -> None:
+        self._is_notified |= STALE_CHANNEL in self._listener.wait(seconds)
 
-    def _answer_knock(self) -> Jobs:
-        """A job for whoever has knocked; none if it is answered already, by us or by another host's worker."""
-        if not self._is_knocked:
-            return []
-        jobs = self._listener.take_up(self.list_key, dispatch.rescore_job(), heartbeat.worker_name())
-        self._is_knocked = False
-        return jobs
+    def _take_up_or_claim(self) -> Jobs:
+        """After a notification a job of its own, unless the lease is held, by us or by another host's worker."""
+        jobs: Jobs = []
+        if self._is_notified:
+            job = dispatch.pack_job(dispatch.RESCORE_JOB)
+            jobs = self._listener.take_up(self.list_key, job, heartbeat.worker_name())
+            self._is_notified = False
+        return jobs or self._listener.claim(self.list_key, heartbeat.worker_name())
 
-    def _look(self) -> None:
-        self._look_due = monotonic() + settings.LOOK_SECONDS
+    def _poll(self) -> None:
+        self._poll_due = monotonic() + settings.LOOK_SECONDS
         self._stands_back = model_state.is_missing()
-        if (self._model_file.changed() or dispatch.anything_to_do()) and dispatch.wake():
+        if (self._model_file.has_changed() or dispatch.anything_to_do()) and dispatch.wake():
             self._model_file.remember()
-        else:  # not in the way of a drain that somebody waits for, which looks for messages itself
+        else:  # not in the way of a drain that is awaited, which checks for messages itself
             dispatch.send_if_due()

@@ -1,16 +1,21 @@
 """Wakes the workers; the only caller of django-q2's queue."""
 
 from functools import partial
-from typing import Protocol, runtime_checkable
 
 from django.db import connection, transaction
-from django_q.brokers import get_broker
+from django.utils import timezone
 from django_q.conf import Conf
+from django_q.humanhash import uuid
+from django_q.signals import pre_enqueue
+from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
 from customers.scoring.marks import LOOK
 from events.alerts import outbox
 from events.queue import lease
+from events.triggers.channels import JOBS_CHANNEL
+
+OUR_BROKER = "events.broker.ListenBroker"
 
 RESCORE_JOB = "events.jobs.rescore_stale"
 PRUNE_JOB = "events.jobs.prune_history"
@@ -19,69 +24,43 @@ IMPORT_JOB = "events.jobs.go_on_with_imports"
 
 ANYTHING_TO_DO = f"SELECT NOT EXISTS (SELECT FROM events_pause) AND ({LOOK})"
 A_JOB_WAITS = "SELECT EXISTS (SELECT FROM django_q_ormq WHERE key = %s AND lock <= clock_timestamp())"
+# Lease, job and notification in one statement: four of them are a tenth of the way to a score.
+QUEUE_UNLESS_HELD = f"""
+{lease.LEASED_UNLESS_HELD}, job AS (
+    INSERT INTO django_q_ormq (key, payload, lock) SELECT %(key)s, %(job)s, clock_timestamp() FROM leased RETURNING id
+)
+SELECT id, pg_notify(%(channel)s, ''), {lease.SHOW} FROM leased, job
+"""
 
 
 def wake() -> bool:
     """Queue one job that rescores what is stale, unless a drain is on its way or at work; True if one was queued.
 
-    Call it after the change has committed: whoever has promised to look then will see it. Promise and job become
-    visible together, and neither waits long for a lock: mostly this runs in an editor's request.
+    Call it after the change has committed: the holder of the lease will see it then. Lease and job become visible
+    together, and neither waits long for a lock: mostly this runs in an editor's request.
     """
-    return not lease.is_awake() and wake_sleeping()
+    return not lease.is_held() and wake_unless_held()
 
 
-def wake_sleeping() -> bool:
-    """As ``wake``, for a caller who has seen just now that nobody is awake."""
-    broker = get_broker()
-    if isinstance(broker, PromisingBroker):
-        waker = Waker(broker)
-        async_task(RESCORE_JOB, broker=waker)
-        return waker.has_queued
+def wake_unless_held() -> bool:
+    """As ``wake``, for a caller that has seen just now that the lease is free."""
+    if Conf.BROKER_CLASS == OUR_BROKER:
+        job = pack_job(RESCORE_JOB)
+        return lease.acquire(QUEUE_UNLESS_HELD, key=Conf.CLUSTER_NAME, job=job, channel=JOBS_CHANNEL)
     with transaction.atomic():
-        if not lease.promise_unless_awake():
-            return False  # somebody else was a moment faster
+        if not lease.acquire():
+            return False  # another caller was a moment faster
         async_task(RESCORE_JOB)
         return True
 
 
-def rescore_job() -> str:
-    """The job that rescores what is stale, packed as the queue holds it, for whoever takes it up himself."""
-    packing = Packing()
-    async_task(RESCORE_JOB, broker=packing)
-    return packing.job
-
-
-class Packing:
-    """What ``async_task`` needs of a broker, for a job that is not queued."""
-
-    list_key = ""
-    job = ""
-
-    def enqueue(self, task: str) -> None:
-        self.job = task
-
-
-@runtime_checkable
-class PromisingBroker(Protocol):
-    """A broker that promises and queues in one statement: four of them are a tenth of the way to a score."""
-
-    list_key: str
-
-    def enqueue_unless_awake(self, task: str) -> int | None: ...
-
-
-class Waker:
-    """What ``async_task`` needs of a broker, for a job that is queued only if nobody is awake."""
-
-    def __init__(self, broker: PromisingBroker) -> None:
-        self.list_key = broker.list_key
-        self.has_queued = False
-        self._broker = broker
-
-    def enqueue(self, task: str) -> int | None:
-        job_id = self._broker.enqueue_unless_awake(task)
-        self.has_queued = job_id is not None
-        return job_id
+def pack_job(function: str) -> str:
+    """A job without values as the queue holds it, packed as django-q2's ``async_task`` does it."""
+    name, job_id = uuid()
+    job = {"id": job_id, "name": name, "func": function, "args": (), "kwargs": {}, "started": timezone.now()}
+    job |= {"cached": Conf.CACHED, "ack_failure": Conf.ACK_FAILURES}
+    pre_enqueue.send(sender="django_q", task=job)
+    return str(SignedPackage.dumps(job))
 
 
 def anything_to_do() -> bool:
@@ -91,19 +70,14 @@ def anything_to_do() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def wake_if_stale() -> bool:
-    """Look for stale customers, and wake a worker when there are any."""
-    return anything_to_do() and wake()
-
-
 def hand_over() -> None:
     """Queue a successor for a drain that ends by its own time limit."""
     with transaction.atomic():
-        lease.promise()
+        lease.extend()
         async_task(RESCORE_JOB)
 
 
-def call_for_help() -> bool:
+def queue_another_drain() -> bool:
     """Queue one more drain, for any host whose workers are free, unless a job is waiting for one already.
 
     So a backlog comes to occupy all workers, one after the other, and the queue stays short.
@@ -121,7 +95,7 @@ def send_if_due() -> bool:
     if not outbox.anything_due():
         return False
     with transaction.atomic():
-        if not outbox.call():
+        if not outbox.announce_job():
             return False
         async_task(SEND_JOB)
         return True

@@ -1,4 +1,4 @@
-"""A connection of the broker's own: it sleeps in LISTEN, claims jobs, and makes a job of a knock."""
+"""A connection of the broker's own: it sleeps in LISTEN, claims jobs, and makes a job of a notification."""
 
 from typing import cast
 
@@ -29,17 +29,17 @@ WITH claimed AS (
 SELECT id, payload FROM claimed
 """
 
-# A job that is queued and claimed at once, unless somebody is awake: whoever hears a knock need not tell himself.
+# A job that is queued and claimed at once, unless the lease is held: a broker that was notified need not notify itself.
 TAKE_UP = f"""
-{lease.PROMISED_UNLESS_AWAKE}, claimed AS (
-    INSERT INTO django_q_ormq (key, payload, lock) SELECT %(key)s, %(job)s, {UNTIL_RETRY} FROM promised
+{lease.LEASED_UNLESS_HELD}, claimed AS (
+    INSERT INTO django_q_ormq (key, payload, lock) SELECT %(key)s, %(job)s, {UNTIL_RETRY} FROM leased
     RETURNING id, payload
 ), noted AS ({NOTE})
-SELECT id, payload, {lease.SHOW} FROM promised, claimed
+SELECT id, payload, {lease.SHOW} FROM leased, claimed
 """
 
 # An upsert, so that a row that was lost comes back.
-LOOKED = """
+POLLED = """
 INSERT INTO events_worker (name, host, started_at, looked_at)
 VALUES (%s, %s, clock_timestamp(), clock_timestamp())
 ON CONFLICT (name) DO UPDATE SET looked_at = excluded.looked_at
@@ -49,11 +49,11 @@ Jobs = list[tuple[int, str]]
 
 
 class Listener(OwnConnection):
-    """Sleeps, hears, and claims."""
+    """Sleeps, receives notifications, and claims."""
 
-    def prepare(self, wrapper: DatabaseWrapper) -> None:
+    def set_up(self, wrapper: DatabaseWrapper) -> None:
         with wrapper.cursor() as cursor:
-            # LISTEN comes before the first claim, so that nothing queued in between goes unheard.
+            # LISTEN comes before the first claim, so that no job queued in between is missed.
             cursor.execute(f"LISTEN {JOBS_CHANNEL}")
             cursor.execute(f"LISTEN {STALE_CHANNEL}")
             # A claim lost in a crash of the database only means that the job is claimed again.
@@ -66,17 +66,17 @@ class Listener(OwnConnection):
             return cast(Jobs, cursor.fetchall())
 
     def take_up(self, queue: str, job: str, worker: str = "") -> Jobs:
-        """Promise to look and give out this job, as if it had been queued and claimed; nothing if somebody is awake."""
-        values = {**lease.FIRST_PROMISE, "retry": Conf.RETRY, "key": queue, "job": job, "worker": worker}
+        """Take the lease and give out this job, as if it had been queued and claimed; nothing if the lease is held."""
+        values = {**lease.FIRST_LEASE, "retry": Conf.RETRY, "key": queue, "job": job, "worker": worker}
         with self.connected().cursor() as cursor:
             cursor.execute(TAKE_UP, values)
             cursor.nextset()
             return [(job_id, payload) for job_id, payload, _shown in cursor.fetchall()]
 
-    def say_alive(self, worker: str, host: str) -> None:
-        """Leave word for whoever watches this worker from outside."""
+    def report_polling(self, worker: str, host: str) -> None:
+        """The pusher's heartbeat, read by the supervisor."""
         with self.connected().cursor() as cursor:
-            cursor.execute(LOOKED, [worker, host])
+            cursor.execute(POLLED, [worker, host])
 
     def wait(self, seconds: float) -> set[str]:
         """Sleep until notified, or until the time is up; the channels that were notified meanwhile."""

@@ -1,4 +1,4 @@
-"""Pause and resume of scoring, for everybody who works on this database."""
+"""Pause and resume of scoring, for all that work on this database."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ skipped = Condition(log)
 
 
 def pause(by: str = "", reason: str = "") -> Pause:
-    """Stop scoring before the next batch of any drain. Who was first keeps the word."""
+    """Stop scoring before the next batch of any drain. Where it is paused already, that pause stays."""
     return Pause.objects.get_or_create(pk=1, defaults={"by": by[:150], "reason": reason[:500]})[0]
 
 
@@ -24,12 +24,12 @@ def resume() -> bool:
     """Go on with scoring; False when it was not paused."""
     deleted, _models = Pause.objects.all().delete()
     if deleted:
-        dispatch.hand_over()  # whoever has promised to look may have found the pause, and gone
+        dispatch.hand_over()  # the holder of the lease may have found the pause, and ended
     return bool(deleted)
 
 
 def keeps_from_scoring() -> bool:
-    """As ``is_paused``, for a job: says once that nothing is scored, and once that it is again."""
+    """As ``is_paused``, for a job: logs once that nothing is scored, and once that it is again."""
     if not is_paused():
         if skipped.is_on:
             skipped.end("Scoring goes on, after %.0f s.", skipped.seconds)

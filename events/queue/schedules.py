@@ -1,6 +1,6 @@
 """The schedules that every worker needs; made by ``migrate``, so that ``qcluster`` alone is a complete worker."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -13,12 +13,12 @@ SCHEDULES = {
     "prune the history": {"func": "events.jobs.prune_history", "schedule_type": Schedule.DAILY, "minutes": None},
     "audit some scores": {"func": "events.jobs.audit_sample", "schedule_type": Schedule.HOURLY, "minutes": None},
     "check for drift": {"func": "events.jobs.check_drift", "schedule_type": Schedule.DAILY, "minutes": None},
-    # So that whoever looks for the first time today sees figures of today; from then on looking brings new ones.
+    # So that the first visitor of a day sees figures of that day; from then on each visit brings new ones.
     "count the overview": {"func": "events.jobs.count_overview", "schedule_type": Schedule.MINUTES, "minutes": 5},
 }
 # A schedule's first run, where that is not at once: the audit brings scikit-learn into a worker, which has better
-# things to do when it has just begun, and drift is looked for when a first load is scored. Pruning comes when whoever
-# has just installed it may still say how long to keep.
+# things to do when it has just begun, and drift is checked when a first load is scored. Pruning comes when an
+# administrator has had the time to say how long to keep.
 FIRST_AFTER = {
     "audit some scores": timedelta(minutes=10),
     "check for drift": timedelta(hours=1),
@@ -32,9 +32,7 @@ def ensure_schedules(using: str, **kwargs: Any) -> None:
         same_name = Schedule.objects.using(using).filter(name=name)
         same_name.filter(pk__in=list(same_name.order_by("pk").values_list("pk", flat=True)[1:])).delete()
         Schedule.objects.using(using).update_or_create(
-            name=name, defaults=values, create_defaults={**values, "next_run": first_run(name)}
+            name=name,
+            defaults=values,
+            create_defaults={**values, "next_run": timezone.now() + FIRST_AFTER.get(name, timedelta())},
         )
-
-
-def first_run(name: str) -> datetime:
-    return timezone.now() + FIRST_AFTER.get(name, timedelta())

@@ -1,7 +1,7 @@
 """SQL of the trigger that holds scores against the rules of alerts when they have been stored.
 
-One statement for all scores of a batch and all rules. Nothing here waits for anybody: rules are read, alerts and
-messages appended; the unique key of an alert holds the id of a record that nobody else can have.
+One statement for all scores of a batch and all rules. Nothing here waits for a lock: rules are read, alerts and
+messages appended; the unique key of an alert holds the id of a record that no other transaction can have.
 """
 
 STORED = "stored"  # the transition table: the records of the statement
@@ -59,7 +59,7 @@ RAISE = f"""WITH raised AS (
     GROUP BY rule.id, channel.name;"""
 
 # The scores are worth more than the alerts: what can only fail again is said in PostgreSQL's log and left. What may
-# pass (a lock, a full disk, a lost connection) fails the batch as ever, which is then scored and looked at once more.
+# pass (a lock, a full disk, a lost connection) fails the batch as ever, which is then scored and compared once more.
 BODY = f"""
 BEGIN
     IF NOT EXISTS (SELECT FROM @schema@.events_alertrule WHERE active) THEN

@@ -1,4 +1,4 @@
-"""The triggers of the engine: what PostgreSQL itself does at every edit, whoever makes it.
+"""The triggers of the engine: what PostgreSQL itself does at every edit, by any editor.
 
 Declared here, installed by ``events/migrations`` and by ``manage.py install_triggers``, compared with what is really
 installed by ``events/checks.py``. What an edit pays for them, and what was tried instead, is in
@@ -277,14 +277,14 @@ END
 """,
 )
 
-# Alerts come into being with the score that they tell of, or not at all: docs/decisions/0019-alerts.md.
+# Alerts are stored with the score that they report, or not at all: docs/decisions/0019-alerts.md.
 ALERTED = Trigger(
     name="vigilpay_alerted",
     event="AFTER INSERT",
     table=RECORDS,
     level="STATEMENT",
     transition=f"\nREFERENCING NEW TABLE AS {STORED}",
-    fires=ORIGIN,  # what is replicated was told of where it was stored
+    fires=ORIGIN,  # what is replicated was reported where it was stored
     body=BODY,
 )
 

@@ -1,5 +1,6 @@
 """What is installed in a database, compared with what ``definitions.py`` declares."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,13 +13,13 @@ from events.triggers.sql import (
     ALWAYS,
     CUSTOMERS,
     ORIGIN,
+    OURS,
     RECORDS,
     RELEASES,
     REPLICA,
     SAFE_PATH,
     SCHEMA,
     Trigger,
-    is_ours,
 )
 
 INSTALLED = """
@@ -74,7 +75,7 @@ def differences(alias: str) -> list[CheckMessage]:
         *(
             f"Trigger {name} is none of those declared in events/triggers/definitions.py"
             for name in triggers
-            if is_ours(name) and name not in {it.name for it in TRIGGERS}
+            if re.match(OURS, name) and name not in {it.name for it in TRIGGERS}
         ),
     ]
     faults += [f"Table {table} {'has row security' if guarded else IS_NOT_WRITABLE}" for table, guarded in closed]
@@ -92,11 +93,6 @@ IS_NOT_WRITABLE = f"can't be written by the owner of {CUSTOMERS}, whose rights t
 FIRES = {ORIGIN: "in ordinary sessions only", REPLICA: "where changes are replicated only", ALWAYS: "in all sessions"}
 
 
-def rights_of(declared: Trigger) -> list[Any]:
-    """Of the function: whether it runs with its owner's rights, and with which settings."""
-    return [True, [SAFE_PATH]] if declared.with_rights_of_owner else [False, None]
-
-
 def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
     """What is wrong with an installed trigger, in words; empty when nothing is."""
     if found is None:
@@ -108,11 +104,13 @@ def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
         return f"does not belong to the owner of {CUSTOMERS}"
     if trigger.with_rights_of_owner and is_public:
         return "has a function that every role may execute"
+    # Of the function: whether it runs with its owner's rights, and with which settings.
+    rights = [True, [SAFE_PATH]] if trigger.with_rights_of_owner else [False, None]
     # Its comment outlives every ALTER and REPLACE, so the definition is compared as well.
     if (
         body != trigger.body.replace(SCHEMA, schema)
         or fingerprint != trigger.fingerprint()
-        or [by_owner, settings_] != rights_of(trigger)
+        or [by_owner, settings_] != rights
         or in_one_spelling(definition, schema) != in_one_spelling(f"CREATE TRIGGER {trigger.definition()}", SCHEMA)
     ):
         return "is not the one declared in events/triggers/definitions.py"

@@ -29,7 +29,7 @@ def install(using: str) -> None:
         cursor.execute(OPEN_TABLES)
 
 
-def mend(using: str, plan: Any = None, **kwargs: Any) -> None:
+def repair_if_newest(using: str, plan: Any = None, **kwargs: Any) -> None:
     """After migrating to the newest state, and only then: what is not as declared is installed anew."""
     if plan is None or not migrated(using) or is_ahead(using) or not (faults := differences(using)):
         return  # without a plan it is `flush`, which touches no trigger

@@ -1,6 +1,5 @@
 """What a trigger of the engine is made of, and how one is installed. ``definitions.py`` declares them all."""
 
-import re
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -55,19 +54,19 @@ class Trigger:
         return INSTALL.format(sql=f"{self.create_sql()}\n{comment}")
 
     def create_sql(self) -> str:
-        rights = f" SECURITY DEFINER SET {SAFE_PATH}" if self.with_rights_of_owner else ""
+        rights = only_ours = ""
+        if self.with_rights_of_owner:
+            rights = f" SECURITY DEFINER SET {SAFE_PATH}"
+            # Firing a trigger asks for no right to execute, but making one does: no other role can make one of this.
+            only_ours = f"""
+ALTER FUNCTION @schema@.{self.name}() OWNER TO @owner@;
+REVOKE ALL ON FUNCTION @schema@.{self.name}() FROM PUBLIC;"""
         return f"""
 CREATE OR REPLACE FUNCTION @schema@.{self.name}() RETURNS trigger
 LANGUAGE plpgsql{rights}
-AS $body${self.body}$body$;{self._only_ours() if self.with_rights_of_owner else ""}
+AS $body${self.body}$body$;{only_ours}
 CREATE OR REPLACE TRIGGER {self.definition()};
 ALTER TABLE @schema@.{self.table} {ENABLE[self.fires]} TRIGGER {self.name};"""
-
-    def _only_ours(self) -> str:
-        """Firing a trigger asks for no right to execute, but making one does: no other role can make one of this."""
-        return f"""
-ALTER FUNCTION @schema@.{self.name}() OWNER TO @owner@;
-REVOKE ALL ON FUNCTION @schema@.{self.name}() FROM PUBLIC;"""
 
     def definition(self) -> str:
         """When it fires and what it calls, as ``pg_get_triggerdef`` would say it but for spacing and casts."""
@@ -79,11 +78,6 @@ EXECUTE FUNCTION @schema@.{self.name}()"""
     def fingerprint(self) -> str:
         """Changes with every change of the declaration."""
         return sha256(self.create_sql().encode()).hexdigest()
-
-
-def is_ours(trigger: str) -> bool:
-    """Whether a trigger of this name is, or was, one of the engine's."""
-    return re.match(OURS, trigger) is not None
 
 
 # The triggers write these with the rights of the customers' owner, whom row security may bind, too.
@@ -105,10 +99,10 @@ def keep_old(columns: tuple[str, ...]) -> str:
     return "\n".join(f"    NEW.{column} := OLD.{column};" for column in columns)
 
 
-# NOTIFY takes a database-wide lock at commit, so it is sent only while no worker has promised to look anyway. The
-# promise is read from a sequence, in milliseconds: a table would cost a query. It holds from now to a minute ahead, see
+# NOTIFY takes a database-wide lock at commit, so it is sent only while no worker holds the lease. The lease is read
+# from a sequence, in milliseconds: a table would cost a query. It is valid from now to a minute ahead, see
 # events/queue/lease.py. A transaction that is to be prepared must not notify at all.
-KNOCK = f"""IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+NOTIFY_UNLESS_LEASED = f"""IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
            - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
         NULL;
     ELSIF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
@@ -150,7 +144,7 @@ MARK_THE_ONE = f"""INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
     WHERE stale_since = statement_timestamp() AND edited_at IS DISTINCT FROM stale_since
         AND NOT EXISTS (SELECT FROM changed OFFSET 1);
     IF FOUND THEN
-        {KNOCK}
+        {NOTIFY_UNLESS_LEASED}
         RETURN NULL;
     END IF;"""
 
@@ -163,7 +157,7 @@ MARK = f"""IF cardinality(ids) > {LIVE_ROWS} THEN
         INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
         SELECT kind_of_mark, due_at, ARRAY[edited] FROM unnest(ids) AS edited;
     END IF;
-    {KNOCK}"""
+    {NOTIFY_UNLESS_LEASED}"""
 
 # Cut to length: no edit may fail for a long name.
 EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80)"

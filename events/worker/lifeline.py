@@ -1,7 +1,7 @@
-"""The cluster's end of the line to its supervisor: a cluster that nobody watches, or that is broken, ends itself.
+"""The cluster's parent-death watch: a cluster whose supervisor is gone, or that is broken, ends itself.
 
-Crash-only: what is killed loses nothing, so the end of the whole process group is the cure for everything. The line is
-a pipe whose other end the supervisor alone holds, so it is cut when that dies, however it dies.
+Crash-only: what is killed loses nothing, so the end of the whole process group is the cure for everything. The lifeline
+is a pipe whose other end the supervisor alone holds, so it is closed when that dies, however it dies.
 """
 
 import logging
@@ -16,38 +16,30 @@ from django.conf import settings
 log = logging.getLogger("vigilpay.events")
 
 
-class Lifeline:
-    """Looked at by two processes, the sentinel and the pusher, so that one that hangs doesn't matter."""
+class ParentDeathWatch:
+    """Checked by two processes, the sentinel and the pusher, so that one that hangs doesn't matter."""
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = settings.LIFELINE_FD if descriptor is None else descriptor
         self._children: set[BaseProcess] = set()
 
     @property
-    def is_held(self) -> bool:
-        """Whether this cluster was started by a supervisor, who would start another."""
+    def is_on(self) -> bool:
+        """Whether this cluster was started by a supervisor, which would start another."""
         return self._descriptor >= 0
 
     def check(self) -> None:
         """End the whole cluster if its supervisor is gone, or if a child of this process was killed."""
-        if not self.is_held:
+        if not self.is_on:
             return
-        if is_cut(self._descriptor):
+        # Nothing is ever written, so readable means closed.
+        readable, _, _ = select.select([self._descriptor], [], [], 0)
+        if readable:
             end_the_cluster("its supervisor is gone")
-        elif self._some_child_was_killed():
+        # django-q2 replaces a killed process, but not a lock that it held: all others would wait for that for ever.
+        if any((child.exitcode or 0) < 0 for child in self._children):
             end_the_cluster("one of its processes was killed, perhaps while it held a lock of the others")
-
-    def _some_child_was_killed(self) -> bool:
-        # django-q2 replaces the process, but not a lock that it held: everybody would wait for that for ever.
-        was_killed = any((child.exitcode or 0) < 0 for child in self._children)
         self._children = set(multiprocessing.active_children())
-        return was_killed
-
-
-def is_cut(descriptor: int) -> bool:
-    """Whether nobody holds the other end any more: nothing is ever written, so readable means closed."""
-    readable, _, _ = select.select([descriptor], [], [], 0)
-    return bool(readable)
 
 
 def end_the_cluster(reason: str) -> None:

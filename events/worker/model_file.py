@@ -1,4 +1,4 @@
-"""Notices that somebody put another model file in place, for the price of two ``stat`` calls."""
+"""Notices that another model file was put in place, for the price of two ``stat`` calls."""
 
 from pathlib import Path
 
@@ -7,18 +7,18 @@ from customers.ml_service.files.registry import Stamp, stamp_of
 
 
 class ModelFileWatch:
-    """Remembers how the model file looked when a worker was last told of it. At first it has told nobody."""
+    """Remembers how the model file looked when a worker was last woken for it. At first none was."""
 
     def __init__(self, assets_dir: Path) -> None:
         self._paths = (str(assets_dir / MODEL_FILE), str(assets_dir / METADATA_FILE))
-        self._told: tuple[Stamp, ...] | None = None
+        self._reported: tuple[Stamp, ...] | None = None
         self._seen: tuple[Stamp, ...] | None = None
 
-    def changed(self) -> bool:
-        """Whether the files differ from those that a worker was last told of."""
+    def has_changed(self) -> bool:
+        """Whether the files differ from those that a worker was last woken for."""
         self._seen = tuple(stamp_of(path) for path in self._paths)
-        return self._seen != self._told
+        return self._seen != self._reported
 
     def remember(self) -> None:
-        """A worker has been told of what ``changed`` last saw."""
-        self._told = self._seen
+        """A worker was woken for what ``has_changed`` last saw."""
+        self._reported = self._seen

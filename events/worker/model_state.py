@@ -1,4 +1,4 @@
-"""Whether this machine can score with the active model: told when that changes, and asked by the broker."""
+"""Whether this machine can score with the active model: logged when that changes, and checked by the broker."""
 
 import logging
 
@@ -8,16 +8,16 @@ from customers.releases.active import active_model
 
 log = logging.getLogger("vigilpay.events")
 
-# Made here, before django-q2 forks: whichever of a cluster's processes notices it, it is told once.
+# Made here, before django-q2 forks: whichever of a cluster's processes notices it, it is logged once.
 unusable = Condition(log)
 
 
-def lost(error: ModelError) -> None:
+def report_unusable(error: ModelError) -> None:
     """A piece of work has failed for want of a model."""
     unusable.begin("No customer can be scored, edits go on: %s", error, level=logging.ERROR)
 
 
-def found() -> None:
+def report_usable() -> None:
     """A score was given."""
     if unusable.is_on:
         unusable.end("Customers are scored again, after %.0f s.", unusable.seconds)
@@ -30,6 +30,6 @@ def is_missing() -> bool:
     try:
         active_model()
     except ModelError as error:
-        lost(error)
+        report_unusable(error)
         return True
     return False

@@ -7,23 +7,18 @@ from customers.conditions import Condition
 log = logging.getLogger("vigilpay.events")
 
 
-class Outage:
+class Outage(Condition):
     """Of one part of the worker. Processes forked from the one that made it have it in common."""
 
-    def __init__(self, who: str) -> None:
-        self._who = who
-        self._condition = Condition(log)
+    def __init__(self, part: str) -> None:
+        super().__init__(log)
+        self._part = part
 
-    @property
-    def is_on(self) -> bool:
-        return self._condition.is_on
-
-    def lost(self, error: Exception) -> None:
+    def begin_after(self, error: Exception) -> None:
         """An attempt failed."""
-        words = str(error).strip()
-        self._condition.begin("%s lost PostgreSQL and tries until it is back: %s", self._who, words, state="lost")
+        self.begin("%s lost PostgreSQL and tries until it is back: %s", self._part, str(error).strip(), state="lost")
 
-    def over(self) -> None:
+    def end_if_on(self) -> None:
         """An attempt succeeded."""
         if self.is_on:
-            self._condition.end("%s has PostgreSQL again, after %.1f s.", self._who, self._condition.seconds)
+            self.end("%s has PostgreSQL again, after %.1f s.", self._part, self.seconds)

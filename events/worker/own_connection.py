@@ -1,4 +1,4 @@
-"""A connection beside Django's own, for who must not wait for it or be closed with it."""
+"""A connection beside Django's own, for code that must not wait for it or be closed with it."""
 
 from functools import partial
 from typing import Any, cast
@@ -15,14 +15,14 @@ class OwnConnection:
         self._alias = alias
         self._wrapper: DatabaseWrapper | None = None
 
-    def prepare(self, wrapper: DatabaseWrapper) -> None:
+    def set_up(self, wrapper: DatabaseWrapper) -> None:
         """What a new connection is set up with."""
 
     def connected(self) -> DatabaseWrapper:
         """The connection, made now if there is none."""
         if self._wrapper is None:
             wrapper = cast(DatabaseWrapper, connections.create_connection(self._alias))
-            self.prepare(wrapper)
+            self.set_up(wrapper)
             self._wrapper = wrapper
         return self._wrapper
 

@@ -1,7 +1,7 @@
-"""A pooler in transaction mode, told from PostgreSQL itself: the worker can't work through one.
+"""Tells a pooler in transaction mode from PostgreSQL itself: the worker can't work through one.
 
-It lends each transaction some session of the server's: LISTEN hears nothing there, session locks and settings are left
-with other clients. Nothing is set here, for that reason.
+It lends each transaction some session of the server's: LISTEN receives nothing there, session locks and settings are
+left with other clients. Nothing is set here, for that reason.
 """
 
 from contextlib import closing
@@ -37,12 +37,12 @@ def refuse_pooler(alias: str = "default") -> None:
 
 def shares_sessions(alias: str = "default") -> bool:
     """Whether two connections were seen to use one session of the server, or one connection two."""
-    with closing(connect(alias)) as one:
+    with closing(open_connection(alias)) as one:
         session = process_of(one)
         if session == one.info.backend_pid:
             return False  # the process that answers is the one that let us in: no pooler stands between
         for _ in range(ATTEMPTS):
-            with closing(connect(alias)) as other:
+            with closing(open_connection(alias)) as other:
                 other.autocommit = False  # a transaction that stays open keeps its session
                 try:
                     if process_of(other) == session or process_of(one) != session:
@@ -53,7 +53,7 @@ def shares_sessions(alias: str = "default") -> bool:
         return False
 
 
-def connect(alias: str) -> "Connection[Any]":
+def open_connection(alias: str) -> "Connection[Any]":
     wrapper = cast(DatabaseWrapper, connections.create_connection(alias))
     connection = with_limit(wrapper.get_new_connection(wrapper.get_connection_params()), PATIENCE_SECONDS)
     connection.autocommit = True
@@ -62,6 +62,5 @@ def connect(alias: str) -> "Connection[Any]":
 
 def process_of(connection: "Connection[Any]") -> int:
     """The server's process that answers this connection now."""
-    row = connection.execute(PROCESS).fetchone()
-    assert row is not None  # noqa: S101  for mypy
-    return int(row[0])
+    [(process,)] = connection.execute(PROCESS).fetchall()
+    return int(process)

@@ -1,4 +1,4 @@
-"""The first question of a job, on a connection that may have died while nobody used it."""
+"""The first query of a job, on a connection that may have died while it was idle."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -8,15 +8,15 @@ from django.db import InterfaceError, OperationalError, connection
 Answer = TypeVar("Answer")
 
 
-def first_asked(question: Callable[[], Answer]) -> Answer:
-    """The answer, by a new connection if the present one is dead. ``question`` may be asked twice.
+def with_reconnect(query: Callable[[], Answer]) -> Answer:
+    """The answer, by a new connection if the present one is dead. ``query`` may be run twice.
 
     Django's own check before the first statement costs one more round trip, on a way from an edit to its score that
     has few.
     """
     connection.health_check_done = True  # type: ignore[attr-defined]  # since Django 4.1, unknown to its stubs
     try:
-        return question()
+        return query()
     except (OperationalError, InterfaceError):
         connection.close()
-        return question()
+        return query()

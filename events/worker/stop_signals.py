@@ -1,4 +1,4 @@
-"""Signals as something to wait for, between two looks at what is going on."""
+"""Signals as something to wait for, between two checks of what is going on."""
 
 import select
 import signal
@@ -9,8 +9,8 @@ from types import FrameType
 from typing import Any, Self
 
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-# One wish may come twice: to us and to our group, or again from a `make` that passes it on.
-SAME_WISH_SECONDS = 0.5
+# One request may come twice: to us and to our group, or again from a `make` that passes it on.
+SAME_REQUEST_SECONDS = 0.5
 
 
 class StopSignals:
@@ -21,13 +21,16 @@ class StopSignals:
         self._last = float("-inf")
 
     def __enter__(self) -> Self:
-        # A signal wakes nobody who waits for an event: Python goes on waiting. It does write a byte, if told where to.
+        # A signal does not end a wait for an event: Python goes on waiting. It does write a byte to a given socket.
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         self._former_descriptor = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        handlers: dict[int, Any] = {number: self._ask for number in STOP if not is_ignored(number)}
-        handlers[signal.SIGCHLD] = _wake
+        # What is ignored, as under nohup, stays so: that is for the caller that started us to decide.
+        handlers: dict[int, Any] = {
+            number: self._ask for number in STOP if signal.getsignal(number) is not signal.SIG_IGN
+        }
+        handlers[signal.SIGCHLD] = lambda *_: None  # the byte that the signal has written is what matters
         self._former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         return self
 
@@ -46,15 +49,6 @@ class StopSignals:
         return self.asked
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if monotonic() - self._last >= SAME_WISH_SECONDS:
+        if monotonic() - self._last >= SAME_REQUEST_SECONDS:
             self._last = monotonic()
             self.asked += 1
-
-
-def is_ignored(number: int) -> bool:
-    """As under nohup: that is for whoever started us to say."""
-    return signal.getsignal(number) is signal.SIG_IGN
-
-
-def _wake(number: int, frame: FrameType | None) -> None:
-    """The byte that the signal has written is what matters."""

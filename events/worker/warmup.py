@@ -16,8 +16,8 @@ def worker_spawned(**kwargs: Any) -> None:
     In the worker and not before the fork, so that a worker's successor loads the files of its own day.
     """
     warm_kernels()
-    with suppress(Error):  # no database, or no tables in it yet: then the first job asks
+    with suppress(Error):  # no database, or no tables in it yet: then the first job loads it
         try:
             active_model()
         except ModelError as error:
-            model_state.lost(error)
+            model_state.report_unusable(error)

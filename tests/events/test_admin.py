@@ -61,17 +61,17 @@ class TestPause:
         assert "ann" in page
         assert "review" in page
 
-    def test_without_permission_nobody_pauses(self, bob):
+    def test_without_permission_no_user_pauses(self, bob):
         assert bob.post(f"{PAUSES}add/", {"reason": "mine"}).status_code == 403
         assert not is_paused()
 
-    def test_without_permission_nobody_resumes(self, bob):
+    def test_without_permission_no_user_resumes(self, bob):
         pause.pause()
         assert bob.post(f"{PAUSES}1/delete/", {"post": "yes"}).status_code == 403
         bob.post(PAUSES, {"action": "resume_scoring", "_selected_action": [1]})
         assert is_paused()
 
-    def test_nobody_alters_one(self, ann):
+    def test_no_user_alters_one(self, ann):
         pause.pause(by="bob", reason="review")
         assert ann.post(f"{PAUSES}1/change/", {"reason": "lunch"}).status_code == 403
         assert current().reason == "review"
@@ -107,7 +107,7 @@ class TestNotice:
         assert "<script>alert(1)" not in bob.get(CUSTOMERS).content.decode()
 
 
-def test_drains_are_listed_and_nobody_writes_them():
+def test_drains_are_listed_and_no_user_writes_them():
     clerk = logged_in("clerk", "view_drain", "add_drain", "change_drain", "delete_drain")
     drain = Drain.objects.create(worker="here:1", started_at=timezone.now(), claimed=3, stored=3, rejected=0, refused=0)
     assert "here:1" in clerk.get("/admin/events/drain/").content.decode()

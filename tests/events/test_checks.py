@@ -10,7 +10,7 @@ from django.db import ProgrammingError, connection
 from customers.models import Customer
 from events.checks import (
     broker_listens,
-    drains_fit_between_a_promise_and_a_stall,
+    drains_fit_between_a_lease_and_a_stall,
     the_stamp_is_last,
     triggers_are_as_declared,
 )
@@ -220,12 +220,12 @@ def test_our_broker_is_none():
 @pytest.mark.parametrize(("drain", "stall"), [(20, 20), (20, 3), (1, 45)])
 def test_a_supervisor_less_patient_than_a_drain_and_a_drain_without_end_are_errors(settings, drain, stall):
     settings.DRAIN_SECONDS, settings.STALL_SECONDS = drain, stall
-    [error] = drains_fit_between_a_promise_and_a_stall()
+    [error] = drains_fit_between_a_lease_and_a_stall()
     assert error.id == "events.E002"
 
 
 def test_the_times_in_the_settings_fit():
-    assert drains_fit_between_a_promise_and_a_stall() == []
+    assert drains_fit_between_a_lease_and_a_stall() == []
 
 
 def install():

@@ -34,10 +34,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def short_promises(monkeypatch):
+def short_leases(monkeypatch):
     """Drains end soon after their last find, so that tests do; none of that time goes into loading the model."""
     current_forest().predict_one(SOMEBODY)
-    monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.05)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 0.05)
 
 
 def nothing_is_stale():
@@ -66,28 +66,28 @@ class TestDrain:
 
     def test_a_change_that_comes_while_it_looks_is_scored_by_the_same_drain(self, monkeypatch):
         customer = make_customer()
-        monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.5)
+        monkeypatch.setattr(lease, "LEASE_SECONDS", 0.5)
         sleep, edits = jobs.sleep, [lambda: Customer.objects.filter(pk=customer.pk).update(age=66)]
 
-        def sleep_while_somebody_edits(seconds):
+        def sleep_during_an_edit(seconds):
             while edits:
                 edits.pop()()
             sleep(seconds)
 
-        monkeypatch.setattr(jobs, "sleep", sleep_while_somebody_edits)
+        monkeypatch.setattr(jobs, "sleep", sleep_during_an_edit)
         assert jobs.rescore_stale() == 2
         assert nothing_is_stale()
 
-    def test_as_long_as_it_finds_work_it_promises_anew_so_that_nobody_need_knock(self, monkeypatch):
-        monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.0)
+    def test_as_long_as_it_finds_work_it_extends_the_lease_so_that_no_edit_need_notify(self, monkeypatch):
+        monkeypatch.setattr(lease, "LEASE_SECONDS", 0.0)
         make_customers(3)
         scoring_finds_one_at_a_time(monkeypatch)
-        assert not lease.is_awake()
+        assert not lease.is_held()
         jobs.rescore_stale()
-        assert lease.is_awake()
+        assert lease.is_held()
 
     def test_it_does_not_end_before_a_sweep_does(self, monkeypatch):
-        monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.0)
+        monkeypatch.setattr(lease, "LEASE_SECONDS", 0.0)
         monkeypatch.setattr(marks, "SWEEP_ON", marks.SWEEP_ON.replace(str(marks.SWEEP_ROWS), "1"))
         for customer_id in range(2, 20, 2):
             make_scored(customer_id=customer_id)
@@ -96,7 +96,7 @@ class TestDrain:
         marks.mark_all()
         assert jobs.rescore_stale() == 1
 
-    def test_when_its_time_is_up_it_queues_a_successor_and_promises_for_it(self, settings):
+    def test_when_its_time_is_up_it_queues_a_successor_and_extends_the_lease_for_it(self, settings):
         settings.DRAIN_SECONDS = 0.0
         make_customer()
         jobs.rescore_stale()
@@ -117,7 +117,7 @@ class TestUnscorableRow:
             cursor.execute("ALTER TABLE customers_customer DROP CONSTRAINT customer_num_of_products_is_possible")
         return make_customer(customer_id=900_001, num_of_products=0)
 
-    def test_it_holds_up_nobody_else(self, poison):
+    def test_it_holds_up_no_other_customer(self, poison):
         make_customers(3)
         assert jobs.rescore_stale() == 3
         assert list(Customer.objects.stale()) == [poison]
@@ -125,18 +125,18 @@ class TestUnscorableRow:
     def test_it_does_not_keep_a_drain_from_ending(self, poison):
         assert jobs.rescore_stale() == 0
 
-    def test_a_drain_that_only_finds_it_does_not_promise_to_stay(self, poison):
+    def test_a_drain_that_only_finds_it_does_not_extend_the_lease(self, poison):
         jobs.rescore_stale()
-        assert not lease.is_awake()
+        assert not lease.is_held()
 
     def test_a_drain_does_not_spin_on_it(self, poison, monkeypatch):
-        monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.5)
+        monkeypatch.setattr(lease, "LEASE_SECONDS", 0.5)
         sleep, pauses = jobs.sleep, []
         tries = count_tries(monkeypatch)
         monkeypatch.setattr(jobs, "sleep", lambda seconds: (pauses.append(seconds), sleep(seconds)))
         jobs.rescore_stale()
         assert [claim.ids for claim in tries if claim.ids] == [[poison.pk]]
-        assert set(pauses) == {jobs.LOOK_PAUSE_SECONDS}
+        assert set(pauses) == {jobs.POLL_PAUSE_SECONDS}
 
     def test_it_holds_up_no_row_of_a_former_model(self, poison, assets, another_forest):
         outdated = make_scored()
@@ -145,12 +145,12 @@ class TestUnscorableRow:
         outdated.refresh_from_db()
         assert outdated.is_current()
 
-    def test_it_is_scored_in_the_same_drain_when_somebody_puts_it_right(self, poison):
+    def test_it_is_scored_in_the_same_drain_when_an_editor_puts_it_right(self, poison):
         assert scorer.rescore_batch().refused == 1
         Customer.objects.filter(pk=poison.pk).update(num_of_products=1)
         assert scorer.rescore_batch().stored == 1
 
-    def test_it_is_scored_when_somebody_has_put_it_right(self, poison):
+    def test_it_is_scored_when_an_editor_has_put_it_right(self, poison):
         jobs.rescore_stale()
         Customer.objects.filter(pk=poison.pk).update(num_of_products=1)
         assert jobs.rescore_stale() == 1
@@ -179,7 +179,7 @@ class TestBrokenModel:
         model_file.unlink()
         make_customer()
         jobs.rescore_stale()
-        assert not lease.is_awake()
+        assert not lease.is_held()
 
     def test_it_is_told_once_by_whichever_job_and_once_more_when_it_is_over(self, model_file, caplog):
         content = model_file.read_bytes()
@@ -262,12 +262,12 @@ class TestNewModelFile:
 
 
 class TestSweep:
-    def test_it_wakes_a_worker_for_what_everybody_missed(self):
+    def test_it_wakes_a_worker_for_what_all_others_missed(self):
         make_customer()
         assert jobs.sweep_stale()
         assert OrmQ.objects.count() == 1
 
-    def test_it_wakes_nobody_when_all_is_current(self):
+    def test_it_wakes_no_worker_when_all_is_current(self):
         make_scored()
         forget_marks()
         assert not jobs.sweep_stale()
@@ -280,7 +280,7 @@ class TestSweep:
         assert jobs.sweep_stale()
         assert marked() == [(marks.LARGE, [customer.pk])]
 
-    def test_a_failure_of_a_customer_who_is_gone_keeps_nobody_awake(self):
+    def test_a_failure_of_a_customer_who_is_gone_keeps_no_worker_busy(self):
         customer = make_customer()
         fail(customer, retry_at=datetime(2020, 1, 1, tzinfo=UTC))
         customer.delete()
@@ -299,7 +299,7 @@ class TestLookAtEverybody:
         customer.refresh_from_db()
         assert customer.is_current()
 
-    def test_it_scores_nobody_who_is_current(self):
+    def test_it_scores_no_customer_who_is_current(self):
         make_scored()
         jobs.look_at_everybody()
         assert jobs.rescore_stale() == 0
@@ -308,7 +308,7 @@ class TestLookAtEverybody:
 
 @pytest.mark.django_db(transaction=True)
 class TestFullBatches:
-    """Of customers who are committed: a drain with much to do has a second lane, with a connection of its own."""
+    """In a database that is not rolled back, for one of them changes the table."""
 
     def test_it_goes_on_batch_after_batch(self, settings):
         settings.DRAIN_BATCH_ROWS = 2
@@ -319,7 +319,7 @@ class TestFullBatches:
 
     def test_batches_of_customers_who_are_gone_do_not_end_it(self, settings, monkeypatch):
         settings.DRAIN_BATCH_ROWS = 2
-        monkeypatch.setattr(lease, "PROMISE_SECONDS", 1.0)
+        monkeypatch.setattr(lease, "LEASE_SECONDS", 1.0)
         gone = make_customers(6)
         make_customers(2)
         Customer.objects.filter(pk__in=[customer.pk for customer in gone]).delete()
@@ -332,7 +332,7 @@ class TestFullBatches:
         jobs.rescore_stale()
         assert [job.func() for job in OrmQ.objects.all()] == ["events.jobs.rescore_stale"]
 
-    def test_unscorable_rows_that_fill_a_batch_hold_up_nobody(self, settings):
+    def test_unscorable_rows_that_fill_a_batch_hold_up_no_other(self, settings):
         settings.DRAIN_BATCH_ROWS = 1
         with products_may_be_none():
             make_customer(num_of_products=0)
@@ -369,7 +369,7 @@ def fail(customer, retry_at):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_drain_passes_over_what_somebody_is_editing_and_leaves_it_to_the_next(settings):
+def test_a_drain_passes_over_what_is_being_edited_and_leaves_it_to_the_next(settings):
     locked, _free = make_customers(2)
     with outsider(autocommit=False) as editor:
         editor.execute("UPDATE customers_customer SET surname = 'Open' WHERE customer_id = %s", [locked.pk])

@@ -1,4 +1,4 @@
-"""The one row that says who is awake."""
+"""The one row that holds the lease."""
 
 import pytest
 from django.db import IntegrityError, transaction

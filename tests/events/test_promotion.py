@@ -12,7 +12,7 @@ from tests.factories import SOMEBODY
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DRAIN = """
-from customers import marks
+from customers.scoring import marks
 from customers.scoring.scorer import rescore_batch
 for _ in range(10):
     if not rescore_batch().claimed: marks.restore_marks()

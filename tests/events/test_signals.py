@@ -92,12 +92,12 @@ def test_an_instance_can_be_saved_again_and_again(jobs_after):
     assert jobs_after(customer.save) == 1
 
 
-def test_while_somebody_is_known_to_be_awake_a_save_asks_nothing(jobs_after, django_assert_num_queries):
+def test_while_the_lease_is_known_to_be_held_a_save_asks_nothing(jobs_after, django_assert_num_queries):
     customer = make_scored()
     customer.age = 41
     assert jobs_after(customer.save) == 1
     customer.age = 42
-    assert jobs_after(customer.save) == 1  # still the same job: the promise has been seen now
+    assert jobs_after(customer.save) == 1  # still the same job: the lease has been seen now
     customer.age = 43
     with django_assert_num_queries(2):  # the save, and the count of the jobs
         assert jobs_after(customer.save) == 1
@@ -164,13 +164,13 @@ def test_two_hundred_saves_queue_one_job(jobs_after):
 
 @pytest.mark.django_db(transaction=True)
 class TestBrokenQueue:
-    """The row is stale already: whatever is wrong with the queue, the edit stands and the look will find it."""
+    """The row is stale already: whatever is wrong with the queue, the edit stands and the poll will find it."""
 
     def test_a_queue_that_raises_fails_no_edit(self, monkeypatch, caplog):
         def broken(*args, **options):
             raise RuntimeError("queue on fire")
 
-        monkeypatch.setattr(dispatch, "async_task", broken)
+        monkeypatch.setattr(dispatch, "pack_job", broken)
         customer = make_customer()
         assert list(Customer.objects.stale()) == [customer]
         assert "queue on fire" in caplog.text
@@ -182,14 +182,14 @@ class TestBrokenQueue:
         def out_of_order():
             raise RuntimeError("the queue is out of order")
 
-        monkeypatch.setattr(dispatch, "wake_sleeping", out_of_order)
+        monkeypatch.setattr(dispatch, "wake_unless_held", out_of_order)
         customer.age = 77
         customer.save()
         assert Customer.objects.get(pk=customer.pk).age == 77
         assert "the queue is out of order" in caplog.text
 
     def test_nor_inside_a_transaction_with_further_callbacks(self, monkeypatch, caplog):
-        monkeypatch.setattr(dispatch, "async_task", lambda *args, **options: 1 / 0)
+        monkeypatch.setattr(dispatch, "pack_job", lambda function: 1 / 0)
         happened = []
         with transaction.atomic():
             make_customer()
@@ -203,12 +203,12 @@ class TestBrokenQueue:
         assert list(Customer.objects.stale()) == [customer]
         assert "django_q_ormq" in caplog.text
 
-    def test_a_queue_table_that_is_gone_leaves_no_promise_that_nobody_keeps(self):
+    def test_a_queue_table_that_is_gone_leaves_no_lease_that_is_not_kept(self):
         with without_table("django_q_ormq"):
             make_customer()
         assert dispatch.wake()
 
-    def test_a_queue_table_that_somebody_has_locked_holds_up_no_edit(self, caplog):
+    def test_a_queue_table_that_is_locked_holds_up_no_edit(self, caplog):
         with outsider(autocommit=False) as locker, ThreadPoolExecutor(1) as editor:
             locker.execute("LOCK TABLE django_q_ormq IN ACCESS EXCLUSIVE MODE")
             saved = editor.submit(save_and_close)

@@ -36,7 +36,7 @@ def test_it_is_told_once_that_nothing_is_scored_and_the_next_upgrade_stops_nothi
         await_that(lambda: "No customer can be scored" in log.read_text(), "it says so", seconds=120)
         ends = time.monotonic() + EDIT_SECONDS
         with outsider() as psql:
-            while time.monotonic() < ends:  # each of them knocks, and a save queues a job as well
+            while time.monotonic() < ends:  # each of them notifies, and a save queues a job as well
                 psql.execute("UPDATE customers_customer SET age = 18 + (age + 1) % 60")
                 customer.tenure = (customer.tenure + 1) % 10
                 customer.save(update_fields=["tenure"])

@@ -238,11 +238,11 @@ def test_an_edit_that_commits_after_the_drain_has_gone_is_found_by_the_next_look
     """It saw a worker awake and stayed silent, and committed when none was awake any more."""
     monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.05)
     customer = make_scored()
-    lease.promise(0.2)
+    lease.extend(0.2)
     with outsider(autocommit=False) as editor:
         change(editor, customer, age=66)
         assert jobs.rescore_stale() == 0
-        await_that(lambda: not lease.is_awake(), "the promise is over")
+        await_that(lambda: not lease.is_held(), "the lease is over")
         editor.commit()
     assert list(Customer.objects.stale()) == [customer]
     assert jobs.sweep_stale()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from time import sleep
 from typing import Any
 
@@ -9,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError, close_old_connections
 
-from events.freshness.queries import Freshness, freshness
-from events.freshness.table import table_of
+from events.freshness.queries import freshness
+from events.freshness.table import format_freshness
 
 WATCH_SECONDS = 1.0
 CLEAR, HOME, END_OF_LINE, BELOW = "\x1b[2J", "\x1b[H", "\x1b[K", "\x1b[J"
@@ -25,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, watch: bool, **options: Any) -> None:
         if not watch:
-            self.stdout.write(told(freshness(), options["json"]))
+            self.stdout.write(answer(options["json"]))
             return
         try:
             self.watch(options["json"])
@@ -43,14 +44,15 @@ class Command(BaseCommand):
             sleep(WATCH_SECONDS)
 
 
-def told(found: Freshness, as_json: bool) -> str:
-    return json.dumps(found.as_dict(), cls=DjangoJSONEncoder) if as_json else table_of(found)
+def answer(as_json: bool) -> str:
+    found = freshness()
+    return json.dumps(asdict(found), cls=DjangoJSONEncoder) if as_json else format_freshness(found)
 
 
 def answer_or_trouble(as_json: bool) -> str:
-    """Whoever watches wants to see the database come back, too."""
+    """A watch goes on without the database, to show when it comes back."""
     try:
-        return told(freshness(), as_json)
+        return answer(as_json)
     except OperationalError as error:
         close_old_connections()
         trouble = f"The database has no answer: {' '.join(str(error).split())}"
@@ -58,6 +60,6 @@ def answer_or_trouble(as_json: bool) -> str:
 
 
 def screen(text: str) -> str:
-    """Over what stands there, line by line, without a flicker; no more than the terminal has room for."""
+    """Over what is there, line by line, without a flicker; no more than the terminal has room for."""
     columns, lines = shutil.get_terminal_size()
     return HOME + "".join(f"{line[:columns]}{END_OF_LINE}\n" for line in text.splitlines()[: lines - 1]) + BELOW

@@ -16,4 +16,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
         pause.pause(by=pause.operator_name(), reason=reason)
-        self.stdout.write(notice())  # of whoever was first, if it was paused already
+        self.stdout.write(notice())  # of the first pause, if it was paused already

@@ -10,7 +10,8 @@ from django.utils import timezone
 from customers.history import retention
 from customers.management.progress import positive
 from customers.models import ScoringFailure
-from events.alerts import retention as alert_retention
+from events.alerts.retention import prune_alerts
+from events.models.alerts import Alert
 from events.worker import drains
 
 
@@ -24,11 +25,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, days: int, dry_run: bool, **options: Any) -> None:
         before = timezone.now() - timedelta(days=days)
-        found = retention.would_prune(before) if dry_run else retention.prune_history(before)
-        if not dry_run:
+        if dry_run:
+            found = retention.would_prune(before)
+            old_drains = drains.old_drains().count()
+            old_alerts = Alert.objects.filter(acknowledged_at__lt=before).count()
+        else:
+            found = retention.prune_history(before)
             ScoringFailure.objects.forget_former_lives()
-        old_drains = drains.too_old().count() if dry_run else drains.prune()
-        old_alerts = alert_retention.too_old(before).count() if dry_run else alert_retention.prune(before)
+            old_drains, old_alerts = drains.prune_drains(), prune_alerts(before)
         self.stdout.write(
             f"{'Would delete' if dry_run else 'Deleted'} what is older than {days} days: {found.records:,} scores, "
             f"{found.unscored_versions:,} unscored versions, {old_alerts:,} acknowledged alerts; "

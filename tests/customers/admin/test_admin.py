@@ -176,7 +176,7 @@ class TestEdit:
     def test_a_changed_field_makes_the_row_stale_and_the_worker_scores_it(
         self, staff, monkeypatch, django_capture_on_commit_callbacks
     ):
-        monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.05)
+        monkeypatch.setattr(lease, "LEASE_SECONDS", 0.05)
         customer = make_scored()
         with django_capture_on_commit_callbacks(execute=True) as wake_ups:
             response = staff.post(change_page(customer), form_of(customer, age=71))

@@ -106,11 +106,11 @@ def test_what_the_former_model_can_not_score_is_no_failure_of_the_new_one(assets
 def test_nothing_that_a_process_remembers_outlives_its_connection(assets):
     make_scored()
     assert active._seen is not None
-    lease.seen.keep(asked=lease.monotonic(), seconds=60)
+    lease.cache.remember(asked=lease.monotonic(), seconds=60)
     connection.close()
     connection.ensure_connection()
     assert active._seen is None
-    assert not lease.seen.says_awake()
+    assert not lease.cache.is_held()
 
 
 def test_a_worker_knows_from_its_start_what_serves(assets, another_forest):

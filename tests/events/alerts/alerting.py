@@ -19,7 +19,7 @@ def rise(by=0.2, days=30, **fields):
 
 
 def store(customer: Customer, score: float, cause: str = "") -> None:
-    """Have the scorer store this score for the customer as he is."""
+    """Have the scorer store this score for the customer as the row is."""
     _, release = active_model()
     with transaction.atomic(), connection.cursor() as cursor, scorer.scorer_rights(cursor):
         claim = claim_one(cursor, customer.pk)

@@ -1,4 +1,4 @@
-"""Somebody who receives webhooks: a real HTTP server that writes down what it was told."""
+"""A receiver of webhooks: a real HTTP server that writes down what it was sent."""
 
 import json
 import threading

@@ -60,10 +60,10 @@ class TestRules:
         assert "A threshold rule needs a threshold above 0" in page
         assert not AlertRule.objects.exists()
 
-    def test_without_permission_nobody_adds_one(self, bob):
+    def test_without_permission_no_user_adds_one(self, bob):
         assert bob.post(f"{RULES}add/", A_RULE).status_code == 403
 
-    def test_nobody_deletes_one(self):
+    def test_no_user_deletes_one(self):
         eve = logged_in("eve", "delete_alertrule", "view_alertrule")
         rule = rise()
         assert eve.post(f"{RULES}{rule.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -134,7 +134,7 @@ class TestAlerts:
         bob.post(ALERTS, {"action": "acknowledge", "_selected_action": [alert.pk]})
         assert Alert.objects.open().count() == 1
 
-    def test_nobody_makes_or_deletes_one(self, alert):
+    def test_no_user_makes_or_deletes_one(self, alert):
         eve = logged_in("eve", "add_alert", "delete_alert", "view_alert", "acknowledge_alert")
         assert eve.get(f"{ALERTS}add/").status_code == 403
         assert eve.post(f"{ALERTS}{alert.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -165,6 +165,6 @@ class TestDeliveries:
         assert texts(answer) == ["To be tried again now, of those given up: 1."]
         assert (Delivery.objects.get().state, Delivery.objects.get().attempts) == ("waiting", 0)
 
-    def test_nobody_else_does(self, bob, given_up):
+    def test_no_other_user_does(self, bob, given_up):
         bob.post(DELIVERIES, {"action": "try_again", "_selected_action": [given_up.pk]})
         assert Delivery.objects.get().state == "given up"

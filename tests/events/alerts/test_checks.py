@@ -1,4 +1,4 @@
-"""Set-ups whose alerts would reach nobody are found before there is one."""
+"""Set-ups whose alerts no message would report are found before there is one."""
 
 import pytest
 

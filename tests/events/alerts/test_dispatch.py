@@ -1,4 +1,4 @@
-"""How a worker hears of a message: from the drain that raised it, or from the broker's look; never a hundred times."""
+"""How a worker gets a message: from the drain that raised it, or from the broker's poll; never a hundred times."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ def test_without_a_message_nothing_is_queued():
     assert queued() == []
 
 
-def test_a_message_queues_one_job_however_often_somebody_looks():
+def test_a_message_queues_one_job_however_often_it_is_checked():
     make_message()
     assert [dispatch.send_if_due() for _ in range(3)] == [True, False, False]
     assert queued() == [SEND]
@@ -61,7 +61,7 @@ def test_once_a_job_has_begun_the_next_message_does_not_wait_for_that():
     assert dispatch.send_if_due()
 
 
-def test_a_clock_that_was_set_back_is_no_promise_for_years():
+def test_a_clock_that_was_set_back_is_no_lease_for_years():
     make_message()
     dispatch.send_if_due()
     let_pass(-86400)
@@ -83,11 +83,11 @@ def test_a_drain_of_scores_that_raised_nothing_queues_none(settings):
     assert SEND not in queued()
 
 
-def test_the_broker_finds_what_nobody_has_queued_a_job_for():
+def test_the_broker_finds_what_no_job_is_queued_for():
     make_message()  # by a page that analyzed, say
     broker = ListenBroker()
-    broker._look()  # finds a model file that it has not seen yet
-    broker._look()
+    broker._poll()  # finds a model file that it has not seen yet
+    broker._poll()
     assert SEND in queued()
 
 
@@ -96,6 +96,6 @@ def test_while_scoring_is_paused_messages_go_on():
     pause.pause()
     assert not dispatch.anything_to_do()
     broker = ListenBroker()
-    broker._look()
-    broker._look()
+    broker._poll()
+    broker._poll()
     assert SEND in queued()

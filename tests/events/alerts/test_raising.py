@@ -183,7 +183,7 @@ class TestReleases:
         store(customer, 0.7)
         assert (raised(quiet), raised(loud)) == ([], [(0.3, 0.7)])
 
-    def test_whoever_asks_for_the_score_changes_nothing_of_that(self):
+    def test_a_request_for_the_score_changes_nothing_of_that(self):
         threshold(0.5)
         scores(customer := make_customer(), 0.3)
         another_release()
@@ -233,7 +233,7 @@ class TestOnceAndNeverLost:
         ]
         assert {alert.batch for alert in Alert.objects.all()} == {it.batch for it in Delivery.objects.all()}
 
-    def test_a_rule_that_names_nobody_makes_no_message(self):
+    def test_a_rule_without_addresses_makes_no_message(self):
         threshold(0.5)
         store(make_customer(), 0.9)
         assert (Alert.objects.count(), Delivery.objects.count()) == (1, 0)

@@ -1,4 +1,4 @@
-"""Messages on alerts: each is sent once, to the right people, or again, or given up where everybody sees it."""
+"""Messages on alerts: each is sent once, to the right people, or again, or given up where all staff see it."""
 
 import hmac
 import logging
@@ -17,7 +17,8 @@ from django.utils import timezone
 from django_q.conf import Conf
 
 from events import jobs
-from events.alerts import outbox, retention, sending
+from events.alerts import outbox, sending
+from events.alerts.retention import prune_alerts
 from events.freshness.queries import freshness
 from events.models.alerts import Alert, Delivery
 from tests.events.alerts.alerting import message, rise, scores, store, store_together, threshold
@@ -27,7 +28,7 @@ from tests.others import meanwhile, together
 
 pytestmark = pytest.mark.django_db
 
-SECRET = "whsec_" + b64encode(b"thirty-two bytes that nobody has").decode()
+SECRET = "whsec_" + b64encode(b"thirty-two bytes that are secret").decode()
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +61,7 @@ def let_pass(**span):
 
 
 def dribble(server):
-    """Answer for as long as somebody listens, and come to no end."""
+    """Answer for as long as there is a reader, and come to no end."""
     connection, _ = server.accept()
     with connection, suppress(OSError):
         connection.sendall(b"HTTP/1.1 2")
@@ -113,7 +114,7 @@ class TestEmail:
             store(make_customer(), 0.9)
             jobs.send_alerts()
         assert len(mail.outbox) == 1
-        assert not outbox.anything_due()  # nobody looks in vain meanwhile
+        assert not outbox.anything_due()  # no poll is in vain meanwhile
         let_pass(seconds=61)
         assert jobs.send_alerts() == 1
         assert mail.outbox[1].subject == "VigilPay: 2 alerts: high risk"
@@ -198,7 +199,7 @@ class TestWebhook:
         expected = hmac.new(settings.WEBHOOK_SECRET.encode(), signed, "sha256").digest()
         assert headers["webhook-signature"] == f"v1,{b64encode(expected).decode()}"
 
-    def test_what_waits_is_posted_together_and_nobody_is_left_out(self, receiver, monkeypatch):
+    def test_what_waits_is_posted_together_and_no_alert_is_left_out(self, receiver, monkeypatch):
         monkeypatch.setattr(outbox, "WEBHOOK_ALERTS", 10)
         by_webhook()
         for _ in range(5):
@@ -310,7 +311,7 @@ class TestNeverLostNeverTwice:
         by_webhook()
         store(make_customer(), 0.9)
         assert outbox.claim() is not None
-        assert jobs.send_alerts() == 0  # nobody else while he may be at work
+        assert jobs.send_alerts() == 0  # no other worker while the first may be at work
         let_pass(seconds=2 * Conf.TIMEOUT + 1)
         assert jobs.send_alerts() == 1
 
@@ -351,7 +352,7 @@ class TestNeverLostNeverTwice:
 
 
 class TestRetention:
-    def test_what_is_done_is_forgotten_and_what_waits_for_somebody_stays(self, settings):
+    def test_what_is_done_is_forgotten_and_what_waits_for_staff_stays(self, settings):
         settings.HISTORY_DAYS = 99
         threshold(0.5, recipients="ann@example.org")
         for _ in range(3):
@@ -365,4 +366,4 @@ class TestRetention:
         jobs.prune_history()
         assert set(Alert.objects.all()) == {sent, open_}
         assert sorted(Delivery.objects.values_list("state", flat=True)) == ["given up", "waiting"]
-        assert retention.prune(timezone.now() - timedelta(days=99)) == 0
+        assert prune_alerts(timezone.now() - timedelta(days=99)) == 0

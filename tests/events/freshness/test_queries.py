@@ -1,5 +1,6 @@
 """Freshness as numbers, against rows that are as they are said to be."""
 
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
@@ -49,13 +50,13 @@ def scored_after(seconds, *, ago=1.0, cause="edited"):
 
 
 class TestPortfolio:
-    def test_nobody_there_is_nobody_stale(self):
+    def test_without_customers_none_is_stale(self):
         found = freshness()
         assert (found.status, found.customers, found.stale_count) == ("current", 0, 0)
         assert found.oldest_stale_age_seconds is None
         assert found.coverage == []
 
-    def test_every_customer_counts_for_the_release_that_scored_him(self):
+    def test_every_customer_counts_for_the_release_that_scored_it(self):
         scored = [make_scored() for _ in range(2)]
         make_customer()
         Customer.objects.filter(pk=scored[0].pk).update(age=77)
@@ -71,7 +72,7 @@ class TestPortfolio:
         went_stale(new, 20)
         assert 50 <= freshness().oldest_stale_age_seconds < 60
 
-    def test_after_a_release_everybody_is_stale_since_then(self):
+    def test_after_a_release_all_customers_are_stale_since_then(self):
         make_scored()
         release = another_release()
         ModelRelease.objects.filter(pk=release.pk).update(released_at=timezone.now() - timedelta(seconds=30))
@@ -101,7 +102,7 @@ class TestPortfolio:
 
 
 class TestFailures:
-    def test_who_is_set_aside_is_stale_but_does_not_wait_for_a_worker(self):
+    def test_a_dead_letter_is_stale_but_does_not_wait_for_a_worker(self):
         make_scored()
         customer = make_customer()
         went_stale(customer, 500)
@@ -129,7 +130,7 @@ class TestFailures:
         another_release()
         assert (freshness().dead_letters, freshness().held_back_count) == (0, 0)
 
-    def test_a_failure_of_somebody_who_was_deleted_does_not_count(self):
+    def test_a_failure_of_a_deleted_customer_does_not_count(self):
         make_scored()
         customer = make_customer()
         make_failure(customer)
@@ -192,7 +193,7 @@ class TestEngine:
         queue = freshness().queue
         assert (queue.waiting_jobs, queue.claimed_jobs) == (waiting, at_work)
 
-    def test_workers_run_as_long_as_they_are_heard_of(self):
+    def test_workers_run_as_long_as_they_leave_heartbeats(self):
         now = timezone.now()
         for name, ago in [("here", 0.5), ("there", 1.5), ("gone", 60)]:
             Worker.objects.create(name=name, host="h", started_at=now, looked_at=now - timedelta(seconds=ago))
@@ -232,7 +233,7 @@ class TestEngine:
 
     def test_as_a_dict_it_is_plain_down_to_the_ground(self):
         make_scored()
-        told = freshness().as_dict()
+        told = asdict(freshness())
         assert told["coverage"][0] == {"release": ModelRelease.objects.active().pk, "customers": 1, "stale_count": 0}
         assert told["lag"]["histogram"][-1] == {"within_seconds": None, "scores": told["lag"]["scores"]}
 
@@ -287,7 +288,7 @@ class TestDrift:
 class TestPatience:
     def test_it_gives_up_where_the_database_can_not_tell_in_time(self, monkeypatch):
         monkeypatch.setattr(of, "PATIENCE", "50ms")
-        monkeypatch.setattr(of, "REJECTED", "SELECT pg_sleep(60)")
+        monkeypatch.setattr(of, "ENGINE", "SELECT pg_sleep(60)")
         with pytest.raises(OperationalError, match="statement timeout"):
             freshness()
 
@@ -302,8 +303,7 @@ class TestPatience:
         first = recent.get()
         make_customer()
         assert recent.get() is first
-        recent.forget()
-        assert recent.get().customers == 1
+        assert Recent().get().customers == 1
 
     def test_an_answer_grows_old(self, monkeypatch):
         monkeypatch.setattr(of, "RECENT_SECONDS", 0.0)

@@ -2,21 +2,21 @@
 
 import pytest
 
-from events.freshness.status import Facts, judge
+from events.freshness.status import judge
 
 
-def facts(**changed):
+def judged(**changed):
     at_ease = {
         "pause": "",
         "has_model": True,
         "workers_running": 1,
         "waiting_count": 0,
-        "oldest_waiting_age_seconds": None,
+        "oldest_waiting_age_seconds": 0.0,
         "last_drain_seconds_ago": 3.0,
         "dead_letters": 0,
         "retries_waiting": 0,
     }
-    return Facts(**{**at_ease, **changed})
+    return judge(**{**at_ease, **changed}, behind_seconds=60)
 
 
 STALE = {"waiting_count": 3, "oldest_waiting_age_seconds": 59.0}
@@ -40,7 +40,7 @@ DEAD = {"dead_letters": 2}
     ],
 )
 def test_the_word(found, word):
-    assert judge(facts(**found), behind_seconds=60)[0] == word
+    assert judged(**found)[0] == word
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_the_word(found, word):
     ],
 )
 def test_the_reason_says_how_many_and_where_to_look(found, said):
-    assert said in judge(facts(**found), behind_seconds=60)[1]
+    assert said in judged(**found)[1]

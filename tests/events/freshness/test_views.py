@@ -1,5 +1,7 @@
 """The JSON views of the engine as monitors see them."""
 
+from dataclasses import asdict
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import OperationalError
@@ -15,10 +17,8 @@ ADDRESS = "/events/freshness/"
 
 
 @pytest.fixture(autouse=True)
-def asked_for_the_first_time():
-    queries._recent.forget()
-    yield
-    queries._recent.forget()
+def asked_for_the_first_time(monkeypatch):
+    monkeypatch.setattr(queries._recent, "_answer", None)
 
 
 def test_it_answers_with_all_that_is_known(client):
@@ -26,7 +26,7 @@ def test_it_answers_with_all_that_is_known(client):
     make_customer()
     response = client.get(ADDRESS)
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
-    assert response.json().keys() == queries.freshness().as_dict().keys()
+    assert response.json().keys() == asdict(queries.freshness()).keys()
     assert (response.json()["customers"], response.json()["stale_count"]) == (2, 1)
 
 

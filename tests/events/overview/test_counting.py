@@ -23,12 +23,12 @@ pytestmark = pytest.mark.django_db
 
 
 def kept() -> Figures:
-    return Figures.of(Overview.objects.get().figures)
+    return Figures.from_json(Overview.objects.get().figures)
 
 
 def counted(*, seconds_ago=0.0, took=5.0):
     """A count as of a large portfolio, so long ago."""
-    counting.count()
+    counting.count_now()
     Overview.objects.update(counted_at=timezone.now() - timedelta(seconds=seconds_ago), took_seconds=took)
     return Overview.objects.get()
 
@@ -39,17 +39,17 @@ def jobs_waiting():
 
 class TestCount:
     def test_there_is_one_row_and_the_newest_count_is_in_it(self):
-        counting.count()
+        counting.count_now()
         make_customer()
-        counting.count()
+        counting.count_now()
         assert kept().distribution.customers == 1
 
     def test_an_older_count_that_comes_late_is_not_kept(self):
-        counting.count()
+        counting.count_now()
         make_customer()
         with connection.cursor() as cursor:
             late = Figures.counted(cursor, timezone.now())
-        counting.keep(late, timezone.now() - timedelta(days=1), 0.1)
+        counting.store_figures(late, timezone.now() - timedelta(days=1), 0.1)
         assert kept().distribution.customers == 0
 
     def test_what_is_kept_is_what_was_counted(self):
@@ -57,12 +57,12 @@ class TestCount:
         make_customers(2)
         with connection.cursor() as cursor:
             figures_now = Figures.counted(cursor, timezone.now())
-        counting.keep(figures_now, timezone.now(), 0.1)
+        counting.store_figures(figures_now, timezone.now(), 0.1)
         assert kept() == figures_now
 
     def test_with_counted_customers_freshness_says_what_it_says_without(self):
         make_scored()
-        counting.count()
+        counting.count_now()
         found, now = freshness_of(kept().portfolio, kept().lag), freshness()
         assert found.coverage == now.coverage
         assert (found.status, found.status_reason) == (now.status, now.status_reason)
@@ -71,18 +71,18 @@ class TestCount:
     def test_it_ends_when_its_time_is_up(self, monkeypatch):
         monkeypatch.setattr(distribution, "COUNT", "SELECT pg_sleep(60), %(edges)s, %(thresholds)s")
         with pytest.raises(OperationalError, match="statement timeout"):
-            counting.count("20ms")
+            counting.count_now("20ms")
         assert not Overview.objects.exists()
 
     def test_where_movers_take_too_long_all_else_is_told(self, monkeypatch):
         make_customer()
         monkeypatch.setattr(movers, "MOVES", "SELECT pg_sleep(60), %(at)s, %(days)s, %(most)s")
-        assert counting.count("500ms")
+        assert counting.count_now("500ms")
         assert kept().movers == []
         assert kept().distribution.customers == 1
 
     def test_limits_end_with_it(self):
-        counting.count("7s")
+        counting.count_now("7s")
         with connection.cursor() as cursor:
             cursor.execute("SHOW statement_timeout")
             assert cursor.fetchone() == ("0",)
@@ -107,7 +107,7 @@ class TestWhoCounts:
         with django_capture_on_commit_callbacks(execute=True):
             shown = [counting.shown() for _ in range(5)]
         assert jobs_waiting() == 1
-        assert all(Figures.of(found.figures).distribution.customers == 0 for found in shown)
+        assert all(Figures.from_json(found.figures).distribution.customers == 0 for found in shown)
 
     def test_a_job_that_was_lost_is_asked_for_again(self, django_capture_on_commit_callbacks):
         counted(seconds_ago=3600)
@@ -157,10 +157,10 @@ class TestWhoCounts:
         assert jobs_waiting() == 1
         assert Overview.objects.get().took_seconds > counting.QUICK_SECONDS  # the next to look does not try again
 
-    def test_while_one_counts_nobody_else_does(self):
+    def test_while_one_counts_no_other_does(self):
         with outsider(autocommit=False) as other:
             other.execute("SELECT pg_advisory_xact_lock(%s)", [counting.COUNT_LOCK])
-            assert not counting.count()
+            assert not counting.count_now()
         assert not Overview.objects.exists()
 
 
@@ -168,21 +168,21 @@ class TestWhoCounts:
 class TestOneMoment:
     def test_every_statement_of_a_count_sees_the_same_customers(self, monkeypatch):
         make_customers(3)
-        count_portfolio = figures.freshness.portfolio_of
+        count_portfolio = figures.queries.portfolio_of
 
-        def somebody_comes_first(cursor, active):
+        def an_editor_comes_first(cursor, active):
             with outsider() as other:
                 other.execute("DELETE FROM customers_customer")
             return count_portfolio(cursor, active)
 
-        monkeypatch.setattr(figures.freshness, "portfolio_of", somebody_comes_first)
-        counting.count()
-        assert kept().distribution.customers == kept().portfolio.customers == 3
+        monkeypatch.setattr(figures.queries, "portfolio_of", an_editor_comes_first)
+        counting.count_now()
+        assert kept().distribution.customers == kept().portfolio.customer_count == 3
         monkeypatch.undo()
-        counting.count()
-        assert kept().distribution.customers == kept().portfolio.customers == 0
+        counting.count_now()
+        assert kept().distribution.customers == kept().portfolio.customer_count == 0
 
-    def test_nobody_who_writes_waits_for_a_count(self):
+    def test_no_editor_waits_for_a_count(self):
         customer = make_scored()
         with counting.one_moment() as cursor:
             Figures.counted(cursor, timezone.now())
@@ -203,9 +203,9 @@ class TestOneMoment:
 
         def look():
             for _ in range(30):
-                counting.count()
+                counting.count_now()
                 found = kept()
-                assert found.distribution.customers == found.portfolio.customers == len(customers)
+                assert found.distribution.customers == found.portfolio.customer_count == len(customers)
                 unscored = sum(group.customers for group in found.portfolio.coverage if group.release is None)
                 assert found.distribution.unscored == unscored
 

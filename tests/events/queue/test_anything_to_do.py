@@ -1,4 +1,4 @@
-"""The look: three facts, none of which counts customers."""
+"""The poll: three facts, none of which counts customers."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""django-q2's broker as the worker's ear: jobs and knocks arrive without polling, and nothing breaks it for long."""
+"""django-q2's broker as a listener: jobs and notifications arrive without polling, and nothing breaks it for long."""
 
 import pickle
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ SECONDS_WITHOUT_NOTICE = 60  # a test that gets an answer has not waited for thi
 
 @pytest.fixture
 def broker(settings, monkeypatch):
-    """A broker that listens, has told a worker of the model file, and from now on hears or waits very long."""
+    """A broker that listens, has woken a worker for the model file, and from now on is notified or waits very long."""
     settings.LOOK_SECONDS = 3600
     broker = ListenBroker("vigilpay")
     [(job, _payload)] = broker.dequeue()
@@ -87,7 +87,7 @@ def test_a_waiting_broker_is_woken_by_a_job(broker):
 def test_a_waiting_broker_is_woken_by_an_edit_in_plain_sql_and_queues_the_job_itself(broker, edit):
     if edit != "INSERT":
         make_scored()
-        while broker._listener.wait(0):  # that was a knock, too
+        while broker._listener.wait(0):  # that was a notification, too
             pass
 
     def edit_when_it_waits():
@@ -101,7 +101,7 @@ def test_a_waiting_broker_is_woken_by_an_edit_in_plain_sql_and_queues_the_job_it
     assert OrmQ.objects.get().func() == "events.jobs.rescore_stale"
 
 
-def test_a_knock_that_came_while_it_was_busy_is_not_lost(broker):
+def test_a_notification_that_came_while_it_was_busy_is_not_lost(broker):
     broker.enqueue("some job")
     with outsider() as editor:
         insert(editor)
@@ -109,7 +109,7 @@ def test_a_knock_that_came_while_it_was_busy_is_not_lost(broker):
     assert len(first) == len(second) == 1
 
 
-def test_a_save_of_djangos_knocks_and_wakes_and_is_one_job_all_the_same(broker, impatient):
+def test_a_save_of_djangos_notifies_and_wakes_and_is_one_job_all_the_same(broker, impatient):
     with outsider() as editor:
         insert(editor)
     assert dispatch.wake()
@@ -119,7 +119,7 @@ def test_a_save_of_djangos_knocks_and_wakes_and_is_one_job_all_the_same(broker, 
     assert OrmQ.objects.count() == 1
 
 
-def test_a_knock_answered_before_the_save_wakes_leaves_it_nothing_to_queue(broker):
+def test_a_notification_answered_before_the_save_wakes_leaves_it_nothing_to_queue(broker):
     with outsider() as editor:
         insert(editor)
     assert len(broker.dequeue()) == 1
@@ -127,8 +127,8 @@ def test_a_knock_answered_before_the_save_wakes_leaves_it_nothing_to_queue(broke
     assert OrmQ.objects.count() == 1
 
 
-def test_a_job_that_a_knock_has_become_is_claimed_like_any_other(broker, impatient):
-    broker._listener.say_alive(heartbeat.worker_name(), "here")
+def test_a_job_that_a_notification_has_become_is_claimed_like_any_other(broker, impatient):
+    broker._listener.report_polling(heartbeat.worker_name(), "here")
     with outsider() as editor:
         insert(editor)
     [(number, payload)] = broker.dequeue()
@@ -142,10 +142,10 @@ def test_a_job_that_a_knock_has_become_is_claimed_like_any_other(broker, impatie
     assert Worker.objects.get().claimed_at is None
 
 
-def test_of_several_who_hear_a_knock_one_answers(broker, impatient):
+def test_of_several_that_are_notified_one_answers(broker, impatient):
     brokers = [broker, ListenBroker("vigilpay"), ListenBroker("vigilpay")]
     for it in brokers:
-        it._look_due = monotonic() + 3600
+        it._poll_due = monotonic() + 3600
         it._listener.wait(0)  # it listens
     impatient()
     with outsider() as editor:
@@ -157,29 +157,29 @@ def test_of_several_who_hear_a_knock_one_answers(broker, impatient):
     assert OrmQ.objects.count() == 1
 
 
-def test_an_edit_whose_knock_nobody_sent_is_found_by_its_own_look(broker, settings):
-    lease.promise(60)
+def test_an_edit_without_a_notification_is_found_by_its_own_poll(broker, settings):
+    lease.extend(60)
     with outsider() as editor:
-        insert(editor)  # silent, for somebody has promised
-    nobody_is_awake()  # for whoever has promised was killed
+        insert(editor)  # silent, for the lease is held
+    nobody_is_awake()  # for its holder was killed
     settings.LOOK_SECONDS = 0.05
-    broker._look_due = 0.0
+    broker._poll_due = 0.0
     assert len(broker.dequeue()) == 1
 
 
-def test_a_look_that_finds_nothing_queues_nothing(broker, impatient, settings):
+def test_a_poll_that_finds_nothing_queues_nothing(broker, impatient, settings):
     make_scored()
     forget_marks()
     OrmQ.objects.all().delete()
     nobody_is_awake()
     settings.LOOK_SECONDS = 0.0
     impatient()
-    broker._look_due = 0.0
+    broker._poll_due = 0.0
     assert not broker.dequeue()
     assert not OrmQ.objects.exists()
 
 
-def test_a_new_model_file_is_told_to_a_worker_once(settings, assets, another_forest, impatient):
+def test_a_new_model_file_wakes_a_worker_once(settings, assets, another_forest, impatient):
     make_scored()
     forget_marks()
     broker = ListenBroker("vigilpay")
@@ -202,8 +202,8 @@ def test_a_new_model_file_is_told_to_a_worker_once(settings, assets, another_for
 def test_it_survives_the_loss_of_every_connection_it_uses(broker, impatient, settings):
     """As after a restart of PostgreSQL: its own connection and Django's are gone."""
     settings.LOOK_SECONDS = 0.0
-    broker._look_due = 0.0
-    terminate_everybody_else()
+    broker._poll_due = 0.0
+    terminate_all_others()
     impatient()
     answers = [broker.dequeue() for _ in range(3)]
     assert not any(answers)
@@ -232,7 +232,7 @@ def test_an_outage_is_one_line_and_its_end_another(broker, impatient, monkeypatc
 def test_it_survives_the_loss_of_its_own_connection_while_it_waits(broker):
     def terminate_when_it_waits():
         wait_until_it_listens()
-        terminate_everybody_else()
+        terminate_all_others()
 
     with meanwhile(terminate_when_it_waits):
         answer = broker.dequeue()
@@ -258,7 +258,7 @@ def test_several_brokers_never_get_the_same_job(broker, impatient):
     assert sorted(ours) == sorted(numbers)
 
 
-def test_a_job_that_nobody_acknowledges_is_given_out_again_after_the_retry_time(broker, impatient):
+def test_a_job_that_is_not_acknowledged_is_given_out_again_after_the_retry_time(broker, impatient):
     number = broker.enqueue("whose worker was killed")
     broker.dequeue()
     impatient()
@@ -282,7 +282,7 @@ def test_a_job_is_due_by_the_databases_clock_whatever_that_of_the_machine_says(b
     assert broker.dequeue() == [(number, "from tomorrow")]
 
 
-def test_a_job_that_is_queued_in_a_transaction_is_heard_of_only_when_that_commits(broker, impatient):
+def test_a_job_that_is_queued_in_a_transaction_notifies_only_when_that_commits(broker, impatient):
     with outsider() as looker, transaction.atomic():
         broker.enqueue("not yet")
         assert looker.execute("SELECT count(*) FROM django_q_ormq").fetchone() == (0,)
@@ -323,7 +323,7 @@ def wait_until_it_listens():
         await_that(lambda: looker.execute(listening).fetchone()[0], "the broker listens")
 
 
-def terminate_everybody_else():
+def terminate_all_others():
     with outsider() as administrator:
         administrator.execute(
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "

@@ -48,7 +48,7 @@ def test_a_notice_that_arrives_with_a_claims_answer_is_kept_for_the_wait(listene
 
 
 def test_it_listens_before_it_claims_so_that_nothing_falls_between(listener):
-    """The first claim connects; a job that is queued right after it is heard of."""
+    """The first claim connects; a job that is queued right after it notifies."""
     assert listener.claim("vigilpay") == []
     OrmQ.objects.create(key="vigilpay", payload="job", lock="2020-01-01T00:00Z")
     notify(JOBS_CHANNEL)

@@ -1,4 +1,4 @@
-"""Pause and resume: jobs leave the customers alone, edits go on, and whoever asks for one score gets it."""
+"""Pause and resume: jobs leave the customers alone, edits go on, and a request for one score gets it."""
 
 import logging
 import pwd
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def short_promises(monkeypatch):
+def short_leases(monkeypatch):
     current_forest().predict_one(SOMEBODY)
-    monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.05)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 0.05)
 
 
 class TestWhilePaused:
@@ -67,8 +67,7 @@ class TestWhilePaused:
             pause.pause()
             return batch
 
-        monkeypatch.setattr(jobs.scoring, "rescore_batch", rescore_and_be_paused)
-        monkeypatch.setattr(jobs.Companion, "join_in", lambda self: None)
+        monkeypatch.setattr(jobs.scorer, "rescore_batch", rescore_and_be_paused)
         assert jobs.rescore_stale() == 1
         assert Customer.objects.stale().count() == 3
 
@@ -91,7 +90,7 @@ class TestWhilePaused:
 
 
 class TestResume:
-    def test_whoever_went_stale_is_scored(self):
+    def test_customers_who_went_stale_are_scored(self):
         make_customer()
         pause.pause()
         assert pause.resume()
@@ -128,11 +127,11 @@ class TestCommands:
 
 
 def test_a_user_without_a_name_has_a_number(monkeypatch):
-    def nobody(uid):
+    def no_user(uid):
         raise KeyError(uid)
 
     assert pause.operator_name() == pwd.getpwuid(pause.os.getuid()).pw_name
-    monkeypatch.setattr(pause.pwd, "getpwuid", nobody)
+    monkeypatch.setattr(pause.pwd, "getpwuid", no_user)
     assert pause.operator_name() == f"user {pause.os.getuid()}"
 
 
@@ -140,23 +139,23 @@ def test_a_drain_at_work_stops_before_its_next_batch(monkeypatch):
     make_customers(3)
     rescore = scorer.rescore_batch
 
-    def rescore_one_then_somebody_pauses():
+    def rescore_one_then_pause():
         batch = rescore(limit=1)
         pause.pause()
         return batch
 
-    monkeypatch.setattr(scorer, "rescore_batch", rescore_one_then_somebody_pauses)
+    monkeypatch.setattr(scorer, "rescore_batch", rescore_one_then_pause)
     assert jobs.rescore_stale() == 1
     assert Customer.objects.stale().count() == 2
 
 
-def test_resuming_queues_a_job_though_somebody_has_promised_to_look_for_he_may_have_found_the_pause_and_gone():
+def test_resuming_queues_a_job_though_the_lease_is_held_for_its_holder_may_have_found_the_pause_and_ended():
     make_customer()
     dispatch.wake()
     pause.pause()
     jobs.rescore_stale()
     OrmQ.objects.all().delete()
-    lease.promise(60)
+    lease.extend(60)
     pause.resume()
     assert OrmQ.objects.count() == 1
 

@@ -1,4 +1,4 @@
-"""The second net is there without anybody's doing."""
+"""The second net is there without an administrator's doing."""
 
 import pydoc
 from datetime import timedelta

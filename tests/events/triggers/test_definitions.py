@@ -1,4 +1,4 @@
-"""What PostgreSQL itself does at every edit, whoever makes it."""
+"""What PostgreSQL itself does at every edit, by any editor."""
 
 import random
 from contextlib import contextmanager
@@ -216,7 +216,7 @@ class TestGuard:
         sql(f"UPDATE customers_customer SET {column} = %s", value)
         assert engine_columns(customer) == before
 
-    def test_nobody_can_call_a_stale_row_current(self):
+    def test_no_editor_can_call_a_stale_row_current(self):
         customer = make_customer()
         sql("UPDATE customers_customer SET stale_since = NULL, churn_risk_score = 0.1, scored_version = version")
         assert stale_since(customer) is not None
@@ -369,7 +369,7 @@ def test_that_role_leaves_mark_and_history_under_any_search_path(search_path):
         "num_of_products, has_cr_card, is_active_member FROM customers_customer",
     ],
 )
-def test_whoever_may_write_customers_needs_no_right_on_the_engines_tables(statement):
+def test_a_role_that_may_write_customers_needs_no_right_on_the_engines_tables(statement):
     make_scored(customer_id=1)
     with role_that_may_only_write_customers():
         sql(statement)
@@ -505,11 +505,11 @@ class TestMarks:
 class TestRelease:
     ALL = (SWEEP, [0])
 
-    def test_a_new_one_marks_everybody_and_knocks(self, ear):
-        ear.falls_asleep()
+    def test_a_new_one_marks_all_customers_and_notifies(self, listener):
+        listener.forget()
         ModelRelease.objects.create(sha256="0" * 64)
         assert marked() == [self.ALL]
-        assert ear.heard() == 1
+        assert listener.received() == 1
 
     def test_so_does_one_in_plain_sql_and_one_that_is_taken_back(self):
         sql(
@@ -708,144 +708,146 @@ class TestReplicated:
         assert (kept.customer_id, kept.version, kept.age) == (customer.pk, 1, 40)
 
 
-# --- knocks -----------------------------------------------------------------------------------------------------------
+# --- notifications ----------------------------------------------------------------------------------------------------
 
 
-class Ear:
-    """Listens for knocks. A notice of its own marks the end, so that silence needs no waiting."""
+class NotificationListener:
+    """Listens for notifications. A notice of its own marks the end, so that silence needs no waiting."""
 
     def __init__(self, listener):
         self.listener = listener
         listener.execute(f"LISTEN {STALE_CHANNEL}")
 
-    def falls_asleep(self):
-        """What was heard and promised so far is forgotten."""
-        self.heard()
+    def forget(self):
+        """What was received and leased so far is forgotten."""
+        self.received()
         nobody_is_awake()
 
-    def heard(self):
+    def received(self):
         self.listener.execute(f"NOTIFY {STALE_CHANNEL}, 'end'")
-        knocks = []
+        notices = []
         for notice in self.listener.notifies(timeout=30):
             if notice.payload == "end":
-                return len(knocks)
-            knocks.append(notice)
-        pytest.fail("not even its own notice was heard")
+                return len(notices)
+            notices.append(notice)
+        pytest.fail("not even its own notice was received")
 
 
 @pytest.fixture
-def ear(transactional_db):
+def listener(transactional_db):
     with outsider() as listener:
-        yield Ear(listener)
+        yield NotificationListener(listener)
 
 
-class TestKnock:
-    def test_an_insert_in_plain_sql_knocks(self, ear):
+class TestNotify:
+    def test_an_insert_in_plain_sql_notifies(self, listener):
         with outsider() as editor:
             insert(editor, 1)
-        assert ear.heard() == 1
+        assert listener.received() == 1
 
-    def test_a_save_in_django_knocks_too_for_its_signal_might_get_lost(self, ear):
+    def test_a_save_in_django_notifies_too_for_its_signal_might_get_lost(self, listener):
         make_customer()
-        assert ear.heard() == 1
+        assert listener.received() == 1
 
-    def test_an_edit_of_many_rows_knocks_once(self, ear):
+    def test_an_edit_of_many_rows_notifies_once(self, listener):
         make_customers(5)
-        ear.falls_asleep()
+        listener.forget()
         with outsider() as editor:
             editor.execute("UPDATE customers_customer SET age = age + 1")
-        assert ear.heard() == 1
+        assert listener.received() == 1
 
-    def test_many_statements_of_one_transaction_knock_once(self, ear):
+    def test_many_statements_of_one_transaction_notify_once(self, listener):
         with outsider(autocommit=False) as editor:
             for customer_id in (1, 2, 3):
                 insert(editor, customer_id)
             editor.commit()
-        assert ear.heard() == 1
+        assert listener.received() == 1
 
-    def test_nobody_knocks_while_somebody_has_promised_to_look(self, ear):
-        lease.promise(60)
+    def test_no_edit_notifies_while_the_lease_is_held(self, listener):
+        lease.extend(60)
         with outsider() as editor:
             insert(editor, 1)
             editor.execute("UPDATE customers_customer SET age = 44")
-        assert ear.heard() == 0
+        assert listener.received() == 0
 
-    def test_knocks_begin_again_when_the_promise_has_run_out(self, ear):
-        lease.promise(-1)
+    def test_notifications_begin_again_when_the_lease_has_run_out(self, listener):
+        lease.extend(-1)
         with outsider() as editor:
             insert(editor, 1)
-        assert ear.heard() == 1
+        assert listener.received() == 1
 
-    def test_a_promise_that_reaches_too_far_keeps_nobody_from_knocking(self, ear):
-        lease.promise(3600)
+    def test_a_lease_that_reaches_too_far_keeps_no_edit_from_notifying(self, listener):
+        lease.extend(3600)
         with outsider() as editor:
             insert(editor, 1)
-        assert ear.heard() == 1
+        assert listener.received() == 1
 
-    def test_they_begin_again_when_a_crash_has_taken_the_promise(self, ear):
-        lease.promise(60)
+    def test_they_begin_again_when_a_crash_has_taken_the_lease(self, listener):
+        lease.extend(60)
         sql("ALTER SEQUENCE events_awake RESTART")
         with outsider() as editor:
             insert(editor, 1)
-        assert ear.heard() == 1
+        assert listener.received() == 1
 
-    def test_a_large_edit_knocks_once(self, ear):
+    def test_a_large_edit_notifies_once(self, listener):
         with outsider() as editor:
             for customer_id in range(1, 40):
                 insert(editor, customer_id)
-                lease.promise(60)
-            ear.falls_asleep()
+                lease.extend(60)
+            listener.forget()
             editor.execute("UPDATE customers_customer SET age = 50")
-        assert ear.heard() == 1
+        assert listener.received() == 1
 
-    def test_a_transaction_that_is_to_be_prepared_need_not_knock(self, ear):
+    def test_a_transaction_that_is_to_be_prepared_need_not_notify(self, listener):
         """NOTIFY is refused there; a role's setting silences it, and the broker's own look finds the edit."""
         with outsider(options="-c vigilpay.notify=off") as editor:
             insert(editor, 1)
             editor.execute(
                 "INSERT INTO customers_modelrelease (sha256, fingerprint, note, metadata) VALUES (1, 1, '', '{}')"
             )
-        assert ear.heard() == 0
+        assert listener.received() == 0
         assert (LIVE, [1]) in marked()
 
-    def test_a_rolled_back_edit_knocks_for_nobody(self, ear):
+    def test_a_rolled_back_edit_does_not_notify(self, listener):
         with outsider(autocommit=False) as editor:
             insert(editor, 1)
             editor.rollback()
-        assert ear.heard() == 0
+        assert listener.received() == 0
 
-    def test_an_edit_of_surnames_alone_does_not_knock(self, ear):
+    def test_an_edit_of_surnames_alone_does_not_notify(self, listener):
         make_customer()
-        ear.falls_asleep()
+        listener.forget()
         with outsider() as editor:
             editor.execute("UPDATE customers_customer SET surname = 'Married'")
-        assert ear.heard() == 0
+        assert listener.received() == 0
 
     @pytest.mark.parametrize("search_path", ["''", "pg_catalog", "somewhere_else"])
-    def test_an_edit_with_a_strange_search_path_succeeds_stamps_and_knocks(self, ear, search_path):
+    def test_an_edit_with_a_strange_search_path_succeeds_stamps_and_notifies(self, listener, search_path):
         customer = make_customer()
-        ear.falls_asleep()
+        listener.forget()
         with outsider() as editor:
             editor.execute(f"SET search_path TO {search_path}")
             editor.execute("UPDATE public.customers_customer SET age = 44")
-        assert ear.heard() == 1
+        assert listener.received() == 1
         assert version_of(customer) == 2
 
     @pytest.mark.parametrize("level", [IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE])
-    def test_an_edit_under_a_stricter_isolation_succeeds_stamps_and_knocks(self, ear, level):
+    def test_an_edit_under_a_stricter_isolation_succeeds_stamps_and_notifies(self, listener, level):
         customer = make_customer()
-        ear.falls_asleep()
+        listener.forget()
         with outsider(autocommit=False) as editor:
             editor.isolation_level = level
             editor.execute("SELECT count(*) FROM customers_customer")
-            lease.promise(-1)  # somebody moves the watch row meanwhile
+            lease.extend(-1)  # another worker moves the lease meanwhile
             editor.execute("UPDATE customers_customer SET age = 44")
             editor.commit()
-        assert ear.heard() == 1
+        assert listener.received() == 1
         assert version_of(customer) == 2
 
     @pytest.mark.parametrize(("level", "rows"), [(it, rows) for it in IsolationLevel for rows in (1, LIVE_ROWS + 1)])
-    def test_a_customer_edited_by_one_snapshot_is_left_alone_until_the_next_edit_may_have_come(self, ear, level, rows):
+    def test_a_customer_edited_by_one_snapshot_is_left_alone_until_the_next_edit_may_have_come(
+        self, listener, level, rows
+    ):
         make_customers(rows)
         forget_marks()
         with outsider(autocommit=False) as editor:

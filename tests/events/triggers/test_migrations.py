@@ -1,4 +1,4 @@
-"""Migrations of a database that is in use: customers are there, some of them stale, and nobody is lost on the way."""
+"""Migrations of a database that is in use: customers are there, some of them stale, and none is lost on the way."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ def go_back(url):
 
 
 def drain(url):
-    """The number of scores that this version of the code stores until it finds nobody any more."""
+    """The number of scores that this version of the code stores until it finds none any more."""
     return int(manage(url, "shell", "--no-imports", "-c", DRAIN).split()[-1])
 
 
@@ -60,7 +60,7 @@ def one(connection, question):
     return connection.execute(question).fetchone()
 
 
-def test_whoever_is_stale_before_is_found_afterwards_and_back_and_forth_again(database):
+def test_customers_who_are_stale_before_are_found_afterwards_and_back_and_forth_again(database):
     url, connection = database
     go_back(url)
     insert(connection, 1, 100)

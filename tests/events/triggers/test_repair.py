@@ -45,7 +45,7 @@ def other(request):
 
 def migrate():
     """With nothing left to apply."""
-    repair.mend("default", plan=[])
+    repair.repair_if_newest("default", plan=[])
 
 
 def test_what_is_not_as_declared_is_installed_anew_and_told(other, caplog):
@@ -84,7 +84,7 @@ def test_nothing_is_touched_where_all_is_as_declared(django_assert_max_num_queri
 
 
 def test_flushing_a_database_is_no_migration(other):
-    repair.mend("default")
+    repair.repair_if_newest("default")
     assert differences("default")
 
 

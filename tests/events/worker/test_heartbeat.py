@@ -1,6 +1,7 @@
-"""What the parts of a cluster leave in its row."""
+"""The heartbeats that the parts of a cluster leave in its row."""
 
 import os
+from socket import gethostname
 
 import pytest
 from django.db import connection
@@ -26,20 +27,20 @@ def job():
     return OrmQ.objects.create(key="vigilpay", payload="job", lock="2020-01-01T00:00Z")
 
 
-def test_the_pusher_says_that_it_looks_and_a_lost_row_comes_back(listener):
-    listener.say_alive("a worker", "a host")
+def test_the_pusher_reports_that_it_polls_and_a_lost_row_comes_back(listener):
+    listener.report_polling("a worker", "a host")
     first = Worker.objects.get()
     assert (first.name, first.host) == ("a worker", "a host")
-    listener.say_alive("a worker", "a host")
+    listener.report_polling("a worker", "a host")
     assert Worker.objects.get().looked_at > first.looked_at
     Worker.objects.all().delete()
-    listener.say_alive("a worker", "a host")
+    listener.report_polling("a worker", "a host")
     assert Worker.objects.exists()
 
 
 def test_a_claim_is_noted_in_the_claiming_statement_and_only_the_first(listener, job):
-    listener.say_alive("a worker", "a host")
-    listener.say_alive("another", "a host")
+    listener.report_polling("a worker", "a host")
+    listener.report_polling("another", "a host")
     assert listener.claim("vigilpay", "a worker")
     noted = Worker.objects.get(name="a worker").claimed_at
     assert noted is not None
@@ -49,15 +50,15 @@ def test_a_claim_is_noted_in_the_claiming_statement_and_only_the_first(listener,
     assert Worker.objects.get(name="another").claimed_at is None
 
 
-def test_a_look_that_claims_nothing_notes_nothing(listener):
-    listener.say_alive("a worker", "a host")
+def test_a_poll_that_claims_nothing_notes_nothing(listener):
+    listener.report_polling("a worker", "a host")
     assert listener.claim("vigilpay", "a worker") == []
     assert Worker.objects.get().claimed_at is None
 
 
 def test_an_acknowledgement_deletes_the_job_and_takes_the_note_away(listener, job, settings):
     settings.WORKER_NAME = "a worker"
-    listener.say_alive("a worker", "a host")
+    listener.report_polling("a worker", "a host")
     listener.claim("vigilpay", "a worker")
     ListenBroker("vigilpay").acknowledge(job.pk)
     assert not OrmQ.objects.exists()
@@ -67,7 +68,7 @@ def test_an_acknowledgement_deletes_the_job_and_takes_the_note_away(listener, jo
 
 
 def test_a_job_is_acknowledged_even_if_the_row_is_lost(job):
-    heartbeat.acknowledge(job.pk)
+    heartbeat.delete_job(job.pk)
     assert not OrmQ.objects.exists()
 
 
@@ -87,7 +88,7 @@ def test_an_acknowledgement_waits_for_postgresql_and_is_not_lost(job, monkeypatc
     assert not OrmQ.objects.exists()
 
 
-def test_the_sentinel_of_a_watched_cluster_says_that_it_guards(settings):
+def test_the_sentinel_of_a_watched_cluster_reports_that_it_guards(settings):
     settings.WORKER_NAME = "a worker"
     Worker.objects.create(name="a worker", started_at="2020-01-01T00:00Z")
     reader, writer = os.pipe()
@@ -99,6 +100,6 @@ def test_the_sentinel_of_a_watched_cluster_says_that_it_guards(settings):
 
 
 def test_a_bare_cluster_has_one_name_for_pusher_and_monitor(settings):
-    assert heartbeat.worker_name() == f"{heartbeat.host()}:{os.getppid()}"
+    assert heartbeat.worker_name() == f"{gethostname()}:{os.getppid()}"
     settings.WORKER_NAME = "from the supervisor"
     assert heartbeat.worker_name() == "from the supervisor"

@@ -1,4 +1,4 @@
-"""A cluster ends itself when nobody watches it any more, and when one of its processes was killed."""
+"""A cluster ends itself when its supervisor is gone, and when one of its processes was killed."""
 
 import multiprocessing
 import os
@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from events.worker import lifeline
-from events.worker.lifeline import Lifeline
+from events.worker.lifeline import ParentDeathWatch
 from tests.others import await_that
 
 
@@ -37,48 +37,48 @@ def killed_child():
 
 
 def test_as_long_as_the_supervisor_holds_the_other_end_nothing_happens(ends, pipe):
-    line = Lifeline(pipe[0])
-    assert line.is_held
-    line.check()
+    watch = ParentDeathWatch(pipe[0])
+    assert watch.is_on
+    watch.check()
     assert ends == []
 
 
 def test_when_the_other_end_is_closed_the_cluster_ends(ends, pipe):
     os.close(pipe[1])
-    Lifeline(pipe[0]).check()
+    ParentDeathWatch(pipe[0]).check()
     [reason] = ends
     assert "supervisor is gone" in reason
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_when_a_child_died_by_a_signal_the_cluster_ends(ends, pipe, how):
-    line, child = Lifeline(pipe[0]), killed_child()
-    line.check()
+    watch, child = ParentDeathWatch(pipe[0]), killed_child()
+    watch.check()
     assert ends == []
     os.kill(child.pid, how)
     await_that(lambda: not child.is_alive(), "it is dead")
-    line.check()
+    watch.check()
     [reason] = ends
     assert "was killed" in reason
 
 
 def test_a_child_that_ended_by_itself_is_no_reason(ends, pipe):
-    line = Lifeline(pipe[0])
+    watch = ParentDeathWatch(pipe[0])
     child = multiprocessing.get_context("fork").Process(target=os._exit, args=[1])
     child.start()
-    line.check()
+    watch.check()
     child.join()
-    line.check()
+    watch.check()
     assert ends == []
 
 
-def test_a_cluster_that_nobody_would_start_anew_is_left_alone(ends):
-    line, child = Lifeline(), killed_child()
-    line.check()
+def test_a_cluster_without_a_supervisor_is_left_alone(ends):
+    watch, child = ParentDeathWatch(), killed_child()
+    watch.check()
     child.kill()
     child.join()
-    line.check()
-    assert not line.is_held
+    watch.check()
+    assert not watch.is_on
     assert ends == []
 
 
@@ -96,5 +96,5 @@ def test_the_end_is_that_of_the_whole_group():
     os.close(second)
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
-    assert os.read(first, 5) == b""  # nobody of that group holds the other end any more
+    assert os.read(first, 5) == b""  # no process of that group holds the other end any more
     os.close(first)

@@ -18,55 +18,55 @@ def directory(tmp_path):
 
 @pytest.fixture
 def watch(directory):
-    """A watch that has told a worker of the present files."""
+    """A watch that has woken a worker for the present files."""
     watch = ModelFileWatch(directory)
-    watch.changed()
+    watch.has_changed()
     watch.remember()
     return watch
 
 
-def test_at_first_nobody_has_been_told(directory):
-    assert ModelFileWatch(directory).changed()
+def test_at_first_no_worker_was_woken(directory):
+    assert ModelFileWatch(directory).has_changed()
 
 
-def test_it_asks_again_until_a_worker_has_been_told(directory):
+def test_it_reports_again_until_a_worker_was_woken(directory):
     watch = ModelFileWatch(directory)
-    assert watch.changed()
-    assert watch.changed()
+    assert watch.has_changed()
+    assert watch.has_changed()
     watch.remember()
-    assert not watch.changed()
+    assert not watch.has_changed()
 
 
 def test_the_same_files_are_no_change(watch):
-    assert not watch.changed()
+    assert not watch.has_changed()
 
 
 @pytest.mark.parametrize("name", ["model.pkl", "model.json"])
 def test_another_content_of_either_file_is_a_change(watch, directory, name):
     (directory / name).write_bytes(b"longer than it was")
-    assert watch.changed()
+    assert watch.has_changed()
 
 
 def test_a_file_of_the_same_size_and_time_moved_into_its_place_is_a_change(watch, directory):
     shutil.copy2(directory / "model.pkl", directory / "draft")
     os.replace(directory / "draft", directory / "model.pkl")
-    assert watch.changed()
+    assert watch.has_changed()
 
 
 def test_a_file_that_goes_is_a_change_and_so_is_its_return(watch, directory):
     (directory / "model.pkl").rename(directory / "aside")
-    assert watch.changed()
+    assert watch.has_changed()
     watch.remember()
     (directory / "aside").rename(directory / "model.pkl")
-    assert watch.changed()
+    assert watch.has_changed()
 
 
-def test_what_changes_between_looking_and_telling_is_not_taken_for_told(watch, directory):
+def test_what_changes_between_check_and_wake_up_is_not_taken_for_known(watch, directory):
     (directory / "model.pkl").write_bytes(b"second")
-    assert watch.changed()
+    assert watch.has_changed()
     (directory / "model.pkl").write_bytes(b"third time")
     watch.remember()
-    assert watch.changed()
+    assert watch.has_changed()
 
 
 def test_a_missing_file_looks_like_nothing(tmp_path):

@@ -20,7 +20,7 @@ def model_file(assets):
     make_scored()
     path = assets / "model.pkl"
     path.rename(assets / "away")
-    model_state.lost(ModelError("no model file"))
+    model_state.report_unusable(ModelError("no model file"))
     return path
 
 
@@ -41,7 +41,7 @@ def edit():
         psql.execute("UPDATE customers_customer SET age = 99 - age")
 
 
-def test_as_long_as_nothing_has_failed_the_question_costs_no_look(assets, django_assert_num_queries):
+def test_as_long_as_nothing_has_failed_the_question_costs_no_query(assets, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert not model_state.is_missing()
 
@@ -52,7 +52,7 @@ def test_it_is_asked_again_until_the_model_is_there(model_file, assets):
     assert not model_state.is_missing()
 
 
-def test_a_knock_is_left_to_machines_that_can_score(broker):
+def test_a_notification_is_left_to_machines_that_can_score(broker):
     edit()
     assert not broker.dequeue()
     assert not OrmQ.objects.exists()
@@ -62,7 +62,7 @@ def test_its_own_look_still_wakes_machines_that_can(broker, settings):
     make_customer()
     nobody_is_awake()
     OrmQ.objects.all().delete()
-    broker._look_due = 0.0
+    broker._poll_due = 0.0
     assert len(broker.dequeue()) == 1
 
 
@@ -79,7 +79,7 @@ def test_a_job_goes_to_another_machine_first(broker, monkeypatch):
 
 def test_when_the_model_is_there_again_it_answers_as_before(broker, model_file, assets):
     (assets / "away").rename(model_file)
-    broker._look_due = 0.0
+    broker._poll_due = 0.0
     while jobs := broker.dequeue():
         broker.acknowledge(jobs[0][0])
     nobody_is_awake()

@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from events import jobs
-from events.worker.reconnect import first_asked
+from events.worker.reconnect import with_reconnect
 from tests.factories import make_customer
 from tests.others import outsider
 
@@ -25,13 +25,13 @@ def end(pid):
 def test_it_costs_no_other_statement(django_assert_num_queries):
     connection.close_if_unusable_or_obsolete()
     with django_assert_num_queries(1):
-        first_asked(backend)
+        with_reconnect(backend)
 
 
 def test_a_connection_that_died_is_replaced():
     before = backend()
     end(before)
-    assert first_asked(backend) != before
+    assert with_reconnect(backend) != before
 
 
 def test_a_job_is_done_though_its_connection_died_while_it_slept():
@@ -50,5 +50,5 @@ def test_while_postgresql_is_away_the_error_is_the_callers():
         raise OperationalError("away")
 
     with pytest.raises(OperationalError, match="away"):
-        first_asked(question)
+        with_reconnect(question)
     assert len(asked) == 2

@@ -1,4 +1,4 @@
-"""sd_notify, without systemd: a socket of the test's own hears what is said."""
+"""sd_notify, without systemd: a socket of the test's own receives the states."""
 
 import socket
 
@@ -14,8 +14,8 @@ def test_each_word_is_a_datagram(tmp_path, abstract):
         systemd.bind(address.replace("@", "\0", 1))
         systemd.settimeout(5)
         manager = ServiceManager(address)
-        manager.tell("READY=1")
-        manager.tell(ALIVE)
+        manager.report_state("READY=1")
+        manager.report_state(ALIVE)
         assert [systemd.recv(100), systemd.recv(100)] == [b"READY=1", b"WATCHDOG=1"]
 
 
@@ -23,9 +23,9 @@ def test_a_manager_that_does_not_read_is_not_waited_for(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         for _ in range(10_000):
-            ServiceManager(str(tmp_path / "notify")).tell(ALIVE)
+            ServiceManager(str(tmp_path / "notify")).report_state(ALIVE)
 
 
-@pytest.mark.parametrize("address", ["", "/nowhere/at/all", "@nobody-listens-here", "x" * 300])
+@pytest.mark.parametrize("address", ["", "/nowhere/at/all", "@no-listener-here", "x" * 300])
 def test_without_one_nothing_is_said(address):
-    ServiceManager(address).tell(ALIVE)
+    ServiceManager(address).report_state(ALIVE)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from events.worker.heartbeat import START_SECONDS, Facts, Pulse
+from events.worker.heartbeat import START_SECONDS, Heartbeats, StallDetector
 
 STALL = 10.0
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)  # a clock that is years behind ours makes no difference
@@ -13,17 +13,19 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)  # a clock that is years behind ours
 
 def healthy(second):
     moment = LONG_AGO + timedelta(seconds=second)
-    return Facts(looked_at=moment, guarded_at=moment, claimed_at=None, acknowledged_at=LONG_AGO)
+    return Heartbeats(looked_at=moment, guarded_at=moment, claimed_at=None, acknowledged_at=LONG_AGO)
 
 
 def faults(facts_of_second, seconds):
     """What is found at each second at which something is."""
-    pulse = Pulse(STALL, now=0.0)
-    found = {second: pulse.feel(facts_of_second(second), float(second)) for second in range(1, seconds + 1)}
+    detector = StallDetector(STALL, now=0.0)
+    found = {
+        second: detector.check_heartbeats(facts_of_second(second), float(second)) for second in range(1, seconds + 1)
+    }
     return {second: fault for second, fault in found.items() if fault}
 
 
-def test_whoever_gives_signs_of_life_is_alive_for_ever():
+def test_a_cluster_with_heartbeats_is_alive_for_ever():
     assert faults(healthy, 500) == {}
 
 
@@ -34,7 +36,7 @@ def test_a_part_that_falls_silent_is_a_stall_once_the_time_is_up(part, word):
     assert word in found[min(found)]
 
 
-def test_a_claim_that_nobody_acknowledges_is_a_stall_whoever_of_the_three_is_to_blame():
+def test_a_claim_without_an_acknowledgement_is_a_stall_whichever_of_the_three_is_to_blame():
     found = faults(lambda second: replace(healthy(second), claimed_at=LONG_AGO), 15)
     assert min(found) == 1 + STALL + 1
     assert "acknowledged none" in found[min(found)]
@@ -48,7 +50,7 @@ def test_jobs_that_follow_each_other_are_none():
 
 
 def test_a_cluster_that_starts_has_more_time_for_its_first_look_and_its_first_job():
-    found = faults(lambda second: Facts(), int(START_SECONDS) + 5)
+    found = faults(lambda second: Heartbeats(), int(START_SECONDS) + 5)
     assert min(found) == START_SECONDS + 1
     compiling = faults(lambda second: replace(healthy(second), claimed_at=LONG_AGO, acknowledged_at=None), 100)
     assert compiling == {}
@@ -66,27 +68,27 @@ def test_starting_is_no_standstill_until_the_first_job_is_done(part):
 
 
 def test_a_row_that_was_lost_and_comes_back_is_no_stall():
-    assert faults(lambda second: Facts() if 20 < second < 23 else healthy(second), 60) == {}
+    assert faults(lambda second: Heartbeats() if 20 < second < 23 else healthy(second), 60) == {}
 
 
 def test_what_could_not_be_seen_is_forgiven():
-    pulse = Pulse(STALL, now=0.0)
-    pulse.feel(healthy(1), 1.0)
+    detector = StallDetector(STALL, now=0.0)
+    detector.check_heartbeats(healthy(1), 1.0)
     for second in range(2, 100):
-        pulse.forgive(float(second))
-    assert pulse.feel(healthy(1), 100.0) == ""
+        detector.forgive(float(second))
+    assert detector.check_heartbeats(healthy(1), 100.0) == ""
 
 
-def test_when_the_watcher_itself_stood_still_nobody_is_blamed():
-    pulse = Pulse(STALL, now=0.0)
-    pulse.feel(healthy(1), 1.0)
-    assert pulse.feel(healthy(1), 3600.0) == ""
+def test_when_the_supervisor_itself_stood_still_the_cluster_is_not_blamed():
+    detector = StallDetector(STALL, now=0.0)
+    detector.check_heartbeats(healthy(1), 1.0)
+    assert detector.check_heartbeats(healthy(1), 3600.0) == ""
 
 
-def test_steady_is_who_has_done_work_and_lived_longer_than_a_stall():
-    pulse = Pulse(STALL, now=0.0)
-    pulse.feel(Facts(), 1.0)
-    assert not pulse.is_steady(STALL + 1)
-    pulse.feel(healthy(2), 2.0)
-    assert not pulse.is_steady(STALL)
-    assert pulse.is_steady(STALL + 1)
+def test_steady_is_a_cluster_that_has_done_work_and_lived_longer_than_a_stall():
+    detector = StallDetector(STALL, now=0.0)
+    detector.check_heartbeats(Heartbeats(), 1.0)
+    assert not detector.is_steady(STALL + 1)
+    detector.check_heartbeats(healthy(2), 2.0)
+    assert not detector.is_steady(STALL)
+    assert detector.is_steady(STALL + 1)

@@ -11,7 +11,7 @@ import pytest
 from events.worker import stop_signals
 from events.worker.stop_signals import STOP, StopSignals
 
-LONG = 60.0  # whoever is back has not waited for this
+LONG = 60.0  # a wait that is over has not lasted so long
 
 
 def send(number):
@@ -34,7 +34,7 @@ def test_the_same_wish_twice_at_once_is_one():
 
 
 def test_a_later_wish_is_another(monkeypatch):
-    monkeypatch.setattr(stop_signals, "SAME_WISH_SECONDS", 0.01)
+    monkeypatch.setattr(stop_signals, "SAME_REQUEST_SECONDS", 0.01)
     with StopSignals() as signals:
         send(signal.SIGTERM)
         time.sleep(0.02)

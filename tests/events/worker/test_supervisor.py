@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from events.models.engine import Worker
 from events.worker import heartbeat, supervisor
-from events.worker.heartbeat import Facts, WorkerFacts
-from events.worker.supervisor import LONGEST_PAUSE_SECONDS, Limits, Supervisor, growing_pauses
+from events.worker.heartbeat import Heartbeats, WorkerTable
+from events.worker.supervisor import LONGEST_PAUSE_SECONDS, Supervisor, growing_pauses
 from tests.others import await_that, meanwhile, outsider
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(supervisor, "CHECK_SECONDS", 0.02)
 
 
 class Signals:
@@ -73,7 +73,9 @@ class Scene:
             self.clusters.append(Cluster(name, stubborn))
             return self.clusters[-1]
 
-        self.supervisor = Supervisor(launch, self.signals, Limits(stall_seconds, stop_seconds), manager)
+        self.supervisor = Supervisor(
+            launch, self.signals, manager, stall_seconds=stall_seconds, stop_seconds=stop_seconds
+        )
         self.thread = threading.Thread(target=self._run)
 
     def _run(self):
@@ -176,7 +178,7 @@ def test_a_fault_that_stays_is_told_until_the_pauses_are_longest_and_so_is_its_e
         assert cluster.told == []
 
 
-def test_an_outage_is_waited_for_and_kills_nobody(caplog):
+def test_an_outage_is_waited_for_and_kills_no_cluster(caplog):
     with Scene(stall_seconds=0.5) as scene:
         scene.cluster()
         Worker.objects.update(looked_at=timezone.now(), acknowledged_at=timezone.now())
@@ -209,18 +211,18 @@ def test_rows_of_clusters_that_are_long_gone_are_cleared_away():
     Worker.objects.create(name="gone", started_at=timezone.now() - 3 * day, looked_at=timezone.now() - 2 * day)
     Worker.objects.create(name="never looked", started_at=timezone.now() - 2 * day)
     Worker.objects.create(name="at work", started_at=timezone.now() - 3 * day, looked_at=timezone.now())
-    facts = WorkerFacts()
-    facts.register("new", "here")
-    facts.close()
+    table = WorkerTable()
+    table.register("new")
+    table.close()
     assert set(Worker.objects.values_list("name", flat=True)) == {"at work", "new"}
 
 
 def test_its_own_connection_gives_up_soon():
-    facts = WorkerFacts()
-    assert facts._rows("SHOW statement_timeout") == [("5s",)]
-    assert facts._rows("SHOW synchronous_commit") == [("off",)]
-    facts.close()
-    with connection.cursor() as cursor:  # and nobody else's does
+    table = WorkerTable()
+    assert table._execute("SHOW statement_timeout") == [("5s",)]
+    assert table._execute("SHOW synchronous_commit") == [("off",)]
+    table.close()
+    with connection.cursor() as cursor:  # and no other one does
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("0",)
 
@@ -253,7 +255,7 @@ def _sql(statement, *values):
 class TestServiceManager:
     def test_it_is_told_of_the_start_the_end_and_every_turn_in_between(self, tmp_path):
         told = []
-        scene = Scene(manager=SimpleNamespace(tell=told.append))
+        scene = Scene(manager=SimpleNamespace(report_state=told.append))
         with scene:
             await_that(lambda: told.count("WATCHDOG=1") > 3, "it is alive")
         assert told[0] == "READY=1"
@@ -262,13 +264,13 @@ class TestServiceManager:
     def test_it_hears_nothing_while_the_loop_stands_still(self, monkeypatch):
         told, stands_still, goes_on = [], threading.Event(), threading.Event()
 
-        def stand_still(facts, name):
+        def stand_still(table, name):
             stands_still.set()
             goes_on.wait(30)
-            return Facts()
+            return Heartbeats()
 
-        monkeypatch.setattr(WorkerFacts, "of", stand_still)
-        with Scene(manager=SimpleNamespace(tell=told.append)):
+        monkeypatch.setattr(WorkerTable, "heartbeats_of", stand_still)
+        with Scene(manager=SimpleNamespace(report_state=told.append)):
             stands_still.wait(30)
             before = len(told)
             time.sleep(0.2)  # ten turns
@@ -278,22 +280,22 @@ class TestServiceManager:
 
 def test_a_server_that_stands_still_is_given_up_even_on_a_unix_socket(monkeypatch):
     monkeypatch.setattr(heartbeat, "ANSWER_SECONDS", 0.3)
-    facts = WorkerFacts()
-    assert facts.of("nobody") == Facts()
-    with facts.connected().cursor() as cursor:
+    table = WorkerTable()
+    assert table.heartbeats_of("unknown") == Heartbeats()
+    with table.connected().cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         [(backend,)] = cursor.fetchall()
     stopped(backend, signal.SIGSTOP)
     try:
         began = time.monotonic()
         with pytest.raises(OperationalError):
-            facts.of("nobody")
-        facts.close()
+            table.heartbeats_of("unknown")
+        table.close()
         assert time.monotonic() - began < 3
-        assert facts.of("nobody") == Facts()  # by another connection
+        assert table.heartbeats_of("unknown") == Heartbeats()  # by another connection
     finally:
         os.kill(backend, signal.SIGCONT)
-        facts.close()
+        table.close()
 
 
 def stopped(pid, number):

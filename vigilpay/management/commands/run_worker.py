@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from events.worker.pooler import PoolerError
 from events.worker.service_manager import ServiceManager
 from events.worker.stop_signals import StopSignals
-from events.worker.supervisor import Limits, Supervisor
+from events.worker.supervisor import Supervisor
 from vigilpay.processes.children import Cluster
 from vigilpay.processes.warming import warm
 
@@ -24,10 +24,15 @@ class Command(BaseCommand):
             raise CommandError(
                 "Another broker leaves no signs of life: remove VIGILPAY_BROKER, or run `qcluster` itself."
             )
-        limits = Limits(settings.STALL_SECONDS, stop_seconds=settings.DRAIN_SECONDS + WAY_OUT_SECONDS)
         with StopSignals() as signals:
             warm(signals)
             try:
-                Supervisor(Cluster, signals, limits, ServiceManager(settings.NOTIFY_SOCKET)).run()
+                Supervisor(
+                    Cluster,
+                    signals,
+                    ServiceManager(settings.NOTIFY_SOCKET),
+                    stall_seconds=settings.STALL_SECONDS,
+                    stop_seconds=settings.DRAIN_SECONDS + WAY_OUT_SECONDS,
+                ).run()
             except PoolerError as error:
                 raise CommandError(str(error)) from error
