@@ -47,8 +47,9 @@ call_command("migrate", verbosity=0)
 call_command("check", databases=["default"])
 """
 DRAIN = """
-from customers import audit, scoring
-print(sum(scoring.rescore_batch().stored for _ in range(20)), audit.audit())
+from customers.monitoring import audit
+from customers.scoring import scorer
+print(sum(scorer.rescore_batch().stored for _ in range(20)), audit.audit())
 """
 
 
