@@ -18,6 +18,8 @@ import pytest
 from customers.monitoring import audit
 from tests.databases import scratch_database
 from tests.factories import SOMEBODY
+from tests.others import await_that
+from tests.workers import running_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 CUSTOMERS = 300
@@ -51,6 +53,24 @@ from customers.monitoring import audit
 from customers.scoring import scorer
 print(sum(scorer.rescore_batch().stored for _ in range(20)), audit.audit())
 """
+# As former versions have queued them, and as schedules of theirs name them.
+FORMER_JOBS = (
+    *(f"events.jobs.{name}" for name in ("rescore_stale", "sweep_stale", "look_at_everybody", "go_on_with_imports")),
+    *(f"events.jobs.{name}" for name in ("audit_sample", "check_drift", "send_alerts", "count_overview")),
+    *("events.jobs.prune_history", "customers.imports.work.work_off"),
+)
+QUEUE = f"""
+from django_q.brokers.orm import ORM
+from django_q.tasks import async_task
+for job in {FORMER_JOBS!r}:
+    async_task(job, broker=ORM())
+"""
+WAITING = """
+SELECT (SELECT count(*) FROM django_q_ormq), (
+    SELECT count(*) FROM customers_customer
+    WHERE stale_since IS NOT NULL OR scored_by_id <> (SELECT max(id) FROM customers_modelrelease))
+"""
+FAILED = "SELECT func, result FROM django_q_task WHERE NOT success"
 
 
 class Editor:
@@ -128,3 +148,18 @@ def test_nothing_is_lost_and_everything_is_scored_or_stale_as_it_should_be(old_d
     assert run(url, DRAIN).splitlines()[-1] == f"{CUSTOMERS} {audit.AuditReport(audited=CUSTOMERS)}"
     [(fingerprint,)] = connection.execute("SELECT DISTINCT fingerprint FROM customers_modelrelease WHERE sha256 ~ '^a'")
     assert len(fingerprint) == 64
+
+
+def test_jobs_that_a_former_version_has_queued_run_and_lose_nothing(old_database, tmp_path):
+    url, connection = old_database
+    run(url, QUEUE)
+    editor = Editor(url)
+    with editor.at_work():
+        run(url, UPGRADE)
+        with running_cluster(url, tmp_path / "worker.log"):
+            await_that(lambda: connection.execute(WAITING).fetchone()[0] == 0, "every job has run", seconds=120)
+    with running_cluster(url, tmp_path / "worker.log"):
+        await_that(lambda: connection.execute(WAITING).fetchone() == (0, 0), "every customer is scored", seconds=120)
+    assert editor.errors == []
+    assert connection.execute(FAILED).fetchall() == []
+    assert dict(connection.execute("SELECT customer_id, age FROM customers_customer")) == editor.ages
