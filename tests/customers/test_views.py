@@ -41,7 +41,7 @@ class TestAnalyze:
         assert len(set(scores)) == 1
         assert ScoreRecord.objects.filter(customer_id=customer.pk).count() == 3
 
-    def test_it_sees_an_edit_that_nobody_has_scored_yet(self, client):
+    def test_it_sees_an_edit_that_is_not_scored_yet(self, client):
         customer = make_scored()
         Customer.objects.filter(pk=customer.pk).update(age=71)
         expected = predict_churn({**SOMEBODY, "age": 71})
@@ -77,7 +77,7 @@ class TestAnalyze:
         assert "num_of_products" in response.json()["error"]
 
     @pytest.mark.django_db(transaction=True)
-    def test_a_customer_whom_somebody_is_editing_is_busy_and_nothing_is_written(self, client, settings):
+    def test_a_customer_in_an_open_edit_is_busy_and_nothing_is_written(self, client, settings):
         settings.ANALYZE_LOCK_SECONDS = 0.05
         customer = make_scored()
         with outsider(autocommit=False) as editor:
@@ -239,7 +239,7 @@ class TestWhatIf:
         assert views.what_if(request).status_code == 200
 
     @pytest.mark.parametrize("customer_id", [999_999, 2**63 - 1])
-    def test_nobody_is_there(self, client, customer_id):
+    def test_an_unknown_customer_is_not_there(self, client, customer_id):
         response = ask(client, {"customer_id": customer_id})
         assert response.status_code == 404
         assert str(customer_id) in response.json()["error"]
@@ -272,7 +272,7 @@ def test_while_the_database_is_away_it_says_so_and_when_to_ask_again(client, mon
 @pytest.mark.parametrize("address", ADDRESSES)
 class TestEveryView:
     @pytest.mark.parametrize("unknown", UNKNOWN_IDS, ids=lambda unknown: str(unknown)[:20])
-    def test_nobody_is_there(self, client, address, unknown):
+    def test_an_unknown_customer_is_not_there(self, client, address, unknown):
         response = client.get(address.format(unknown))
         assert response.status_code == 404
         assert response.json().keys() == {"error"}
@@ -297,5 +297,5 @@ class TestEveryView:
         assert client.head(address.format(make_customer().pk)).status_code == 200
 
     @pytest.mark.parametrize("customer_id", [0, -1, 2**63, 2**100])
-    def test_called_directly_with_an_impossible_id_it_says_that_nobody_is_there(self, address, customer_id):
+    def test_called_directly_with_an_impossible_id_it_says_that_there_is_no_such_customer(self, address, customer_id):
         assert VIEWS[address](RequestFactory().get("/"), customer_id=customer_id).status_code == 404

@@ -67,7 +67,7 @@ def battered(url, tmp_path_factory):
 
 class TestPartsThatFail:
     @pytest.mark.parametrize("role", ["worker", "monitor", "pusher", "sentinel", "main"])
-    def test_a_killed_process_is_noticed_and_the_next_edit_is_scored_with_nobody_helping(self, battered, role):
+    def test_a_killed_process_is_noticed_and_the_next_edit_is_scored_without_help(self, battered, role):
         processes = battered.idle_processes()
         os.kill(processes[role][0], signal.SIGKILL)
         is_replaced(battered, processes)
@@ -149,7 +149,7 @@ def test_another_broker_is_refused_for_it_leaves_no_signs_of_life(url):
     assert "VIGILPAY_BROKER" in done.stderr
 
 
-def test_systemd_hears_of_it_until_it_stands_still_and_a_log_that_nobody_reads_holds_up_nothing(url, tmp_path):
+def test_systemd_is_notified_until_it_stands_still_and_a_log_that_is_not_read_holds_up_nothing(url, tmp_path):
     """A pipe that is full from the beginning, and a NOTIFY_SOCKET of our own."""
     reading, writing = os.pipe()
     fill(writing)

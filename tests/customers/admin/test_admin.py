@@ -51,7 +51,7 @@ class TestSearch:
         assert listed(staff.get(LIST, {"q": " 151 "})) == [151]
 
     @pytest.mark.parametrize("digits", ["0", "16", str(2**63 - 1), str(2**63), "9" * 30, "9" * 5000])
-    def test_digits_of_nobody_find_nobody(self, staff, digits):
+    def test_digits_of_no_customer_find_none(self, staff, digits):
         make_customer(customer_id=15)
         assert listed(staff.get(LIST, {"q": digits})) == []
 
@@ -67,7 +67,7 @@ class TestSearch:
         assert staff.get(LIST, {"q": odd}).status_code == 200
         assert Customer.objects.count() == 1
 
-    def test_nothing_to_search_for_lists_everybody(self, staff):
+    def test_nothing_to_search_for_lists_all_customers(self, staff):
         make_customers(3)
         assert len(listed(staff.get(LIST, {"q": "  "}))) == 3
 

@@ -59,7 +59,7 @@ def test_reasons_are_in_plain_words():
     assert "Not an active member raises the risk by" in str(reasons)
 
 
-def test_nobody_is_there():
+def test_an_unknown_customer_is_not_there():
     with pytest.raises(Customer.DoesNotExist, match="There is no customer 999"):
         insights.of_customer(999)
 
@@ -126,6 +126,6 @@ class TestWhatIf:
         assert list(Customer.objects.stale()) == [customer]
         assert not ScoreRecord.objects.exists()
 
-    def test_nobody_is_there(self):
+    def test_an_unknown_customer_is_not_there(self):
         with pytest.raises(Customer.DoesNotExist, match="There is no customer 999"):
             insights.answer_what_if(WhatIfQuestion(999, {}, {}))

@@ -35,7 +35,7 @@ class TestWhatIf:
         assert found["model"] == "no such field; expected one of customer, customer_id, changes"
 
     @pytest.mark.parametrize("asked", [{}, {"changes": {}}, {"customer": SOMEBODY, "customer_id": 7}])
-    def test_somebody_must_be_meant_and_one_only(self, asked):
+    def test_a_customer_must_be_meant_and_one_only(self, asked):
         assert wrong(asked) == {name: EXPECTED[name] for name in ("customer", "customer_id")}
 
     @pytest.mark.parametrize("customer_id", [0, -1, LARGEST_CUSTOMER_ID + 1, True, 7.0, "7", None, [7]])

@@ -34,7 +34,7 @@ from tests.factories import (
     make_customers,
     make_scored,
     marked,
-    nobody_is_awake,
+    no_lease_is_held,
 )
 from tests.others import outsider
 
@@ -597,7 +597,7 @@ class TestBeside:
         assert stale_since(customer) is not None
 
     def test_a_score_that_it_writes_is_never_current(self, name):
-        """Set back where our trigger comes later; else the row is stale, and set aside while it can't be stored."""
+        """Set back where our trigger comes later; else the row is stale, and a dead letter while it can't be stored."""
         customer = make_scored()
         was = customer.churn_risk_score
         bank_trigger(name, SCORES)
@@ -721,7 +721,7 @@ class NotificationListener:
     def forget(self):
         """What was received and leased so far is forgotten."""
         self.received()
-        nobody_is_awake()
+        no_lease_is_held()
 
     def received(self):
         self.listener.execute(f"NOTIFY {STALE_CHANNEL}, 'end'")
