@@ -64,7 +64,7 @@ def django_db_setup(django_db_setup, django_db_blocker) -> None:
 
 
 @pytest.fixture(autouse=True)
-def asleep(request: pytest.FixtureRequest) -> None:
+def free_lease(request: pytest.FixtureRequest) -> None:
     """Each test finds the lease free, since a sequence shows it, which no rollback takes back; and no mark lost, as
     where tables were emptied after the test before."""
     if request.node.get_closest_marker("django_db"):

@@ -160,7 +160,7 @@ def plain_commits(url: str, number: int) -> Lags:
 
 
 def idle(name: str, url: str, edit: Edit, number: int) -> Lags:
-    """One edit at a time, each of them finding the workers asleep."""
+    """One edit at a time, each of them finding the lease free."""
     lags = Lags(name)
     with psycopg.connect(url, autocommit=True) as looker:
         for customer in random.sample(customers(url), number):
