@@ -25,7 +25,7 @@ from events.triggers.sql import ENABLE
 
 _ids = count(1)
 
-SOMEBODY: dict[str, Any] = {
+A_CUSTOMER: dict[str, Any] = {
     "credit_score": 600,
     "geography": "France",
     "gender": "Male",
@@ -40,7 +40,7 @@ SOMEBODY: dict[str, Any] = {
 
 def make_customer(**fields: Any) -> Customer:
     """A customer in the database, stale as every new one is."""
-    values = {"customer_id": next(_ids), "surname": "Made Up", **SOMEBODY, **fields}
+    values = {"customer_id": next(_ids), "surname": "Made Up", **A_CUSTOMER, **fields}
     return Customer.objects.create(**values)
 
 

@@ -11,7 +11,7 @@ from django_q.models import OrmQ
 from customers.models import Customer
 from events import signals
 from events.queue import dispatch
-from tests.factories import SOMEBODY, make_customer, make_scored, no_lease_is_held
+from tests.factories import A_CUSTOMER, make_customer, make_scored, no_lease_is_held
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +75,7 @@ def test_an_instance_with_deferred_fields_is_judged_by_what_it_saved(jobs_after,
 
 def test_an_instance_that_was_never_read_queues_a_job_for_what_it_overwrote(jobs_after):
     customer = make_scored()
-    blind = Customer(customer_id=customer.pk, surname="Blind", **{**SOMEBODY, "age": 41})
+    blind = Customer(customer_id=customer.pk, surname="Blind", **{**A_CUSTOMER, "age": 41})
     assert jobs_after(blind.save) == 1
     customer.refresh_from_db()
     assert (customer.version, customer.age) == (2, 41)

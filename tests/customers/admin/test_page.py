@@ -17,7 +17,7 @@ from customers.models import Customer, ModelRelease, ScoreRecord
 from customers.presentation.durations import format_duration
 from customers.scoring import pause
 from events import jobs
-from tests.factories import SOMEBODY, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
+from tests.factories import A_CUSTOMER, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
 from tests.others import meanwhile
 from tests.staff import logged_in, superuser
 
@@ -59,7 +59,7 @@ def page(client, customer):
 
 def filled_in(customer, **changes):
     """What the browser sends when a user has changed these fields of the page."""
-    values = {"surname": customer.surname, **{field: getattr(customer, field) for field in SOMEBODY}, **changes}
+    values = {"surname": customer.surname, **{field: getattr(customer, field) for field in A_CUSTOMER}, **changes}
     return {name: "on" if value is True else value for name, value in values.items() if value is not False}
 
 
@@ -305,7 +305,7 @@ class TestAfterSaving:
 
     def test_a_new_customer_is_waited_for_too(self, staff, worker):
         make_scored()
-        form = filled_in(Customer(surname="New", **SOMEBODY), customer_id=77)
+        form = filled_in(Customer(surname="New", **A_CUSTOMER), customer_id=77)
         shown = staff.post(f"{LIST}add/", form, follow=True).content.decode()
         assert f"Customer 77: {Customer.objects.get(pk=77).churn_risk_score:.1%}, " in shown
 

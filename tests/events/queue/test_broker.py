@@ -19,7 +19,7 @@ from events.queue import broker as broker_module
 from events.queue import dispatch, lease
 from events.queue.broker import ListenBroker
 from events.worker import heartbeat
-from tests.factories import SOMEBODY, forget_marks, make_scored, no_lease_is_held
+from tests.factories import A_CUSTOMER, forget_marks, make_scored, no_lease_is_held
 from tests.others import await_that, meanwhile, outsider, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -308,9 +308,9 @@ def test_it_connects_only_when_it_is_used_for_it_is_made_before_the_fork(monkeyp
 
 
 def insert(editor):
-    columns = ", ".join(["customer_id", *SOMEBODY])
-    places = ", ".join(["%s"] * (1 + len(SOMEBODY)))
-    editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [1, *SOMEBODY.values()])
+    columns = ", ".join(["customer_id", *A_CUSTOMER])
+    places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))
+    editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [1, *A_CUSTOMER.values()])
 
 
 def wait_until_it_listens():
