@@ -59,7 +59,7 @@ db-stop: setup ## Stop the private PostgreSQL; the data stay
 db-status: setup ## Is it running, and where is it?
 	@$(LOCALDB) status
 
-# --- hold it to its word ---
+# --- what must hold ---
 
 test: lint types check ## Everything that must pass before a merge
 	@$(TESTS) --cov --cov-report=

@@ -21,7 +21,7 @@ from events.overview import figures
 from events.queue import broker, pause
 from events.worker import model_state
 from events.worker.outage import Outage
-from tests.factories import forget_marks, no_mark_was_lost, nobody_is_awake, train_forest
+from tests.factories import forget_marks, no_lease_is_held, no_mark_was_lost, train_forest
 from vigilpay import localdb
 
 SHIPPED = Path(__file__).resolve().parent.parent / "ml_assets"
@@ -64,12 +64,12 @@ def django_db_setup(django_db_setup, django_db_blocker) -> None:
 
 
 @pytest.fixture(autouse=True)
-def asleep(request: pytest.FixtureRequest) -> None:
-    """Each test finds all workers asleep, for a promise shows in a sequence, which no rollback takes back; and no mark
-    lost, as where tables were emptied after the test before."""
+def free_lease(request: pytest.FixtureRequest) -> None:
+    """Each test finds the lease free, since a sequence shows it, which no rollback takes back; and no mark lost, as
+    where tables were emptied after the test before."""
     if request.node.get_closest_marker("django_db"):
         request.getfixturevalue("db")
-        nobody_is_awake()
+        no_lease_is_held()
         no_mark_was_lost()
 
 
@@ -102,7 +102,7 @@ def assets(tmp_path: Path, settings) -> Iterator[Path]:
 
 @pytest.fixture
 def strict_assets(assets: Path, settings) -> Path:
-    """As ``assets``, under the rules of production: a file that nobody released is refused."""
+    """As ``assets``, under the rules of production: a file that was not released is refused."""
     settings.ACCEPT_UNRELEASED_MODEL = False
     ml_service.configure(assets_dir=assets, accept_unreleased=False)
     return assets

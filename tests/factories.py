@@ -25,7 +25,7 @@ from events.triggers.sql import ENABLE
 
 _ids = count(1)
 
-SOMEBODY: dict[str, Any] = {
+A_CUSTOMER: dict[str, Any] = {
     "credit_score": 600,
     "geography": "France",
     "gender": "Male",
@@ -40,7 +40,7 @@ SOMEBODY: dict[str, Any] = {
 
 def make_customer(**fields: Any) -> Customer:
     """A customer in the database, stale as every new one is."""
-    values = {"customer_id": next(_ids), "surname": "Made Up", **SOMEBODY, **fields}
+    values = {"customer_id": next(_ids), "surname": "Made Up", **A_CUSTOMER, **fields}
     return Customer.objects.create(**values)
 
 
@@ -58,7 +58,7 @@ def make_scored(**fields: Any) -> Customer:
 
 
 def make_failure(customer: Customer, **fields: Any) -> ScoringFailure:
-    """As if the model had had no answer to the customer as the row is; set aside unless it says when to try again."""
+    """As if the model had no answer to the customer as the row is; a dead letter unless it says when to try again."""
     customer.refresh_from_db()
     values = {"release": ModelRelease.objects.active(), "attempts": 5, "error": "Odd balance.", **fields}
     return ScoringFailure.objects.create(
@@ -67,7 +67,7 @@ def make_failure(customer: Customer, **fields: Any) -> ScoringFailure:
 
 
 def edit(customer: Customer, **fields: Any) -> None:
-    """As somebody else would: the object at hand does not learn of it."""
+    """As another session would: the object at hand does not learn of it."""
     Customer.objects.filter(pk=customer.pk).update(**fields)
 
 
@@ -84,7 +84,7 @@ def answers(*scores: float) -> Explained:
 
 
 def write_as_scorer(customer: Customer, **fields: Any) -> None:
-    """Write the engine's own columns, which the guard keeps from everybody else."""
+    """Write the engine's own columns, which the guard keeps from all others."""
     with connection.cursor() as cursor, scorer.scorer_rights(cursor):
         Customer.objects.filter(pk=customer.pk).update(**fields)
 
@@ -144,8 +144,8 @@ def no_mark_was_lost() -> None:
         cursor.execute(marks.NOTHING_IS_LOST)
 
 
-def nobody_is_awake() -> None:
-    """As when every promise has run out."""
+def no_lease_is_held() -> None:
+    """As when the last lease has run out."""
     lease.cache.forget()
     Watch.objects.all().delete()
     with connection.cursor() as cursor:
@@ -165,7 +165,7 @@ def no_trigger() -> Iterator[None]:
 
 
 def random_fields(pick: random.Random) -> dict[str, Any]:
-    """The nine behavioural fields of somebody possible."""
+    """The nine behavioural fields of a possible customer."""
     return {
         "credit_score": pick.randint(350, 850),
         "geography": pick.choice(GEOGRAPHIES),
@@ -180,7 +180,7 @@ def random_fields(pick: random.Random) -> dict[str, Any]:
 
 
 def random_rows(number: int, seed: int) -> list[tuple[Any, ...]]:
-    """The behavioural fields of somebody possible, in FEATURES order, so many times."""
+    """The behavioural fields of a possible customer, in FEATURES order, so many times."""
     pick = random.Random(seed)
     people = [random_fields(pick) for _ in range(number)]
     return [tuple(person[name] for name in FEATURES) for person in people]

@@ -11,7 +11,7 @@ from django.db import connection, connections
 
 
 def outsider(*, autocommit: bool = True, options: str = "") -> "closing[psycopg.Connection[Any]]":
-    """A connection as psql has one: no signals, no promises, only what PostgreSQL itself does."""
+    """A connection as psql has one: no signals, no lease cache, only what PostgreSQL itself does."""
     params = {
         name: value
         for name, value in connection.get_connection_params().items()

@@ -57,7 +57,7 @@ def pgbouncer(url: str, mode: str = "transaction", sessions: int = 10) -> Iterat
 
 
 def account(host: str) -> list[str]:
-    """It refuses to run as root: as whoever may enter the directory of the server's socket."""
+    """It refuses to run as root: as the user who may enter the directory of the server's socket."""
     if os.geteuid() != 0:
         return []
     return ["--user", pwd.getpwuid(Path(host).stat().st_uid).pw_name if host.startswith("/") else "nobody"]

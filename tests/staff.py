@@ -8,14 +8,14 @@ from vigilpay.roles import ROLES, fill
 
 
 def logged_in(name: str, *permissions: str) -> Client:
-    """Somebody of the staff who may do this and nothing else."""
+    """A member of the staff who may do this and nothing else."""
     user = get_user_model().objects.create_user(name, is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     return _client_of(user)
 
 
 def with_role(role: str, name: str = "") -> Client:
-    """Somebody of the staff in the group of that role, as each ``migrate`` leaves it."""
+    """A member of the staff in the group of that role, as each ``migrate`` leaves it."""
     group, _made = Group.objects.get_or_create(name=role)
     fill(group, ROLES[role])
     user = get_user_model().objects.create_user(name or f"the {role}", is_staff=True)
@@ -24,7 +24,7 @@ def with_role(role: str, name: str = "") -> Client:
 
 
 def superuser(name: str = "clerk") -> Client:
-    """Somebody who may do everything."""
+    """A user who may do everything."""
     return _client_of(get_user_model().objects.create_superuser(name, password=None))
 
 

@@ -122,7 +122,7 @@ def test_a_model_is_released_in_the_read_only_container(image, settings, another
     assert [release.note[:7] for release in ModelRelease.objects.order_by("id")] == ["first m", "in a co", "back to"]
 
 
-def test_nobody_is_killed_before_a_stop_has_come_to_its_own_end():
+def test_no_process_is_killed_before_a_stop_has_come_to_its_own_end():
     longest = settings.DRAIN_SECONDS + WAY_OUT_SECONDS
     assert int(COMPOSE["services"]["worker"]["stop_grace_period"].removesuffix("s")) > longest
     service = unit(DEPLOY / "vigilpay-worker.service")["Service"]

@@ -132,7 +132,7 @@ def as_in_the_environment(default: ast.expr) -> str:
 
 def test_the_reference_has_the_default_of_every_variable():
     rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", reference("Environment variables"), re.MULTILINE)
-    # Slanted: computed by the code, and told in words.
+    # Slanted: computed by the code, and described in words.
     documented = {name: "" if default.startswith("*") else default for name, default in rows}
     assert documented == defaults_read()
 

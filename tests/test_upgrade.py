@@ -17,7 +17,7 @@ import pytest
 
 from customers.monitoring import audit
 from tests.databases import scratch_database
-from tests.factories import SOMEBODY
+from tests.factories import A_CUSTOMER
 from tests.others import await_that
 from tests.workers import running_cluster
 
@@ -32,8 +32,8 @@ call_command("migrate", "customers", "0001", verbosity=0)
 """
 AS_IT_WAS = "ALTER TABLE customers_modelrelease DROP COLUMN fingerprint"
 INSERT = f"""
-INSERT INTO customers_customer (customer_id, {", ".join(SOMEBODY)})
-SELECT number, {", ".join(["%s"] * len(SOMEBODY))} FROM generate_series(1, {CUSTOMERS}) AS number
+INSERT INTO customers_customer (customer_id, {", ".join(A_CUSTOMER)})
+SELECT number, {", ".join(["%s"] * len(A_CUSTOMER))} FROM generate_series(1, {CUSTOMERS}) AS number
 """
 RELEASE = "INSERT INTO customers_modelrelease (sha256, note, metadata) VALUES (%s, 'first model', '{}') RETURNING id"
 SCORE = """
@@ -78,7 +78,7 @@ class Editor:
 
     def __init__(self, url):
         self._url = url
-        self.ages = dict.fromkeys(range(1, CUSTOMERS + 1), SOMEBODY["age"])
+        self.ages = dict.fromkeys(range(1, CUSTOMERS + 1), A_CUSTOMER["age"])
         self.edits = dict.fromkeys(self.ages, 0)
         self.errors = []
         self._stop = threading.Event()
@@ -123,7 +123,7 @@ def old_database():
     with scratch_database("vigilpay_test_upgrade") as url, psycopg.connect(url, autocommit=True) as connection:
         run(url, GO_BACK)
         connection.execute(AS_IT_WAS)
-        connection.execute(INSERT, list(SOMEBODY.values()))
+        connection.execute(INSERT, list(A_CUSTOMER.values()))
         connection.execute(RELEASE, ["a" * 64])
         connection.execute(SCORE)
         yield url, connection

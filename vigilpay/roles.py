@@ -40,7 +40,7 @@ ANALYST = VIEWER | {
     "customers.export_customer",
     "customers.add_importbatch",
     "customers.change_importbatch",
-    "customers.change_scoringfailure",  # have those set aside tried again
+    "customers.change_scoringfailure",  # have excluded customers tried again
     "events.acknowledge_alert",
     "events.add_alertrule",
     "events.change_alertrule",

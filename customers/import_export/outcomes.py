@@ -73,10 +73,10 @@ def import_outcomes(
     slice_rows: int = SLICE_ROWS,
     progress: Progress | None = None,
 ) -> OutcomesReport:
-    """Load outcomes; one of a customer who has one already replaces it. Raises as ``customers.import_file``.
+    """Load outcomes; one of a customer who has one already replaces it. Raises as the import of customers.
 
-    ``observed_until`` is the caller's word that all who left up to that day are in this file or in former ones. It is
-    not taken while rows are rejected: one may be of a customer who left, and would count as having stayed.
+    ``observed_until`` is the caller's statement that all who left up to that day are in this file or in former ones. It
+    is not taken while rows are rejected: one may be of a customer who left, and would count as having stayed.
     """
     began = monotonic()
     with (

@@ -1,6 +1,6 @@
 """Many rows at once into the database: COPY to a staging table, then a checked upsert in short transactions.
 
-Into the customers, or another table whose key is a customer_id. Why by COPY, and what a slice promises to editors:
+Into the customers, or another table whose key is a customer_id. Why by COPY, and what a slice costs editors:
 docs/decisions/0008-csv-by-copy.md. The engine's columns are never named here: triggers move them.
 """
 

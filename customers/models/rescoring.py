@@ -16,8 +16,8 @@ SAME_VERSION = {**SAME_LIFE, "version": OuterRef("version")}
 
 
 class StaleMark(models.Model):
-    """A hint where stale customers are: those with these ids may be. No mark is a promise of staleness; the customer's
-    own row decides.
+    """A hint where stale customers are: those with these ids may be. No mark proves staleness; the customer's own row
+    decides.
 
     Triggers insert marks in the transaction of the edit, ``customers/scoring/marks.py`` takes them and knows their
     kinds. The table is unlogged: after a crash of the database it is empty, and all customers are looked at once. It

@@ -58,11 +58,12 @@ def active_model() -> tuple[Forest, ModelRelease]:
     global _seen, _served
     release = ModelRelease.objects.active()
     if release is None or settings.ACCEPT_UNRELEASED_MODEL:
-        _seen = noticed(release)
-        _served = _seen if _seen[0] is current_forest() else _served
+        seen = noticed(release)
+        _served = seen if seen[0] is current_forest() else _served
     else:
-        _seen = active_forest_of(release), release
-    return _seen
+        seen = active_forest_of(release), release
+    _seen = seen  # which another thread's new connection may forget at once
+    return seen
 
 
 def forget_active(**kwargs: Any) -> None:

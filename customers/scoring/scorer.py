@@ -63,10 +63,15 @@ def rescore_batch(limit: int | None = None) -> Batch:
     """
     rows = pace.limited(limit or settings.DRAIN_BATCH_ROWS)
     try:
-        batch = batch_or_one_by_one(rows)
+        return batch_after_sweep(rows)
     except ReleaseMovedOnError:
         active_model()  # from here on it is at hand
-        batch = batch_or_one_by_one(rows)
+        return batch_after_sweep(rows)
+
+
+def batch_after_sweep(rows: int) -> Batch:
+    """A batch; where there were no rows but a sweep got on, what that has found."""
+    batch = batch_or_one_by_one(rows)
     if batch.swept and not batch.claimed:
         return replace(batch_or_one_by_one(rows), swept=True)
     return batch

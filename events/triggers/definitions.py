@@ -1,7 +1,7 @@
 """The triggers of the engine: what PostgreSQL itself does at every edit, by any editor.
 
 Declared here, installed by ``events/migrations`` and by ``manage.py install_triggers``, compared with what is really
-installed by ``events/checks.py``. What an edit pays for them, and what was tried instead, is in
+installed by ``events/triggers/installation.py``. What an edit pays for them, and what was tried instead, is in
 docs/decisions/0007-triggers.md and 0026-marks-are-arrays.md.
 """
 

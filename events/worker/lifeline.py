@@ -1,7 +1,7 @@
 """The cluster's parent-death watch: a cluster whose supervisor is gone, or that is broken, ends itself.
 
-Crash-only: what is killed loses nothing, so the end of the whole process group is the cure for everything. The lifeline
-is a pipe whose other end the supervisor alone holds, so it is closed when that dies, however it dies.
+Crash-only: what is killed loses nothing, so the end of the whole process group is the cure for everything. It
+reads a pipe whose other end the supervisor alone holds, so it is closed when that dies, however it dies.
 """
 
 import logging

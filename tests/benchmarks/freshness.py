@@ -1,7 +1,7 @@
 """How long a stored score lags behind an edit: ours, and the same loop on django-q2's stock PostgreSQL broker.
 
 ``make bench-freshness``. The lag runs from the commit of an edit to the moment another session sees the new score:
-idle (nobody edited for longer than a drain stays awake) and at a steady rate. Ratios hold on a noisy machine, single
+idle (no edit for longer than a drain holds the lease) and at a steady rate. Ratios hold on a noisy machine, single
 times don't: the plain commit, of the same UPDATE on a table without our triggers, is measured in the same run.
 """
 

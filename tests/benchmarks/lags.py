@@ -13,7 +13,7 @@ import psycopg
 
 from tests.benchmarks.setting import GIVE_UP_SECONDS, customers
 
-IDLE_PAUSE = (1.25, 1.65)  # seconds between two idle edits: longer than a drain stays awake
+IDLE_PAUSE = (1.25, 1.65)  # seconds between two idle edits: longer than a drain holds the lease
 POLL_SECONDS = 0.0005
 
 PLAIN_TABLE = """
@@ -121,12 +121,12 @@ def django_edit(customer_id: int) -> tuple[int, float]:
 
     committed: list[float] = []
     with transaction.atomic():
-        # Before the signal's own: the lag must contain the knock.
+        # Before the signal's own: the lag must contain the notification.
         transaction.on_commit(lambda: committed.append(perf_counter()))
         customer = Customer.objects.get(pk=customer_id)
         customer.balance = random_balance()
         customer.save()
-    customer.refresh_from_db(fields=["version"])  # which a save asks for only when nobody seems to be awake
+    customer.refresh_from_db(fields=["version"])  # which a save asks for only when the lease seems to be free
     return customer.version, committed[0]
 
 
@@ -160,7 +160,7 @@ def plain_commits(url: str, number: int) -> Lags:
 
 
 def idle(name: str, url: str, edit: Edit, number: int) -> Lags:
-    """One edit at a time, each of them finding the workers asleep."""
+    """One edit at a time, each of them finding the lease free."""
     lags = Lags(name)
     with psycopg.connect(url, autocommit=True) as looker:
         for customer in random.sample(customers(url), number):
@@ -172,7 +172,7 @@ def idle(name: str, url: str, edit: Edit, number: int) -> Lags:
 
 def seen_scored(looker: "psycopg.Connection[Any]", customer: int, version: int) -> float:
     """The moment when another session saw this version scored, or a later one; it looks as lightly as it can, for
-    whoever scores shares the machine with it."""
+    the worker shares the machine with it."""
     ends = perf_counter() + GIVE_UP_SECONDS
     while not looker.execute(SCORED_YET, [version, customer]).fetchone()[0]:
         if perf_counter() > ends:

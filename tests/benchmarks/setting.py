@@ -12,7 +12,7 @@ from tests.workers import running_cluster
 
 STOCK_BROKER = {"VIGILPAY_BROKER": "django_q.brokers.orm.ORM"}
 GIVE_UP_SECONDS = 120.0
-ASLEEP_SECONDS = 2.0  # longer than a drain stays awake
+ASLEEP_SECONDS = 2.0  # longer than a drain holds the lease
 
 TOUCH_ONE = "UPDATE customers_customer SET tenure = (tenure + 1) %% 10 WHERE customer_id = %s"
 STALE = "SELECT count(*) FROM customers_customer WHERE stale_since IS NOT NULL"
@@ -20,7 +20,7 @@ STALE = "SELECT count(*) FROM customers_customer WHERE stale_since IS NOT NULL"
 
 @contextmanager
 def started_django(url: str, customers: int) -> Iterator[None]:
-    """Django on that database, migrated, with demo customers whom nobody has scored yet."""
+    """Django on that database, migrated, with demo customers who have no score yet."""
     import django
     from django.core.management import call_command
     from django.db import connections
@@ -44,13 +44,13 @@ def seed(customers: int) -> None:
 
 @contextmanager
 def scoring_cluster(url: str, **environment: str) -> Iterator[None]:
-    """A worker that has scored everybody and has gone to sleep."""
+    """A worker that has scored all customers and whose lease is over."""
     from events.queue import dispatch
 
     with running_cluster(url, Path(os.devnull), **environment), psycopg.connect(url, autocommit=True) as connection:
         ends = perf_counter() + GIVE_UP_SECONDS
         connection.execute(TOUCH_ONE, [customers(url)[0]])  # a worker at work proves that it has started
-        dispatch.wake()  # the stock broker hears of nothing else
+        dispatch.wake()  # the stock broker is notified of nothing else
         while connection.execute(STALE).fetchone()[0]:
             if perf_counter() > ends:
                 raise TimeoutError("the worker did not score the demo customers")

@@ -27,7 +27,7 @@ LARGEST_BYTES = 300_000
 # As the page itself remembers a click: room for what is to be shown.
 CLOSE_SIDE_BAR = 'try { localStorage.setItem("django.admin.navSidebarIsOpen", "false") } catch {}'
 # What becomes of the customer whose page is shown.
-STORY: tuple[dict[str, Any], ...] = (
+EDITS: tuple[dict[str, Any], ...] = (
     {"balance": 96_500},
     {"is_active_member": False},
     {"num_of_products": 1, "balance": 21_300},
@@ -60,7 +60,7 @@ def tell_stories(site: Site) -> int:
         row[0] for row in site.query("SELECT customer_id FROM customers_customer ORDER BY random() LIMIT %s", EDITED)
     ]
     riskiest = "SELECT customer_id FROM customers_customer ORDER BY churn_risk_score DESC LIMIT 60"
-    for step in STORY:
+    for step in EDITS:
         for one in {*pick.sample(ids, EDITED // 3), *(row[0] for row in site.query(riskiest))} - {customer}:
             edit(site, one, some_fields(pick))
         edit(site, customer, step)

@@ -13,7 +13,7 @@ AUDIT_PAUSE_SECONDS = 0.5
 
 
 class Audit:
-    """Looks at everybody again and again while the storm lasts: what says it is current has to be right."""
+    """Looks at all customers again and again while the storm lasts: what says it is current has to be right."""
 
     def __init__(self, server: StormServer, forests: Forests) -> None:
         self._server, self._forests = server, forests

@@ -73,7 +73,7 @@ class Tally:
 
 
 class Editor:
-    """Somebody who edits customers for as long as a storm lasts."""
+    """A client that edits customers for as long as a storm lasts."""
 
     def __init__(self, number: int, url: str, portfolio: Portfolio, ledger: Ledger) -> None:
         self.number = number
@@ -180,7 +180,7 @@ class Editors:
     """All of them at once."""
 
     def __init__(self, editors: list[Editor], ways: Sequence[Way]) -> None:
-        self.everybody = editors
+        self.all_editors = editors
         self._ways = ways
 
     def start(self, seed: str, bears: Bears, more_ways: Sequence[Way] = (), *, others: bool = True) -> "AtWork":
@@ -192,11 +192,11 @@ class Editors:
                 args=(stop, ways, seed, bears),
                 daemon=True,
             )
-            for editor in self.everybody
+            for editor in self.all_editors
         ]
         for thread in threads:
             thread.start()
-        return AtWork(self.everybody, threads, stop)
+        return AtWork(self.all_editors, threads, stop)
 
 
 class AtWork:
@@ -204,7 +204,7 @@ class AtWork:
         self._editors, self._threads, self._stop = editors, threads, stop
 
     def finish(self) -> Tally:
-        """Let everybody finish the edit at hand; the tally of all. An editor who hangs has failed."""
+        """Let all editors finish the edit at hand; the tally of all. An editor who hangs has failed."""
         self._stop.set()
         ends = monotonic() + 2 * OUTAGE_PATIENCE_SECONDS
         for thread in self._threads:

@@ -34,7 +34,7 @@ def remove(state: State) -> State:
 
 
 class Ledger:
-    """One editor's own customers. An edit whose commit nobody confirmed leaves several possible states."""
+    """One editor's own customers. An edit whose commit was not confirmed leaves several possible states."""
 
     def __init__(self, states: Mapping[int, State]) -> None:
         self._possible: dict[int, set[State]] = {customer: {state} for customer, state in states.items()}
@@ -45,7 +45,7 @@ class Ledger:
         return customer in self._possible
 
     def open(self, customer: int) -> None:
-        """Take an id into account that nobody has used yet."""
+        """Take an id into account that was not used yet."""
         self._possible.setdefault(customer, {None})
 
     def committed(self, effects: Effects) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from customers.ml_service.schema import FEATURES
 from tests.factories import random_fields
 
-RANGE = 1_000_000  # an editor's own ids begin at a multiple of it, those of everybody at 1
+RANGE = 1_000_000  # an editor's own ids begin at a multiple of it, those of all at 1
 CONTESTED_FROM = 500_001
 SCATTERED = 2_500
 
@@ -24,14 +24,14 @@ class Portfolio:
 
     @classmethod
     def of(cls, customers: int, editors: int) -> "Portfolio":
-        everybodys, each = customers // 5, customers * 3 // 5 // editors
+        of_all, each = customers // 5, customers * 3 // 5 // editors
         return cls(
             own={number: [RANGE * (number + 1) + i for i in range(each)] for number in range(editors)},
-            shared=list(range(1, everybodys + 1)),
-            contested=list(range(CONTESTED_FROM, CONTESTED_FROM + everybodys)),
+            shared=list(range(1, of_all + 1)),
+            contested=list(range(CONTESTED_FROM, CONTESTED_FROM + of_all)),
         )
 
-    def everybody(self) -> list[int]:
+    def all_ids(self) -> list[int]:
         return sorted([*self.shared, *self.contested, *(customer for own in self.own.values() for customer in own)])
 
 

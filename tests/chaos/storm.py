@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from customers.import_export.staging import STORED, Progress, staged
 from customers.ml_service import warm_kernels
 from customers.ml_service.files.assets import DEFAULT_ASSETS_DIR
-from tests.chaos import checks, promises
+from tests.chaos import checks, leases
 from tests.chaos.audit import Audit
 from tests.chaos.editors import AtWork, Bears, Editor, Editors, Tally
 from tests.chaos.errors import described
@@ -90,7 +90,7 @@ class Storm:
 
     def _load_customers(self) -> None:
         pick = random.Random(f"{self.seed}/customers")
-        fields = {customer: random_fields(pick) for customer in self._portfolio.everybody()}
+        fields = {customer: random_fields(pick) for customer in self._portfolio.all_ids()}
         with staged([full_row(customer, values) for customer, values in fields.items()], STORED, Progress()) as staging:
             staging.store()
         self._ledgers = [
@@ -100,13 +100,13 @@ class Storm:
     # --- one round ----------------------------------------------------------------------------------------------------
 
     def weather(self, fault: Fault) -> Line:
-        """Editors at work while this fault happens; then nobody touches anything until all is well, or never is."""
+        """Editors at work while this fault happens; then no editor is at work until all is well, or never is."""
         with ExitStack() as self.later:
             return self._weather(fault, random.Random(f"{self.seed}/{fault.name}"))
 
     def _weather(self, fault: Fault, pick: random.Random) -> Line:
         trouble: list[str] = []
-        self.sql(promises.NO_FALSE_PROMISE)  # a former round's, which is not this fault's
+        self.sql(leases.END_FALSE)  # a former round's, which is not this fault's
         if fault.prepare:
             self._do(fault.prepare, pick, trouble)
         end = self._inject(fault, pick, trouble) if fault.quiet else None
@@ -193,7 +193,7 @@ class Storm:
         """After a round that went wrong: the next one is to show its own fault only."""
         self.server.stop("immediate")  # what a promotion has left broken, recovery from a crash makes anew
         self.server.start()
-        self.sql(promises.NO_FALSE_PROMISE)
+        self.sql(leases.END_FALSE)
         self.service.kill_all()
         self.put_in_place(self.another_forest(random.Random()))
         self._seconds_to_recover()
@@ -219,7 +219,7 @@ class Storm:
 
     def connect_editors(self, **options: str) -> None:
         """Until the round is over, the editors' own sessions connect with these options, as another role perhaps."""
-        for editor in self._editors.everybody:
+        for editor in self._editors.all_editors:
             editor.url = make_conninfo(self.server.url, **options)
         if options:
             self.later.callback(self.connect_editors)
@@ -229,7 +229,7 @@ class Storm:
         if self._seconds_to_recover() is None:
             raise RuntimeError(f"not all customers are scored: {self._unsettled()}")
 
-    def touch_everybody(self) -> None:
+    def touch_all(self) -> None:
         """An edit of every customer that no ledger need know of: it leaves them as they are."""
         self.sql(*TOUCH)
 

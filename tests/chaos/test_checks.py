@@ -74,7 +74,7 @@ def test_a_wrong_score_is_found(examine):
     assert f"customer {customer.pk}, version 1" in line
 
 
-def test_an_edit_that_nobody_noticed_is_found_as_a_wrong_score(examine):
+def test_an_edit_that_was_not_noticed_is_found_as_a_wrong_score(examine):
     make_scored(age=30)
     plant("UPDATE customers_customer SET age = 70")
     assert len(examine().wrong_scores) == 1
@@ -106,7 +106,7 @@ def test_the_truth_follows_the_label_codes_of_the_model(forests, assets, tmp_pat
 # --- whether it is over -----------------------------------------------------------------------------------------------
 
 
-def test_a_storm_is_not_over_while_somebody_is_stale_or_another_model_lies_there(assets, another_forest):
+def test_a_storm_is_not_over_while_a_customer_is_stale_or_another_model_lies_there(assets, another_forest):
     in_place = checksum_of(assets / "model.pkl")
     with looking() as looker:
         assert "active model is None" in checks.unsettled(looker, in_place)
@@ -140,7 +140,7 @@ def test_a_lost_customer_is_found_and_so_is_one_who_came_back(examine):
     assert len(examine(ledger).lost_rows) == 1
 
 
-def test_an_edit_that_nobody_confirmed_may_be_there_or_not_but_nothing_else(examine):
+def test_an_edit_that_was_not_confirmed_may_be_there_or_not_but_nothing_else(examine):
     customer = make_scored(age=30)
     ledger = ledger_of(customer)
     ledger.unconfirmed({customer.pk: change({"age": 31})})
@@ -208,7 +208,7 @@ def test_a_version_that_goes_back_is_found_unless_the_customer_was_away(examine)
     assert examine(contested=[customer.pk]).history == []
 
 
-def test_what_came_before_everybody_was_away_need_not_be_continued_and_what_comes_after_has_to_be(examine):
+def test_what_came_before_all_were_away_need_not_be_continued_and_what_comes_after_has_to_be(examine):
     customer = make_scored(age=30)
     plant("UPDATE customers_scorerecord SET version = 3")
     scorer.analyze(customer.pk)
@@ -236,7 +236,7 @@ def test_an_edit_that_postgresql_refuses_has_failed_and_one_that_loses_its_conne
             editor.session().execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
     editor.attempt("unlucky", Edit(lose_the_connection_once))
-    assert len(editor.tally.failed) == 2, "nobody had announced an outage"
+    assert len(editor.tally.failed) == 2, "no outage was announced"
     editor.bears = Bears(outages=True)
     editor.attempt("unlucky", Edit(lose_the_connection_once))
     assert (editor.tally.outages, editor.tally.made["unlucky"], len(editor.tally.failed)) == (1, 1, 2)

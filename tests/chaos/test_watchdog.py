@@ -64,14 +64,14 @@ def test_who_is_silent_for_too_long_is_hung_and_who_speaks_in_time_is_not(made, 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel names the sender on Linux only")
-@pytest.mark.parametrize(("access", "heard"), [("main", False), ("all", True)])
-def test_a_child_speaks_for_its_parent_only_where_the_unit_file_lets_it(made, clock, access, heard):
+@pytest.mark.parametrize(("access", "counts"), [("main", False), ("all", True)])
+def test_a_child_speaks_for_its_parent_only_where_the_unit_file_lets_it(made, clock, access, counts):
     dog = made(Type="exec", WatchdogSec="5", NotifyAccess=access)
     dog.began(os.getpid())
     clock["now"] += 6
     command = [sys.executable, "-c", SAY.format(b"WATCHDOG=1")]
     subprocess.run(command, env={**os.environ, **dog.environment()}, check=True)
-    assert dog.takes_it_for_hung() is not heard
+    assert dog.takes_it_for_hung() is not counts
 
 
 def test_the_unit_file_of_the_worker_is_read(tmp_path):

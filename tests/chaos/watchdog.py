@@ -18,13 +18,13 @@ UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "ms": 0.001}
 
 
 class Watchdog:
-    """Hears what a service says to NOTIFY_SOCKET. Silent for WatchdogSec, it is taken for hung."""
+    """Receives what a service reports to NOTIFY_SOCKET. Silent for WatchdogSec, it is taken for hung."""
 
     def __init__(self, path: Path, unit: Mapping[str, str]) -> None:
         self._seconds = min(seconds_of(unit.get("WatchdogSec", "0")), LONGEST_SECONDS)
         self._begins_when_ready = unit.get("Type") in {"notify", "notify-reload"}
         self.signal = signal.Signals[unit.get("WatchdogSignal", "SIGABRT")]
-        self._hears_children = unit.get("NotifyAccess") in {"all", "exec"}
+        self._listens_to_children = unit.get("NotifyAccess") in {"all", "exec"}
         self._path = path
         self._heard: float | None = None
         self._main = 0
@@ -40,7 +40,7 @@ class Watchdog:
         return {"NOTIFY_SOCKET": str(self._path), **period}
 
     def began(self, main: int) -> None:
-        """A main process has been started: from now on, or from its READY=1 on, it has to be heard."""
+        """A main process has been started: from now on, or from its READY=1 on, it has to report."""
         self._listen()  # what a former one said
         self._main, self._heard = main, None if self._begins_when_ready else monotonic()
 
@@ -63,7 +63,7 @@ class Watchdog:
                 data, about, _, _ = self._socket.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
             except BlockingIOError:
                 return found
-            if self._hears_children or self._main in senders(about):
+            if self._listens_to_children or self._main in senders(about):
                 found.append(dict(line.partition("=")[::2] for line in data.decode().splitlines()))
 
 

@@ -1,7 +1,8 @@
 """The ways of editing a customer. Each draws its values first, then says what to do and what that leaves.
 
-Several customers of everybody's are always locked in the order of their ids, so that the editors have no deadlocks of
-their own; an editor's own customers in any order, for there it could only be the engine that waits for an editor.
+Several customers that all editors share are always locked in the order of their ids, so that the editors have no
+deadlocks of their own; an editor's own customers in any order, for there it could only be the engine that waits for an
+editor.
 """
 
 import json
@@ -125,7 +126,7 @@ def analyze(editor: Editor) -> Iterator[Edit]:
 def _analyze(customer: int) -> None:
     response = analyze_customer(RequestFactory().get(f"/customers/analyze/{customer}/"), customer_id=customer)
     answer = json.loads(response.content)
-    if response.status_code == 503:  # somebody's open edit holds it, or no usable model at this moment
+    if response.status_code == 503:  # an open edit holds it, or no usable model at this moment
         raise BusyError(answer["error"])
     if response.status_code == 404:  # deleted
         return
@@ -182,7 +183,7 @@ def update_several_in_turn(editor: Editor) -> Iterator[Edit]:
     yield Edit(lambda: in_one_transaction(editor, changes), effects_of(changes))
 
 
-def update_several_of_everybodys(editor: Editor) -> Iterator[Edit]:
+def update_several_shared_ones(editor: Editor) -> Iterator[Edit]:
     """The same among editors: locked in the order of ids, then updated in a random one."""
     customers = editor.pick.sample(editor.portfolio.shared, 5)
     changes = {customer: a_change(editor.pick) for customer in customers}
@@ -315,7 +316,7 @@ def roll_back_to_a_savepoint(editor: Editor) -> Iterator[Edit]:
 
 
 def fight_for_a_customer(editor: Editor) -> Iterator[Edit]:
-    """All delete, insert and update the same few; whoever comes last wins."""
+    """All delete, insert and update the same few; the last one wins."""
     customer, fields = editor.pick.choice(editor.portfolio.contested), random_fields(editor.pick)
     statement, values = editor.pick.choice(
         [(DELETE, [customer]), (UPSERT, full_row(customer, fields)), (update_statement(customer, fields), [])]
@@ -377,7 +378,7 @@ WAYS = [
     copy_in_a_portfolio_and_delete_it,
     update_many_of_its_own,
     update_several_in_turn,
-    update_several_of_everybodys,
+    update_several_shared_ones,
     update_in_sql,
     update_in_psql,
     insert,

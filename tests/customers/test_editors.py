@@ -12,7 +12,7 @@ from customers import editors
 from customers.import_export.staging import STORED, staged
 from customers.models import Customer, ScoreRecord, UnscoredVersion
 from customers.scoring import scorer
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.factories import A_CUSTOMER, make_customer, make_customers, make_scored
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def save():
 
 
 def load():
-    with staged([(1, "Loaded", *{**SOMEBODY, "age": 50}.values())], STORED) as staging:
+    with staged([(1, "Loaded", *{**A_CUSTOMER, "age": 50}.values())], STORED) as staging:
         assert staging.store().changed == 1
 
 
@@ -47,7 +47,7 @@ def bulk_update():
 
 def upsert():
     Customer.objects.bulk_create(
-        [Customer(customer_id=1, **{**SOMEBODY, "age": 50})],
+        [Customer(customer_id=1, **{**A_CUSTOMER, "age": 50})],
         update_conflicts=True,
         unique_fields=["customer_id"],
         update_fields=["age"],
@@ -76,7 +76,7 @@ class TestThroughDjango:
 
     def test_a_new_customer_is_djangos_too(self):
         make_customer()
-        Customer.objects.bulk_create(Customer(customer_id=i, **SOMEBODY) for i in (8_001, 8_002))
+        Customer.objects.bulk_create(Customer(customer_id=i, **A_CUSTOMER) for i in (8_001, 8_002))
         load_new(8_003)
         assert edited_by() == {"django"}
 
@@ -116,7 +116,7 @@ class TestAnswerOfTheStatement:
         assert customer.stale_since == Customer.objects.get().stale_since
 
     def test_a_bulk_insert_returns_every_row(self):
-        created = Customer.objects.bulk_create(Customer(customer_id=i, **SOMEBODY) for i in (1, 2, 3))
+        created = Customer.objects.bulk_create(Customer(customer_id=i, **A_CUSTOMER) for i in (1, 2, 3))
         assert [customer.version for customer in created] == [1, 1, 1]
 
     def test_an_update_returns_how_many(self):
@@ -213,17 +213,17 @@ def test_other_statements_are_left_alone(statement):
 def change_in_the_admin(user, customer, **changes):
     client = Client()
     client.force_login(user)
-    values = {"surname": "By the clerk", **SOMEBODY, **changes}
+    values = {"surname": "By the clerk", **A_CUSTOMER, **changes}
     form = {name: "on" if value is True else value for name, value in values.items() if value is not False}
     assert client.post(f"/admin/customers/customer/{customer.pk}/change/", form).status_code == 302
 
 
 def load_new(customer_id):
-    with staged([(customer_id, "Loaded", *SOMEBODY.values())], STORED) as staging:
+    with staged([(customer_id, "Loaded", *A_CUSTOMER.values())], STORED) as staging:
         assert staging.store().new == 1
 
 
 def insert(editor):
-    columns = ", ".join(["customer_id", *SOMEBODY])
-    places = ", ".join(["%s"] * (1 + len(SOMEBODY)))
-    editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [1, *SOMEBODY.values()])
+    columns = ", ".join(["customer_id", *A_CUSTOMER])
+    places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))
+    editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [1, *A_CUSTOMER.values()])

@@ -8,7 +8,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from customers.models import Customer, ModelRelease
 from customers.scoring.scorer import scorer_rights
-from tests.factories import SOMEBODY, make_customer, make_scored
+from tests.factories import A_CUSTOMER, make_customer, make_scored
 
 pytestmark = pytest.mark.django_db
 
@@ -30,14 +30,14 @@ IMPOSSIBLE = [
 
 
 def insert_by_sql(**fields):
-    values = {"customer_id": 1, "surname": "Plain", **SOMEBODY, **fields}
+    values = {"customer_id": 1, "surname": "Plain", **A_CUSTOMER, **fields}
     columns, places = ", ".join(values), ", ".join(["%s"] * len(values))
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", list(values.values()))
 
 
 def insert_by_orm(**fields):
-    Customer.objects.create(**{"customer_id": 1, **SOMEBODY, **fields})
+    Customer.objects.create(**{"customer_id": 1, **A_CUSTOMER, **fields})
 
 
 @pytest.mark.parametrize("insert", [insert_by_sql, insert_by_orm])
@@ -65,7 +65,7 @@ def test_django_refuses_a_balance_that_is_no_number_before_it_asks_the_database(
         insert_by_orm(balance=balance)
 
 
-@pytest.mark.parametrize("field", SOMEBODY)
+@pytest.mark.parametrize("field", A_CUSTOMER)
 def test_no_behavioural_field_may_be_missing(field):
     with pytest.raises(IntegrityError, match=field), transaction.atomic():
         insert_by_sql(**{field: None})
@@ -123,11 +123,11 @@ def test_the_largest_id_of_a_bigint_is_a_customers():
 
 def test_a_form_says_what_is_wrong_before_the_database_does():
     with pytest.raises(ValidationError, match="customer_age_is_possible"):
-        Customer(**{"customer_id": 1, **SOMEBODY, "age": 12}).full_clean()
+        Customer(**{"customer_id": 1, **A_CUSTOMER, "age": 12}).full_clean()
 
 
 def test_a_possible_customer_passes_the_check_of_a_form():
-    Customer(**{"customer_id": 1, "surname": "Fine", **SOMEBODY}).full_clean()
+    Customer(**{"customer_id": 1, "surname": "Fine", **A_CUSTOMER}).full_clean()
 
 
 def test_a_customer_is_current_from_its_score_to_the_next_change():
@@ -202,4 +202,4 @@ def test_no_index_has_to_be_written_with_an_edit_of_what_moves_most():
 
 
 def test_nothing_that_is_logged_or_shown_of_a_customer_names_a_person():
-    assert str(make_customer(customer_id=7, surname="Somebody")) == "customer 7"
+    assert str(make_customer(customer_id=7, surname="Secret")) == "customer 7"

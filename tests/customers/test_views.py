@@ -11,7 +11,7 @@ from customers import views
 from customers.ml_service import predict_churn
 from customers.models import Customer, ScoreRecord
 from customers.scoring import scorer
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.factories import A_CUSTOMER, make_customer, make_customers, make_scored
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ class TestAnalyze:
         assert response.status_code == 200
         assert response["Content-Type"] == "application/json"
         assert response.json() == {"customer_id": customer.pk, "churn_risk_score": customer.churn_risk_score}
-        assert customer.churn_risk_score == pytest.approx(predict_churn(SOMEBODY), abs=1e-12)
+        assert customer.churn_risk_score == pytest.approx(predict_churn(A_CUSTOMER), abs=1e-12)
 
     def test_every_call_scores_and_stores_again(self, client):
         customer = make_customer()
@@ -41,10 +41,10 @@ class TestAnalyze:
         assert len(set(scores)) == 1
         assert ScoreRecord.objects.filter(customer_id=customer.pk).count() == 3
 
-    def test_it_sees_an_edit_that_nobody_has_scored_yet(self, client):
+    def test_it_sees_an_edit_that_is_not_scored_yet(self, client):
         customer = make_scored()
         Customer.objects.filter(pk=customer.pk).update(age=71)
-        expected = predict_churn({**SOMEBODY, "age": 71})
+        expected = predict_churn({**A_CUSTOMER, "age": 71})
         assert client.get(analyze_address(customer)).json()["churn_risk_score"] == pytest.approx(expected, abs=1e-12)
 
     def test_it_stores_for_the_one_who_was_asked_for_only(self, client):
@@ -77,7 +77,7 @@ class TestAnalyze:
         assert "num_of_products" in response.json()["error"]
 
     @pytest.mark.django_db(transaction=True)
-    def test_a_customer_whom_somebody_is_editing_is_busy_and_nothing_is_written(self, client, settings):
+    def test_a_customer_in_an_open_edit_is_busy_and_nothing_is_written(self, client, settings):
         settings.ANALYZE_LOCK_SECONDS = 0.05
         customer = make_scored()
         with outsider(autocommit=False) as editor:
@@ -158,23 +158,23 @@ class TestWhatIf:
         response = ask(client, {"customer_id": customer.pk, "changes": {"is_active_member": True}})
         answer = response.json()
         assert response.status_code == 200
-        assert answer["score_before"] == pytest.approx(predict_churn(SOMEBODY), abs=1e-12)
-        assert answer["score_after"] == pytest.approx(predict_churn({**SOMEBODY, "is_active_member": 1}), abs=1e-12)
+        assert answer["score_before"] == pytest.approx(predict_churn(A_CUSTOMER), abs=1e-12)
+        assert answer["score_after"] == pytest.approx(predict_churn({**A_CUSTOMER, "is_active_member": 1}), abs=1e-12)
         assert "not what causes it" in answer["caveat"]
         assert list(Customer.objects.stale()) == [customer]
         assert not ScoreRecord.objects.exists()
 
     def test_anybodys_values_are_taken_as_json_has_them(self, client):
-        customer = {**SOMEBODY, "balance": 50000.0, "has_cr_card": 1}
+        customer = {**A_CUSTOMER, "balance": 50000.0, "has_cr_card": 1}
         answer = ask(client, {"customer": customer, "changes": {"geography": "Spain", "age": 41}}).json()
-        assert answer["score_after"] == pytest.approx(predict_churn({**SOMEBODY, "geography": "Spain", "age": 41}))
+        assert answer["score_after"] == pytest.approx(predict_churn({**A_CUSTOMER, "geography": "Spain", "age": 41}))
         assert answer["changes"] == {"geography": "Spain", "age": 41}
 
     def test_all_wrong_fields_are_named_at_once(self, client):
         response = ask(client, {"customer": {"age": 12, "salary": 1}, "changes": {"balance": "much"}, "why": True})
         assert response.status_code == 422
         fields = response.json()["fields"]
-        assert fields.keys() == {*SOMEBODY, "salary", "why"}
+        assert fields.keys() == {*A_CUSTOMER, "salary", "why"}
         assert fields["balance"] == "expected a number from 0 to 9999999999999.99"
         assert all(name in response.json()["error"] for name in fields)
 
@@ -229,7 +229,7 @@ class TestWhatIf:
 
     def test_it_needs_a_session_where_the_others_do_and_no_csrf_token(self, settings, django_user_model):
         settings.API_LOGIN_REQUIRED = True
-        strict, asked = Client(enforce_csrf_checks=True), {"customer": {**SOMEBODY, "balance": 1}}
+        strict, asked = Client(enforce_csrf_checks=True), {"customer": {**A_CUSTOMER, "balance": 1}}
         assert ask(strict, asked).status_code == 401
         strict.force_login(django_user_model.objects.create_user("teller"))
         assert ask(strict, asked).status_code == 200
@@ -239,14 +239,14 @@ class TestWhatIf:
         assert views.what_if(request).status_code == 200
 
     @pytest.mark.parametrize("customer_id", [999_999, 2**63 - 1])
-    def test_nobody_is_there(self, client, customer_id):
+    def test_an_unknown_customer_is_not_there(self, client, customer_id):
         response = ask(client, {"customer_id": customer_id})
         assert response.status_code == 404
         assert str(customer_id) in response.json()["error"]
 
     def test_without_a_model_it_is_unavailable_and_says_why(self, client, assets):
         (assets / "model.pkl").unlink()
-        response = ask(client, {"customer": {**SOMEBODY, "balance": 1}})
+        response = ask(client, {"customer": {**A_CUSTOMER, "balance": 1}})
         assert response.status_code == 503
         assert "model.pkl" in response.json()["error"]
 
@@ -272,7 +272,7 @@ def test_while_the_database_is_away_it_says_so_and_when_to_ask_again(client, mon
 @pytest.mark.parametrize("address", ADDRESSES)
 class TestEveryView:
     @pytest.mark.parametrize("unknown", UNKNOWN_IDS, ids=lambda unknown: str(unknown)[:20])
-    def test_nobody_is_there(self, client, address, unknown):
+    def test_an_unknown_customer_is_not_there(self, client, address, unknown):
         response = client.get(address.format(unknown))
         assert response.status_code == 404
         assert response.json().keys() == {"error"}
@@ -297,5 +297,5 @@ class TestEveryView:
         assert client.head(address.format(make_customer().pk)).status_code == 200
 
     @pytest.mark.parametrize("customer_id", [0, -1, 2**63, 2**100])
-    def test_called_directly_with_an_impossible_id_it_says_that_nobody_is_there(self, address, customer_id):
+    def test_called_directly_with_an_impossible_id_it_says_that_there_is_no_such_customer(self, address, customer_id):
         assert VIEWS[address](RequestFactory().get("/"), customer_id=customer_id).status_code == 404

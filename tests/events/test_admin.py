@@ -36,7 +36,7 @@ def texts(response):
 class TestPause:
     def test_to_add_one_is_to_pause_in_ones_own_name(self, ann):
         assert ann.get(f"{PAUSES}add/").status_code == 200
-        ann.post(f"{PAUSES}add/", {"reason": "review", "by": "somebody else"})
+        ann.post(f"{PAUSES}add/", {"reason": "review", "by": "another user"})
         assert (current().by, current().reason) == ("ann", "review")
 
     def test_there_is_one_at_most(self, ann):

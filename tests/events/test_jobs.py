@@ -16,7 +16,7 @@ from events import jobs
 from events.models.engine import Watch
 from events.queue import dispatch, lease
 from tests.factories import (
-    SOMEBODY,
+    A_CUSTOMER,
     forget_marks,
     held_rows_are_due,
     make_customer,
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch):
     """Drains end soon after their last find, so that tests do; none of that time goes into loading the model."""
-    current_forest().predict_one(SOMEBODY)
+    current_forest().predict_one(A_CUSTOMER)
     monkeypatch.setattr(lease, "LEASE_SECONDS", 0.05)
 
 
@@ -250,7 +250,7 @@ class TestNewModelFile:
         shutil.copy(another_forest, assets / "model.pkl")
         assert jobs.rescore_stale() == 1
         customer.refresh_from_db()
-        assert customer.churn_risk_score == load_forest(another_forest).predict_one(SOMEBODY)
+        assert customer.churn_risk_score == load_forest(another_forest).predict_one(A_CUSTOMER)
 
     def test_the_sweep_notices_it_and_wakes_a_worker(self, assets, another_forest):
         make_scored()

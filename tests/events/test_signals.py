@@ -11,7 +11,7 @@ from django_q.models import OrmQ
 from customers.models import Customer
 from events import signals
 from events.queue import dispatch
-from tests.factories import SOMEBODY, make_customer, make_scored, nobody_is_awake
+from tests.factories import A_CUSTOMER, make_customer, make_scored, no_lease_is_held
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +75,7 @@ def test_an_instance_with_deferred_fields_is_judged_by_what_it_saved(jobs_after,
 
 def test_an_instance_that_was_never_read_queues_a_job_for_what_it_overwrote(jobs_after):
     customer = make_scored()
-    blind = Customer(customer_id=customer.pk, surname="Blind", **{**SOMEBODY, "age": 41})
+    blind = Customer(customer_id=customer.pk, surname="Blind", **{**A_CUSTOMER, "age": 41})
     assert jobs_after(blind.save) == 1
     customer.refresh_from_db()
     assert (customer.version, customer.age) == (2, 41)
@@ -87,7 +87,7 @@ def test_an_instance_can_be_saved_again_and_again(jobs_after):
     assert jobs_after(customer.save) == 1
     assert jobs_after(customer.save) == 1  # nothing new
     OrmQ.objects.all().delete()
-    nobody_is_awake()
+    no_lease_is_held()
     customer.age = 42
     assert jobs_after(customer.save) == 1
 
@@ -177,7 +177,7 @@ class TestBrokenQueue:
 
     def test_nor_the_save_of_a_customer_who_was_there_already(self, monkeypatch, caplog):
         customer = make_customer()
-        nobody_is_awake()
+        no_lease_is_held()
 
         def out_of_order():
             raise RuntimeError("the queue is out of order")

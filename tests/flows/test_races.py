@@ -234,9 +234,9 @@ def test_several_editors_who_want_the_same_row_as_analyze_get_their_turn(setting
     every_current_score_is_right()
 
 
-def test_an_edit_that_commits_after_the_drain_has_gone_is_found_by_the_next_look(monkeypatch):
-    """It saw a worker awake and stayed silent, and committed when none was awake any more."""
-    monkeypatch.setattr(lease, "PROMISE_SECONDS", 0.05)
+def test_an_edit_that_commits_after_the_drain_has_gone_is_found_by_the_next_poll(monkeypatch):
+    """It saw the lease held and sent no notification, and committed when the lease was over."""
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 0.05)
     customer = make_scored()
     lease.extend(0.2)
     with outsider(autocommit=False) as editor:

@@ -10,13 +10,13 @@ from customers.models import Customer, ScoringFailure
 from customers.monitoring import audit
 from customers.scoring import failures, requests, scorer
 from events.freshness.queries import freshness
-from tests.factories import SOMEBODY, make_customer, make_customers, make_failure, make_scored
+from tests.factories import A_CUSTOMER, make_customer, make_customers, make_failure, make_scored
 from tests.others import await_that, meanwhile, outsider, together, waiting_for_locks
 from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-COLUMNS = ", ".join(("customer_id", "surname", *SOMEBODY))
+COLUMNS = ", ".join(("customer_id", "surname", *A_CUSTOMER))
 OUT = f"CREATE TEMPORARY TABLE fresh AS SELECT {COLUMNS} FROM customers_customer"
 IN = f"INSERT INTO customers_customer ({COLUMNS}) SELECT * FROM fresh"
 
@@ -152,7 +152,7 @@ def test_reloads_drains_and_analyses_all_at_once(settings):
 
 
 def saved_by(staff, customer):
-    values = {"surname": "", **{field: getattr(customer, field) for field in SOMEBODY}, "age": 61}
+    values = {"surname": "", **{field: getattr(customer, field) for field in A_CUSTOMER}, "age": 61}
     values = {name: value for name, value in values.items() if value is not False}
     return staff.post(f"/admin/customers/customer/{customer.pk}/change/", values)
 

@@ -12,7 +12,7 @@ import pytest
 from customers.ml_service import load_forest
 from tests.conftest import SHIPPED
 from tests.databases import scratch_database
-from tests.factories import SOMEBODY
+from tests.factories import A_CUSTOMER
 from tests.others import await_that
 from tests.workers import running_cluster
 
@@ -32,12 +32,12 @@ def run(*command):
 
 
 def add_customers(url, first, number):
-    columns = ", ".join(["customer_id", *SOMEBODY])
-    places = ", ".join(["%s"] * (1 + len(SOMEBODY)))
+    columns = ", ".join(["customer_id", *A_CUSTOMER])
+    places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))
     with psycopg.connect(url) as editor, editor.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO customers_customer ({columns}) VALUES ({places})",
-            [[first + i, *SOMEBODY.values()] for i in range(number)],
+            [[first + i, *A_CUSTOMER.values()] for i in range(number)],
         )
 
 
@@ -99,4 +99,4 @@ def test_its_model_is_never_taken_for_the_one_that_got_the_id(tmp_path, another_
             await_that(all_are_scored_by(url, 4), "the model of the release that got the id scores")
             with psycopg.connect(url) as looker:
                 scores = looker.execute("SELECT DISTINCT churn_risk_score FROM customers_customer").fetchall()
-    assert scores == [(pytest.approx(forest.predict_one(SOMEBODY), abs=1e-12),)]
+    assert scores == [(pytest.approx(forest.predict_one(A_CUSTOMER), abs=1e-12),)]

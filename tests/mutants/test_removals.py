@@ -78,7 +78,7 @@ TRIGGER = dedent(
                 now();
             RETURN NEW;
         END IF;
-        {KNOCK}
+        {NOTIFY}
         NEW.edited_at := NULL;
         RETURN NEW;
     END

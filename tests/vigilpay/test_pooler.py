@@ -13,7 +13,7 @@ from django.db import connections
 from events.worker import pooler
 from events.worker.pooler import shares_sessions
 from tests.databases import scratch_database
-from tests.factories import SOMEBODY
+from tests.factories import A_CUSTOMER
 from tests.poolers import needs_pgbouncer, pgbouncer
 from vigilpay import env
 
@@ -61,11 +61,11 @@ print(json.dumps({"codes": codes, "lines": len(lines), "left": left, "port": set
 def url():
     with scratch_database("vigilpay_test_pooler") as url:
         run("manage.py", "migrate", DATABASE_URL=url)
-        columns = ", ".join(["customer_id", *SOMEBODY])
-        places = ", ".join(["%s"] * (1 + len(SOMEBODY)))
+        columns = ", ".join(["customer_id", *A_CUSTOMER])
+        places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))
         with psycopg.connect(url) as editor, editor.cursor() as cursor:
             statement = f"INSERT INTO customers_customer ({columns}) VALUES ({places})"
-            cursor.executemany(statement, [[1 + i, *SOMEBODY.values()] for i in range(9)])
+            cursor.executemany(statement, [[1 + i, *A_CUSTOMER.values()] for i in range(9)])
         yield url
 
 

@@ -186,7 +186,7 @@ class TestWhatEachIsThereFor:
             said = [str(message) for message in get_messages(response.wsgi_request)]
             assert ("To be tried again now: 1." in said) is again
 
-    def test_nobody_of_them_sees_accounts_jobs_or_what_others_did(self):
+    def test_none_of_them_sees_accounts_jobs_or_what_others_did(self):
         for role in ROLES:
             client = with_role(role)
             for page in ("auth/user", "auth/group", "django_q/schedule", "django_q/success"):
@@ -269,7 +269,7 @@ class TestGroups:
         fill_all()
         assert not Group.objects.filter(permissions=stranger).exists()
 
-    def test_going_back_removes_them_unless_somebody_is_in_one(self):
+    def test_going_back_removes_them_unless_a_user_is_in_one(self):
         self.make_groups()
         with_role("operator")
         self.remove_groups()

@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.cluster_processes import cluster_of, is_complete, roles
 from tests.databases import scratch_database
-from tests.factories import SOMEBODY
+from tests.factories import A_CUSTOMER
 from tests.others import await_that
 from tests.workers import running_worker
 from vigilpay.processes.children import Child
@@ -30,9 +30,9 @@ def url():
     with scratch_database("vigilpay_test_run_worker") as address:
         manage("migrate", DATABASE_URL=address)
         with psycopg.connect(address) as editor:
-            columns = ", ".join(["customer_id", *SOMEBODY])
-            places = ", ".join(["%s"] * (1 + len(SOMEBODY)))
-            editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [1, *SOMEBODY.values()])
+            columns = ", ".join(["customer_id", *A_CUSTOMER])
+            places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))
+            editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [1, *A_CUSTOMER.values()])
         yield address
 
 
@@ -67,7 +67,7 @@ def battered(url, tmp_path_factory):
 
 class TestPartsThatFail:
     @pytest.mark.parametrize("role", ["worker", "monitor", "pusher", "sentinel", "main"])
-    def test_a_killed_process_is_noticed_and_the_next_edit_is_scored_with_nobody_helping(self, battered, role):
+    def test_a_killed_process_is_noticed_and_the_next_edit_is_scored_without_help(self, battered, role):
         processes = battered.idle_processes()
         os.kill(processes[role][0], signal.SIGKILL)
         is_replaced(battered, processes)
@@ -149,7 +149,7 @@ def test_another_broker_is_refused_for_it_leaves_no_signs_of_life(url):
     assert "VIGILPAY_BROKER" in done.stderr
 
 
-def test_systemd_hears_of_it_until_it_stands_still_and_a_log_that_nobody_reads_holds_up_nothing(url, tmp_path):
+def test_systemd_is_notified_until_it_stands_still_and_a_log_that_is_not_read_holds_up_nothing(url, tmp_path):
     """A pipe that is full from the beginning, and a NOTIFY_SOCKET of our own."""
     reading, writing = os.pipe()
     fill(writing)
@@ -163,7 +163,7 @@ def test_systemd_hears_of_it_until_it_stands_still_and_a_log_that_nobody_reads_h
             assert {systemd.recv(100) for _ in range(3)} == {b"WATCHDOG=1"}
             os.kill(supervisor.pid, signal.SIGSTOP)
             systemd.settimeout(3)
-            said_before = list(heard(systemd))  # and then there is no more
+            said_before = list(messages_to(systemd))  # and then there is no more
             assert len(said_before) < 5
             os.kill(supervisor.pid, signal.SIGKILL)  # as WatchdogSignal says in deploy/
             await_that(lambda: not any(map(lives, flat(processes))), "the cluster has ended itself")
@@ -182,7 +182,7 @@ def fill(writing):
     os.set_blocking(writing, True)
 
 
-def heard(systemd):
+def messages_to(systemd):
     """What is said, until nothing is for as long as the socket waits."""
     with suppress(TimeoutError):
         while True:

@@ -48,15 +48,15 @@ class Page:
 def pages(sizes: Sizes) -> Iterator[Page]:
     from customers.presentation.reasons import choices
 
-    someone = portfolio.somebody()
+    customer = portfolio.a_customer()
     last = str(min(LAST_PAGE, sizes.rows // 50))
     yield Page("default page", {}, {})
     yield Page("risk rising", {"o": "3"}, {"o": "3"})
     yield Page(f"page {last}", {"p": last}, {"p": last})
     yield Page(f"page {last}, risk rising", {"p": last, "o": "3"}, {"p": last, "o": "3"})
-    yield Page("search by id", {"q": str(someone.pk)}, {"q": str(someone.pk)})
-    yield Page("search by surname", {"q": someone.surname}, {"q": someone.surname})
-    yield Page("search by three letters", {"q": someone.surname[:3]}, {"q": someone.surname[:3]})
+    yield Page("search by id", {"q": str(customer.pk)}, {"q": str(customer.pk)})
+    yield Page("search by surname", {"q": customer.surname}, {"q": customer.surname})
+    yield Page("search by three letters", {"q": customer.surname[:3]}, {"q": customer.surname[:3]})
     for name in ("critical", "high", "medium", "low"):
         yield Page(f"band {name}", {"band": name})
     for number, label in choices():
@@ -126,7 +126,7 @@ def printed_pair(client: Any, page: Page, sizes: Sizes) -> Iterator[Figure]:
 
 
 def prepared(url: str, sizes: Sizes) -> Any:
-    """A portfolio to look at and somebody who is logged in."""
+    """A portfolio to look at and a user who is logged in."""
     from django.conf import settings
 
     from customers.releases.active import active_model
@@ -134,7 +134,7 @@ def prepared(url: str, sizes: Sizes) -> Any:
     from tests.staff import superuser
 
     active_model()
-    portfolio.score_everybody()
+    portfolio.score_all()
     portfolio.lived_in(url, sizes.rows)
     routes = ModuleType("bench_urls")
     routes.urlpatterns = stock.urlpatterns()

@@ -1,4 +1,4 @@
-"""A portfolio as it is when the list is opened: scored, with a history, some waiting, some set aside."""
+"""A portfolio as it is when the list is opened: scored, with a history, some waiting, some dead letters."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import psycopg
 
 from tests.benchmarks.engine.table import TAKE_RIGHTS
 
-# The engine stored the first score of everybody who has one. These are some before it, that nobody had to compute.
+# The engine stored the first score of each customer who has one. These are some before it, that were never computed.
 FORMER_SCORES = 3
 HISTORY = """
 INSERT INTO customers_scorerecord (customer_id, cause, score, version, scored_by_id, scored_at)
@@ -15,7 +15,7 @@ SELECT customer_id, 'edited', least(1, greatest(0, churn_risk_score * (0.7 + 0.1
 FROM customers_customer, generate_series(1, %s) AS former ORDER BY former, customer_id
 """
 # A handful of each other state, spread over all ids.
-SET_ASIDE = """
+GIVE_UP = """
 INSERT INTO customers_scoringfailure
     (customer_id, version, release_id, attempts, error, first_failed_at, last_failed_at)
 SELECT customer_id, version, (SELECT max(id) FROM customers_modelrelease), 5, 'The model has no answer.', now(), now()
@@ -32,7 +32,7 @@ SPREAD = 10_000  # one in so many
 TABLES = ("customers_customer", "customers_scorerecord", "customers_stalemark", "customers_scoringfailure")
 
 
-def score_everybody() -> None:
+def score_all() -> None:
     """By the model itself, as a worker does it: bands and reasons are as common as they are."""
     from customers.scoring import scorer
     from events.queue import dispatch
@@ -42,7 +42,7 @@ def score_everybody() -> None:
 
 
 def lived_in(url: str, rows: int) -> None:
-    """Give everybody a past and some a present, and have PostgreSQL's statistics know the tables."""
+    """Give all customers a past and some a present, and have PostgreSQL's statistics know the tables."""
     one_in = min(SPREAD, max(3, rows // 20))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(HISTORY, [FORMER_SCORES])
@@ -52,13 +52,13 @@ def lived_in(url: str, rows: int) -> None:
         [first] = connection.execute("SELECT min(customer_id) FROM customers_customer").fetchone()
         for number in range(EDITED):
             connection.execute(EDIT_ONE, [first + number * (rows // EDITED)])
-        connection.execute(SET_ASIDE, [one_in])
+        connection.execute(GIVE_UP, [one_in])
         for table in TABLES:
             connection.execute(f"VACUUM (ANALYZE) {table}")
         connection.execute("CHECKPOINT")  # what was written is not to be paid for by the first pages
 
 
-def somebody() -> Any:
+def a_customer() -> Any:
     """A customer to search for, from the middle of the ids, with a surname that others have too."""
     from customers.models import Customer
 

@@ -1,4 +1,4 @@
-"""What our triggers cost one statement that edits everybody: the same UPDATE with them and without, in turn."""
+"""What our triggers cost one statement that edits all customers: the same UPDATE with them and without, in turn."""
 
 from collections.abc import Iterator
 from time import perf_counter

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from time import perf_counter, sleep
 from typing import Self
 
-GATHER_SECONDS = 0.1  # until all have heard when to begin
+GATHER_SECONDS = 0.1  # until all know when to begin
 
 # Makes the edit that one editor repeats; called in that editor's process, with its number.
 Prepare = Callable[[int], Callable[[], object]]

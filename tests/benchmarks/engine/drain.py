@@ -75,7 +75,7 @@ def one_round(url: str, table: Table, sizes: Sizes) -> tuple[float, ...]:
 
 
 def drained(url: str, table: Table, workers: int) -> float:
-    """Rows per second from the first batch stored to the last, everybody being stale, by workers who have nothing
+    """Rows per second from the first batch stored to the last, all being stale, by workers who have nothing
     else to do: they have started, and scoring is paused until the table is ready."""
     from events.queue import pause
 
@@ -136,7 +136,7 @@ def at_the_limit(table: Table) -> tuple[float, float]:
     table.settle()
     with answers_known(rows) as known:
         began, computing = perf_counter(), process_time()
-        stored = score_everybody()
+        stored = score_all()
         seconds, computed = perf_counter() - began, process_time() - computing
     if not stored == known.given == rows:
         raise RuntimeError(f"of {rows} rows {stored} were stored, {known.given} with answers that were known")
@@ -158,7 +158,7 @@ def explained_alone(table: Table) -> float:
     return len(rows) / (perf_counter() - began)
 
 
-def score_everybody() -> int:
+def score_all() -> int:
     """Batch after batch until there is nothing stale; the number of scores stored."""
     from customers.scoring import scorer
     from events.queue import dispatch

@@ -24,7 +24,7 @@ GOAL = 0.8
 EDIT = "UPDATE customers_customer SET tenure = (tenure + 1) % 10 WHERE customer_id = {}"
 FIRST_AND_LAST = "SELECT min(customer_id), max(customer_id) FROM customers_customer"
 INSTANCES = 500  # that each Django editor edits in turn
-A_ROUND = 55.0  # seconds; a promise beyond a minute is void
+A_ROUND = 55.0  # seconds; a lease beyond a minute is void
 
 Rounds = Mapping[str, Callable[[], float]]
 Rates = Mapping[str, Sequence[float]]
@@ -44,18 +44,18 @@ def measure(url: str, sizes: Sizes) -> Iterator[Figure]:
 
 def sql_editor(url: str, number: int) -> Callable[[], object]:
     connection = psycopg.connect(url, autocommit=True)
-    chosen, everybody = random.Random(number), customers(url)
+    chosen, ids = random.Random(number), customers(url)
     edit = EDIT.format("%s").replace("% 10", "%% 10")
-    return lambda: connection.execute(edit, [chosen.choice(everybody)])
+    return lambda: connection.execute(edit, [chosen.choice(ids)])
 
 
 def sql_editors(table: Table, crew: Crew, sizes: Sizes) -> Iterator[Figure]:
-    """Judged while somebody is awake, as after every edit; told, while nobody is: then each edit knocks in vain."""
+    """Judged while a lease is held, as after every edit; shown besides, while it is free: then each edit notifies."""
     run = partial(crew.rate, sizes.round_seconds)
     rates = in_turn(table, sizes.rounds, {"off": run, "on": run}, triggers={"on"})
     yield compared(f"{sizes.editors} SQL editors, all triggers / none", rates, "on", "off", GOAL)
-    rates = in_turn(table, sizes.side_rounds, {"off": run, "on": run}, triggers={"on"}, promise=0)
-    yield compared("  the same with no worker for hours: every edit knocks", rates, "on", "off")
+    rates = in_turn(table, sizes.side_rounds, {"off": run, "on": run}, triggers={"on"}, lease=0)
+    yield compared("  the same with no worker for hours: every edit notifies", rates, "on", "off")
 
 
 def beside_a_worker(table: Table, crew: Crew, sizes: Sizes) -> Figure:
@@ -68,7 +68,7 @@ def beside_a_worker(table: Table, crew: Crew, sizes: Sizes) -> Figure:
             sleep(0.1)
         return rate
 
-    rates = in_turn(table, sizes.side_rounds, {"off": run, "on": run}, triggers={"on"}, promise=None)
+    rates = in_turn(table, sizes.side_rounds, {"off": run, "on": run}, triggers={"on"}, lease=None)
     return compared(f"  the same, a worker scoring on these {os.cpu_count()} cores", rates, "on", "off")
 
 
@@ -150,7 +150,7 @@ def django_editor(url: str, signals: bool, reading: bool, number: int) -> Callab
 # --- rounds -----------------------------------------------------------------------------------------------------------
 
 
-def in_turn(table: Table, times: int, rounds: Rounds, *, triggers: set[str], promise: float | None = A_ROUND) -> Rates:
+def in_turn(table: Table, times: int, rounds: Rounds, *, triggers: set[str], lease: float | None = A_ROUND) -> Rates:
     """The rates of each kind of round, run A B A B, each on a settled table whose scores are all current."""
     rates: dict[str, list[float]] = {name: [] for name in rounds}
     for _ in range(times):
@@ -158,11 +158,11 @@ def in_turn(table: Table, times: int, rounds: Rounds, *, triggers: set[str], pro
             table.make_current()
             table.triggers(enabled=name in triggers)
             table.settle()
-            if promise is not None:
-                table.promise(promise)
+            if lease is not None:
+                table.hold_lease(lease)
             rates[name].append(run())
     table.make_current()
-    table.promise(0)
+    table.hold_lease(0)
     return rates
 
 

@@ -20,12 +20,12 @@ FORGET_MARKS = """
 DELETE FROM customers_stalemark;
 INSERT INTO customers_stalemark (kind, ids) VALUES (8, ARRAY[pg_relation_filenode('customers_customer')::bigint])
 """
-PROMISE = """
-WITH promised AS (
+HOLD_LEASE = """
+WITH leased AS (
     INSERT INTO events_watch (id, awake_until) VALUES (1, clock_timestamp() + make_interval(secs => %(seconds)s))
     ON CONFLICT (id) DO UPDATE SET awake_until = excluded.awake_until RETURNING awake_until
 )
-SELECT setval('events_awake', (date_part('epoch', awake_until) * 1000)::bigint) FROM promised
+SELECT setval('events_awake', (date_part('epoch', awake_until) * 1000)::bigint) FROM leased
 """
 OPTIONS = "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = 'customers_customer'::regclass"
 SHRINK = """
@@ -36,7 +36,7 @@ EDIT_ALL = "UPDATE customers_customer SET tenure = (tenure + 1) % 10"
 
 
 class Table:
-    """``customers_customer`` seen by whoever owns it, on a connection of its own."""
+    """``customers_customer`` as its owner sees it, on a connection of its own."""
 
     def __init__(self, url: str) -> None:
         self.connection = psycopg.connect(url, autocommit=True)
@@ -63,7 +63,7 @@ class Table:
             self.connection.execute(FORGET_MARKS)
 
     def make_stale(self) -> int:
-        """One behavioural edit of everybody; the number of rows."""
+        """One behavioural edit of all customers; the number of rows."""
         self.triggers(enabled=True)
         return self.connection.execute(EDIT_ALL).rowcount
 
@@ -91,9 +91,9 @@ class Table:
         if own:
             self.connection.execute(f"ALTER TABLE customers_customer SET ({own})")
 
-    def promise(self, seconds: float) -> None:
-        """Say that somebody is awake, as it is whenever a worker has just had something to do; 0 takes it back."""
-        self.connection.execute(PROMISE, {"seconds": seconds})
+    def hold_lease(self, seconds: float) -> None:
+        """Hold the lease, as a worker does that has just had something to do; 0 ends it."""
+        self.connection.execute(HOLD_LEASE, {"seconds": seconds})
 
     def value(self, query: str, *arguments: Any) -> Any:
         return self.connection.execute(query, arguments).fetchone()[0]

@@ -1,4 +1,4 @@
-"""A poll every second: our scoring, called by the clock instead of by knocks and wake-ups.
+"""A poll every second: our scoring, called by the clock instead of by notifications and jobs.
 
 ``python -m tests.benchmarks.rivals.poll`` runs until it is stopped.
 """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from time import sleep
 from typing import TYPE_CHECKING
 
-from tests.chaos import promises
+from tests.chaos import leases
 from tests.chaos.editors import Edit, Editor
 from tests.chaos.faults.registry import End, Inject, fault, repeat
 from tests.chaos.ledger import change
@@ -83,8 +83,8 @@ fault("SERIALIZABLE editors", quiet=True, refusals=True, short=False, ways=OF_IT
 
 @fault("editors who commit in two phases", quiet=True, ways=(commit_in_two_phases,))
 def two_phases(storm: "Storm", pick: random.Random) -> End:
-    """Each is told that no worker is awake, so that all of them would knock."""
+    """Each finds the lease free, so that all of them would send a notification."""
     storm.sql(*SETTLER)
     storm.later.callback(storm.sql, "DROP ROLE settler")
     storm.connect_editors(user="settler")
-    return repeat(lambda: storm.sql(promises.NO_PROMISE), every=0.05)
+    return repeat(lambda: storm.sql(leases.END), every=0.05)

@@ -31,7 +31,7 @@ def reuse_a_release_id(storm: "Storm", pick: random.Random) -> End:
     dump = storm.server.dump("before")
     storm.release(storm.another_forest(pick))
     first = storm.active_release()
-    storm.touch_everybody()
+    storm.touch_all()
     storm.await_current()
     active_model()  # as the workers have, so have the web processes seen this one in service
     other = storm.another_forest(pick)
@@ -68,7 +68,7 @@ def release_beside(storm: "Storm", path: Path, release: int) -> None:
 def restore_without_marks(storm: "Storm", pick: random.Random) -> End:
     """Customers who were stale in the dump, without the marks that say so."""
     with storm.service.halted():
-        storm.touch_everybody()
+        storm.touch_all()
         dump = storm.server.dump("stale", f"--exclude-table-data={StaleMark._meta.db_table}")
         storm.server.restore_beside(dump)
         connections.close_all()

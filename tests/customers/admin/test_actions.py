@@ -96,7 +96,7 @@ class TestExport:
         # What is a number is none that could be run.
         assert row["surname"] == (surname if surname == "+49" else f"'{surname}")
 
-    def test_it_can_be_imported_again_and_changes_nobody(self, staff, tmp_path):
+    def test_it_can_be_imported_again_and_changes_no_customer(self, staff, tmp_path):
         customer = make_scored(surname='=a, "b"\nc')
         path = tmp_path / "export.csv"
         path.write_bytes("".join(csv_of(Customer.objects.all())).encode())

@@ -9,7 +9,7 @@ from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
 from customers.presentation.reasons import choices, reasons_of
 from events import jobs
 from events.queue import lease
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored, write_as_scorer
+from tests.factories import A_CUSTOMER, make_customer, make_customers, make_scored, write_as_scorer
 from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def listed(response):
 def form_of(customer, **changes):
     """What the browser sends when a user has changed these fields of the page."""
     values = {"customer_id": customer.pk, "surname": customer.surname}
-    values |= {field: getattr(customer, field) for field in SOMEBODY} | changes
+    values |= {field: getattr(customer, field) for field in A_CUSTOMER} | changes
     return {name: "on" if value is True else value for name, value in values.items() if value is not False}
 
 
@@ -51,7 +51,7 @@ class TestSearch:
         assert listed(staff.get(LIST, {"q": " 151 "})) == [151]
 
     @pytest.mark.parametrize("digits", ["0", "16", str(2**63 - 1), str(2**63), "9" * 30, "9" * 5000])
-    def test_digits_of_nobody_find_nobody(self, staff, digits):
+    def test_digits_of_no_customer_find_none(self, staff, digits):
         make_customer(customer_id=15)
         assert listed(staff.get(LIST, {"q": digits})) == []
 
@@ -67,7 +67,7 @@ class TestSearch:
         assert staff.get(LIST, {"q": odd}).status_code == 200
         assert Customer.objects.count() == 1
 
-    def test_nothing_to_search_for_lists_everybody(self, staff):
+    def test_nothing_to_search_for_lists_all_customers(self, staff):
         make_customers(3)
         assert len(listed(staff.get(LIST, {"q": "  "}))) == 3
 
@@ -227,7 +227,7 @@ class TestEdit:
         assert "Scored version" not in response.content.decode()
 
     def test_a_new_customer_can_be_added_and_is_stale(self, staff):
-        form = form_of(Customer(customer_id=77, surname="New", **SOMEBODY))
+        form = form_of(Customer(customer_id=77, surname="New", **A_CUSTOMER))
         assert staff.post(f"{LIST}add/", form).status_code == 302
         assert Customer.objects.get(pk=77).stale_since is not None
 
@@ -244,7 +244,7 @@ class TestEdit:
 
     @pytest.mark.parametrize("customer_id", [0, -1, 2**63])
     def test_an_impossible_id_is_refused_with_words(self, staff, customer_id):
-        form = form_of(Customer(customer_id=customer_id, surname="New", **SOMEBODY))
+        form = form_of(Customer(customer_id=customer_id, surname="New", **A_CUSTOMER))
         response = staff.post(f"{LIST}add/", form)
         assert response.status_code == 200
         assert response.context["adminform"].form.errors

@@ -108,7 +108,7 @@ class TestList:
         clerk.post(FAILURES, {"action": "try_again", "_selected_action": [aside.pk]})
         assert ScoringFailure.objects.get().retry_at is None
 
-    def test_nobody_alters_or_deletes_one(self, keeper, aside):
+    def test_no_user_alters_or_deletes_one(self, keeper, aside):
         address = f"{FAILURES}{aside.pk}/"
         assert keeper.post(f"{address}change/", {"error": "fine"}).status_code == 403
         assert keeper.post(f"{address}delete/", {"post": "yes"}).status_code == 403

@@ -220,7 +220,7 @@ class TestFilters:
         assert listed(staff, freshness="set_aside") == [aside.pk]
         assert listed(staff, freshness="not_scored") == [unscored.pk]
 
-    def test_by_freshness_after_a_release_everybody_is_stale(self, staff):
+    def test_by_freshness_after_a_release_all_customers_are_stale(self, staff):
         customers = [make_scored(), make_scored()]
         forget_marks()
         ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
@@ -234,14 +234,14 @@ class TestFilters:
         mark_as(marks.LARGE, [current.pk, edited.pk])
         assert listed(staff, freshness="stale") == [edited.pk]
 
-    def test_where_nothing_is_marked_nobody_is_looked_for(self, staff):
+    def test_where_nothing_is_marked_no_customer_is_read(self, staff):
         make_scored()
         forget_marks()
         with CaptureQueriesContext(connection) as asked:
             assert listed(staff, freshness="stale") == []
         assert not [q for q in asked if '"customers_customer"."stale_since" IS NOT NULL' in q["sql"]]
 
-    def test_with_too_many_marks_to_name_everybody_is_looked_at(self, staff, monkeypatch):
+    def test_with_too_many_marks_to_name_all_customers_are_read(self, staff, monkeypatch):
         monkeypatch.setattr("customers.scoring.marks.MOST_MARKED", 1)
         first, second = make_customers(2)
         assert set(listed(staff, freshness="stale")) == {first.pk, second.pk}
@@ -352,7 +352,7 @@ class TestCount:
         assert str(CappedPaginator(Customer.objects.order_by("pk"), 50).count) == "5"
         assert str(CappedPaginator(Customer.objects.filter(geography="Spain").order_by("pk"), 50).count) == "4+"
 
-    def test_nobody_deletes_all_that_match(self, staff):
+    def test_no_user_deletes_all_that_match(self, staff):
         make_customers(2)
         assert "delete_selected" not in page(staff)
 

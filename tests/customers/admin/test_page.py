@@ -1,4 +1,4 @@
-"""The page of a customer: the score and its story, what a save did to it, and what other values would."""
+"""The page of a customer: the score and its history, what a save did to it, and what other values would."""
 
 import re
 from datetime import timedelta
@@ -17,7 +17,7 @@ from customers.models import Customer, ModelRelease, ScoreRecord
 from customers.presentation.durations import format_duration
 from customers.scoring import pause
 from events import jobs
-from tests.factories import SOMEBODY, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
+from tests.factories import A_CUSTOMER, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
 from tests.others import meanwhile
 from tests.staff import logged_in, superuser
 
@@ -59,7 +59,7 @@ def page(client, customer):
 
 def filled_in(customer, **changes):
     """What the browser sends when a user has changed these fields of the page."""
-    values = {"surname": customer.surname, **{field: getattr(customer, field) for field in SOMEBODY}, **changes}
+    values = {"surname": customer.surname, **{field: getattr(customer, field) for field in A_CUSTOMER}, **changes}
     return {name: "on" if value is True else value for name, value in values.items() if value is not False}
 
 
@@ -152,7 +152,7 @@ class TestStory:
         assert "waits for its score" in shown
         assert "Balance 50,000.00 → <strong>0.00</strong>" in shown
 
-    def test_of_somebody_without_a_score_it_has_only_begun(self, staff):
+    def test_of_a_customer_without_a_score_it_has_only_begun(self, staff):
         make_scored()
         shown = page(staff, make_customer())
         assert "begins with the first score" in shown
@@ -237,7 +237,7 @@ class TestModel:
         assert said in shown
         assert f'<a href="/admin/customers/modelrelease/{customer.scored_by_id}/change/">' in shown
 
-    def test_whoever_may_not_open_its_page_gets_no_link_to_it(self, viewer):
+    def test_a_user_who_may_not_open_its_page_gets_no_link_to_it(self, viewer):
         shown = page(viewer, make_scored())
         assert "/admin/customers/modelrelease/" not in shown
         assert re.search(r"Release \d+ of ", shown)
@@ -305,7 +305,7 @@ class TestAfterSaving:
 
     def test_a_new_customer_is_waited_for_too(self, staff, worker):
         make_scored()
-        form = filled_in(Customer(surname="New", **SOMEBODY), customer_id=77)
+        form = filled_in(Customer(surname="New", **A_CUSTOMER), customer_id=77)
         shown = staff.post(f"{LIST}add/", form, follow=True).content.decode()
         assert f"Customer 77: {Customer.objects.get(pk=77).churn_risk_score:.1%}, " in shown
 
@@ -413,7 +413,7 @@ class TestWhatIf:
         monkeypatch.setattr(insights, "answer_what_if", broken)
         assert "The model can't be asked: No &lt;model&gt; here." in self.ask(staff, customer, age=71)
 
-    def test_whoever_may_only_look_gets_fields_to_ask_with_and_an_answer(self, viewer):
+    def test_a_user_who_may_only_look_gets_fields_to_ask_with_and_an_answer(self, viewer):
         customer = make_scored(age=40)
         assert 'id="what_if_age"' in page(viewer, customer)
         shown = self.ask(viewer, customer, age=71)
@@ -425,15 +425,15 @@ class TestWhatIf:
         assert viewer.post(address(customer), filled_in(customer, age=71)).status_code == 403
         assert 'name="_save"' not in page(viewer, customer)
 
-    def test_whoever_may_edit_has_each_field_once(self, staff):
+    def test_a_user_who_may_edit_has_each_field_once(self, staff):
         assert page(staff, make_scored()).count('name="age"') == 1
 
-    def test_whoever_may_not_look_may_not_ask(self):
+    def test_a_user_who_may_not_look_may_not_ask(self):
         customer = make_scored()
         stranger = logged_in("stranger")
         assert stranger.post(address(customer, "what-if"), filled_in(customer)).status_code == 403
 
-    def test_nobody_asks_without_logging_in(self):
+    def test_no_user_asks_without_logging_in(self):
         customer = make_scored()
         response = Client().post(address(customer, "what-if"), filled_in(customer))
         assert response.status_code == 302
@@ -451,7 +451,7 @@ class TestWhatIf:
         assert staff.get(address(customer, "what-if"))["Location"] == address(customer)
 
     @pytest.mark.parametrize("unknown", ["999999999", "abc", str(2**63)])
-    def test_of_nobody_the_page_says_that_there_is_none(self, staff, unknown):
+    def test_of_an_unknown_customer_the_page_says_that_there_is_none(self, staff, unknown):
         response = staff.post(f"{LIST}{unknown}/what-if/", {"age": 40}, follow=True)
         assert response.status_code == 200
         assert "Perhaps it was deleted?" in response.content.decode()

@@ -1,4 +1,4 @@
-"""Pages of a customer's story: nothing twice, nothing left out, newest first."""
+"""Pages of a customer's history: nothing twice, nothing left out, newest first."""
 
 from decimal import Decimal
 
@@ -143,7 +143,7 @@ class TestPages:
             "next_before": None,
         }
 
-    def test_a_page_costs_two_queries_at_most_however_long_the_story(self, django_assert_max_num_queries):
+    def test_a_page_costs_two_queries_at_most_however_long_the_history(self, django_assert_max_num_queries):
         customer = make_scored()
         for _ in range(5):
             scorer.analyze(customer.pk)
@@ -152,7 +152,7 @@ class TestPages:
 
 
 class TestWhose:
-    def test_somebody_who_was_deleted_still_has_a_story(self):
+    def test_a_deleted_customer_still_has_a_history(self):
         customer = make_scored(customer_id=7_000_004)
         customer.delete()
         assert len(history_page.page(7_000_004)["entries"]) == 1
@@ -163,7 +163,7 @@ class TestWhose:
         assert entries(customer) == []
 
     @pytest.mark.parametrize("before", [None, 1, 2**63 - 1])
-    def test_nobody_has_none(self, before):
+    def test_an_unknown_customer_has_none(self, before):
         make_scored()
         with pytest.raises(Customer.DoesNotExist, match="Nothing is known of a customer 987654321"):
             history_page.page(987_654_321, before=before)

@@ -8,7 +8,7 @@ from customers.ml_service import NOTE, predict_churn
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ModelRelease, ScoreRecord
 from customers.presentation import bands
-from tests.factories import SOMEBODY, make_customer, make_scored
+from tests.factories import A_CUSTOMER, make_customer, make_scored
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +29,7 @@ def test_a_stale_score_is_shown_as_such_beside_what_the_present_fields_give():
     answer = insights.of_customer(customer.pk)
     assert answer["current"] is False
     assert answer["churn_risk_score"] == customer.churn_risk_score
-    assert answer["explained_score"] == pytest.approx(predict_churn({**SOMEBODY, "age": 71}), abs=1e-9)
+    assert answer["explained_score"] == pytest.approx(predict_churn({**A_CUSTOMER, "age": 71}), abs=1e-9)
 
 
 def test_the_score_of_a_former_model_is_not_current(assets, another_forest):
@@ -59,7 +59,7 @@ def test_reasons_are_in_plain_words():
     assert "Not an active member raises the risk by" in str(reasons)
 
 
-def test_nobody_is_there():
+def test_an_unknown_customer_is_not_there():
     with pytest.raises(Customer.DoesNotExist, match="There is no customer 999"):
         insights.of_customer(999)
 
@@ -80,7 +80,7 @@ def test_suggestions_are_for_the_fields_as_they_are_and_the_best_comes_first():
     assert scores == sorted(scores)
     assert scores[0] < answer["explained_score"]
     best = answer["suggestions"][0]
-    now = {**SOMEBODY, "age": 50, "num_of_products": 3}
+    now = {**A_CUSTOMER, "age": 50, "num_of_products": 3}
     assert best["score_after"] == pytest.approx(predict_churn({**now, **best["changes"]}), abs=1e-12)
     assert best["points_gained"] == pytest.approx(100 * (answer["explained_score"] - best["score_after"]))
     assert best["band_after"] == bands.band(best["score_after"])
@@ -106,8 +106,8 @@ class TestWhatIf:
         Customer.objects.filter(pk=customer.pk).update(age=50)
         answer = insights.answer_what_if(WhatIfQuestion(customer.pk, {}, {"num_of_products": 2}))
         before, after = (
-            predict_churn({**SOMEBODY, "age": 50}),
-            predict_churn({**SOMEBODY, "age": 50, "num_of_products": 2}),
+            predict_churn({**A_CUSTOMER, "age": 50}),
+            predict_churn({**A_CUSTOMER, "age": 50, "num_of_products": 2}),
         )
         assert (answer["customer_id"], answer["changes"]) == (customer.pk, {"num_of_products": 2})
         assert (answer["score_before"], answer["score_after"]) == (before, after)
@@ -116,9 +116,9 @@ class TestWhatIf:
         assert answer["model_release"] == ModelRelease.objects.active().pk
 
     def test_anybodys_values_will_do(self):
-        answer = insights.answer_what_if(WhatIfQuestion(None, SOMEBODY, {}))
+        answer = insights.answer_what_if(WhatIfQuestion(None, A_CUSTOMER, {}))
         assert answer["customer_id"] is None
-        assert answer["score_before"] == answer["score_after"] == predict_churn(SOMEBODY)
+        assert answer["score_before"] == answer["score_after"] == predict_churn(A_CUSTOMER)
 
     def test_it_stores_nothing(self):
         customer = make_customer()
@@ -126,6 +126,6 @@ class TestWhatIf:
         assert list(Customer.objects.stale()) == [customer]
         assert not ScoreRecord.objects.exists()
 
-    def test_nobody_is_there(self):
+    def test_an_unknown_customer_is_not_there(self):
         with pytest.raises(Customer.DoesNotExist, match="There is no customer 999"):
             insights.answer_what_if(WhatIfQuestion(999, {}, {}))

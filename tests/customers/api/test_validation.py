@@ -5,7 +5,7 @@ import pytest
 from customers.api.validation import EXPECTED, WhatIfQuestion, WrongFieldsError, parse_page
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID
-from tests.factories import SOMEBODY
+from tests.factories import A_CUSTOMER
 
 
 def wrong(asked):
@@ -17,8 +17,8 @@ def wrong(asked):
 class TestWhatIf:
     def test_it_is_asked_of_anybody_or_of_a_stored_customer(self):
         changes = {"age": 50}
-        assert WhatIfQuestion.from_json({"customer": SOMEBODY, "changes": changes}) == WhatIfQuestion(
-            None, SOMEBODY, changes
+        assert WhatIfQuestion.from_json({"customer": A_CUSTOMER, "changes": changes}) == WhatIfQuestion(
+            None, A_CUSTOMER, changes
         )
         assert WhatIfQuestion.from_json({"customer_id": 7, "changes": changes}) == WhatIfQuestion(7, {}, changes)
 
@@ -26,7 +26,7 @@ class TestWhatIf:
         assert WhatIfQuestion.from_json({"customer_id": 7}).changes == {}
 
     def test_every_wrong_field_is_named_at_once(self):
-        customer = {name: value for name, value in SOMEBODY.items() if name != "tenure"} | {"age": "40", "salary": 1}
+        customer = {name: value for name, value in A_CUSTOMER.items() if name != "tenure"} | {"age": "40", "salary": 1}
         found = wrong({"customer": customer, "changes": {"balance": -1, "mood": "good"}, "model": 3})
         assert set(found) == {"tenure", "age", "salary", "balance", "mood", "model"}
         assert found["age"] == "expected a whole number from 18 to 110"
@@ -34,8 +34,8 @@ class TestWhatIf:
         assert found["salary"].startswith("no such field; expected one of credit_score")
         assert found["model"] == "no such field; expected one of customer, customer_id, changes"
 
-    @pytest.mark.parametrize("asked", [{}, {"changes": {}}, {"customer": SOMEBODY, "customer_id": 7}])
-    def test_somebody_must_be_meant_and_one_only(self, asked):
+    @pytest.mark.parametrize("asked", [{}, {"changes": {}}, {"customer": A_CUSTOMER, "customer_id": 7}])
+    def test_a_customer_must_be_meant_and_one_only(self, asked):
         assert wrong(asked) == {name: EXPECTED[name] for name in ("customer", "customer_id")}
 
     @pytest.mark.parametrize("customer_id", [0, -1, LARGEST_CUSTOMER_ID + 1, True, 7.0, "7", None, [7]])

@@ -86,12 +86,12 @@ class TestTheRiskiestTenth:
         assert recall(FIVE_OF_TWENTY, scores) == pytest.approx(1.5 / 5)
 
     @given(st.lists(st.booleans(), min_size=10, max_size=200).filter(any))
-    def test_the_same_score_for_everybody_finds_as_many_as_a_blind_draw(self, labels):
+    def test_the_same_score_for_all_finds_as_many_as_a_blind_draw(self, labels):
         constant = np.full(len(labels), 0.2)
         assert lift(np.array(labels, dtype=int), constant) == pytest.approx(1)
 
 
-def test_the_bins_of_the_calibration_go_from_low_to_high_and_hold_everybody():
+def test_the_bins_of_the_calibration_go_from_low_to_high_and_hold_all_customers():
     left, scores = made_up(1003)
     bins = calibration(left, scores)
     assert {it.customers for it in bins} == {100, 101}

@@ -109,7 +109,7 @@ class TestDescribe:
         with pytest.raises(ValueError, match=r"2 rows and \d scores cannot be described"):
             describe(people(age=[40, 41]), scores)
 
-    def test_nobody_cannot_be_described(self):
+    def test_no_customers_cannot_be_described(self):
         with pytest.raises(ValueError, match="0 rows"):
             describe([], [])
 
@@ -135,7 +135,7 @@ class TestReadAgain:
             Reference.from_metadata(foreign)
 
     @pytest.mark.parametrize("rows", [None, 0, -1, 1.5, True, "8000"])
-    def test_nor_is_one_of_nobody(self, rows):
+    def test_nor_is_one_of_an_unknown_customer(self, rows):
         with pytest.raises(ValueError, match="a whole number from 1 on"):
             Reference.from_metadata({**stored(age=[40]), "rows": rows})
 

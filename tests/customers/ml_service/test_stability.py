@@ -52,7 +52,7 @@ class TestByChance:
         indices = [stability_index(*pair) for pair in zip(was, now, strict=True)]
         assert np.mean(np.array(indices) < index_by_chance(10, 2000, 400)) == pytest.approx(0.95, abs=0.02)
 
-    def test_of_nobody_nothing_can_be_said(self):
+    def test_of_no_customers_nothing_can_be_said(self):
         assert index_by_chance(10, 8000, 0) == inf
 
     def test_one_bin_never_moves(self):

@@ -92,7 +92,7 @@ class TestFinding:
         assert AuditFinding.objects.count() == 1
         assert caplog.text.count("Wrong score") == 3
 
-    def test_rows_that_are_stale_promise_nothing(self, wrong):
+    def test_rows_that_are_stale_claim_nothing(self, wrong):
         Customer.objects.filter(pk=wrong.pk).update(age=77)
         assert audit.audit() == audit.AuditReport(audited=4)
 

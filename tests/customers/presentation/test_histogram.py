@@ -21,7 +21,7 @@ def test_columns_are_as_high_as_there_are_customers():
     assert low == pytest.approx(2 * high, abs=0.1)
 
 
-def test_one_among_a_million_is_seen_and_nobody_is_not():
+def test_one_among_a_million_is_seen_and_none_is_not():
     tall, one, none = heights([1_000_000, 1, 0])
     assert tall > one > 1
     assert none == 0

@@ -23,7 +23,7 @@ from customers.releases import active, progress
 from customers.releases.active import ModelNotActiveError, active_model, put_into_service
 from customers.scoring import scorer
 from tests.customers.ml_service.forests import release as release_file
-from tests.factories import SOMEBODY, edit, make_customer, make_customers, make_scored
+from tests.factories import A_CUSTOMER, edit, make_customer, make_customers, make_scored
 from tests.others import outsider, together
 
 pytestmark = pytest.mark.django_db
@@ -88,14 +88,14 @@ def test_a_changed_file_makes_every_score_stale_and_is_used_before_anything_is_w
     for customer in customers:
         customer.refresh_from_db()
         assert customer.is_current()
-        assert customer.churn_risk_score == expected.predict_one({**SOMEBODY, "age": customer.age})
+        assert customer.churn_risk_score == expected.predict_one({**A_CUSTOMER, "age": customer.age})
     assert ModelRelease.objects.count() == 2
 
 
 def test_analyze_takes_up_a_changed_file_as_well(assets, another_forest):
     customer = make_scored()
     drop_in(another_forest, assets)
-    assert scorer.analyze(customer.pk) == load_forest(another_forest).predict_one(SOMEBODY)
+    assert scorer.analyze(customer.pk) == load_forest(another_forest).predict_one(A_CUSTOMER)
 
 
 def test_going_back_to_a_former_file_in_development_is_a_new_release_again(assets, another_forest, tmp_path):
@@ -534,7 +534,9 @@ class TestLabelCodes:
             (assets / "model.json").write_text(metadata[:100])
         assert scorer.rescore_batch().stored == 1
         customer.refresh_from_db()
-        assert customer.churn_risk_score == current_forest().predict_one({**SOMEBODY, "geography": "Germany"}) != score
+        assert (
+            customer.churn_risk_score == current_forest().predict_one({**A_CUSTOMER, "geography": "Germany"}) != score
+        )
         (assets / "model.json").write_text(metadata)
         assert scorer.rescore_batch().stored == 1
         customer.refresh_from_db()

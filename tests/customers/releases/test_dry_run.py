@@ -9,7 +9,7 @@ from customers.ml_service import current_forest, load_forest
 from customers.models import Customer, ModelRelease, ScoreRecord
 from customers.releases.active import active_model
 from customers.releases.dry_run import compare, rehearse, table
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.factories import A_CUSTOMER, make_customer, make_customers, make_scored
 
 
 class TestFigures:
@@ -59,7 +59,7 @@ class TestRehearsal:
         customers = [make_scored(age=age) for age in (30, 50, 70)]
         candidate = load_forest(another_forest)
         shift = rehearse(candidate)
-        fields = [{**SOMEBODY, "age": customer.age} for customer in customers]
+        fields = [{**A_CUSTOMER, "age": customer.age} for customer in customers]
         assert shift.customers == 3
         assert shift.mean_before == pytest.approx(np.mean([customer.churn_risk_score for customer in customers]))
         assert shift.mean_after == pytest.approx(candidate.predict_many(fields).mean())

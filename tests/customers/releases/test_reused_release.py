@@ -12,7 +12,7 @@ from customers.releases.active import ModelNotActiveError, active_model
 from customers.scoring import scorer
 from events.queue import lease
 from events.worker import warmup
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.factories import A_CUSTOMER, make_customer, make_customers, make_scored
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +55,7 @@ def test_the_file_of_the_active_model_is_taken_up_when_it_comes(assets, another_
     shutil.copy(another_forest, assets / "model.pkl")
     scorer.rescore_batch()
     customer.refresh_from_db()
-    assert customer.churn_risk_score == load_forest(another_forest).predict_one(SOMEBODY)
+    assert customer.churn_risk_score == load_forest(another_forest).predict_one(A_CUSTOMER)
 
 
 def test_an_older_dump_without_our_release_is_not_brought_forward_by_the_file_that_stayed(assets, another_forest):

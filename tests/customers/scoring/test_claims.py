@@ -51,7 +51,7 @@ def first_turn(monkeypatch):
     monkeypatch.setattr(marks, "_turn", count(1))
 
 
-def score_everybody():
+def score_all():
     while scorer.rescore_batch().claimed or marked():
         pass
 
@@ -92,7 +92,7 @@ def test_a_mark_of_a_customer_who_is_gone_costs_one_look():
 
 def test_the_scores_of_a_former_model_are_stale():
     customer = make_scored()
-    score_everybody()
+    score_all()
     release = ModelRelease.objects.create(sha256="0" * 64)
     assert anything_marked()
     marks.sweep()
@@ -134,7 +134,7 @@ def test_no_more_are_claimed_than_was_asked_for():
 
 def test_what_people_have_edited_comes_before_what_only_a_new_model_made_stale():
     outdated, edited = make_scored(), make_scored()
-    score_everybody()
+    score_all()
     release = ModelRelease.objects.create(sha256="0" * 64)
     Customer.objects.filter(pk=edited.pk).update(age=41)
     marks.sweep()
@@ -471,7 +471,7 @@ class TestMarks:
         assert scorer.rescore_batch().claimed == 0
         assert marks.restore_marks() == 1
         assert marks.restore_marks() == 0
-        score_everybody()
+        score_all()
         customer.refresh_from_db()
         assert customer.is_current()
 
@@ -519,7 +519,7 @@ class TestMarks:
             return found
 
         monkeypatch.setattr(marks, during, released_meanwhile)
-        score_everybody()
+        score_all()
         assert not Customer.objects.stale().exists()
 
 

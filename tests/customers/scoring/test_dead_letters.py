@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def failed():
-    """Two customers: one set aside, one to be tried again in an hour."""
+    """Two customers: one dead letter, one to be tried again in an hour."""
     make_scored()
     aside, again = make_customer(), make_customer()
     for customer, retry_at in ((aside, None), (again, timezone.now() + timedelta(hours=1))):

@@ -104,7 +104,7 @@ def rule_of_the_bank(statement):
     yield
 
 
-A_CONSTRAINT = f"""ALTER TABLE customers_customer ADD CONSTRAINT nobody_of_that_age
+A_CONSTRAINT = f"""ALTER TABLE customers_customer ADD CONSTRAINT no_customer_of_that_age
 CHECK (age <> {POISON_AGE} OR churn_risk_score IS NULL)"""
 A_TRIGGER = f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
     IF NEW.age = {POISON_AGE} THEN RAISE 'scores of that age are under review'; END IF; RETURN NEW; END$$;
@@ -120,7 +120,7 @@ TROUBLES = {
         lambda: forest_that_answers(lambda: float("inf"), "contributions"),
         "ArithmeticError: A contribution to the model's answer is not a number.",
     ),
-    "a constraint": (lambda: rule_of_the_bank(A_CONSTRAINT), "nobody_of_that_age"),
+    "a constraint": (lambda: rule_of_the_bank(A_CONSTRAINT), "no_customer_of_that_age"),
     "a trigger": (lambda: rule_of_the_bank(A_TRIGGER), "scores of that age are under review"),
 }
 

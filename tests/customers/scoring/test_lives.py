@@ -16,12 +16,12 @@ from customers.scoring import failures, marks, requests, scorer
 from events.freshness.queries import freshness
 from events.models.alerts import Alert
 from tests.events.alerts.alerting import another_release, rise, scores, store, threshold
-from tests.factories import SOMEBODY, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
+from tests.factories import A_CUSTOMER, edit, make_customer, make_failure, make_scored, rescore, write_as_scorer
 from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
 
-COLUMNS = ", ".join(("customer_id", "surname", *SOMEBODY))
+COLUMNS = ", ".join(("customer_id", "surname", *A_CUSTOMER))
 OUT = f"""CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS SELECT {COLUMNS} FROM customers_customer;
 CREATE TEMPORARY TABLE whole ON COMMIT DROP AS SELECT * FROM customers_customer;"""
 IN = f"INSERT INTO customers_customer ({COLUMNS}) SELECT * FROM fresh"

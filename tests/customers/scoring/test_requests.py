@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def model():
-    """Who has never been scored can be set aside only where there is a model that might."""
+    """A customer never scored can become a dead letter only where there is a model that might."""
     scorer.active_model()
 
 

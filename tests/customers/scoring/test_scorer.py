@@ -9,7 +9,7 @@ from customers.models import Customer, ModelRelease, ScoreRecord
 from customers.releases.active import active_model
 from customers.scoring import scorer
 from customers.scoring.claims import CustomerBusyError, claim_next, claim_one
-from tests.factories import SOMEBODY, answers, make_customer, make_customers, make_scored
+from tests.factories import A_CUSTOMER, answers, make_customer, make_customers, make_scored
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ class TestBatch:
         batch = scorer.rescore_batch()
         customer.refresh_from_db()
         assert batch == scorer.Batch(claimed=1, stored=1)
-        assert customer.churn_risk_score == pytest.approx(predict_churn(SOMEBODY), abs=1e-12)
+        assert customer.churn_risk_score == pytest.approx(predict_churn(A_CUSTOMER), abs=1e-12)
         assert customer.is_current()
 
     def test_score_version_model_and_time_are_written_together(self):
@@ -51,7 +51,7 @@ class TestBatch:
         record = ScoreRecord.objects.get()
         for stored in (customer.contributions, record.contributions):
             assert forest.base_value + sum(stored) == pytest.approx(customer.churn_risk_score, abs=1e-6)
-        explanation = forest.explain_one({**SOMEBODY, "age": 58})
+        explanation = forest.explain_one({**A_CUSTOMER, "age": 58})
         assert customer.contributions == pytest.approx(list(explanation.contributions.values()), abs=1e-6)
         told = numbered_reasons(customer.reason_codes, customer.contributions, explanation.inputs)
         assert [reason.code for reason in told] == [reason.code for reason in reasons_for(explanation)]
@@ -185,7 +185,7 @@ class TestAnalyze:
         customer = make_customer()
         score = scorer.analyze(customer.pk)
         customer.refresh_from_db()
-        assert customer.churn_risk_score == score == pytest.approx(predict_churn(SOMEBODY), abs=1e-12)
+        assert customer.churn_risk_score == score == pytest.approx(predict_churn(A_CUSTOMER), abs=1e-12)
         assert customer.is_current()
 
     def test_every_call_scores_and_stores_even_when_the_row_is_current(self):
@@ -239,7 +239,7 @@ class TestBesideAnOpenEdit:
             editor.commit()
         assert scorer.rescore_batch().stored == 1
         locked.refresh_from_db()
-        assert locked.churn_risk_score == pytest.approx(predict_churn({**SOMEBODY, "age": 88}), abs=1e-12)
+        assert locked.churn_risk_score == pytest.approx(predict_churn({**A_CUSTOMER, "age": 88}), abs=1e-12)
         assert free.pk != locked.pk
 
     def test_an_edit_that_is_rolled_back_leaves_the_score_it_had(self):
@@ -260,7 +260,7 @@ class TestBesideAnOpenEdit:
                 scorer.analyze(customer.pk)
             editor.commit()
         assert ScoreRecord.objects.count() == 1
-        assert scorer.analyze(customer.pk) == pytest.approx(predict_churn({**SOMEBODY, "age": 88}), abs=1e-12)
+        assert scorer.analyze(customer.pk) == pytest.approx(predict_churn({**A_CUSTOMER, "age": 88}), abs=1e-12)
 
     def test_the_callers_transaction_survives_a_customer_that_is_busy(self, settings):
         settings.ANALYZE_LOCK_SECONDS = 0.05

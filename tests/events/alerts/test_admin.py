@@ -106,9 +106,7 @@ class TestAlerts:
 
     def test_to_save_one_is_to_acknowledge_it_in_ones_own_name(self, ann, alert):
         assert 'name="note"' in page_of(ann, f"{ALERTS}{alert.pk}/change/")
-        ann.post(
-            f"{ALERTS}{alert.pk}/change/", {"note": "called her", "acknowledged_by": "somebody else", "score": "0"}
-        )
+        ann.post(f"{ALERTS}{alert.pk}/change/", {"note": "called her", "acknowledged_by": "another user", "score": "0"})
         alert.refresh_from_db()
         assert (alert.acknowledged_by, alert.note, alert.score) == ("ann", "called her", 0.6)
         assert abs((timezone.now() - alert.acknowledged_at).total_seconds()) < 300
@@ -151,13 +149,13 @@ class TestDeliveries:
     def given_up(self):
         threshold(0.5, by_webhook=True)
         store(make_customer(), 0.9)
-        Delivery.objects.update(state="given up", error="nobody there", attempts=7, ended_at=timezone.now())
+        Delivery.objects.update(state="given up", error="no answer", attempts=7, ended_at=timezone.now())
         return Delivery.objects.get()
 
     def test_what_did_not_get_through_is_listed_with_the_reason(self, bob, given_up):
-        assert "nobody there" in page_of(bob, f"{DELIVERIES}?state__exact=given+up")
-        assert "nobody there" not in page_of(bob, f"{DELIVERIES}?state__exact=waiting")
-        assert "nobody there" in page_of(bob, f"{DELIVERIES}{given_up.pk}/change/")
+        assert "no answer" in page_of(bob, f"{DELIVERIES}?state__exact=given+up")
+        assert "no answer" not in page_of(bob, f"{DELIVERIES}?state__exact=waiting")
+        assert "no answer" in page_of(bob, f"{DELIVERIES}{given_up.pk}/change/")
 
     def test_who_may_change_them_tries_again(self, given_up):
         eve = logged_in("eve", "change_delivery")

@@ -132,7 +132,7 @@ class TestEmail:
 
         def refuse(self, messages):
             tried.append(messages[0].extra_headers["Message-ID"])
-            raise ConnectionRefusedError("nobody there")
+            raise ConnectionRefusedError("no answer")
 
         monkeypatch.setattr(EmailBackend, "send_messages", refuse)
         jobs.send_alerts()
@@ -141,7 +141,7 @@ class TestEmail:
         jobs.send_alerts()
         delivery = Delivery.objects.get(attempts=2)
         assert tried[:2] == [f"<{delivery.key}@vigilpay>"] * 2
-        assert delivery.error == "ConnectionRefusedError: nobody there"
+        assert delivery.error == "ConnectionRefusedError: no answer"
         assert delivery.alerts == 1
 
     def test_without_a_mail_server_the_message_says_so(self, settings):

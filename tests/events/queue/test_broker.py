@@ -19,7 +19,7 @@ from events.queue import broker as broker_module
 from events.queue import dispatch, lease
 from events.queue.broker import ListenBroker
 from events.worker import heartbeat
-from tests.factories import SOMEBODY, forget_marks, make_scored, nobody_is_awake
+from tests.factories import A_CUSTOMER, forget_marks, make_scored, no_lease_is_held
 from tests.others import await_that, meanwhile, outsider, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +34,7 @@ def broker(settings, monkeypatch):
     broker = ListenBroker("vigilpay")
     [(job, _payload)] = broker.dequeue()
     broker.acknowledge(job)
-    nobody_is_awake()
+    no_lease_is_held()
     monkeypatch.setattr(broker_module, "DEQUEUE_SECONDS", SECONDS_WITHOUT_NOTICE)
     yield broker
     broker._listener.close()
@@ -161,7 +161,7 @@ def test_an_edit_without_a_notification_is_found_by_its_own_poll(broker, setting
     lease.extend(60)
     with outsider() as editor:
         insert(editor)  # silent, for the lease is held
-    nobody_is_awake()  # for its holder was killed
+    no_lease_is_held()  # for its holder was killed
     settings.LOOK_SECONDS = 0.05
     broker._poll_due = 0.0
     assert len(broker.dequeue()) == 1
@@ -171,7 +171,7 @@ def test_a_poll_that_finds_nothing_queues_nothing(broker, impatient, settings):
     make_scored()
     forget_marks()
     OrmQ.objects.all().delete()
-    nobody_is_awake()
+    no_lease_is_held()
     settings.LOOK_SECONDS = 0.0
     impatient()
     broker._poll_due = 0.0
@@ -188,12 +188,12 @@ def test_a_new_model_file_wakes_a_worker_once(settings, assets, another_forest, 
     found = []
     for _ in range(2):
         OrmQ.objects.all().delete()
-        nobody_is_awake()
+        no_lease_is_held()
         found.append(len(broker.dequeue() or []))
     (assets / "model.pkl").write_bytes(another_forest.read_bytes())
     for _ in range(2):
         OrmQ.objects.all().delete()
-        nobody_is_awake()
+        no_lease_is_held()
         found.append(len(broker.dequeue() or []))
     broker._listener.close()
     assert found == [1, 0, 1, 0]
@@ -308,9 +308,9 @@ def test_it_connects_only_when_it_is_used_for_it_is_made_before_the_fork(monkeyp
 
 
 def insert(editor):
-    columns = ", ".join(["customer_id", *SOMEBODY])
-    places = ", ".join(["%s"] * (1 + len(SOMEBODY)))
-    editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [1, *SOMEBODY.values()])
+    columns = ", ".join(["customer_id", *A_CUSTOMER])
+    places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))
+    editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [1, *A_CUSTOMER.values()])
 
 
 def wait_until_it_listens():

@@ -14,14 +14,14 @@ from customers.scoring import scorer
 from customers.scoring.pause import current, is_paused, notice
 from events import jobs
 from events.queue import dispatch, lease, pause
-from tests.factories import SOMEBODY, make_customer, make_customers, make_scored
+from tests.factories import A_CUSTOMER, make_customer, make_customers, make_scored
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch):
-    current_forest().predict_one(SOMEBODY)
+    current_forest().predict_one(A_CUSTOMER)
     monkeypatch.setattr(lease, "LEASE_SECONDS", 0.05)
 
 

@@ -28,13 +28,13 @@ from events.queue import lease
 from events.triggers.channels import STALE_CHANNEL
 from events.triggers.sql import LIVE_ROWS, LIVE_STATEMENTS
 from tests.factories import (
-    SOMEBODY,
+    A_CUSTOMER,
     forget_marks,
     make_customer,
     make_customers,
     make_scored,
     marked,
-    nobody_is_awake,
+    no_lease_is_held,
 )
 from tests.others import outsider
 
@@ -82,9 +82,9 @@ def scored_as(customer):
 
 class TestArrival:
     def test_a_new_row_is_stale_and_unscored_whatever_the_insert_says_of_the_engines_columns(self):
-        columns = ", ".join(["customer_id", "surname", *SOMEBODY, *ENGINE])
+        columns = ", ".join(["customer_id", "surname", *A_CUSTOMER, *ENGINE])
         engine = [99, None, 0.5, 99, 7, "2020-01-01", [0.1] * len(FEATURES), [1], "2020-01-01", "me"]
-        values = [1, "From a backup", *SOMEBODY.values(), *engine]
+        values = [1, "From a backup", *A_CUSTOMER.values(), *engine]
         places = ", ".join(["%s"] * len(values))
         sql(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", *values)
         customer = Customer.objects.get(pk=1)
@@ -96,16 +96,16 @@ class TestArrival:
 
     def test_a_bulk_create_is_stale_row_by_row(self):
         Customer.objects.bulk_create(
-            Customer(customer_id=i, **SOMEBODY, version=50, stale_since=None, churn_risk_score=0.9) for i in (1, 2, 3)
+            Customer(customer_id=i, **A_CUSTOMER, version=50, stale_since=None, churn_risk_score=0.9) for i in (1, 2, 3)
         )
         assert set(Customer.objects.values_list("version", "churn_risk_score")) == {(1, None)}
         assert Customer.objects.stale().count() == 3
 
     def test_a_copy_is_stale_row_by_row(self):
-        columns = ", ".join(["customer_id", *SOMEBODY])
+        columns = ", ".join(["customer_id", *A_CUSTOMER])
         with connection.cursor() as cursor, cursor.copy(f"COPY customers_customer ({columns}) FROM STDIN") as copy:
             for customer_id in (1, 2, 3):
-                copy.write_row([customer_id, *SOMEBODY.values()])
+                copy.write_row([customer_id, *A_CUSTOMER.values()])
         assert Customer.objects.stale().count() == 3
 
 
@@ -166,10 +166,10 @@ class TestVersion:
         customer = make_scored()
         score = scored_as(customer)
         Customer.objects.bulk_create(
-            [Customer(customer_id=customer.pk, **{**SOMEBODY, "age": age})],
+            [Customer(customer_id=customer.pk, **{**A_CUSTOMER, "age": age})],
             update_conflicts=True,
             unique_fields=["customer_id"],
-            update_fields=[*SOMEBODY, "version", "churn_risk_score", "stale_since"],
+            update_fields=[*A_CUSTOMER, "version", "churn_risk_score", "stale_since"],
         )
         assert version_of(customer) == version
         assert scored_as(customer) == score
@@ -207,7 +207,7 @@ class TestGuard:
             ("contributions", [0.5] * len(FEATURES)),
             ("reason_codes", [1, 2, 3]),
             ("edited_at", "2000-01-01"),
-            ("edited_by", "somebody else"),
+            ("edited_by", "another user"),
         ],
     )
     def test_what_anybody_else_writes_into_the_engines_columns_is_kept_out(self, column, value):
@@ -387,11 +387,11 @@ def forget_marks_and_transaction():
 
 def insert_customers(ids):
     """In this order."""
-    values = ", ".join(["%s"] * len(SOMEBODY))
+    values = ", ".join(["%s"] * len(A_CUSTOMER))
     sql(
-        f"INSERT INTO customers_customer (customer_id, {', '.join(SOMEBODY)}) "
+        f"INSERT INTO customers_customer (customer_id, {', '.join(A_CUSTOMER)}) "
         f"SELECT id, {values} FROM unnest(%s::bigint[]) AS these (id)",
-        *SOMEBODY.values(),
+        *A_CUSTOMER.values(),
         list(ids),
     )
 
@@ -410,8 +410,8 @@ class TestMarks:
         "edit",
         [
             lambda: insert_customers([7]),
-            lambda: Customer.objects.bulk_create([Customer(customer_id=7, **SOMEBODY)]),
-            lambda: Customer.objects.create(customer_id=7, **SOMEBODY),
+            lambda: Customer.objects.bulk_create([Customer(customer_id=7, **A_CUSTOMER)]),
+            lambda: Customer.objects.create(customer_id=7, **A_CUSTOMER),
             lambda: copy_in([7]),
             lambda: load([7]),
         ],
@@ -522,14 +522,14 @@ class TestRelease:
 
 
 def copy_in(ids):
-    columns = ", ".join(["customer_id", *SOMEBODY])
+    columns = ", ".join(["customer_id", *A_CUSTOMER])
     with connection.cursor() as cursor, cursor.copy(f"COPY customers_customer ({columns}) FROM STDIN") as copy:
         for customer_id in ids:
-            copy.write_row([customer_id, *SOMEBODY.values()])
+            copy.write_row([customer_id, *A_CUSTOMER.values()])
 
 
 def load(ids):
-    with staged([(i, "Loaded", *SOMEBODY.values()) for i in ids], STORED) as staging:
+    with staged([(i, "Loaded", *A_CUSTOMER.values()) for i in ids], STORED) as staging:
         staging.store()
 
 
@@ -597,7 +597,7 @@ class TestBeside:
         assert stale_since(customer) is not None
 
     def test_a_score_that_it_writes_is_never_current(self, name):
-        """Set back where our trigger comes later; else the row is stale, and set aside while it can't be stored."""
+        """Set back where our trigger comes later; else the row is stale, and a dead letter while it can't be stored."""
         customer = make_scored()
         was = customer.churn_risk_score
         bank_trigger(name, SCORES)
@@ -721,7 +721,7 @@ class NotificationListener:
     def forget(self):
         """What was received and leased so far is forgotten."""
         self.received()
-        nobody_is_awake()
+        no_lease_is_held()
 
     def received(self):
         self.listener.execute(f"NOTIFY {STALE_CHANNEL}, 'end'")
@@ -861,9 +861,9 @@ class TestNotify:
 
 
 def insert(editor, customer_id):
-    columns = ", ".join(["customer_id", *SOMEBODY])
-    places = ", ".join(["%s"] * (1 + len(SOMEBODY)))
-    editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [customer_id, *SOMEBODY.values()])
+    columns = ", ".join(["customer_id", *A_CUSTOMER])
+    places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))
+    editor.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", [customer_id, *A_CUSTOMER.values()])
 
 
 def test_a_claim_is_what_the_row_says_column_by_column():

@@ -5,7 +5,7 @@ from django.db import ProgrammingError, connection, transaction
 
 from customers.fields import LONG_AGO
 from customers.models import Customer, UnscoredVersion
-from tests.factories import SOMEBODY, edit, make_customer, make_scored
+from tests.factories import A_CUSTOMER, edit, make_customer, make_scored
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ class TestArrival:
         assert arrived_at(5) > first
 
     def test_two_in_one_statement_are_two_lives(self):
-        columns = ", ".join(("customer_id", *SOMEBODY))
+        columns = ", ".join(("customer_id", *A_CUSTOMER))
         make_customer(customer_id=5)
         sql("CREATE TEMPORARY TABLE seen (at timestamptz) ON COMMIT DROP")
         sql(f"CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS SELECT {columns} FROM customers_customer")
@@ -52,7 +52,7 @@ class TestArrival:
 
     def test_an_upsert_of_a_row_that_is_there_is_no_arrival(self):
         make_customer(customer_id=5)
-        first, columns = arrived_at(5), ", ".join(("customer_id", *SOMEBODY))
+        first, columns = arrived_at(5), ", ".join(("customer_id", *A_CUSTOMER))
         sql(f"""INSERT INTO customers_customer ({columns}) SELECT {columns} FROM customers_customer
             ON CONFLICT (customer_id) DO UPDATE SET age = 77, arrived_at = excluded.arrived_at""")
         assert (arrived_at(5), Customer.objects.get().age) == (first, 77)
@@ -126,7 +126,7 @@ class TestLeaving:
     @pytest.mark.parametrize("leave", ["DELETE FROM public.customers_customer", "TRUNCATE public.customers_customer"])
     def test_a_role_that_may_do_nothing_else_can_reload(self, leave, search_path):
         make_customer(customer_id=5)
-        columns = ", ".join(("customer_id", *SOMEBODY))
+        columns = ", ".join(("customer_id", *A_CUSTOMER))
         sql(f"CREATE ROLE {LOADER}")
         sql(f"GRANT SELECT, INSERT, DELETE, TRUNCATE ON customers_customer TO {LOADER}")
         sql(f"SET LOCAL ROLE {LOADER}")

@@ -11,14 +11,14 @@ import psycopg
 import pytest
 
 from tests.databases import scratch_database
-from tests.factories import SOMEBODY
+from tests.factories import A_CUSTOMER
 
 ROOT = Path(__file__).resolve().parents[3]
 BEFORE = [("events", "0003"), ("customers", "0001")]
 
 INSERT = f"""
-INSERT INTO customers_customer (customer_id, {", ".join(SOMEBODY)})
-SELECT number, {", ".join(["%s"] * len(SOMEBODY))} FROM generate_series(%s::bigint, %s::bigint) AS number
+INSERT INTO customers_customer (customer_id, {", ".join(A_CUSTOMER)})
+SELECT number, {", ".join(["%s"] * len(A_CUSTOMER))} FROM generate_series(%s::bigint, %s::bigint) AS number
 """
 STALE = "SELECT count(*) FROM customers_customer WHERE stale_since IS NOT NULL"
 SCORED = "SELECT count(*), count(DISTINCT customer_id) FROM customers_scorerecord"
@@ -53,7 +53,7 @@ def drain(url):
 
 
 def insert(connection, first, last):
-    connection.execute(INSERT, [*SOMEBODY.values(), first, last])
+    connection.execute(INSERT, [*A_CUSTOMER.values(), first, last])
 
 
 def one(connection, question):
@@ -102,7 +102,7 @@ def test_marks_that_wait_and_an_edit_that_is_open_are_found_after_marks_have_bec
     insert(connection, 1, 100)
     with psycopg.connect(url) as editor:
         editor.execute("UPDATE customers_customer SET age = 50 WHERE customer_id = 1")
-        editor.execute(INSERT, [*SOMEBODY.values(), 101, 120])
+        editor.execute(INSERT, [*A_CUSTOMER.values(), 101, 120])
         with ThreadPoolExecutor(1) as pool:
             migrating = pool.submit(manage, url, "migrate")
             wait_until_it_waits(connection)

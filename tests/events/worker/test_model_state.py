@@ -8,7 +8,7 @@ from events.queue import broker as broker_module
 from events.queue import dispatch
 from events.queue.broker import ListenBroker
 from events.worker import model_state
-from tests.factories import make_customer, make_scored, nobody_is_awake
+from tests.factories import make_customer, make_scored, no_lease_is_held
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,7 +31,7 @@ def broker(settings, monkeypatch, model_file):
     broker = ListenBroker("vigilpay")
     while jobs := broker.dequeue():
         broker.acknowledge(jobs[0][0])
-    nobody_is_awake()
+    no_lease_is_held()
     yield broker
     broker._listener.close()
 
@@ -60,7 +60,7 @@ def test_a_notification_is_left_to_machines_that_can_score(broker):
 
 def test_its_own_look_still_wakes_machines_that_can(broker, settings):
     make_customer()
-    nobody_is_awake()
+    no_lease_is_held()
     OrmQ.objects.all().delete()
     broker._poll_due = 0.0
     assert len(broker.dequeue()) == 1
@@ -82,6 +82,6 @@ def test_when_the_model_is_there_again_it_answers_as_before(broker, model_file, 
     broker._poll_due = 0.0
     while jobs := broker.dequeue():
         broker.acknowledge(jobs[0][0])
-    nobody_is_awake()
+    no_lease_is_held()
     edit()
     assert len(broker.dequeue()) == 1

@@ -261,7 +261,7 @@ class TestServiceManager:
         assert told[0] == "READY=1"
         assert told[-1] == "STOPPING=1"
 
-    def test_it_hears_nothing_while_the_loop_stands_still(self, monkeypatch):
+    def test_it_receives_nothing_while_the_loop_stands_still(self, monkeypatch):
         told, stands_still, goes_on = [], threading.Event(), threading.Event()
 
         def stand_still(table, name):

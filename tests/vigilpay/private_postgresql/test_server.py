@@ -400,7 +400,7 @@ def test_a_socket_directory_that_others_can_write_is_refused(make_server):
 
 
 @needs_root
-def test_somebody_elses_socket_directory_is_refused(make_server):
+def test_the_socket_directory_of_another_user_is_refused(make_server):
     server = make_server()
     server.socket_directory.mkdir(mode=0o700)
     os.chown(server.socket_directory, 1, 1)

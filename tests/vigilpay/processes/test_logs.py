@@ -69,7 +69,7 @@ def test_it_is_what_the_settings_use():
     assert settings.LOGGING["handlers"]["console"]["class"] == "vigilpay.processes.logs.NeverBlockingHandler"
 
 
-def test_a_full_pipe_holds_up_nobody_and_what_was_dropped_is_counted(pipe):
+def test_a_full_pipe_holds_up_no_process_and_what_was_dropped_is_counted(pipe):
     reading, writing = pipe
     fill(writing)
     handler = NeverBlockingHandler(writing)
@@ -106,7 +106,7 @@ def test_a_pipe_without_a_reader_raises_nothing(pipe):
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_SEQPACKET], ids=["stream", "packets"])
-def test_a_socket_that_nobody_reads_as_that_of_a_journal_that_hangs(kind):
+def test_a_socket_that_is_not_read_as_that_of_a_journal_that_hangs(kind):
     ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
     with ours, theirs:
         with closing(NeverBlockingHandler(ours.fileno())) as handler:

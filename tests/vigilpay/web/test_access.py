@@ -64,7 +64,7 @@ class TestDevelopment:
 @pytest.mark.usefixtures("production")
 class TestProduction:
     @pytest.mark.parametrize("caller", LOOPBACK + ELSEWHERE)
-    def test_nobody_calls_without_a_login(self, client, address, caller):
+    def test_no_user_calls_without_a_login(self, client, address, caller):
         response = client.get(address, REMOTE_ADDR=caller)
         assert response.status_code == 401
         assert response["Content-Type"] == "application/json"
@@ -77,7 +77,7 @@ class TestProduction:
         client.force_login(user())
         assert client.get(address).status_code == 200
 
-    def test_that_of_somebody_who_has_left_is_not(self, client, address):
+    def test_that_of_a_customer_who_has_left_is_not(self, client, address):
         client.force_login(user(is_active=False))
         assert client.get(address).status_code == 401
 

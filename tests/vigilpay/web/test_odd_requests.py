@@ -12,7 +12,7 @@ from customers.admin.customer_list.list import CustomerList
 from customers.admin.customer_page.page import CustomerPage
 from customers.admin.failures import ScoringFailureAdmin
 from customers.models import Customer
-from tests.factories import SOMEBODY, make_failure, make_scored
+from tests.factories import A_CUSTOMER, make_failure, make_scored
 from tests.staff import superuser, with_role
 
 pytestmark = pytest.mark.django_db
@@ -158,7 +158,7 @@ class TestOwnFaults:
 
     def test_a_save_that_fails_by_itself_fails_whatever_the_address(self, staff, monkeypatch):
         monkeypatch.setattr(CustomerPage, "save_model", stumble)
-        values = {name: value for name, value in SOMEBODY.items() if value is not False}
+        values = {name: value for name, value in A_CUSTOMER.items() if value is not False}
         with pytest.raises(ValueError, match="our own fault"):
             staff.post(f"{LIST}{self.customer.pk}/change/?_changelist_filters=q%3D1", values)
 

@@ -87,7 +87,7 @@ class TestWords:
         assert "This took the database longer than 5 s and was stopped. Ask for less" in said
 
 
-def test_whoever_wanted_to_change_something_is_to_look_what_has_changed():
+def test_a_user_who_wanted_to_change_something_is_to_look_what_has_changed():
     assert "Look at what has changed" in timeout_message(RequestFactory().post(LIST))
 
 

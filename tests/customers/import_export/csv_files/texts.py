@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-SOMEBODY = {
+A_CUSTOMER = {
     "RowNumber": "1",
     "CustomerId": "1001",
     "Surname": "Maronard",
@@ -20,12 +20,12 @@ SOMEBODY = {
     "EstimatedSalary": "101348.88",
     "Exited": "1",
 }
-HEADER = list(SOMEBODY)
+HEADER = list(A_CUSTOMER)
 
 
 def row(customer_id: int = 1001, **cells: str) -> list[str]:
     """The cells of one row."""
-    return list((SOMEBODY | {"CustomerId": str(customer_id)} | cells).values())
+    return list((A_CUSTOMER | {"CustomerId": str(customer_id)} | cells).values())
 
 
 def rows(number: int, first: int = 1, **cells: str) -> list[list[str]]:

@@ -331,6 +331,6 @@ class TestWhoMay:
 
     def test_others_see_nothing(self, staff):
         batch = checked(staff, row(1))
-        client = logged_in("nobody", "view_customer")
+        client = logged_in("viewer", "view_customer")
         assert client.get(LIST).status_code == 403
         assert client.get(page_of(batch)).status_code == 403

@@ -87,7 +87,7 @@ def test_a_changed_file_is_noticed_at_the_next_call(assets, sources):
     assert predict_churn(CUSTOMER) != before[0]
 
 
-def test_a_file_that_nobody_released_is_refused_and_the_former_never_served(assets, sources):
+def test_a_file_that_was_not_released_is_refused_and_the_former_never_served(assets, sources):
     current_forest()
     shutil.copy(sources[1], assets / "model.pkl")
     for _ in range(2):

@@ -27,7 +27,7 @@ def test_a_sound_forest_has_scores_that_differ():
     assert found.roc_auc is None
 
 
-def test_a_forest_that_gives_everybody_the_same_score_is_refused():
+def test_a_forest_that_gives_all_customers_the_same_score_is_refused():
     with pytest.raises(ModelImplausibleError, match="same score"):
         sanity.check(build(constant()), Encodings(), {})
 

@@ -23,7 +23,7 @@ def test_the_weightiest_comes_first_and_all_are_the_difference():
     assert sum(move.points for move in found) == pytest.approx(100 * (sum(after) - sum(BEFORE)))
 
 
-def test_what_another_model_changes_for_everybody_is_its_own_part():
+def test_what_another_model_changes_for_all_customers_is_its_own_part():
     [move] = moved(BEFORE, after_score=0.40)
     assert (move.part, move.points) == ("model", pytest.approx(5.0))
 

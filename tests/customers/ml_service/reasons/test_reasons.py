@@ -164,7 +164,7 @@ class TestManyAtOnce:
         codes = top_codes(np.zeros((1, 9)), np.array([[0, 0, 0, 0.1, 0, 0, 0, 0, 0]]))
         assert codes.tolist() == [[4, 0, 0]]
 
-    def test_of_nobody_there_are_none(self):
+    def test_of_no_customer_there_are_none(self):
         assert top_codes(np.zeros((0, 9)), np.zeros((0, 9))).shape == (0, TOP)
 
     def test_a_number_of_a_later_version_is_passed_over(self):

@@ -21,7 +21,7 @@ def test_the_same_seed_gives_the_same_forest_and_it_scores_in_one_thread():
     assert first.n_jobs is None
 
 
-def test_the_constant_gives_everybody_the_churn_rate():
+def test_the_constant_gives_all_customers_the_churn_rate():
     data = labelled()
     scores = fit_constant(encoded(data), data.labels).predict_proba(encoded(data))[:, 1]
     assert set(scores.tolist()) == {data.churn_rate}

@@ -74,7 +74,7 @@ def test_the_score_is_the_forests_own_probability(trained, tmp_path):
     assert forest.predict_one(as_mapping(row)) == pytest.approx(original, abs=1e-12)
 
 
-def test_what_was_trained_here_needs_nobody_to_trust_its_columns(tmp_path):
+def test_what_was_trained_here_needs_no_reason_to_trust_its_columns(tmp_path):
     """Balances of a few units alone look like logarithms in a file that comes from elsewhere."""
     data = labelled()
     rows = [(*row[:5], float(row[5] > 0) * (index % 9), *row[6:]) for index, row in enumerate(data.rows)]

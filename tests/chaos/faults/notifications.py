@@ -1,4 +1,4 @@
-"""Knocks, promises and jobs are lost, come late, or come twice."""
+"""Notifications, leases and jobs are lost, come late, or come twice."""
 
 import random
 import subprocess
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import connections
 from django_q.tasks import async_task
 
-from tests.chaos import promises
+from tests.chaos import leases
 from tests.chaos.faults.registry import End, fault, repeat
 from vigilpay.env import ROOT
 
@@ -26,17 +26,17 @@ CLAIM = "SELECT FROM customers_customer WHERE stale_since IS NOT NULL FOR NO KEY
 DELAYED_SECONDS = 2.5
 
 
-@fault("lose every knock", quiet=True)
-def lose_every_knock(storm: "Storm", pick: random.Random) -> End:
-    """Every editor is told that somebody will look: none knocks, and nobody is on the way."""
-    return repeat(lambda: storm.sql(promises.PROMISE.format("1 s")), every=0.3)
+@fault("lose every notification", quiet=True)
+def lose_every_notification(storm: "Storm", pick: random.Random) -> End:
+    """Every editor finds the lease held and sends no notification, while no drain is on the way."""
+    return repeat(lambda: storm.sql(leases.HOLD.format("1 s")), every=0.3)
 
 
-@fault("a promise of an hour that nobody keeps", quiet=True)
-def false_promise(storm: "Storm", pick: random.Random) -> End:
+@fault("a lease of an hour that no worker holds", quiet=True)
+def false_lease(storm: "Storm", pick: random.Random) -> End:
     """As a clock that was an hour ahead would leave it."""
     storm.sql(LOSE_JOBS)
-    storm.sql(promises.PROMISE.format("1 hour"))
+    storm.sql(leases.HOLD.format("1 hour"))
 
 
 @fault("lose every job", quiet=True)
