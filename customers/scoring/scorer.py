@@ -67,9 +67,7 @@ def rescore_batch(limit: int | None = None) -> Batch:
     except ReleaseMovedOnError:
         active_model()  # from here on it is at hand
         batch = batch_or_one_by_one(rows)
-    if batch.swept and not batch.claimed:
-        return replace(batch_or_one_by_one(rows), swept=True)
-    return batch
+    return replace(batch_or_one_by_one(rows), swept=True) if batch.swept and not batch.claimed else batch
 
 
 def batch_or_one_by_one(rows: int) -> Batch:

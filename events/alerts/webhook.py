@@ -124,9 +124,7 @@ def signature(secret: str, key: str, timestamp: int, body: bytes) -> str:
 
 def key_bytes(secret: str) -> bytes:
     """A secret in the standard's spelling stands for the bytes that it encodes, any other for itself."""
-    if secret.startswith(ENCODED_SECRET):
-        return b64decode(secret.removeprefix(ENCODED_SECRET))
-    return secret.encode()
+    return b64decode(secret.removeprefix(ENCODED_SECRET)) if secret.startswith(ENCODED_SECRET) else secret.encode()
 
 
 def alert_as_dict(alert: Alert) -> dict[str, Any]:
