@@ -98,8 +98,7 @@ def import_outcomes(
 def as_stored(rows: Iterable[Row]) -> Iterator[Row]:
     """From what a file says, with or without the column ``left``, to the columns of the table."""
     for customer_id, day, *left in rows:
-        has_left = left[0] if left else True
-        yield (customer_id, day, None) if has_left else (customer_id, None, day)
+        yield (customer_id, day, None) if not left or left[0] else (customer_id, None, day)
 
 
 def complete_until() -> date | None:

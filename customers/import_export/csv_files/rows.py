@@ -66,7 +66,9 @@ class RowChecker:
         row_number, cells = record
         try:
             if len(cells) != len(self._layout.names):
-                cells = self._fitted(cells)
+                if not self._layout.has_all_cells(cells):
+                    raise CellError
+                cells = cells[: len(self._layout.names)]
             row = tuple([remembered[cell] for remembered, cell in zip(self._checks, self._pick(cells), strict=True)])
         except CellError:
             return self._reject(row_number, cells)
@@ -78,12 +80,6 @@ class RowChecker:
         return Rejected(
             row_number, [Fault(self._layout.spelled(self._layout.fields[0]), REPEATED, f"row {first}")], cells
         )
-
-    def _fitted(self, cells: list[str]) -> list[str]:
-        width = len(self._layout.names)
-        if len(cells) < width or any(cell.strip() for cell in cells[width:]):
-            raise CellError
-        return cells[:width]
 
     def _reject(self, row_number: int, cells: list[str]) -> Rejected:
         refuse_foreign_line(cells, row_number, self._layout.columns)
