@@ -48,13 +48,14 @@ def send(delivery: Delivery) -> None:
     url = split(settings.WEBHOOK_URL)
     key, timestamp = str(delivery.key), int(time())
     headers = {
+        **login(url),
         "Content-Type": "application/json",
         "User-Agent": "VigilPay",
         "webhook-id": key,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature(settings.WEBHOOK_SECRET, key, timestamp, body),
     }
-    status = post(url, body, {**login(url), **headers})
+    status = post(url, body, headers)
     if not 200 <= status < 300:
         raise DeliveryError(
             f"The receiver answered {status}{', a redirect, which is not followed' * (status // 100 == 3)}."
@@ -87,8 +88,9 @@ def login(url: SplitResult) -> dict[str, str]:
     except UnicodeDecodeError:
         name = ":"
     if ":" in name:
-        fault = "The login in VIGILPAY_WEBHOOK_URL must be user:password, percent-encoded, with no colon in the user."
-        raise DeliveryError(fault) from None
+        raise DeliveryError(
+            "The login in VIGILPAY_WEBHOOK_URL must be user:password, percent-encoded, with no colon in the user."
+        ) from None
     return {"Authorization": f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"}
 
 
