@@ -86,9 +86,14 @@ def import_outcomes(
         source.rejects.publish()
         (unknown,) = fetch_row(COUNT_UNKNOWN)
         counts = staging.compare() if dry_run else staging.store(slice_rows)
-    seconds = monotonic() - began
     report = OutcomesReport(
-        counts, source.rejects, source.layout.ignored, source.formats, seconds, unknown, observed_until
+        counts,
+        source.rejects,
+        source.layout.ignored,
+        source.formats,
+        monotonic() - began,
+        unknown,
+        observed_until,
     )
     if observed_until and report.is_complete and not dry_run and observed_until != complete_until():
         OutcomesComplete.objects.create(until=observed_until)

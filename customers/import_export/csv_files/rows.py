@@ -98,15 +98,10 @@ class RowChecker:
                 yield Fault(self._layout.names[position], str(error))
 
 
-def good_rows(records: Iterable[Record], layout: Layout, reject: Callable[[Rejected], None]) -> Iterator[Row]:
-    """Yield the rows that can be loaded; hand the others to ``reject``."""
-    return (row for row, _ in good_rows_and_cells(records, layout, reject))
-
-
 def good_rows_and_cells(
     records: Iterable[Record], layout: Layout, reject: Callable[[Rejected], None]
 ) -> Iterator[tuple[Row, list[str]]]:
-    """As ``good_rows``, each with all the cells that it was read from."""
+    """Yield the rows that can be loaded, each with all the cells that it was read from; hand the others to ``reject``."""
     checker = RowChecker(layout)
     for record in records:
         checked = checker.check(record)
