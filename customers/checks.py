@@ -42,13 +42,17 @@ def about_active_model(alias: str) -> list[CheckMessage]:
         return []
     forest, instead = in_place(release)
     if forest is None:
-        hint = "Put its model.pkl and model.json on this machine with: manage.py release_model PATH"
-        return [Warning(f"{release} is active, and can't score here: {instead}.", hint=hint, id="customers.W002")]
-    hint = f"As a user that may write there: manage.py release_model {settings.ML_ASSETS_DIR / MODEL_FILE}"
+        return [
+            Warning(
+                f"{release} is active, and can't score here: {instead}.",
+                hint="Put its model.pkl and model.json on this machine with: manage.py release_model PATH",
+                id="customers.W002",
+            )
+        ]
     return [
         Warning(
             f"The files of {release} are kept nowhere: an upgrade of the code that replaces them stops the scoring.",
-            hint=hint,
+            hint=f"As a user that may write there: manage.py release_model {settings.ML_ASSETS_DIR / MODEL_FILE}",
             id="customers.W003",
         )
     ]

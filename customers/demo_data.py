@@ -165,15 +165,21 @@ def leaning(columns: Columns) -> Array:
 def products_leaning(columns: Columns) -> Array:
     products, empty = columns["num_of_products"], columns["balance"].astype(float) == 0
     one, two = products == 1, products == 2
-    by_number = -0.91 * two + 2.74 * (products == 3) + 7.7 * (products == 4)
-    leans: Array = by_number + 0.82 * (empty & one) - 1.01 * (empty & two)
+    leans: Array = (
+        -0.91 * two + 2.74 * (products == 3) + 7.7 * (products == 4) + 0.82 * (empty & one) - 1.01 * (empty & two)
+    )
     return leans
 
 
 def age_leaning(columns: Columns) -> Array:
     over = {year: np.maximum(columns["age"] - year, 0) / 10 for year in (35, 47, 53, 60)}
-    of_all = 1.72 * over[35] - 1.49 * over[47] - 0.91 * over[53] - 1.52 * over[60]
-    leans: Array = of_all + inactive(columns) * (2.21 * over[47] - 1.78 * over[60])
+    leans: Array = (
+        1.72 * over[35]
+        - 1.49 * over[47]
+        - 0.91 * over[53]
+        - 1.52 * over[60]
+        + inactive(columns) * (2.21 * over[47] - 1.78 * over[60])
+    )
     return leans
 
 

@@ -1,6 +1,6 @@
 """One statement of SQL, and what the database answers to it."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
 
@@ -23,5 +23,4 @@ def fetch_rows(statement: str, values: Any = None) -> list[Any]:
     """All rows of the answer, tuples."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        rows: list[Any] = cursor.fetchall()
-    return rows
+        return cast(list[Any], cursor.fetchall())

@@ -13,10 +13,10 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from django.contrib.auth import get_user_model
-from django.db import connection
 
 from customers.ml_service import current_forest
 from customers.models import Customer
+from customers.sql import execute
 from events.models.engine import Drain
 from events.queue import lease
 
@@ -100,8 +100,7 @@ def follow_an_edit() -> Followed:
     if customer is None or customer.churn_risk_score is None:
         raise DemoFailedError("No active customer with two products is left to edit; load others with `seed_demo`.")
     old_score = customer.churn_risk_score
-    with connection.cursor() as cursor:
-        cursor.execute(EDIT, [customer.pk])
+    execute(EDIT, [customer.pk])
     committed = perf_counter()
 
     def is_current() -> bool:

@@ -130,16 +130,19 @@ class ImportBatchAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         rejects = self.admin_site.admin_view(self.rejects_view)
-        name = "customers_importbatch_rejects"
-        return [path("<int:batch_id>/rejects/", rejects, name=name), *super().get_urls()]
+        return [
+            path("<int:batch_id>/rejects/", rejects, name="customers_importbatch_rejects"),
+            *super().get_urls(),
+        ]
 
     def rejects_view(self, request: HttpRequest, batch_id: int) -> StreamingHttpResponse:
         batch = get_object_or_404(ImportBatch, pk=batch_id)
         if not self.has_add_permission(request) or not batch.rejected:
             raise Http404
         disposition = {"Content-Disposition": f'attachment; filename="import-{batch.pk}.rejects.csv"'}
-        found = storage.pieces(batch, ImportPiece.Of.REJECTS)
-        return StreamingHttpResponse(found, content_type="text/csv; charset=utf-8", headers=disposition)
+        return StreamingHttpResponse(
+            storage.pieces(batch, ImportPiece.Of.REJECTS), content_type="text/csv; charset=utf-8", headers=disposition
+        )
 
     # --- what is done -------------------------------------------------------------------------------------------------
 

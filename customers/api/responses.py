@@ -18,8 +18,9 @@ def error(status: int, reason: str, **headers: str) -> JsonResponse:
 
 def wrong_fields(expected: Mapping[str, str]) -> JsonResponse:
     """A JSON answer that names every field that is wrong, with what is expected of it."""
-    reason = f"Wrong: {', '.join(expected)}. See fields for what is expected."
-    return JsonResponse({"error": reason, "fields": expected}, status=422)
+    return JsonResponse(
+        {"error": f"Wrong: {', '.join(expected)}. See fields for what is expected.", "fields": expected}, status=422
+    )
 
 
 def reads_only(view: View[P]) -> View[P]:

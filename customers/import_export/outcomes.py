@@ -86,9 +86,14 @@ def import_outcomes(
         source.rejects.publish()
         (unknown,) = fetch_row(COUNT_UNKNOWN)
         counts = staging.compare() if dry_run else staging.store(slice_rows)
-    seconds = monotonic() - began
     report = OutcomesReport(
-        counts, source.rejects, source.layout.ignored, source.formats, seconds, unknown, observed_until
+        counts,
+        source.rejects,
+        source.layout.ignored,
+        source.formats,
+        monotonic() - began,
+        unknown,
+        observed_until,
     )
     if observed_until and report.is_complete and not dry_run and observed_until != complete_until():
         OutcomesComplete.objects.create(until=observed_until)
@@ -98,8 +103,7 @@ def import_outcomes(
 def as_stored(rows: Iterable[Row]) -> Iterator[Row]:
     """From what a file says, with or without the column ``left``, to the columns of the table."""
     for customer_id, day, *left in rows:
-        has_left = left[0] if left else True
-        yield (customer_id, day, None) if has_left else (customer_id, None, day)
+        yield (customer_id, day, None) if not left or left[0] else (customer_id, None, day)
 
 
 def complete_until() -> date | None:

@@ -68,7 +68,7 @@ class CsvCommand(BaseCommand):
 
     def print_report(self, report: ImportReport, *, dry_run: bool) -> None:
         counts, rejects = report.counts, report.rejects
-        lines = [
+        lines = (
             *([f"Ignored columns: {', '.join(report.ignored)}"] if report.ignored else []),
             *report.formats,
             f"{'Dry run, nothing stored: ' if dry_run else ''}{counts}, {rejects.rows} rejected",
@@ -76,6 +76,5 @@ class CsvCommand(BaseCommand):
             *report.notes,
             *rejects.summary(),
             *([f"Rejected rows are in {rejects.path}"] if rejects.rows and rejects.path else []),
-        ]
-        for line in lines:
-            self.stdout.write(line)
+        )
+        self.stdout.write("\n".join(lines))

@@ -56,21 +56,22 @@ def about_training(metadata: Mapping[str, Any]) -> Iterator[str]:
     if "search" in training:
         yield from about_search(training["search"])
     yield from about_quality(metadata["metrics"], metadata["baselines"], training["churn_rate"])
-    yield f"The forest: {describe_settings(training['settings'])}."
+    settings = ", ".join(words.format(training["settings"][name]) for name, words in WORDS.items())
+    yield f"The forest: {settings}."
 
 
 def about_search(found: Mapping[str, Any]) -> Iterator[str]:
     best, chosen = found["best"], found["chosen"]
-    yield ""
-    yield f"Searched {found['tried']:,} forests: best ROC AUC {best['roc_auc']:.4f}, with {best['nodes']:,.0f} nodes."
+    yield (
+        f"\nSearched {found['tried']:,} forests: best ROC AUC {best['roc_auc']:.4f}, with {best['nodes']:,.0f} nodes."
+    )
     smallest = f"{chosen['roc_auc']:.4f}, with {chosen['nodes']:,.0f} nodes"
     yield f"Taken is the smallest within {found['tolerance']} of it: {smallest}."
 
 
 def about_quality(metrics: Mapping[str, Any], baselines: Mapping[str, Any], churn_rate: float) -> Iterator[str]:
     """The forest beside what it has to beat, on the same folds."""
-    yield ""
-    yield f"{metrics['method']}; mean ± standard deviation over the folds:"
+    yield f"\n{metrics['method']}; mean ± standard deviation over the folds:"
     judged = [metrics, *(baselines[name] for name in BASELINES)]
     rows = [
         (
@@ -82,14 +83,9 @@ def about_quality(metrics: Mapping[str, Any], baselines: Mapping[str, Any], chur
     ]
     yield from _table(("figure", "forest", *BASELINES.values(), "better is"), rows)
     calibration = metrics["calibration"]
-    yield ""
-    yield f"Scores average {percent(calibration['mean_score'])} where {percent(churn_rate)} left."
+    yield f"\nScores average {percent(calibration['mean_score'])} where {percent(churn_rate)} left."
     slope = f"{calibration['slope']:.2f}"
     yield f"Calibration slope {slope}: 1 is right, above it the scores are too timid, below it too extreme."
-
-
-def describe_settings(settings: Mapping[str, Any]) -> str:
-    return ", ".join(words.format(settings[name]) for name, words in WORDS.items())
 
 
 def percent(share: float) -> str:

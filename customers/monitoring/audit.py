@@ -118,8 +118,7 @@ class Auditor:
             rows = self.read_rows(NEXT_PAGE, after=rows[-1].customer_id, rows=PAGE_ROWS)
 
     def read_rows(self, statement: str, **values: Any) -> list[Row]:
-        found = fetch_rows(statement, {**values, "release": self.release.pk})
-        return [Row(row[0], row[1], row[2], row[3], row[4:]) for row in found]
+        return [Row._make((*row[:4], row[4:])) for row in fetch_rows(statement, {**values, "release": self.release.pk})]
 
     def examine(self, rows: Sequence[Row]) -> Examined:
         if not rows:

@@ -105,8 +105,7 @@ class Drift:
         return f"Customers are not as they were in training, by PSI: {listed}." if listed else ""
 
     def as_dict(self) -> dict[str, Any]:
-        shifts = [{**asdict(shift), "verdict": shift.verdict} for shift in self.shifts]
-        return {**asdict(self), "shifts": shifts}
+        return {**asdict(self), "shifts": [{**asdict(shift), "verdict": shift.verdict} for shift in self.shifts]}
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------

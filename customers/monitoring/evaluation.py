@@ -95,11 +95,13 @@ def evaluate(*, days: int = DEFAULT_DAYS, first_day: date | None = None, release
     if not found:
         who = f"Release {release} had given nobody's last score" if release else "Nobody had a score"
         raise NothingToEvaluateError(f"{who} before {window.first_day}; choose a later day with --as-of.")
-    judgements = [
-        ReleaseJudgement(number, len(it.left), sum(it.left), it.unknown, performance(it.left, it.scores))
-        for number, it in sorted(found.items())
-    ]
-    return Evaluation(window, judgements)
+    return Evaluation(
+        window,
+        [
+            ReleaseJudgement(number, len(it.left), sum(it.left), it.unknown, performance(it.left, it.scores))
+            for number, it in sorted(found.items())
+        ],
+    )
 
 
 def observed_until() -> date:

@@ -24,7 +24,6 @@ class SignedBar:
 def signed_bars(caption: str, bars: Sequence[SignedBar]) -> SafeString:
     """The bars as a table, in the order given; the longest fills its half."""
     reach = max((abs(bar.points) for bar in bars), default=0.0)
-    rows = ((bar.name, bar.value, _picture(bar.points, reach), way(bar.points), f"{bar.points:+.1f}") for bar in bars)
     return format_html(
         '<table class="vp-bars"><caption>{}</caption>'
         '<thead><tr><th scope="col">Part</th><th scope="col">Value</th>'
@@ -34,7 +33,7 @@ def signed_bars(caption: str, bars: Sequence[SignedBar]) -> SafeString:
         format_html_join(
             "",
             '<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td class="{}">{}</td></tr>',
-            rows,
+            ((bar.name, bar.value, _picture(bar.points, reach), way(bar.points), f"{bar.points:+.1f}") for bar in bars),
         ),
     )
 

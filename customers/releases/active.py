@@ -194,9 +194,7 @@ def put_into_service(note: str, package: Package | None = None) -> ModelRelease:
     if package is not None and forest.fingerprint != package.forest.fingerprint:
         raise ModelError("Another process has replaced the model file at this very moment. Nothing was activated.")
     active = ModelRelease.objects.active()
-    if active is not None and active.fingerprint == forest.fingerprint:
-        return active
-    return activate(forest, note=note)
+    return active if active is not None and active.fingerprint == forest.fingerprint else activate(forest, note=note)
 
 
 def keep_outgoing(package: Package) -> None:

@@ -75,8 +75,10 @@ def claim_next(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Clai
     ids, requested = taken.ids, sorted(taken.requested)
     if not ids:
         return Claim.from_rows([], sweep_is_due=taken.sweep_is_due)
-    arrays = {"ids": sorted(ids), "requested": requested, "resting": list(taken.resting)}
-    cursor.execute(CLAIM, {**arrays, "release": release.pk})
+    cursor.execute(
+        CLAIM,
+        {"ids": sorted(ids), "requested": requested, "resting": list(taken.resting), "release": release.pk},
+    )
     rows, passed_over = cursor.fetchall(), 0
     if len(rows) < len(ids):
         passed_over = pass_over(cursor, release, ids - {row[0] for row in rows}, taken)
@@ -106,5 +108,4 @@ def lock_one(cursor: CursorWrapper, customer_id: int) -> list[tuple[Any, ...]]:
         if isinstance(error.__cause__, LockNotAvailable):
             raise CustomerBusyError("Another session is editing this customer; nothing was written.") from error
         raise
-    rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+    return list(cursor.fetchall())

@@ -98,8 +98,7 @@ def isolate(forest: Forest, claim: Claim) -> tuple[Claim, Explained, list[Refusa
         except Exception as error:
             blame_the_model_if_it_fails(forest, error)
             refusals.append(Refusal(customer_id, claim.versions[position], describe_refusal(error)))
-    no_answers = forest.explain_matrix([])
-    return claim.only(list(answers)), Explained.joined([no_answers, *answers.values()]), refusals
+    return claim.only(list(answers)), Explained.joined([forest.explain_matrix([]), *answers.values()]), refusals
 
 
 def explain_all(forest: Forest, claim: Claim) -> Explained:

@@ -162,8 +162,7 @@ def refuses_a_row(error: DatabaseError) -> bool:
     if isinstance(error.__cause__, IdleInTransactionSessionTimeout):
         return False  # to Django an InternalError, too: the session has ended, since this process stood still
     # What a trigger raises by hand is to Django an error in the program, as a missing table is.
-    raised = isinstance(error.__cause__, RaiseException)
-    return raised or isinstance(error, DataError | IntegrityError | InternalError)
+    return isinstance(error.__cause__, RaiseException) or isinstance(error, DataError | IntegrityError | InternalError)
 
 
 def array(numbers: Sequence[float]) -> str:

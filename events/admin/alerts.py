@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from customers.admin import ReadOnlyAdmin
+from customers.admin import ChoiceFilter, ReadOnlyAdmin
 from events.models.alerts import Alert, AlertQuerySet, AlertRule
 
 SEGMENT = ("geography", "is_active_member", "num_of_products", "has_cr_card", "least_balance")
@@ -36,7 +36,7 @@ class AlertRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for
         return False
 
 
-class StateFilter(admin.SimpleListFilter):
+class StateFilter(ChoiceFilter):
     """What there is to do, or what was done."""
 
     title = "state"
@@ -45,10 +45,8 @@ class StateFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("open", "open"), ("acknowledged", "acknowledged")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() in ("open", "acknowledged"):
-            return queryset.filter(acknowledged_at__isnull=self.value() == "open")
-        return queryset
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return rows.filter(acknowledged_at__isnull=value == "open")
 
 
 @admin.register(Alert)

@@ -21,8 +21,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Try again now", permissions=["retry"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        keys = list(queryset.values_list("pk", flat=True))
-        number = outbox.try_again(Delivery.objects.filter(pk__in=keys))
+        number = outbox.try_again(Delivery.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))))
         dispatch.send_if_due()
         self.message_user(request, f"To be tried again now, of those given up: {number:,}.")
 

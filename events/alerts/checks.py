@@ -43,8 +43,14 @@ def is_good(secret: str) -> bool:
 def mail_is_sent_one_way(**kwargs: Any) -> list[CheckMessage]:
     if not (settings.EMAIL_USE_TLS and settings.EMAIL_USE_SSL):
         return []
-    hint = "Ask who runs the mail server: EMAIL_USE_TLS is STARTTLS, mostly port 587; EMAIL_USE_SSL mostly port 465."
-    return [Error("EMAIL_USE_TLS and EMAIL_USE_SSL are both on: set one of them.", hint=hint, id="events.E004")]
+    return [
+        Error(
+            "EMAIL_USE_TLS and EMAIL_USE_SSL are both on: set one of them.",
+            hint="Ask who runs the mail server: EMAIL_USE_TLS is STARTTLS, mostly port 587; "
+            "EMAIL_USE_SSL mostly port 465.",
+            id="events.E004",
+        )
+    ]
 
 
 @register(Tags.database)

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from math import inf
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.conf import Conf
 
+from customers.sql import execute, fetch_row
 from events.models.alerts import Alert, Delivery
 
 
@@ -47,22 +48,17 @@ ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('vigilpay.alerts'
 
 def anything_due() -> bool:
     """Whether a message could be sent now; some 0.1 ms, whatever the number of alerts."""
-    with connection.cursor() as cursor:
-        cursor.execute(ANYTHING_DUE)
-        return bool(cursor.fetchone()[0])
+    return bool(fetch_row(ANYTHING_DUE)[0])
 
 
 def announce_job() -> bool:
     """Say that a job which sends is about to be queued; False when one was a moment ago."""
-    with connection.cursor() as cursor:
-        cursor.execute(ANNOUNCE, [CALL_SECONDS])
-        return cursor.fetchone() is not None
+    return fetch_row(ANNOUNCE, [CALL_SECONDS]) is not None
 
 
 def report_begun() -> None:
     """Say that a job has begun to send: what it does not see, another may be queued for soon."""
-    with connection.cursor() as cursor:
-        cursor.execute(BEGUN, [REST_SECONDS])
+    execute(BEGUN, [REST_SECONDS])
 
 
 def claim() -> Delivery | None:
@@ -71,8 +67,7 @@ def claim() -> Delivery | None:
     The attempt is committed when this returns: call it outside of any transaction.
     """
     with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute(ONE_AT_A_TIME)
+        execute(ONE_AT_A_TIME)
         # Those whose last attempt ended with its worker.
         Delivery.objects.due().filter(attempts__gte=settings.ALERT_ATTEMPTS).update(
             state=Delivery.State.GIVEN_UP, ended_at=Now(), error="The worker ended before the message was sent."

@@ -13,7 +13,6 @@ from http.client import HTTPConnection, HTTPSConnection
 from socket import SHUT_RDWR
 from threading import Timer
 from time import time
-from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from django.conf import settings
@@ -21,7 +20,7 @@ from django.utils.encoding import iri_to_uri
 
 from events.alerts import outbox
 from events.alerts.outbox import DeliveryError
-from events.models.alerts import Alert, Delivery
+from events.models.alerts import Delivery
 
 ENCODED_SECRET = "whsec_"  # noqa: S105  the mark of the standard in front of a secret, not one
 
@@ -41,20 +40,30 @@ def send(delivery: Delivery) -> None:
         "data": {
             "rule": {"id": rule.pk, "name": rule.name, "kind": rule.kind},
             "count": delivery.alerts,
-            "alerts": [alert_as_dict(alert) for alert in outbox.alerts_of(delivery)],
+            "alerts": [
+                {
+                    "id": alert.pk,
+                    "customer_id": alert.customer_id,
+                    "score": alert.score,
+                    "score_before": alert.score_before,
+                    "raised_at": alert.raised_at.isoformat(),
+                }
+                for alert in outbox.alerts_of(delivery)
+            ],
         },
     }
     body = json.dumps(payload, separators=(",", ":")).encode()
     url = split(settings.WEBHOOK_URL)
     key, timestamp = str(delivery.key), int(time())
     headers = {
+        **login(url),
         "Content-Type": "application/json",
         "User-Agent": "VigilPay",
         "webhook-id": key,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature(settings.WEBHOOK_SECRET, key, timestamp, body),
     }
-    status = post(url, body, {**login(url), **headers})
+    status = post(url, body, headers)
     if not 200 <= status < 300:
         raise DeliveryError(
             f"The receiver answered {status}{', a redirect, which is not followed' * (status // 100 == 3)}."
@@ -87,8 +96,9 @@ def login(url: SplitResult) -> dict[str, str]:
     except UnicodeDecodeError:
         name = ":"
     if ":" in name:
-        fault = "The login in VIGILPAY_WEBHOOK_URL must be user:password, percent-encoded, with no colon in the user."
-        raise DeliveryError(fault) from None
+        raise DeliveryError(
+            "The login in VIGILPAY_WEBHOOK_URL must be user:password, percent-encoded, with no colon in the user."
+        ) from None
     return {"Authorization": f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"}
 
 
@@ -124,16 +134,4 @@ def signature(secret: str, key: str, timestamp: int, body: bytes) -> str:
 
 def key_bytes(secret: str) -> bytes:
     """A secret in the standard's spelling stands for the bytes that it encodes, any other for itself."""
-    if secret.startswith(ENCODED_SECRET):
-        return b64decode(secret.removeprefix(ENCODED_SECRET))
-    return secret.encode()
-
-
-def alert_as_dict(alert: Alert) -> dict[str, Any]:
-    return {
-        "id": alert.pk,
-        "customer_id": alert.customer_id,
-        "score": alert.score,
-        "score_before": alert.score_before,
-        "raised_at": alert.raised_at.isoformat(),
-    }
+    return b64decode(secret.removeprefix(ENCODED_SECRET)) if secret.startswith(ENCODED_SECRET) else secret.encode()

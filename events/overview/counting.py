@@ -66,8 +66,7 @@ def shown() -> Overview | None:
 
 def is_due(found: Overview) -> bool:
     """Whether the figures are old, or of the time of another model or other bands."""
-    rest = max(LEAST_REST_SECONDS, REST_TIMES * found.took_seconds)
-    if timezone.now() - found.counted_at > timedelta(seconds=rest):
+    if timezone.now() - found.counted_at > timedelta(seconds=max(LEAST_REST_SECONDS, REST_TIMES * found.took_seconds)):
         return True
     active = ModelRelease.objects.active()
     if active is not None and active.pk != found.figures["release"]:

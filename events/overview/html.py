@@ -69,8 +69,7 @@ def band_rows(found: Distribution, with_links: bool) -> Iterator[Sequence[Cell]]
         shown = format_html('<span class="vp-badge vp-{0}">{0}</span>', name)
         if with_links:
             shown = format_html('<a href="{}?band={}">{}</a>', page, name, shown)
-        span = f"{edges[index]:.0%} to {edges[index + 1]:.0%}"
-        yield shown, span, *numbers(found.bands[index], found.customers)
+        yield shown, f"{edges[index]:.0%} to {edges[index + 1]:.0%}", *numbers(found.bands[index], found.customers)
 
 
 def numbers(part: int, of: int) -> tuple[str, str]:
@@ -106,8 +105,7 @@ def link_to_mover(mover: Mover, surnames: Mapping[int, str]) -> SafeString:
     if mover.customer_id not in surnames:
         return format_html("{} (deleted since)", mover.customer_id)
     address = reverse("admin:customers_customer_change", args=[mover.customer_id])
-    name = f"{mover.customer_id} {surnames[mover.customer_id]}".strip()
-    return format_html('<a href="{}">{}</a>', address, name)
+    return format_html('<a href="{}">{}</a>', address, f"{mover.customer_id} {surnames[mover.customer_id]}".strip())
 
 
 # --- freshness and health ---------------------------------------------------------------------------------------------

@@ -70,8 +70,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         """Store the job and notify, together: a listener is notified when the job can be claimed."""
         with connections[Conf.ORM].cursor() as cursor:
             cursor.execute(ENQUEUE, [self.list_key or Conf.CLUSTER_NAME, task, JOBS_CHANNEL])
-            job_id: int = cursor.fetchone()[0]
-        return job_id
+            return int(cursor.fetchone()[0])
 
     def dequeue(self) -> Jobs | None:
         """Claim jobs, waiting up to a second for one. Never raises for a lost connection: it is made anew."""

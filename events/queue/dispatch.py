@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.humanhash import uuid
@@ -11,6 +11,7 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
 from customers.scoring.marks import LOOK
+from customers.sql import fetch_row
 from events.alerts import outbox
 from events.queue import lease
 from events.triggers.channels import JOBS_CHANNEL
@@ -65,9 +66,7 @@ def pack_job(function: str) -> str:
 
 def anything_to_do() -> bool:
     """Whether customers may be stale and scoring is not paused; some 0.1 ms, whatever the number of customers."""
-    with connection.cursor() as cursor:
-        cursor.execute(ANYTHING_TO_DO)
-        return bool(cursor.fetchone()[0])
+    return bool(fetch_row(ANYTHING_TO_DO)[0])
 
 
 def hand_over() -> None:
@@ -82,10 +81,8 @@ def queue_another_drain() -> bool:
 
     So a backlog comes to occupy all workers, one after the other, and the queue stays short.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(A_JOB_WAITS, [Conf.CLUSTER_NAME])
-        if cursor.fetchone()[0]:
-            return False
+    if fetch_row(A_JOB_WAITS, [Conf.CLUSTER_NAME])[0]:
+        return False
     async_task(RESCORE_JOB)
     return True
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db import connection
 
+from customers.sql import execute, fetch_row
+
 # How long a drain goes on polling after the last change it found, and how long a queued job may take to start
 # before another may be queued.
 LEASE_SECONDS = 1.0
@@ -72,9 +74,7 @@ def is_held() -> bool:
     if cache.is_held():
         return True
     asked = monotonic()
-    with connection.cursor() as cursor:
-        cursor.execute(SECONDS_HELD)
-        return cache.remember(asked, cursor.fetchone()[0])
+    return cache.remember(asked, fetch_row(SECONDS_HELD)[0])
 
 
 def acquire(statement: str = ACQUIRE, **values: str) -> bool:
@@ -90,8 +90,7 @@ def acquire(statement: str = ACQUIRE, **values: str) -> bool:
 
 def extend(seconds: float = LEASE_SECONDS) -> None:
     """Hold the lease until ``seconds`` from now, also where another holds it; a longer one stays as it is."""
-    with connection.cursor() as cursor:
-        cursor.execute(EXTEND, {"patience": FOR_EVER, "seconds": seconds})
+    execute(EXTEND, {"patience": FOR_EVER, "seconds": seconds})
 
 
 class LeaseHolder:

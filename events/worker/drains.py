@@ -17,8 +17,7 @@ KEPT_DAYS = 7
 @contextmanager
 def recorded() -> Iterator[Drain]:
     """A drain without batches yet; what was added to it is stored once the block ends."""
-    nothing = {"claimed": 0, "stored": 0, "rejected": 0, "refused": 0}
-    drain = Drain(worker=heartbeat.worker_name(), started_at=timezone.now(), **nothing)
+    drain = Drain(worker=heartbeat.worker_name(), started_at=timezone.now(), claimed=0, stored=0, rejected=0, refused=0)
     yield drain
     drain.save()
 

@@ -120,8 +120,7 @@ class Supervisor:
             log.info("Worker %s starts.", name)
         cluster = self._launch(name)
         try:
-            fault = self._watch(cluster, name, detector)
-            if not fault:
+            if not (fault := self._watch(cluster, name, detector)):
                 self._stop(cluster)
         finally:
             cluster.kill()
@@ -154,8 +153,9 @@ class Supervisor:
     def _rest(self, seconds: float, fault: str) -> None:
         # A fault that stays is logged until the pauses are longest.
         state = f"{seconds:.0f} {re.sub('[0-9]+', '', fault)}"
-        text = "The worker was ended and is started anew in %.0f s: %s."
-        self._failing.begin(text, seconds, fault, state=state, level=logging.ERROR)
+        self._failing.begin(
+            "The worker was ended and is started anew in %.0f s: %s.", seconds, fault, state=state, level=logging.ERROR
+        )
         ends = monotonic() + seconds
         while (left := ends - monotonic()) > 0 and not self._signals.asked:
             self._wait(min(CHECK_SECONDS, left))

@@ -60,10 +60,11 @@ def may_call_without_login(request: HttpRequest) -> bool:
 
 def as_json_error(response: HttpResponse) -> JsonResponse:
     """The same status and headers that matter, with a body that a program can read."""
-    error = JsonResponse({"error": HTTPStatus(response.status_code).phrase}, status=response.status_code)
-    for name in ("Allow", "Retry-After"):
-        if name in response:
-            error[name] = response[name]
+    error = JsonResponse(
+        {"error": HTTPStatus(response.status_code).phrase},
+        status=response.status_code,
+        headers={name: response[name] for name in ("Allow", "Retry-After") if name in response},
+    )
     # Django's note that its log has this answer: without it there is a second line.
     error._has_been_logged = getattr(response, "_has_been_logged", False)  # type: ignore[attr-defined]
     return error

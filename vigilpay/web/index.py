@@ -20,5 +20,6 @@ def index(request: HttpRequest) -> JsonResponse:
         for view in get_resolver(f"{room}.urls").url_patterns
         if isinstance(view, URLPattern) and view.name
     }
-    links = {"admin": reverse("admin:index"), **views}
-    return JsonResponse({"name": "VigilPay", "version": __version__, "links": links})
+    return JsonResponse(
+        {"name": "VigilPay", "version": __version__, "links": {"admin": reverse("admin:index"), **views}}
+    )

@@ -46,16 +46,17 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
     def set_aside(self, request: HttpRequest, queryset: Picked) -> None:
         reason = f"set aside by {request.user.get_username()}"
         number = act_and_log(request, "Set aside", lambda: requests.give_up(queryset, reason))
-        until = "until they are requeued or edited, or another model comes"
-        self.message_user(request, f"Set aside {until}: {count_customers(number)}.")
+        self.message_user(
+            request,
+            f"Set aside until they are requeued or edited, or another model comes: {count_customers(number)}.",
+        )
         if not number:
             self.message_user(request, "The scores of all others are current.", messages.WARNING)
 
     @admin.action(description="Export as CSV", permissions=["export"])
     def export(self, request: HttpRequest, queryset: Picked) -> StreamingHttpResponse:
         act_and_log(request, "Exported", queryset.count)
-        name = f"customers-{timezone.localdate()}.csv"
-        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+        disposition = {"Content-Disposition": f'attachment; filename="customers-{timezone.localdate()}.csv"'}
         return StreamingHttpResponse(csv_of(queryset), content_type="text/csv; charset=utf-8", headers=disposition)
 
     def response_action(self, request: HttpRequest, queryset: Picked, *args: Any, **kwargs: Any) -> HttpResponse | None:

@@ -28,9 +28,7 @@ def ids_of_page(customers: QuerySet[Any], start: int, stop: int, *, are_few: boo
     ordering = customers.query.order_by
     if are_few:
         return _ids(customers.order_by(*map(_without_index, ordering)), start, stop)
-    if ordering[:1] == (RISING,):
-        return _rising(customers, start, stop)
-    return _ids(customers, start, stop)
+    return _rising(customers, start, stop) if ordering[:1] == (RISING,) else _ids(customers, start, stop)
 
 
 def _rising(customers: QuerySet[Any], start: int, stop: int) -> list[int]:

@@ -102,9 +102,8 @@ def describe_cause(history: Sequence[HistoryEntry]) -> str:
         return ""
     cause = f"Why then: {CAUSES.get(newest.score.cause, 'not noted in those days')}."
     edited_at = next((edit.edited_at for edit in newest.edits if edit.edited_at), None)
-    if edited_at is None:
-        return cause
-    return f"{cause} From the edit to the score: {format_age(edited_at, newest.score.scored_at)}."
+    lag = f" From the edit to the score: {format_age(edited_at, newest.score.scored_at)}." if edited_at else ""
+    return f"{cause}{lag}"
 
 
 def format_model(facts: CustomerFacts) -> SafeString | str:

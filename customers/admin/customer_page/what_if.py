@@ -27,8 +27,10 @@ class WhatIfPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
     form = CustomerForm
 
     def get_urls(self) -> list[URLPattern]:
-        asking = path("<path:object_id>/what-if/", self.admin_site.admin_view(self.what_if_view), name=URL_NAME)
-        return [asking, *super().get_urls()]
+        return [
+            path("<path:object_id>/what-if/", self.admin_site.admin_view(self.what_if_view), name=URL_NAME),
+            *super().get_urls(),
+        ]
 
     def what_if_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         page = reverse("admin:customers_customer_change", args=[object_id])

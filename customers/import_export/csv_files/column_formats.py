@@ -171,22 +171,18 @@ def look_through(found: Iterable[Record], layout: Layout) -> dict[str, Evidence]
         for name in layout.fields
         if name in LARGEST
     }
-    for lines, rows in in_chunks(found, len(layout.names)):
+    for lines, rows in in_chunks(found, layout):
         for name, it in evidence.items():
             position = layout.positions[name]
             look_at([cells[position] for cells in rows], lines, it)
     return evidence
 
 
-def in_chunks(found: Iterable[Record], width: int) -> Iterator[tuple[list[int], list[list[str]]]]:
+def in_chunks(found: Iterable[Record], layout: Layout) -> Iterator[tuple[list[int], list[list[str]]]]:
     """Lines and cells of the rows that are whole, some at a time: in one that lacks cells none stands in its place."""
-    whole = (record for record in found if len(record[1]) == width or is_whole(record[1], width))
+    whole = (record for record in found if len(record[1]) == len(layout.names) or layout.has_all_cells(record[1]))
     while chunk := list(islice(whole, CHUNK_ROWS)):
         yield [line for line, _ in chunk], [cells for _, cells in chunk]
-
-
-def is_whole(cells: Sequence[str], width: int) -> bool:
-    return len(cells) >= width and not any(map(str.strip, cells[width:]))
 
 
 def look_at(cells: Sequence[str], lines: Sequence[int], evidence: Evidence) -> None:

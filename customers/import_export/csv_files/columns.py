@@ -72,6 +72,10 @@ class Layout:
     def spelled(self, field: str) -> str:
         return self.names[self.positions[field]]
 
+    def has_all_cells(self, cells: Sequence[str]) -> bool:
+        """Whether a row has a cell for each column, and nothing behind them."""
+        return len(cells) >= len(self.names) and not any(map(str.strip, cells[len(self.names) :]))
+
 
 def read_layout(header: str, columns: Columns = CUSTOMERS) -> Layout:
     """Find delimiter and columns in the header line. RefusedError names what is missing or there twice."""

@@ -96,15 +96,12 @@ class Lines:
         try:
             line = next(self._text)
         except UnicodeDecodeError as error:
-            raise RefusedError(f"{self._place(error)}; {guess(error)}. Save the file as UTF-8.") from None
+            before = error.object[: error.start]
+            number = self.number + 1 + (before.count(b"\n") or before.count(b"\r"))
+            raise RefusedError(f"Line {number} is not UTF-8; {guess(error)}. Save the file as UTF-8.") from None
         self.number += 1
         self.of_record.append(line)
         return line
-
-    def _place(self, error: UnicodeDecodeError) -> str:
-        before = error.object[: error.start]
-        line = self.number + 1 + (before.count(b"\n") or before.count(b"\r"))
-        return f"Line {line} is not UTF-8"
 
 
 def guess(error: UnicodeDecodeError) -> str:

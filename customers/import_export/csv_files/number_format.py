@@ -74,8 +74,7 @@ class Written:
     @cached_property
     def readings(self) -> Mapping[str, Reading]:
         """By decimal mark, those that can explain the number: none, one or both."""
-        found = {mark: pattern.fullmatch(self.body) for mark, pattern in AS.items()}
-        readings = {mark: reading_of(match) for mark, match in found.items() if match}
+        readings = {mark: reading_of(match) for mark, form in AS.items() if (match := form.fullmatch(self.body))}
         return {mark: it for mark, it in readings.items() if not (self.exponent and it.thousands)}
 
     @property

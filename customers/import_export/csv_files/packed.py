@@ -58,7 +58,8 @@ def seekable(raw: IO[bytes], name: object) -> Iterator[IO[bytes]]:
         try:
             shutil.copyfileobj(raw, copy, MB)
         except OSError as error:
-            place = tempfile.gettempdir()
-            raise RefusedError(f"{name} can't be read twice, nor copied to {place}: {error.strerror}.") from None
+            raise RefusedError(
+                f"{name} can't be read twice, nor copied to {tempfile.gettempdir()}: {error.strerror}."
+            ) from None
         copy.seek(0)
         yield copy

@@ -60,8 +60,7 @@ class Rejects:
 
     def _write_row(self, path: Path, rejected: Rejected) -> None:
         try:
-            writer = self._writer or self._open(path)
-            writer.writerow(line_of(rejected))
+            (self._writer or self._open(path)).writerow(line_of(rejected))
         except OSError as error:
             raise cannot_write(path, error) from None
 

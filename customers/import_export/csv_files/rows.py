@@ -66,7 +66,9 @@ class RowChecker:
         row_number, cells = record
         try:
             if len(cells) != len(self._layout.names):
-                cells = self._fitted(cells)
+                if not self._layout.has_all_cells(cells):
+                    raise CellError
+                cells = cells[: len(self._layout.names)]
             row = tuple([remembered[cell] for remembered, cell in zip(self._checks, self._pick(cells), strict=True)])
         except CellError:
             return self._reject(row_number, cells)
@@ -78,12 +80,6 @@ class RowChecker:
         return Rejected(
             row_number, [Fault(self._layout.spelled(self._layout.fields[0]), REPEATED, f"row {first}")], cells
         )
-
-    def _fitted(self, cells: list[str]) -> list[str]:
-        width = len(self._layout.names)
-        if len(cells) < width or any(cell.strip() for cell in cells[width:]):
-            raise CellError
-        return cells[:width]
 
     def _reject(self, row_number: int, cells: list[str]) -> Rejected:
         refuse_foreign_line(cells, row_number, self._layout.columns)
@@ -102,15 +98,10 @@ class RowChecker:
                 yield Fault(self._layout.names[position], str(error))
 
 
-def good_rows(records: Iterable[Record], layout: Layout, reject: Callable[[Rejected], None]) -> Iterator[Row]:
-    """Yield the rows that can be loaded; hand the others to ``reject``."""
-    return (row for row, _ in good_rows_and_cells(records, layout, reject))
-
-
 def good_rows_and_cells(
     records: Iterable[Record], layout: Layout, reject: Callable[[Rejected], None]
 ) -> Iterator[tuple[Row, list[str]]]:
-    """As ``good_rows``, each with all the cells that it was read from."""
+    """Yield the rows that can be loaded, each with all the cells that it was read from; hand the others to ``reject``."""
     checker = RowChecker(layout)
     for record in records:
         checked = checker.check(record)

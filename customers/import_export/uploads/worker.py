@@ -111,8 +111,7 @@ def step(batch: ImportBatch) -> bool:
 @contextmanager
 def opened(batch: ImportBatch) -> Iterator[TextIO]:
     """The uploaded file as text. RefusedError when it is none."""
-    most = settings.IMPORT_MAX_MB * MB
-    with storage.spooled(batch) as file, text_of(file, batch.file_name, most) as text:
+    with storage.spooled(batch) as file, text_of(file, batch.file_name, settings.IMPORT_MAX_MB * MB) as text:
         yield text
 
 

@@ -35,7 +35,13 @@ def table_of(found: Drift) -> str:
         f"{found.customers:,} customers, {found.scores:,} of them with a current score, against the "
         f"{found.reference_rows:,} that release {found.release} was trained on"
     )
-    ranked = sorted(found.shifts, key=lambda shift: -shift.psi)
-    moves = [f"{it.bin}: {it.reference_share:.1%} -> {it.share:.1%}" for it in (shift.moved_most for shift in ranked)]
-    rows = [(it.column, f"{it.psi:.3f}", it.verdict, move) for it, move in zip(ranked, moves, strict=True)]
+    rows = [
+        (
+            it.column,
+            f"{it.psi:.3f}",
+            it.verdict,
+            f"{it.moved_most.bin}: {it.moved_most.reference_share:.1%} -> {it.moved_most.share:.1%}",
+        )
+        for it in sorted(found.shifts, key=lambda shift: -shift.psi)
+    ]
     return f"{head}\n\n{in_columns(('what', 'PSI', 'verdict', 'moved most'), rows)}"

@@ -48,8 +48,7 @@ def describe_evaluation(found: Evaluation) -> Iterator[str]:
     window = found.window
     yield f"The last scores stored before {window.first_day}, and who left from that day to {window.last_day}"
     for judgement in found.judgements:
-        yield ""
-        yield counts(judgement)
+        yield f"\n{counts(judgement)}"
         if judgement.performance is None:
             yield f"Too few to judge: at least {FEWEST} who left and {FEWEST} who stayed are needed."
         else:
@@ -71,8 +70,7 @@ def figures(found: Performance) -> Iterator[str]:
         ("lift at 10 %", f"{found.lift:.2f}"),
         ("calibration error", f"{found.calibration_error:.4f}"),
     ]
-    yield in_columns(("figure", "value"), rows)
-    yield ""
+    yield f"{in_columns(('figure', 'value'), rows)}\n"
     yield in_columns(
         ("customers", "mean score", "left"),
         [(f"{it.customers:,}", f"{it.mean_score:.1%}", f"{it.share_left:.1%}") for it in found.calibration],

@@ -48,8 +48,9 @@ class Command(BaseCommand):
             if rollback:
                 self.print_lines(go_back(options["to"], terms))
             elif path:
-                trusted = options["trust_columns"].strip()
-                self.print_lines(accept(path, terms, sha256=options["sha256"], trusted=trusted))
+                self.print_lines(
+                    accept(path, terms, sha256=options["sha256"], trusted=options["trust_columns"].strip())
+                )
         except OSError as error:
             raise CommandError(model_folder.describe_write_error(error, settings.ML_ASSETS_DIR)) from error
         except ModelError as error:

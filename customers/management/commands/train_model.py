@@ -3,7 +3,6 @@
 import shlex
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +36,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seed", type=int, default=DEFAULT_SEED, help="the same seed gives the same forest (%(default)s)"
         )
-        trees = f"number of trees ({SETTINGS['n_estimators']}, or what --search finds)"
-        parser.add_argument("--trees", type=positive, help=trees)
+        parser.add_argument(
+            "--trees", type=positive, help=f"number of trees ({SETTINGS['n_estimators']}, or what --search finds)"
+        )
         parser.add_argument("--search", action="store_true", help="find the best settings first; takes minutes")
         parser.add_argument("--strict", action="store_true", help="refuse the file when one of its rows is rejected")
         parser.add_argument("--candidate", action="store_true", help="only write the model, as production always does")
-        where = "write the model to this folder, and release nothing (ml_assets/candidates/CHECKSUM/)"
-        parser.add_argument("--output", metavar="DIR", type=Path, help=where)
+        parser.add_argument(
+            "--output",
+            metavar="DIR",
+            type=Path,
+            help="write the model to this folder, and release nothing (ml_assets/candidates/CHECKSUM/)",
+        )
 
     def handle(
         self,
@@ -61,7 +65,7 @@ class Command(BaseCommand):
             model_folder.refuse_unwritable(output or settings.ML_ASSETS_DIR / model_folder.CANDIDATES)
             file = read_labelled(csv_path, decimal)
             features, others = features_alone(file.data), others_alone(file.data)
-            self.print_lines([*report.about_rows(file), *report.about_others(others)])
+            self.stdout.write("\n".join([*report.about_rows(file), *report.about_others(others)]))
             for line in report.warnings(features, others):
                 self.stderr.write(line, self.style.WARNING)
             if strict and file.rejects.rows:
@@ -72,7 +76,7 @@ class Command(BaseCommand):
             raise CommandError(f"{error} Nothing was trained.") from None
         except ModelError as error:
             raise CommandError(f"{error}. Nothing was trained.") from None
-        self.print_lines(report.about_training(trained.metadata))
+        self.stdout.write("\n".join(report.about_training(trained.metadata)))
         path = self.save(trained, output)
         release = f"manage.py release_model {shlex.quote(str(path))}"
         if output or candidate or not settings.ACCEPT_UNRELEASED_MODEL:
@@ -99,10 +103,6 @@ class Command(BaseCommand):
         except Error as error:  # a training that took minutes is not lost for a database that is away or empty
             problem = str(error).strip().splitlines()[0]
             raise CommandError(f"It is not in service: {problem}. After `manage.py migrate`: {command}") from None
-
-    def print_lines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.stdout.write(line)
 
 
 def refuse_live_files(output: Path | None) -> None:

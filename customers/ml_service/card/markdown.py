@@ -49,8 +49,13 @@ def card(metadata: Mapping[str, Any]) -> str:
 
 def card_files(metadata: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the card and its pictures by their places in the model's directory."""
-    galleries = [block for section in sections(metadata) for block in section.blocks if isinstance(block, Gallery)]
-    pictures = [picture for gallery in galleries for picture in gallery.pictures]
+    pictures = [
+        picture
+        for section in sections(metadata)
+        for block in section.blocks
+        if isinstance(block, Gallery)
+        for picture in block.pictures
+    ]
     return {
         **{_place(picture): picture.svg.replace("<svg ", _STANDALONE_SVG, 1).encode() for picture in pictures},
         CARD_FILE: card(metadata).encode(errors="replace"),

@@ -51,9 +51,8 @@ def check(flat: FlatForest, encodings: Encodings, metadata: Mapping[str, Any]) -
             f"the golden rows in model.json are damaged ({error}); release the model again"
         ) from None
     if not furthest <= _TOLERANCE:
-        written_by = metadata.get("sklearn_version", "an unknown version")
         raise ModelVersionError(
             f"the model disagrees with its golden rows by {furthest:.3g}: it was released with scikit-learn "
-            f"{written_by} and does not give those scores here; dump it with the scikit-learn of requirements.txt "
-            "and release it again"
+            f"{metadata.get('sklearn_version', 'an unknown version')} and does not give those scores here; "
+            "dump it with the scikit-learn of requirements.txt and release it again"
         )

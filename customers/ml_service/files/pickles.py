@@ -85,8 +85,7 @@ def load_estimator(data: bytes) -> Any:
 def _refuse(error: Exception, warned_of_version: bool) -> NoReturn:
     shown = f"{type(error).__name__}: {str(error)[:200]}"
     _refuse_foreign(error)
-    other_version = isinstance(error, ImportError | AttributeError) or "incompatible dtype" in str(error)
-    if warned_of_version or other_version:
+    if warned_of_version or isinstance(error, ImportError | AttributeError) or "incompatible dtype" in str(error):
         raise ModelVersionError(
             f"the model file was written by other library versions and cannot be loaded here ({shown}); "
             "dump the forest again with the scikit-learn of requirements.txt"

@@ -80,8 +80,7 @@ def importances(model: RandomForestClassifier, matrix: Matrix, labels: Labels, *
     """
     lost: dict[str, list[float]] = {name: [] for name in FEATURES}
     shuffler = np.random.default_rng(seed)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
-    for fitted_on, judged_on in folds.split(matrix, labels):
+    for fitted_on, judged_on in StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(matrix, labels):
         refitted = clone(model).set_params(n_jobs=-1).fit(matrix[fitted_on], labels[fitted_on])
         for name, losses in _auc_lost(build(refitted), matrix[judged_on], labels[judged_on], shuffler).items():
             lost[name] += losses

@@ -22,8 +22,7 @@ def calibration_slope(labels: Labels, scores: Scores) -> float:
     for binary regression".
     """
     clipped = np.clip(scores, _SMALLEST_SCORE, 1 - _SMALLEST_SCORE)
-    logits = np.log(clipped / (1 - clipped))
-    return float(LogisticRegression(C=np.inf).fit(logits[:, None], labels).coef_[0, 0])
+    return float(LogisticRegression(C=np.inf).fit(np.log(clipped / (1 - clipped))[:, None], labels).coef_[0, 0])
 
 
 class Figure(NamedTuple):

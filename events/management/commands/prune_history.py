@@ -19,8 +19,13 @@ class Command(BaseCommand):
     help = "Delete old scores and unscored versions, but never the newest score of a customer; and old drains."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        days = settings.HISTORY_DAYS
-        parser.add_argument("--days", type=positive, default=days, metavar="N", help="how many to keep (%(default)s)")
+        parser.add_argument(
+            "--days",
+            type=positive,
+            default=settings.HISTORY_DAYS,
+            metavar="N",
+            help="how many to keep (%(default)s)",
+        )
         parser.add_argument("--dry-run", action="store_true", help="count only")
 
     def handle(self, *args: Any, days: int, dry_run: bool, **options: Any) -> None:
