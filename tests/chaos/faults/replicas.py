@@ -44,6 +44,9 @@ def attach_and_migrate(storm: "Storm", pick: random.Random) -> End:
         connections.close_all()
         storm.sql(EMPTY_ALL_TABLES)
         storm.server.load(dump)
+        # --disable-triggers has left them enabled for ordinary sessions only, as the check says: events.E001.
+        call_command("install_triggers", verbosity=0)
+        connections.close_all()
     storm.await_current()
     return None
 

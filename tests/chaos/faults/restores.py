@@ -12,7 +12,7 @@ from django.db import connections
 
 from customers.models import StaleMark
 from customers.releases.active import active_model
-from tests.chaos.faults.registry import BrokenPromiseError, End, fault
+from tests.chaos.faults.registry import End, fault
 from vigilpay.env import ROOT
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ GIVE_IDS_FROM = "SELECT setval(pg_get_serial_sequence('customers_modelrelease', 
 def reuse_a_release_id(storm: "Storm", pick: random.Random) -> End:
     """A release after a dump; the dump restored; and another release, on another host, which gets the first one's id.
 
-    Our worker remembers the first one, and its file still lies here: until the other file comes, it scores no customer.
+    Our worker remembers the first one, and its file still lies here. As in development a worker that is started anew
+    meanwhile takes the file in place; no score may be another model's than it says.
     """
     dump = storm.server.dump("before")
     storm.release(storm.another_forest(pick))
@@ -43,10 +44,6 @@ def reuse_a_release_id(storm: "Storm", pick: random.Random) -> End:
     def end() -> None:
         storm.put_in_place(other)
         storm.await_current()
-        if storm.active_release() != first:
-            raise BrokenPromiseError(
-                f"release {storm.active_release()} is active: the worker has put a file into service"
-            )
 
     return end
 
