@@ -19,7 +19,7 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
-	test test-browser lint types check coverage screenshots chaos chaos-short mutants \
+	test test-fast test-browser lint types check coverage screenshots chaos chaos-short mutants \
 	bench bench-freshness bench-engine bench-model bench-admin freeze lock format clean
 
 help: ## List these commands
@@ -63,6 +63,9 @@ db-status: setup ## Is it running, and where is it?
 
 test: lint types check ## Everything that must pass before a merge
 	@$(TESTS) --cov --cov-report=
+
+test-fast: setup-dev ## For work in progress: without worker processes, browser and training; two minutes
+	@$(TESTS) -m "not slow and not process"
 
 test-browser: setup-dev ## Log in, look, edit and be refused in a real browser: Chromium, which must be installed
 	@$(PY) -m tests.browser.chromium

@@ -101,7 +101,7 @@ class RowChecker:
 def good_rows_and_cells(
     records: Iterable[Record], layout: Layout, reject: Callable[[Rejected], None]
 ) -> Iterator[tuple[Row, list[str]]]:
-    """Yield the rows that can be loaded, each with all the cells that it was read from; hand the others to ``reject``."""
+    """Yield the rows that can be loaded, each with the cells that it was read from; hand the others to ``reject``."""
     checker = RowChecker(layout)
     for record in records:
         checked = checker.check(record)
