@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 
 from vigilpay import env
 from vigilpay.private_postgresql.account import ENVIRONMENT
-from vigilpay.private_postgresql.installation import NAME
+from vigilpay.private_postgresql.installation import NAME, make_directory
 from vigilpay.private_postgresql.postmaster import PORT, find_pid
 from vigilpay.private_postgresql.server import LocalServer
 
@@ -78,8 +78,7 @@ class Neighbour:
         """Become a replica of that server: not started, but ready to stream."""
         there, here = primary.local(), self.local()
         here.home.parent.mkdir(mode=0o755, exist_ok=True)
-        here.home.mkdir(mode=0o700)
-        here._hand_over(here.home)  # as its own start does
+        make_directory(here.home, here.account)  # as its own start does
         done = here.account.run(
             there.program_directory / "pg_basebackup",
             *("-D", here.home / "data", "-h", there.socket_directory, "-p", PORT, "-U", NAME),
