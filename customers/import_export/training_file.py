@@ -10,7 +10,7 @@ from customers.import_export.csv_files.columns import Columns, Layout
 from customers.import_export.csv_files.file import RefusedError, open_csv
 from customers.import_export.csv_files.reader import read_table
 from customers.import_export.csv_files.rejects import Rejects
-from customers.import_export.csv_files.rows import REPEATED, good_rows_and_cells
+from customers.import_export.csv_files.rows import REPEATED, good_rows
 from customers.import_export.staging import Row
 from customers.ml_service.names import spellings
 from customers.ml_service.schema import FEATURES, LABEL
@@ -40,7 +40,7 @@ def read_labelled(path: Path, decimal: str | None = None) -> LabelledFile:
     with open_csv(path) as text:
         layout, formats, found = read_table(text, LABELLED, decimal)
         rejects = Rejects(None, layout.names)
-        good = list(good_rows_and_cells(found, layout, rejects.add))
+        good = list(good_rows(found, layout, rejects.add))
     file = LabelledFile(training_data(good, layout), rejects, formats)
     refuse_too_few(file)
     return file

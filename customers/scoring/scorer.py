@@ -62,19 +62,17 @@ def rescore_batch(limit: int | None = None) -> Batch:
     there is no usable model; nothing is written then and the rows stay stale.
     """
     rows = pace.limited(limit or settings.DRAIN_BATCH_ROWS)
+    batch = batch_by_active_model(rows)
+    return replace(batch_by_active_model(rows), swept=True) if batch.swept and not batch.claimed else batch
+
+
+def batch_by_active_model(rows: int) -> Batch:
+    """A batch. Where another model became active at this moment, one by that model."""
     try:
-        return batch_after_sweep(rows)
+        return batch_or_one_by_one(rows)
     except ReleaseMovedOnError:
         active_model()  # from here on it is at hand
-        return batch_after_sweep(rows)
-
-
-def batch_after_sweep(rows: int) -> Batch:
-    """A batch; where there were no rows but a sweep got on, what that has found."""
-    batch = batch_or_one_by_one(rows)
-    if batch.swept and not batch.claimed:
-        return replace(batch_or_one_by_one(rows), swept=True)
-    return batch
+        return batch_or_one_by_one(rows)
 
 
 def batch_or_one_by_one(rows: int) -> Batch:

@@ -10,7 +10,7 @@ from customers.import_export.csv_files.column_formats import in_formats
 from customers.import_export.csv_files.columns import Columns, Layout, read_layout
 from customers.import_export.csv_files.file import Lines, Record, at_least_one, header_line, open_csv, records
 from customers.import_export.csv_files.rejects import Rejects, default_path, remove_former
-from customers.import_export.csv_files.rows import good_rows_and_cells
+from customers.import_export.csv_files.rows import good_rows
 from customers.import_export.staging import Row
 
 
@@ -54,7 +54,7 @@ def read(
     """Begin to read a text of this kind; ``rejects`` gets the names in its header. RefusedError as ``opened``."""
     layout, formats, found = read_table(text, columns, decimal)
     rejected = rejects(layout.names)
-    rows = (row for row, _ in good_rows_and_cells(found, layout, rejected.add))
+    rows = (row for row, _ in good_rows(found, layout, rejected.add))
     return Source(layout, formats, rows, rejected)
 
 

@@ -98,10 +98,10 @@ class RowChecker:
                 yield Fault(self._layout.names[position], str(error))
 
 
-def good_rows_and_cells(
+def good_rows(
     records: Iterable[Record], layout: Layout, reject: Callable[[Rejected], None]
 ) -> Iterator[tuple[Row, list[str]]]:
-    """Yield the rows that can be loaded, each with the cells that it was read from; hand the others to ``reject``."""
+    """Yield the rows that can be loaded, each with all cells that it was read from; hand the others to ``reject``."""
     checker = RowChecker(layout)
     for record in records:
         checked = checker.check(record)

@@ -67,7 +67,7 @@ def test_run_worker_warms_before_it_starts_a_cluster(monkeypatch):
     done = []
 
     class Supervisor:
-        def __init__(self, *_given, **_named):
+        def __init__(self, *_given, **_limits):
             pass
 
         def run(self):
