@@ -47,11 +47,12 @@ hypothesis_settings.load_profile("patient")
 # What starts processes of its own, or trains models: ``make test-fast`` leaves these folders and files out.
 PROCESSES = (
     *("benchmarks/", "browser/", "chaos/", "flows/", "test_deploy.py", "test_makefile.py", "test_upgrade.py"),
-    *("vigilpay/private_postgresql/", "vigilpay/processes/", "vigilpay/test_run_worker.py", "vigilpay/test_settings.py"),
-    *("vigilpay/test_sessions.py", "vigilpay/test_pooler.py", "events/test_promotion.py", "events/worker/test_supervisor.py"),
-    *("events/triggers/test_migrations.py", "events/queue/test_broker.py", "customers/scoring/test_bank_columns.py"),
-    *("customers/releases/test_rollback.py", "customers/scoring/test_versions.py", "customers/ml_service/training/"),
-    *("customers/ml_service/forest/test_kernel_cache.py", "customers/ml_service/forest/test_engine.py"),
+    *("vigilpay/private_postgresql/", "vigilpay/processes/", "vigilpay/test_pooler.py", "vigilpay/test_run_worker.py"),
+    *("vigilpay/test_sessions.py", "vigilpay/test_settings.py", "events/test_promotion.py"),
+    *("events/worker/test_supervisor.py", "events/triggers/test_migrations.py", "events/queue/test_broker.py"),
+    *("customers/releases/test_rollback.py", "customers/scoring/test_bank_columns.py"),
+    *("customers/scoring/test_versions.py", "customers/ml_service/training/"),
+    *("customers/ml_service/forest/test_engine.py", "customers/ml_service/forest/test_kernel_cache.py"),
 )
 
 
