@@ -27,4 +27,4 @@ class Size:
 
 
 SHORT = Size(customers=600, editors=5, seconds=2.5, faults=5, recovery_limit_seconds=60.0)
-LONG = Size(customers=1000, editors=6, seconds=8.0, faults=None, recovery_limit_seconds=90.0)
+LONG = Size(customers=1000, editors=6, seconds=8.0, faults=None, recovery_limit_seconds=30.0)

@@ -14,7 +14,13 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "tests/customers/scoring/test_contention.py",
     ),
     "customers/scoring/claims.py": ("tests/customers/scoring/test_claims.py", "tests/customers/scoring/test_lives.py"),
-    "customers/scoring/marks.py": ("tests/customers/scoring/test_claims.py", "tests/customers/scoring/test_lives.py"),
+    "customers/scoring/marks.py": (
+        "tests/customers/scoring/test_claims.py",
+        "tests/customers/scoring/test_lives.py",
+        "tests/customers/scoring/test_failures.py",
+        "tests/customers/scoring/test_requests.py",
+        "tests/customers/admin/test_list.py",
+    ),
     "customers/releases/active.py": (
         "tests/customers/releases/test_active.py",
         "tests/customers/releases/test_reused_release.py",
