@@ -22,6 +22,7 @@ from tests.workers import running_worker
 from vigilpay.processes.children import Child
 
 ROOT = Path(__file__).resolve().parents[2]
+MANY = 30  # more than can wait unread on a slow machine, one each second
 IMPATIENT = {"VIGILPAY_STALL_SECONDS": "5", "VIGILPAY_DRAIN_SECONDS": "1.5"}
 
 
