@@ -23,6 +23,7 @@ from events.overview import counting
 from events.queue import dispatch, lease, pause
 from events.worker import drains, model_state
 from events.worker.reconnect import with_reconnect
+from events.worker.second_thread import SecondThread
 
 log = logging.getLogger("vigilpay.events")
 
@@ -50,25 +51,32 @@ def run_drain(drain: Drain) -> None:
     """Rescore batch after batch. Returns when nothing was found after the lease, or when the time is up."""
     holder = lease.LeaseHolder()
     ends = monotonic() + settings.DRAIN_SECONDS
+    second = SecondThread(lambda: monotonic() < ends and is_full(next_batch(drain)))
     # Without a poll first: the job was queued for a reason, and a changed model file is only noticed here.
     batch = drains.add_batch(drain, scorer.rescore_batch())
     send_alerts_on(batch)
     while (poll_began := monotonic()) < ends:
-        if batch.claimed >= settings.DRAIN_BATCH_ROWS:  # more than one worker should do alone
+        if is_full(batch):
+            second.start()
             dispatch.queue_another_drain()
-        batch = scorer.Batch(claimed=0)
-        if dispatch.anything_to_do():
-            batch = drains.add_batch(drain, scorer.rescore_batch())
-            if not batch.claimed:
-                marks.restore_marks()  # what is stale may have lost its mark
+        batch = next_batch(drain) if dispatch.anything_to_do() else scorer.Batch(claimed=0)
         send_alerts_on(batch)
         if batch.stored or batch.swept:
             holder.extend()
         elif holder.is_over(poll_began):
-            return
+            return second.join()
         else:
             sleep(POLL_PAUSE_SECONDS)
+    second.join()
     dispatch.hand_over()
+
+
+def next_batch(drain: Drain) -> scorer.Batch:
+    """Rescore one batch. One that claims no customer restores lost marks."""
+    batch = drains.add_batch(drain, scorer.rescore_batch())
+    if not batch.claimed:
+        marks.restore_marks()
+    return batch
 
 
 def send_alerts_on(batch: scorer.Batch) -> None:
@@ -76,6 +84,11 @@ def send_alerts_on(batch: scorer.Batch) -> None:
     if batch.stored:
         model_state.report_usable()
         dispatch.send_if_due()
+
+
+def is_full(batch: scorer.Batch) -> bool:
+    """Whether there is more to do than one connection should do alone."""
+    return batch.claimed >= settings.DRAIN_BATCH_ROWS
 
 
 def sweep_stale() -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Lock
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -12,6 +13,8 @@ from events.models.engine import Drain
 from events.worker import heartbeat
 
 KEPT_DAYS = 7
+
+_adding = Lock()
 
 
 @contextmanager
@@ -23,11 +26,12 @@ def recorded() -> Iterator[Drain]:
 
 
 def add_batch(drain: Drain, batch: Batch) -> Batch:
-    """Count the batch in, and return it."""
-    drain.claimed += batch.claimed
-    drain.stored += batch.stored
-    drain.rejected += batch.rejected
-    drain.refused += batch.refused
+    """Count the batch in, whichever thread of the drain did it, and return it."""
+    with _adding:
+        drain.claimed += batch.claimed
+        drain.stored += batch.stored
+        drain.rejected += batch.rejected
+        drain.refused += batch.refused
     return batch
 
 

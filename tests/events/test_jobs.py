@@ -308,7 +308,7 @@ class TestLookAtEverybody:
 
 @pytest.mark.django_db(transaction=True)
 class TestFullBatches:
-    """In a database that is not rolled back, for one of them changes the table."""
+    """Of customers who are committed: a drain with much to do has a second thread, with a connection of its own."""
 
     def test_it_goes_on_batch_after_batch(self, settings):
         settings.DRAIN_BATCH_ROWS = 2

@@ -68,6 +68,7 @@ class TestWhilePaused:
             return batch
 
         monkeypatch.setattr(jobs.scorer, "rescore_batch", rescore_and_be_paused)
+        monkeypatch.setattr(jobs.SecondThread, "start", lambda self: None)
         assert jobs.rescore_stale() == 1
         assert Customer.objects.stale().count() == 3
 

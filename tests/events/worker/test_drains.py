@@ -9,6 +9,7 @@ from events.models.engine import Drain
 from events.queue import lease
 from events.worker import drains, heartbeat
 from tests.factories import make_customers
+from tests.others import together
 
 pytestmark = pytest.mark.django_db
 
@@ -19,6 +20,17 @@ def test_a_drain_is_the_sum_of_its_batches():
         drains.add_batch(drain, Batch(claimed=5, stored=5, passed_over=3))
     drain = Drain.objects.get()
     assert (drain.claimed, drain.stored, drain.rejected, drain.refused) == (15, 12, 2, 1)
+
+
+def test_no_batch_is_lost_when_two_threads_count_at_once():
+    drain = Drain(claimed=0, stored=0, rejected=0, refused=0)
+
+    def count():
+        for _ in range(20_000):
+            drains.add_batch(drain, Batch(claimed=1, stored=1))
+
+    together(count, count, count)
+    assert (drain.claimed, drain.stored) == (60_000, 60_000)
 
 
 def test_it_is_recorded_with_its_worker_and_its_times(monkeypatch):
