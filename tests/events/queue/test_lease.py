@@ -52,6 +52,10 @@ def test_a_lease_once_seen_is_not_asked_for_again_while_it_lasts(django_assert_n
         assert not lease.is_held()
 
 
+def test_a_process_that_has_seen_no_lease_asks():
+    assert not lease.LeaseCache().is_held()
+
+
 def test_that_the_lease_is_free_is_never_taken_from_the_cache(django_assert_num_queries):
     assert not lease.is_held()
     lease.extend()
