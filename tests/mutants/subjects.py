@@ -17,6 +17,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "customers/scoring/marks.py": (
         "tests/customers/scoring/test_claims.py",
         "tests/customers/scoring/test_lives.py",
+        "tests/customers/scoring/test_contention.py",
         "tests/customers/scoring/test_failures.py",
         "tests/customers/scoring/test_requests.py",
         "tests/customers/admin/test_list.py",
@@ -33,5 +34,6 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "events/triggers/definitions.py": (
         "tests/events/triggers/test_definitions.py",
         "tests/events/triggers/test_lives.py",
+        "tests/events/triggers/test_repair.py",
     ),
 }

@@ -6,11 +6,12 @@ import pytest
 from django.db import connection
 
 from customers.models import Customer, ScoringFailure
-from customers.scoring import scorer, writing
+from customers.releases.active import active_model
+from customers.scoring import marks, scorer, writing
 from customers.scoring.contention import FEW_ROWS, Pace
 from customers.scoring.scorer import CustomerBusyError
 from events import jobs
-from tests.factories import edit, held_rows_are_due, make_scored
+from tests.factories import edit, forget_marks, held_rows_are_due, make_customer, make_scored, marked
 from tests.others import await_that, meanwhile, outsider, waiting_for_locks
 
 EDIT = "UPDATE customers_customer SET age = age + 1 WHERE customer_id = %s"
@@ -29,6 +30,17 @@ COUNTS_NO_MORE = "DROP TRIGGER bank_count ON customers_customer; DROP FUNCTION b
 def at_ease(monkeypatch):
     monkeypatch.setattr(writing, "pace", Pace())
     monkeypatch.setattr(scorer, "pace", writing.pace)
+
+
+@pytest.mark.django_db
+def test_of_a_batch_that_is_lost_the_first_is_passed_over_and_each_other_can_be_taken_alone():
+    customers = [make_customer().pk for _ in range(3)]
+    _forest, release = active_model()
+    forget_marks()
+    with connection.cursor() as cursor:
+        scorer.mark_again(cursor, release, customers, set())
+    first, *others = customers
+    assert marked() == [*((marks.LATER, [other]) for other in others), (marks.PASSED, [first])]
 
 
 class TestPace:

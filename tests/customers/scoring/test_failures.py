@@ -332,6 +332,16 @@ def test_failures_of_customers_who_are_gone_are_forgotten():
     assert ScoringFailure.objects.get().pk == here.pk
 
 
+def test_what_is_due_of_a_customer_who_is_gone_is_forgotten_when_marks_are_restored():
+    gone, waiting = make_scored(), make_scored()
+    make_failure(gone, retry_at=Now())
+    make_failure(waiting, retry_at=Now())
+    gone.delete()
+    forget_marks()
+    assert marks.restore_marks() == 1
+    assert failure().customer_id == waiting.pk
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_failure_is_committed_with_the_scores_of_the_others():
     poison()

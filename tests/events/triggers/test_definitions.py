@@ -26,6 +26,7 @@ from customers.scoring.claims import Claim, claim_one
 from customers.scoring.marks import ARRAY_IDS, LARGE, LATER, LIVE, RESTING, SWEEP
 from events.queue import lease
 from events.triggers.channels import STALE_CHANNEL
+from events.triggers.definitions import TRIGGERS
 from events.triggers.sql import LIVE_ROWS, LIVE_STATEMENTS
 from tests.factories import (
     A_CUSTOMER,
@@ -317,6 +318,22 @@ class TestScorersRight:
             Customer.objects.filter(pk=customer.pk).update(age=41)
         assert version_of(customer) == 2
         assert stale_since(customer) is not None
+
+
+@pytest.mark.parametrize("trigger", [it for it in TRIGGERS if it.with_rights_of_owner], ids=lambda it: it.name)
+def test_a_function_with_the_owners_rights_does_nothing_for_another_table(trigger):
+    sql("CREATE TEMP TABLE own (customer_id bigint)")
+    sql(f"CREATE TRIGGER t AFTER INSERT ON own FOR EACH {trigger.level} EXECUTE FUNCTION {trigger.name}()")
+    with pytest.raises(ProgrammingError, match=f"permission denied: this function belongs to {trigger.table}"):
+        sql("INSERT INTO own VALUES (1)")
+
+
+def test_each_edit_names_its_editor_anew():
+    customer = make_customer()
+    sql("""DO $$BEGIN PERFORM set_config('vigilpay.editor', 'night load', true);
+        UPDATE customers_customer SET age = age + 1; END$$""")
+    customer.refresh_from_db()
+    assert customer.edited_by == "night load"
 
 
 @contextmanager
