@@ -19,7 +19,7 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
-	test test-fast test-browser lint types check coverage screenshots chaos chaos-short mutants \
+	test test-fast test-browser security lint types check coverage screenshots chaos chaos-short mutants \
 	bench bench-freshness bench-engine bench-model bench-admin freeze lock format clean
 
 help: ## List these commands
@@ -70,6 +70,9 @@ test-fast: setup-dev ## For work in progress: without worker processes, browser 
 test-browser: setup-dev ## Log in, look, edit and be refused in a real browser: Chromium, which must be installed
 	@$(PY) -m tests.browser.chromium
 	@$(PY) -m pytest -m browser tests/browser
+
+security: setup-dev ## Who is let in where, and what is refused: every address, role and token
+	@$(PY) -m pytest -m security
 
 lint: setup-dev ## Style, and code that looks like a bug
 	@$(PY) -m ruff check .

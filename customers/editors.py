@@ -61,7 +61,11 @@ def name_the_editor(execute: Callable[..., Any], sql: str, params: Any, many: bo
 
 
 def editor() -> str:
-    """``django``, or ``django:<primary key>`` of the user whose request is answered, or whose work a worker does."""
+    """``django``, or ``django:<primary key>`` of the user whose request is answered, or whose work a worker does; for a
+    program ``token:<primary key>`` of the service token that its request showed."""
+    token = getattr(_request.get(), "service_token", None)
+    if token is not None:
+        return f"token:{token.pk}"
     user = getattr(_request.get(), "user", None)
     key = _user_id.get() or getattr(user, "pk", None)
     return "django" if key is None else f"django:{UNSAFE.sub('', str(key))}"

@@ -9,15 +9,17 @@ class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self) -> None:
-        from django_q.signals import post_spawn
+        from django_q.signals import post_spawn, pre_enqueue
 
         from customers.models import Customer, import_is_due
         from events import checks, signals  # noqa: F401  checks registers itself
         from events.alerts import checks as alert_checks  # noqa: F401
-        from events.queue import lease, schedules
+        from events.queue import allowed, lease, pickles, schedules
         from events.triggers import repair
         from events.worker import warmup
 
+        pickles.install()
+        pre_enqueue.connect(allowed.replace_refused, dispatch_uid="events.replace_refused")
         connection_created.connect(lease.cache.forget, dispatch_uid="events.forget_lease")
         post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
         import_is_due.connect(signals.import_left_to_workers, dispatch_uid="events.import_left_to_workers")

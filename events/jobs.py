@@ -141,11 +141,16 @@ def count_overview() -> bool:
     return counting.count_if_due()
 
 
+def report_refused(reason: str) -> None:
+    """Stands in the queue for a job that workers do not run: ``events/queue/allowed.py``."""
+    log.error("A job was refused: %s.", reason)
+
+
 def prune_history(after_record: int = 0) -> int:
     """Delete what is older than the settings keep, run by a schedule; the number of scores deleted.
 
     As a drain it ends by its own time limit and queues its successor, so that no job comes near django-q2's timeout.
-    The only job with a value: where the one before has stopped. Should it get lost, the next day begins anew.
+    The only job of ours with a value: where the one before has stopped. Should it get lost, the next day begins anew.
     """
     drains.prune_drains()
     ScoringFailure.objects.forget_former_lives()

@@ -1,9 +1,13 @@
-"""People of the bank in front of the admin."""
+"""People of the bank in front of the admin, and its programs in front of the JSON views."""
+
+from datetime import timedelta
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from django.utils import timezone
 
+from vigilpay.access import tokens
 from vigilpay.roles import ROLES, fill
 
 
@@ -26,6 +30,18 @@ def with_role(role: str, name: str = "") -> Client:
 def superuser(name: str = "clerk") -> Client:
     """A user who may do everything."""
     return _client_of(get_user_model().objects.create_superuser(name, password=None))
+
+
+def with_token(*scopes: str, days: float = 1) -> Client:
+    """A program that may do this; with another one's cookies it has nothing to do, so CSRF is checked as outside tests."""
+    _token, secret = tokens.make(
+        "a program", list(scopes), expires_at=timezone.now() + timedelta(days=days), created_by="a test"
+    )
+    return bearer(secret)
+
+
+def bearer(secret: str) -> Client:
+    return Client(enforce_csrf_checks=True, headers={"authorization": f"Bearer {secret}"})
 
 
 def _client_of(user) -> Client:

@@ -1,4 +1,4 @@
-"""The application that joins the rooms: commands, checks and roles that concern the whole house."""
+"""The application that joins the rooms: commands, access and roles that concern the whole house."""
 
 from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
@@ -10,11 +10,19 @@ class VigilPayConfig(AppConfig):
     name = "vigilpay"
 
     def ready(self) -> None:
-        from vigilpay import checks, roles, sessions  # noqa: F401  registers the checks
+        from axes.signals import user_locked_out
+        from django.contrib.auth.signals import user_logged_in, user_login_failed
+
+        from vigilpay import roles, schedules, sessions
+        from vigilpay.access import logins, time_limits
         from vigilpay.web import statement_timeout
 
         connection_created.connect(sessions.pin, dispatch_uid="vigilpay.sessions")
         connection_created.connect(statement_timeout.limit, dispatch_uid="vigilpay.statement_timeout")
+        user_logged_in.connect(time_limits.begin, dispatch_uid="vigilpay.time_limits")
+        user_login_failed.connect(logins.log_failure, dispatch_uid="vigilpay.log_failure")
+        user_locked_out.connect(logins.log_lock, dispatch_uid="vigilpay.log_lock")
+        post_migrate.connect(schedules.ensure_schedules, sender=self, dispatch_uid="vigilpay.ensure_schedules")
         # Not our own turn, which comes first: the rooms' permissions are made before that of `auth`.
         post_migrate.connect(roles.fill_groups, sender=apps.get_app_config("auth"), dispatch_uid="vigilpay.fill_groups")
 

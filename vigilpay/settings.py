@@ -1,10 +1,11 @@
 """The one settings file. Every value that differs between machines comes from the environment: see .env.example."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from vigilpay import env, localdb
+from vigilpay import env, localdb, production
 from vigilpay.secret import local_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -24,13 +25,41 @@ if PRODUCTION:
     env.text("ALLOWED_HOSTS")  # no default there: the operator says under which names
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=[])
 
-# --- who may call the JSON views: vigilpay/web/access.py -------------------------------------------------------------
+# --- who is let in: docs/access.md -----------------------------------------------------------------------------------
 API_LOGIN_REQUIRED = env.flag("VIGILPAY_API_LOGIN", default=PRODUCTION)
+if PRODUCTION:
+    production.refuse_weak(SECRET_KEY, ALLOWED_HOSTS, debug=DEBUG, api_login=API_LOGIN_REQUIRED)
+# Names of further addresses that need neither login nor token, for a bank's own settings module: docs/operations.md.
+OPEN_ADDRESSES: list[str] = []
+CSRF_FAILURE_VIEW = "vigilpay.web.access.csrf_failure"
+# A login ends after a working day, and after a break without a request: vigilpay/access/time_limits.py.
+SESSION_COOKIE_AGE = env.integer("VIGILPAY_SESSION_SECONDS", default=36000, minimum=60)
+SESSION_IDLE_SECONDS = env.integer("VIGILPAY_SESSION_IDLE_SECONDS", default=1800, minimum=60)
+# Logins that fail, counted by django-axes for each account and each address: vigilpay/access/logins.py.
+AXES_FAILURE_LIMIT = env.integer("VIGILPAY_LOGIN_FAILURES", default=5, minimum=1)
+LOGIN_FAILURES_PER_ADDRESS = env.integer("VIGILPAY_LOGIN_FAILURES_PER_ADDRESS", default=20, minimum=1)
+AXES_COOLOFF_TIME = timedelta(seconds=env.integer("VIGILPAY_LOGIN_LOCK_SECONDS", default=900, minimum=1))
+AXES_HANDLER = "vigilpay.access.logins.LoginHandler"
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]  # LoginHandler relies on this order
+AXES_LOCKOUT_CALLABLE = "vigilpay.web.login_page.answer_locked"
+AXES_CLIENT_IP_CALLABLE = "vigilpay.access.addresses.client_address"
+AXES_RESET_ON_SUCCESS, AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = True, False
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+AXES_DISABLE_ACCESS_LOG = True
+# Single sign-on, or a second factor: docs/operations.md.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    *env.words("VIGILPAY_LOGIN_BACKENDS", default=[]),
+    "django.contrib.auth.backends.ModelBackend",
+]
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=PRODUCTION)
 SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", default=3600 if PRODUCTION else 0)
-if env.flag("BEHIND_TLS_PROXY", default=False):
+BEHIND_TLS_PROXY = env.flag("BEHIND_TLS_PROXY", default=False)
+# How many proxies of ours add the address that called them to X-Forwarded-For: vigilpay/access/addresses.py.
+PROXIES = env.integer("VIGILPAY_PROXIES", default=int(BEHIND_TLS_PROXY), minimum=0)
+if BEHIND_TLS_PROXY:
     # Only a proxy that overwrites this header may be trusted with it.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
@@ -40,6 +69,7 @@ INSTALLED_APPS = [
     "events.apps.EventsConfig",
     "customers.apps.CustomersConfig",
     "django_q",
+    "axes",
     "vigilpay.apps.VigilPayAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -58,12 +88,15 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "vigilpay.web.access.ApiLoginMiddleware",
+    *env.words("VIGILPAY_LOGIN_MIDDLEWARE", default=[]),
+    "vigilpay.access.time_limits.LoginTimeLimitsMiddleware",
+    "vigilpay.web.access.AccessMiddleware",  # before the next: it says which requests could be forged
+    "django.middleware.csrf.CsrfViewMiddleware",
     "customers.editors.EditorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "vigilpay.urls"
@@ -148,6 +181,8 @@ Q_CLUSTER = {
     "max_rss": 600_000,
     "log_level": env.text("VIGILPAY_QUEUE_LOG_LEVEL", default="WARNING"),
 }
+# What workers run besides the engine's own jobs, by its path: events/queue/allowed.py.
+JOBS_ALLOWED = ["vigilpay.jobs.prune_access", *env.words("VIGILPAY_JOBS_ALLOWED", default=[])]
 # How long the broker may go without looking for stale rows itself: it bounds staleness when every notification is lost.
 LOOK_SECONDS = env.seconds("VIGILPAY_LOOK_SECONDS", default=1.0)
 # How many rows one drain batch claims, scores and writes; an editor of one of them waits for that batch at most.
@@ -238,6 +273,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "vigilpay": {"level": LOG_LEVEL},
+        "axes": {"level": "ERROR"},  # vigilpay/access/logins.py says the same, without what was typed
         "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
     },
 }

@@ -97,6 +97,9 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
             else:
                 return OUTAGE.end_if_on()
 
+    # Called for a job that can't be read or is refused: it is gone, and no claim of a worker that has stalled.
+    fail = acknowledge
+
     def set_stat(self, key: str, value: str, timeout: int) -> None:
         """Called twice a second by the sentinel. Its heartbeat may fail: it waits for nothing."""
         self._parent_watch.check()

@@ -1,5 +1,6 @@
 """The schedules that every worker needs; made by ``migrate``, so that ``qcluster`` alone is a complete worker."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -27,8 +28,13 @@ FIRST_AFTER = {
 
 
 def ensure_schedules(using: str, **kwargs: Any) -> None:
-    """Create or correct the schedules. Names are not unique in django-q2, so a doubled one is cleared away."""
-    for name, values in SCHEDULES.items():
+    """Connected to ``post_migrate``."""
+    ensure(SCHEDULES, using)
+
+
+def ensure(schedules: Mapping[str, Mapping[str, Any]], using: str) -> None:
+    """Create or correct these schedules. Names are not unique in django-q2, so a doubled one is cleared away."""
+    for name, values in schedules.items():
         same_name = Schedule.objects.using(using).filter(name=name)
         same_name.filter(pk__in=list(same_name.order_by("pk").values_list("pk", flat=True)[1:])).delete()
         Schedule.objects.using(using).update_or_create(

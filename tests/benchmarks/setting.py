@@ -10,6 +10,7 @@ import psycopg
 
 from tests.workers import running_cluster
 
+RIVAL_JOB = "tests.benchmarks.rivals.naive.score"  # in ours and in the workers that are started here
 STOCK_BROKER = {"VIGILPAY_BROKER": "django_q.brokers.orm.ORM"}
 GIVE_UP_SECONDS = 120.0
 ASLEEP_SECONDS = 2.0  # longer than a drain holds the lease
@@ -25,7 +26,7 @@ def started_django(url: str, customers: int) -> Iterator[None]:
     from django.core.management import call_command
     from django.db import connections
 
-    os.environ.update(DATABASE_URL=url, DJANGO_SETTINGS_MODULE="vigilpay.settings")
+    os.environ.update(DATABASE_URL=url, DJANGO_SETTINGS_MODULE="vigilpay.settings", VIGILPAY_JOBS_ALLOWED=RIVAL_JOB)
     django.setup()
     call_command("migrate", verbosity=0)
     seed(customers)

@@ -13,6 +13,7 @@ from customers.models import Customer, ScoreRecord
 from customers.scoring import scorer
 from tests.factories import A_CUSTOMER, make_customer, make_customers, make_scored
 from tests.others import outsider
+from tests.staff import with_token
 
 pytestmark = pytest.mark.django_db
 
@@ -227,12 +228,11 @@ class TestWhatIf:
         response = Client(enforce_csrf_checks=True).generic(method, "/customers/what-if/")
         assert (response.status_code, response["Allow"]) == (405, "POST")
 
-    def test_it_needs_a_session_where_the_others_do_and_no_csrf_token(self, settings, django_user_model):
+    def test_a_program_needs_its_token_and_no_csrf_token(self, settings):
         settings.API_LOGIN_REQUIRED = True
-        strict, asked = Client(enforce_csrf_checks=True), {"customer": {**A_CUSTOMER, "balance": 1}}
-        assert ask(strict, asked).status_code == 401
-        strict.force_login(django_user_model.objects.create_user("teller"))
-        assert ask(strict, asked).status_code == 200
+        asked = {"customer": {**A_CUSTOMER, "balance": 1}}
+        assert ask(Client(enforce_csrf_checks=True), asked).status_code == 401
+        assert ask(with_token("read"), asked).status_code == 200
 
     def test_it_works_on_a_bare_request_that_has_no_user(self):
         request = RequestFactory().post("/", {"customer_id": make_customer().pk}, content_type="application/json")

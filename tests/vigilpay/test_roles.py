@@ -186,10 +186,10 @@ class TestWhatEachIsThereFor:
             said = [str(message) for message in get_messages(response.wsgi_request)]
             assert ("To be tried again now: 1." in said) is again
 
-    def test_none_of_them_sees_accounts_jobs_or_what_others_did(self):
+    def test_none_of_them_sees_accounts_and_tokens(self):
         for role in ROLES:
             client = with_role(role)
-            for page in ("auth/user", "auth/group", "django_q/schedule", "django_q/success"):
+            for page in ("auth/user", "auth/group", "vigilpay/servicetoken"):
                 assert client.get(f"/admin/{page}/").status_code == 403
 
 

@@ -13,13 +13,14 @@ NAMES = [
     *("PRODUCTION", "DEBUG", "API_LOGIN_REQUIRED", "ACCEPT_UNRELEASED_MODEL", "ALLOWED_HOSTS", "SECRET_KEY"),
     *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "Q_CLUSTER"),
     *("LOOK_SECONDS", "DRAIN_BATCH_ROWS", "DRAIN_SECONDS", "STALL_SECONDS", "ANALYZE_LOCK_SECONDS", "DATABASES"),
-    "RISK_BANDS",
+    *("RISK_BANDS", "AUTHENTICATION_BACKENDS", "MIDDLEWARE", "SESSION_COOKIE_AGE", "SESSION_IDLE_SECONDS", "PROXIES"),
 ]
 SHOW = f"""
 import json
 from vigilpay import settings
 print(json.dumps({{name: getattr(settings, name) for name in {NAMES}}}))
 """
+KEY = "only-for-these-tests-0123456789" * 2
 BANK = "postgres://teller:s3cret@db.bank.example/churn"
 
 
@@ -45,7 +46,7 @@ def development():
 @pytest.fixture(scope="module")
 def production():
     return settings_with(
-        VIGILPAY_ENV="production", SECRET_KEY="k" * 60, ALLOWED_HOSTS="bank.example", DATABASE_URL=BANK
+        VIGILPAY_ENV="production", SECRET_KEY=KEY, ALLOWED_HOSTS="bank.example", DATABASE_URL=BANK
     )
 
 
@@ -82,11 +83,34 @@ def test_production_does_not_start_without_a_key_of_its_own():
     assert "SECRET_KEY must be set" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"VIGILPAY_API_LOGIN": "0"}, "VIGILPAY_API_LOGIN is off"),
+        ({"VIGILPAY_DEBUG": "1"}, "VIGILPAY_DEBUG is on"),
+        ({"SECRET_KEY": KEY[:49]}, "SECRET_KEY has fewer than 50 characters"),
+        ({"SECRET_KEY": "change me" * 9}, "SECRET_KEY can be guessed"),
+        ({"SECRET_KEY": f"django-insecure-{KEY}"}, "SECRET_KEY can be guessed"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS is open to every name"),
+        ({"ALLOWED_HOSTS": "bank.example, *"}, "ALLOWED_HOSTS is open to every name"),
+    ],
+    ids=lambda it: it if isinstance(it, str) else "",
+)
+def test_production_does_not_start_with_an_open_door(variables, said):
+    """However it is started: nothing but the settings is imported here, as by gunicorn."""
+    safe = {"VIGILPAY_ENV": "production", "SECRET_KEY": KEY, "ALLOWED_HOSTS": "bank.example", "DATABASE_URL": BANK}
+    done = run(**{**safe, **variables})
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert variables.get("SECRET_KEY", "a key") not in done.stderr
+    assert settings_with(**{name: value for name, value in variables.items() if name != "SECRET_KEY"})
+
+
 @pytest.mark.parametrize("start", [["manage.py", "migrate"], ["-c", "import vigilpay.wsgi"]], ids=["command", "web"])
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"VIGILPAY_ENV": "production", "SECRET_KEY": "k" * 60, "ALLOWED_HOSTS": "a"}, "DATABASE_URL must be set."),
+        ({"VIGILPAY_ENV": "production", "SECRET_KEY": KEY, "ALLOWED_HOSTS": "a"}, "DATABASE_URL must be set."),
         ({"SECURE_HSTS_SECONDS": "an hour"}, "SECURE_HSTS_SECONDS is 'an hour': expected a whole number."),
     ],
     ids=["production", "development"],
@@ -170,3 +194,24 @@ def test_bands_that_do_not_rise_stop_the_start_with_a_clear_message():
 
 def test_a_broken_model_is_tried_again_within_the_bound_of_staleness(development):
     assert development["LOOK_SECONDS"] <= 5
+
+
+def test_logins_of_the_bank_come_behind_the_count_of_failures():
+    found = settings_with(VIGILPAY_LOGIN_BACKENDS="bank.Oidc", VIGILPAY_LOGIN_MIDDLEWARE="bank.SecondFactor")
+    assert found["AUTHENTICATION_BACKENDS"] == [
+        *("axes.backends.AxesStandaloneBackend", "bank.Oidc", "django.contrib.auth.backends.ModelBackend")
+    ]
+    where = found["MIDDLEWARE"].index("bank.SecondFactor")
+    assert found["MIDDLEWARE"][where - 1].endswith("AuthenticationMiddleware")
+    assert where < found["MIDDLEWARE"].index("vigilpay.web.access.AccessMiddleware")
+
+
+def test_a_login_lasts_a_working_day_at_most(development):
+    assert 8 * 3600 <= development["SESSION_COOKIE_AGE"] <= 12 * 3600
+    assert development["SESSION_IDLE_SECONDS"] < development["SESSION_COOKIE_AGE"]
+
+
+def test_what_a_client_says_of_its_address_counts_only_behind_a_proxy(development):
+    assert development["PROXIES"] == 0
+    assert settings_with(BEHIND_TLS_PROXY="1")["PROXIES"] == 1
+    assert settings_with(BEHIND_TLS_PROXY="1", VIGILPAY_PROXIES="2")["PROXIES"] == 2

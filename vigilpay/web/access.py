@@ -1,46 +1,131 @@
-"""Which requests may call the JSON views, and the one shape of error outside the admin."""
+"""Who is let in to the JSON views, and the one shape of error outside the admin."""
 
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.models import AnonymousUser
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
+from django.views import csrf
+
+from customers.api.responses import error
+from customers.conditions import Condition
+from vigilpay.access import rules, tokens
+
+log = logging.getLogger("vigilpay.access")
+
+database_away = Condition(log)
+
+NO_RULE = "No rule says who may call this address, so no request is let in."
+LOG_IN = "Log in first, at /admin/, or send a service token: Authorization: Bearer vp_..."
+BAD_TOKEN = "This token is unknown, expired or revoked: ask an administrator for another."
+NO_STAFF = "Your account is not one of the staff: ask an administrator for that and a role."
+AWAY = "The database can't be reached at this moment; try again."
+FORGED = "The CSRF token is missing or wrong: send the cookie csrftoken also as the header X-CSRFToken. A service token needs none."
+
+View = Callable[..., HttpResponseBase]
 
 
-class ApiLoginMiddleware(LoginRequiredMiddleware):
-    """Ask for a session on every address outside the admin, and answer in JSON.
+class AccessMiddleware(MiddlewareMixin):
+    """Let in whom the rules let in, on every address outside the admin, before any view runs.
 
-    A middleware, not a decorator: the views stay callable with a bare request that has no user.
+    A middleware, not a decorator: the views stay callable with a bare request that has no user. It stands before
+    Django's CsrfViewMiddleware, for it knows whether a session is what lets the request in: only such a one can be
+    forged by a page elsewhere.
     """
 
-    def process_view(
-        self,
-        request: HttpRequest,
-        view_func: Callable[..., HttpResponseBase],
-        view_args: tuple[object, ...],
-        view_kwargs: dict[str, object],
-    ) -> HttpResponseBase | None:
-        if in_admin(request) or may_call_without_login(request):
+    def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
+        if in_admin(request):
             return None
-        return super().process_view(request, view_func, view_args, view_kwargs)
+        try:
+            refused = refusal(request, view)
+        except (OperationalError, InterfaceError) as lost:
+            database_away.begin("Who is calling can't be looked up: %s", lost, state="away")
+            return error(503, AWAY, **{"Retry-After": "5"})
+        database_away.end("Who is calling can be looked up again.")
+        return refused
 
-    def handle_no_permission(  # type: ignore[override]  # Django would send a program to an HTML form
-        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
-    ) -> JsonResponse:
-        return JsonResponse({"error": "Log in first: this address needs a session."}, status=401)
+
+def refusal(request: HttpRequest, view: View) -> HttpResponse | None:
+    """The answer to a request that is not let in; None for one that is. The last question is that of permission: what a
+    view does not answer is its own 405."""
+    rule = rules.rule_for(request.resolver_match.view_name if request.resolver_match else "")
+    if rule is None:
+        return error(403, NO_RULE)
+    secret = tokens.shown_by(request)
+    if rule.is_open or not does_answer(view, request):
+        needs_no_csrf_token(request)
+    if rule.is_open:
+        return None
+    if secret is not None:
+        return refuse_token(request, view, rule, secret)
+    return refuse_user(request, view, rule)
+
+
+def refuse_token(request: HttpRequest, view: View, rule: rules.Rule, secret: str) -> HttpResponse | None:
+    """The token alone counts: a session that comes with it gives nothing."""
+    needs_no_csrf_token(request)
+    try:
+        token = tokens.find(secret)
+    except tokens.InvalidTokenError:
+        return error(401, BAD_TOKEN, **{"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    request.user = AnonymousUser()
+    request.service_token = token  # type: ignore[attr-defined]  # customers/editors.py names it as the editor
+    if rule.scope and rule.scope not in token.scopes and does_answer(view, request):
+        return error(403, f'This token lacks the scope "{rule.scope}": ask an administrator for one that has it.')
+    return None
+
+
+def refuse_user(request: HttpRequest, view: View, rule: rules.Rule) -> HttpResponse | None:
+    user = request.user
+    if may_call_without_login(request):
+        if not user.is_authenticated:
+            needs_no_csrf_token(request)
+        return None
+    if not user.is_authenticated:
+        return error(401, LOG_IN, **{"WWW-Authenticate": "Bearer"})
+    if not does_answer(view, request):
+        return None
+    if not user.is_staff:
+        return error(403, NO_STAFF)
+    if rule.permission and not user.has_perm(rule.permission):
+        return error(403, f"Your account lacks the permission {rule.permission}: ask an administrator for a role with it.")
+    return None
+
+
+def does_answer(view: View, request: HttpRequest) -> bool:
+    """Whether the view does anything for this method but say 405: ``customers/api/responses.py``."""
+    return request.method in getattr(view, "methods", (request.method,))
+
+
+def needs_no_csrf_token(request: HttpRequest) -> None:
+    """Have CsrfViewMiddleware let it pass: no session lets it in, or it does nothing."""
+    request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # Django's own mark
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's ``CSRF_FAILURE_VIEW``: its own page in the admin, JSON elsewhere."""
+    return csrf.csrf_failure(request, reason) if in_admin(request) else error(403, FORGED)
 
 
 class JsonErrorsMiddleware(MiddlewareMixin):
-    """Turn Django's HTML error pages (unknown address, wrong host, crash, ...) into JSON outside the admin."""
+    """Turn Django's HTML error pages (unknown address, wrong host, crash, ...) into JSON outside the admin.
+
+    And have no browser or proxy keep an answer, be it an error, unless the answer says for itself what may be kept.
+    """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if response.status_code < 400 or in_admin(request) or response["Content-Type"] == "application/json":
-            return response
-        return as_json_error(response)
+        if not (response.status_code < 400 or in_admin(request) or response["Content-Type"] == "application/json"):
+            response = as_json_error(response)
+        if not request.path.startswith(settings.STATIC_URL):
+            response.setdefault("Cache-Control", "no-store")
+        return response
 
 
 def in_admin(request: HttpRequest) -> bool:

@@ -3,13 +3,13 @@
 from dataclasses import asdict
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.db import OperationalError
 from django.urls import reverse
 
 from events import views
 from events.freshness import queries
 from tests.factories import make_customer, make_scored
+from tests.staff import with_token
 
 pytestmark = pytest.mark.django_db
 
@@ -44,8 +44,7 @@ def test_other_methods_are_refused_in_json(client, method):
 def test_where_a_login_is_needed_it_is_needed_here_too(client, settings):
     settings.API_LOGIN_REQUIRED = True
     assert client.get(ADDRESS).status_code == 401
-    client.force_login(get_user_model().objects.create_user("monitor"))
-    assert client.get(ADDRESS).status_code == 200
+    assert with_token("operate").get(ADDRESS).status_code == 200
 
 
 def test_a_database_that_can_not_tell_is_said_in_json(client, monkeypatch):

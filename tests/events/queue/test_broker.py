@@ -73,10 +73,19 @@ def test_a_job_of_another_queue_is_left_alone(broker, impatient):
     assert not broker.dequeue()
 
 
+def test_a_job_that_can_not_be_read_is_gone_and_is_no_claim_of_a_worker_that_stalls(broker):
+    number = broker.enqueue("signed by another key")
+    assert broker.dequeue() == [(number, "signed by another key")]
+    assert Worker.objects.get().claimed_at
+    broker.fail(number)
+    assert not OrmQ.objects.exists()
+    assert Worker.objects.get().claimed_at is None
+
+
 def test_a_waiting_broker_is_woken_by_a_job(broker):
     def queue_when_it_waits():
         wait_until_it_listens()
-        async_task("math.sqrt", 4)
+        async_task(dispatch.PRUNE_JOB)
 
     with meanwhile(queue_when_it_waits):
         jobs = broker.dequeue()

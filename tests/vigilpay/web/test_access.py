@@ -4,13 +4,18 @@ import logging
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import include, path, resolve
 
 from customers.models import ScoreRecord
-from tests.factories import make_customer
+from customers.views import analyze_customer
+from tests.factories import A_CUSTOMER, make_customer
+from tests.staff import bearer, logged_in, superuser, with_token
 from vigilpay import __version__
+from vigilpay.access import rules
+from vigilpay.models import ServiceToken
 from vigilpay.web.access import as_json_error, may_call_without_login
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +28,7 @@ def crash(request):
     raise RuntimeError("a bug")
 
 
-urlpatterns = [path("crash/", crash), path("", include("vigilpay.urls"))]
+urlpatterns = [path("crash/", crash, name="crash"), path("forgotten/", crash), path("", include("vigilpay.urls"))]
 
 
 @pytest.fixture
@@ -34,6 +39,11 @@ def address():
 @pytest.fixture
 def production(settings):
     settings.API_LOGIN_REQUIRED = True
+
+
+@pytest.fixture
+def open_crash(monkeypatch):
+    monkeypatch.setitem(rules.RULES, "crash", rules.OPEN)
 
 
 def user(**fields):
@@ -52,9 +62,21 @@ class TestDevelopment:
         assert "Log in" in response.json()["error"]
 
     @pytest.mark.parametrize("caller", ELSEWHERE)
-    def test_and_may_call_once_it_has_logged_in(self, client, address, caller):
-        client.force_login(user())
-        assert client.get(address, REMOTE_ADDR=caller).status_code == 200
+    def test_and_may_call_once_it_has_logged_in(self, address, caller):
+        assert logged_in("ann", "rescore_customer").get(address, REMOTE_ADDR=caller).status_code == 200
+
+    @pytest.mark.parametrize("caller", LOOPBACK)
+    def test_a_token_is_checked_even_there(self, address, caller):
+        assert bearer("vp_nothing").get(address, REMOTE_ADDR=caller).status_code == 401
+        assert with_token("read").get(address, REMOTE_ADDR=caller).status_code == 403
+        assert with_token("score").get(address, REMOTE_ADDR=caller).status_code == 200
+
+    def test_without_a_login_no_csrf_token_is_asked_for_but_with_one_it_is(self):
+        asked = {"customer": {**A_CUSTOMER, "balance": 1}}
+        strict = Client(enforce_csrf_checks=True)
+        assert strict.post("/customers/what-if/", asked, content_type="application/json").status_code == 200
+        strict.force_login(user())
+        assert strict.post("/customers/what-if/", asked, content_type="application/json").status_code == 403
 
     def test_what_a_proxy_says_of_itself_opens_nothing(self, client, address):
         response = client.get(address, REMOTE_ADDR="203.0.113.9", headers={"x-forwarded-for": "127.0.0.1"})
@@ -73,13 +95,71 @@ class TestProduction:
     def test_not_by_any_method(self, address, method):
         assert Client(enforce_csrf_checks=True).generic(method, address).status_code == 401
 
-    def test_a_session_is_enough(self, client, address):
-        client.force_login(user())
-        assert client.get(address).status_code == 200
+    def test_a_session_with_the_permission_is_enough(self, address):
+        assert logged_in("ann", "rescore_customer").get(address).status_code == 200
 
-    def test_that_of_a_customer_who_has_left_is_not(self, client, address):
+    def test_that_of_a_user_who_has_left_is_not(self, client, address):
         client.force_login(user(is_active=False))
         assert client.get(address).status_code == 401
+
+    def test_a_user_without_the_permission_is_told_which_one(self, address):
+        response = logged_in("ann", "view_customer").get(address)
+        assert response.status_code == 403
+        assert "customers.rescore_customer" in response.json()["error"]
+
+    def test_a_user_who_is_no_longer_one_of_the_staff_is_told_so(self, address):
+        client = superuser("ann")
+        assert client.get(address).status_code == 200
+        get_user_model().objects.filter(username="ann").update(is_staff=False)
+        assert client.get(address).status_code == 403
+        assert "staff" in client.get(address).json()["error"]
+
+    def test_the_view_itself_is_never_checked(self):
+        request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9")
+        assert analyze_customer(request, customer_id=make_customer().pk).status_code == 200
+
+    def test_a_session_needs_a_csrf_token_and_is_told_where_to_put_it(self):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(get_user_model().objects.create_superuser("clerk", password=None))
+        asked = {"customer": {**A_CUSTOMER, "balance": 1}}
+        refused = client.post("/customers/what-if/", asked, content_type="application/json")
+        assert (refused.status_code, refused["Content-Type"]) == (403, "application/json")
+        assert "X-CSRFToken" in refused.json()["error"]
+        client.cookies["csrftoken"] = "a" * 32
+        sent = client.post(
+            "/customers/what-if/", asked, content_type="application/json", headers={"x-csrftoken": "a" * 32}
+        )
+        assert sent.status_code == 200
+
+    def test_the_admin_s_own_page_tells_of_a_csrf_token_that_is_missing(self):
+        response = Client(enforce_csrf_checks=True).post("/admin/login/", {})
+        assert (response.status_code, response["Content-Type"]) == (403, "text/html; charset=utf-8")
+
+    def test_an_address_without_a_rule_is_refused_to_all(self, settings):
+        settings.ROOT_URLCONF = __name__
+        for client in (Client(), superuser(), with_token("read", "score", "import", "operate")):
+            assert client.get("/forgotten/").status_code == 403
+            assert client.get("/crash/").status_code == 403
+
+    def test_an_address_of_the_bank_s_own_is_open_when_its_settings_say_so(self, settings):
+        settings.ROOT_URLCONF, settings.OPEN_ADDRESSES = __name__, ["crash"]
+        assert Client(raise_request_exception=False).get("/crash/").status_code == 500
+
+    def test_nothing_is_kept_by_browsers_and_proxies_be_it_an_error(self, address, client):
+        for caller in (client, superuser()):
+            for asked in (address, "/customers/insights/999999999999/", "/nothing/", "/"):
+                assert caller.get(asked)["Cache-Control"] == "no-store"
+        assert "no-store" in superuser("root").get("/admin/customers/customer/")["Cache-Control"]
+
+    def test_while_the_database_is_away_a_caller_is_told_to_try_again(self, address, monkeypatch):
+        client = with_token("score")
+
+        def fail(*args, **options):
+            raise OperationalError("server closed the connection unexpectedly")
+
+        monkeypatch.setattr(ServiceToken.objects, "filter", fail)
+        response = client.get(address)
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
 
     def test_nothing_was_scored_for_them(self, client, address):
         client.get(address)
@@ -99,12 +179,14 @@ class TestJsonErrors:
         assert response.status_code == 404
         assert response.json() == {"error": "Not Found"}
 
+    @pytest.mark.usefixtures("open_crash")
     @override_settings(ROOT_URLCONF=__name__)
     def test_a_crash_is_500_in_json_and_tells_nothing_of_itself(self):
         response = Client(raise_request_exception=False).get("/crash/")
         assert response.status_code == 500
         assert response.json() == {"error": "Internal Server Error"}
 
+    @pytest.mark.usefixtures("open_crash")
     @override_settings(ROOT_URLCONF=__name__, DEBUG=True)
     def test_nor_in_debug_mode(self):
         response = Client(raise_request_exception=False).get("/crash/")
@@ -124,6 +206,7 @@ class TestJsonErrors:
         assert "Invalid HTTP_HOST header" in (line := as_logged(caplog.records[0]))
         assert "\n" not in line
 
+    @pytest.mark.usefixtures("open_crash")
     @override_settings(ROOT_URLCONF=__name__)
     def test_a_crash_is_told_once_with_its_traceback(self, caplog):
         Client(raise_request_exception=False).get("/crash/")
@@ -170,8 +253,9 @@ class TestIndex:
         assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
 
     @pytest.mark.usefixtures("production")
-    def test_in_production_it_asks_for_a_session_as_all_others(self, client):
-        assert client.get("/").status_code == 401
+    def test_it_is_open_to_all(self, client):
+        assert client.get("/").status_code == 200
+        assert bearer("vp_nothing").get("/").status_code == 200
 
 
 @pytest.mark.parametrize("caller", LOOPBACK)

@@ -89,8 +89,8 @@ class TestLookups:
         assert [it.pk for it in found.context["cl"].result_list] == [customer.pk]
 
     def test_a_form_is_not_filled_in_with_what_is_no_time(self, staff):
-        page = reverse("admin:django_q_schedule_add")
-        assert goes_to(staff.get(f"{page}?next_run=yesterday")) == f"{page}?e=1"
+        page = reverse("admin:vigilpay_servicetoken_add")
+        assert goes_to(staff.get(f"{page}?expires_at=yesterday")) == f"{page}?e=1"
 
     def test_nor_is_an_autocompletion(self, staff):
         asked = "app_label=auth&model_name=user&field_name=groups&term=%00"
