@@ -23,6 +23,7 @@ from events.worker import model_state
 from events.worker.outage import Outage
 from tests.factories import forget_marks, no_lease_is_held, no_mark_was_lost, train_forest
 from vigilpay import localdb
+from vigilpay.web import access
 
 SHIPPED = Path(__file__).resolve().parent.parent / "ml_assets"
 
@@ -48,9 +49,14 @@ hypothesis_settings.load_profile("patient")
 PROCESSES = (
     *("benchmarks/", "browser/", "chaos/", "flows/", "test_deploy.py", "test_makefile.py", "test_upgrade.py"),
     *("vigilpay/private_postgresql/", "vigilpay/processes/", "vigilpay/test_pooler.py", "vigilpay/test_run_worker.py"),
-    *("vigilpay/test_sessions.py", "vigilpay/test_settings.py", "events/test_promotion.py"),
+    *(
+        "vigilpay/test_sessions.py",
+        "vigilpay/test_settings.py",
+        "vigilpay/test_single_sign_on.py",
+        "events/test_promotion.py",
+    ),
     *("events/worker/test_supervisor.py", "events/triggers/test_migrations.py", "events/queue/test_broker.py"),
-    *("customers/releases/test_rollback.py", "customers/scoring/test_bank_columns.py"),
+    *("security/test_workers.py", "customers/releases/test_rollback.py", "customers/scoring/test_bank_columns.py"),
     *("customers/scoring/test_versions.py", "customers/ml_service/training/"),
     *("customers/ml_service/forest/test_engine.py", "customers/ml_service/forest/test_kernel_cache.py"),
 )
@@ -101,6 +107,7 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         (pause, "skipped"),
         (figures, "without_movers"),
         (events_views, "unanswered"),
+        (access, "database_away"),
     ):
         monkeypatch.setattr(module, name, Condition(module.log))
     monkeypatch.setattr(broker, "OUTAGE", Outage("The broker"))

@@ -33,7 +33,7 @@ def superuser(name: str = "clerk") -> Client:
 
 
 def with_token(*scopes: str, days: float = 1) -> Client:
-    """A program that may do this; with another one's cookies it has nothing to do, so CSRF is checked as outside tests."""
+    """A program that may do this. CSRF is checked as outside of tests: it must not be in its way."""
     _token, secret = tokens.make(
         "a program", list(scopes), expires_at=timezone.now() + timedelta(days=days), created_by="a test"
     )

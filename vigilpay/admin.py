@@ -17,7 +17,9 @@ from vigilpay.models import Scope, ServiceToken
 
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices, widget=forms.CheckboxSelectMultiple, help_text="What the program may do: no more than it needs."
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What the program may do: no more than it needs.",
     )
 
     def clean_expires_at(self) -> datetime:

@@ -8,6 +8,7 @@ from django.db.models.signals import post_migrate
 
 class VigilPayConfig(AppConfig):
     name = "vigilpay"
+    verbose_name = "Access"  # over the pages of its models, which are about nothing else
 
     def ready(self) -> None:
         from axes.signals import user_locked_out

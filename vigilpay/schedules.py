@@ -7,7 +7,11 @@ from django_q.models import Schedule
 from events.queue import schedules
 
 SCHEDULES = {
-    "prune sessions and tokens": {"func": "vigilpay.jobs.prune_access", "schedule_type": Schedule.DAILY, "minutes": None},
+    "prune sessions and tokens": {
+        "func": "vigilpay.jobs.prune_access",
+        "schedule_type": Schedule.DAILY,
+        "minutes": None,
+    },
 }
 
 

@@ -40,7 +40,7 @@ def answering(methods: tuple[str, ...], view: View[P]) -> View[P]:
             return view(request, *args, **kwargs)
         return error(405, f"{request.method} is not allowed here; use {methods[0]}.", Allow=", ".join(methods))
 
-    # Read by vigilpay/web/access.py: a method that is not among them does nothing, so it needs neither a permission nor a
-    # CSRF token to be told 405.
+    # Read by vigilpay/web/access.py: a method that is not among them does nothing, so it needs neither a permission nor
+    # a CSRF token to be told 405.
     answer.methods = methods  # type: ignore[attr-defined]
     return cast("View[P]", wraps(view)(answer))

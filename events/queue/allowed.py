@@ -1,7 +1,7 @@
 """Which functions workers run: the engine's own, and those that the settings name.
 
-A job is a dotted path in a table, and so is a schedule. Without this list, write access to one of them would be enough to
-run any function of any package, such as ``os.system``.
+A job is a dotted path in a table, and so is a schedule. Without this list, write access to one of them would be enough
+to run any function of any package, such as ``os.system``.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,10 @@ from django.conf import settings
 
 OURS = frozenset(
     {
-        *(f"events.jobs.{name}" for name in ("rescore_stale", "sweep_stale", "look_at_everybody", "go_on_with_imports")),
+        *(
+            f"events.jobs.{name}"
+            for name in ("rescore_stale", "sweep_stale", "look_at_everybody", "go_on_with_imports")
+        ),
         *(f"events.jobs.{name}" for name in ("audit_sample", "check_drift", "send_alerts", "count_overview")),
         *("events.jobs.prune_history", "events.jobs.report_refused"),
         "customers.imports.work.work_off",  # as earlier versions have queued it

@@ -45,9 +45,7 @@ def development():
 
 @pytest.fixture(scope="module")
 def production():
-    return settings_with(
-        VIGILPAY_ENV="production", SECRET_KEY=KEY, ALLOWED_HOSTS="bank.example", DATABASE_URL=BANK
-    )
+    return settings_with(VIGILPAY_ENV="production", SECRET_KEY=KEY, ALLOWED_HOSTS="bank.example", DATABASE_URL=BANK)
 
 
 def test_development_is_the_default_and_asks_for_nothing(development):

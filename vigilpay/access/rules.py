@@ -1,7 +1,7 @@
 """Who may call which address outside the admin: one table, by the name of the address.
 
-``vigilpay/web/access.py`` asks it before any view runs; the views know nothing of it. An address that is not in the table
-is refused, and a test holds that each of ours is in it.
+``vigilpay/web/access.py`` asks it before any view runs; the views know nothing of it. An address that is not in the
+table is refused, and a test holds that each of ours is in it.
 """
 
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ Django's own expiry begins anew whenever something is stored in the session, so 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from time import time
 from typing import Any
 
@@ -25,10 +26,8 @@ class LoginTimeLimitsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            try:
+            with suppress(OperationalError, InterfaceError):  # without a database there is no session either
                 enforce(request)
-            except (OperationalError, InterfaceError):
-                pass  # without a database there is no session either: who asks next says so in its own words
         return self.get_response(request)
 
 
@@ -51,7 +50,5 @@ def enforce(request: HttpRequest) -> None:
 
 def is_over(session: Any, now: float) -> bool:
     """Whether one of both limits has passed. A login of an earlier version has no times, and begins now."""
-    return (
-        now - session.get(LOGGED_IN_AT, now) > settings.SESSION_COOKIE_AGE
-        or now - session.get(SEEN_AT, now) > settings.SESSION_IDLE_SECONDS
-    )
+    logged_in_for, idle_for = (now - session.get(name, now) for name in (LOGGED_IN_AT, SEEN_AT))
+    return bool(logged_in_for > settings.SESSION_COOKIE_AGE or idle_for > settings.SESSION_IDLE_SECONDS)

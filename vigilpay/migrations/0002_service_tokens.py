@@ -13,10 +13,17 @@ class Migration(migrations.Migration):
             name="ServiceToken",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(help_text="Which program uses it, such as: nightly campaign export.", max_length=100)),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="Which program uses it, such as: nightly campaign export.", max_length=100
+                    ),
+                ),
                 (
                     "digest",
-                    models.CharField(editable=False, help_text="SHA-256 of the secret, in hex.", max_length=64, unique=True),
+                    models.CharField(
+                        editable=False, help_text="SHA-256 of the secret, in hex.", max_length=64, unique=True
+                    ),
                 ),
                 (
                     "scopes",
@@ -34,7 +41,10 @@ class Migration(migrations.Migration):
                         size=None,
                     ),
                 ),
-                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
                 ("created_by", models.CharField(editable=False, help_text="The user, or the command.", max_length=150)),
                 ("expires_at", models.DateTimeField(help_text="From then on it is refused.")),
                 ("last_used_at", models.DateTimeField(editable=False, help_text="To the minute.", null=True)),

@@ -24,10 +24,10 @@ database_away = Condition(log)
 
 NO_RULE = "No rule says who may call this address, so no request is let in."
 LOG_IN = "Log in first, at /admin/, or send a service token: Authorization: Bearer vp_..."
-BAD_TOKEN = "This token is unknown, expired or revoked: ask an administrator for another."
+INVALID = "This token is unknown, expired or revoked: ask an administrator for another."
 NO_STAFF = "Your account is not one of the staff: ask an administrator for that and a role."
 AWAY = "The database can't be reached at this moment; try again."
-FORGED = "The CSRF token is missing or wrong: send the cookie csrftoken also as the header X-CSRFToken. A service token needs none."
+FORGED = "The CSRF token is missing or wrong: send the cookie csrftoken also as the header X-CSRFToken."
 
 View = Callable[..., HttpResponseBase]
 
@@ -59,7 +59,7 @@ def refusal(request: HttpRequest, view: View) -> HttpResponse | None:
     if rule is None:
         return error(403, NO_RULE)
     secret = tokens.shown_by(request)
-    if rule.is_open or not does_answer(view, request):
+    if not does_answer(view, request):
         needs_no_csrf_token(request)
     if rule.is_open:
         return None
@@ -74,7 +74,7 @@ def refuse_token(request: HttpRequest, view: View, rule: rules.Rule, secret: str
     try:
         token = tokens.find(secret)
     except tokens.InvalidTokenError:
-        return error(401, BAD_TOKEN, **{"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        return error(401, INVALID, **{"WWW-Authenticate": 'Bearer error="invalid_token"'})
     request.user = AnonymousUser()
     request.service_token = token  # type: ignore[attr-defined]  # customers/editors.py names it as the editor
     if rule.scope and rule.scope not in token.scopes and does_answer(view, request):
@@ -95,7 +95,9 @@ def refuse_user(request: HttpRequest, view: View, rule: rules.Rule) -> HttpRespo
     if not user.is_staff:
         return error(403, NO_STAFF)
     if rule.permission and not user.has_perm(rule.permission):
-        return error(403, f"Your account lacks the permission {rule.permission}: ask an administrator for a role with it.")
+        return error(
+            403, f"Your account lacks the permission {rule.permission}: ask an administrator for a role with it."
+        )
     return None
 
 

@@ -9,6 +9,7 @@ from django_q.models import OrmQ, Schedule, Task
 from django_q.scheduler import scheduler
 from django_q.signing import BadSignature, PickleSerializer, SignedPackage
 from django_q.tasks import async_task
+from picklefield.fields import dbsafe_encode
 
 from events import jobs
 from events.queue import allowed, pickles
@@ -70,6 +71,7 @@ class TestList:
         assert allowed.refusal({"func": "bank.jobs.nightly"}) == ""
 
 
+@pytest.mark.django_db(transaction=True)  # the scheduler closes connections
 class TestSchedules:
     def run(self, **values):
         Schedule.objects.all().delete()
@@ -104,7 +106,12 @@ class TestSchedules:
 
 class TestPickles:
     def test_a_job_that_was_signed_and_put_into_the_table_is_refused(self):
-        for payload in (package(func=HURT), package(hook=HURT), package(func=jobs.sweep_stale), package(args=(Exploit(),))):
+        for payload in (
+            package(func=HURT),
+            package(hook=HURT),
+            package(func=jobs.sweep_stale),
+            package(args=(Exploit(),)),
+        ):
             with pytest.raises(BadSignature, match="A job was refused"):
                 SignedPackage.loads(payload)
 
@@ -118,7 +125,8 @@ class TestPickles:
 
     def test_a_result_that_another_role_has_written_is_not_run(self):
         made = {"started": timezone.now(), "stopped": timezone.now(), "name": "x", "func": "f"}
-        Task.objects.create(id="1" * 32, result=Exploit(), args=(1,), kwargs={"a": "b"}, **made)
+        packed = dbsafe_encode(Exploit(), copy=False)
+        Task.objects.create(id="1" * 32, result=packed, args=(1,), kwargs={"a": "b"}, **made)
         found = Task.objects.get()
         assert isinstance(found.result, str)  # still packed
         assert (found.args, found.kwargs) == ((1,), {"a": "b"})

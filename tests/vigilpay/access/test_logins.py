@@ -23,7 +23,7 @@ def limits(settings):
 
 
 @pytest.fixture(autouse=True)
-def ann():
+def ann(limits):
     return get_user_model().objects.create_user("ann", password=PASSWORD, is_staff=True)
 
 

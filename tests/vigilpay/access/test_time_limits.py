@@ -58,7 +58,7 @@ def test_nothing_is_done_for_one_who_comes_back_too_late(clock):
     assert not get_user_model().objects.get().groups.model.objects.filter(name="made too late").exists()
 
 
-def test_the_session_is_written_once_a_minute_at_most(clock, django_capture_on_commit_callbacks):
+def test_the_session_is_written_once_a_minute_at_most(clock):
     client = superuser()
     assert is_in(client)
     stored = Session.objects.get().session_data

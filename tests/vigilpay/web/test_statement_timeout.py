@@ -29,12 +29,17 @@ def limit_of_this_connection(request=None):
 
 urlpatterns = [
     path("admin/sleep/", sleep),
-    path("sleep/", sleep),
-    path("limit/", limit_of_this_connection),
+    path("sleep/", sleep, name="sleep"),
+    path("limit/", limit_of_this_connection, name="limit"),
     path("", include(urls.urlpatterns)),
 ]
 
 pytestmark = pytest.mark.urls(__name__)
+
+
+@pytest.fixture(autouse=True)
+def open_addresses(settings):
+    settings.OPEN_ADDRESSES = ["sleep", "limit"]
 
 
 def asked_of_the_web_server(address):

@@ -10,7 +10,6 @@ from customers.management.progress import positive
 from vigilpay.access import tokens
 from vigilpay.models import Scope
 
-
 MOST_DAYS = 3650
 
 
