@@ -10,12 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import FieldError, ValidationError
 from django.db import DataError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import ResolverMatch, reverse
+from django.urls import ResolverMatch
 from django.utils.deprecation import MiddlewareMixin
 
 from vigilpay.web.access import in_admin
@@ -41,9 +40,6 @@ class OddRequestsMiddleware(MiddlewareMixin):
         match = request.resolver_match
         if match is None or not in_admin(request) or not isinstance(error, UNREADABLE):
             return None
-        if NUL in unquote(str(match.kwargs.get("object_id", ""))):
-            messages.warning(request, "There is nothing with that ID.")
-            return HttpResponseRedirect(reverse("admin:index"))
         if was_raised_in(error, "response_action"):
             return answer_unreadable_choice(request, match)
         if request.method in ("GET", "HEAD") or was_raised_in(error, "get_changelist_instance"):

@@ -9,12 +9,13 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from events.queue.schedules import SCHEDULES, ensure_schedules
+from vigilpay.schedules import SCHEDULES as OF_THE_HOUSE
 
 pytestmark = pytest.mark.django_db
 
 
 def test_migrate_alone_makes_every_schedule_once():
-    assert sorted(Schedule.objects.values_list("name", flat=True)) == sorted(SCHEDULES)
+    assert sorted(Schedule.objects.values_list("name", flat=True)) == sorted([*SCHEDULES, *OF_THE_HOUSE])
 
 
 def test_to_migrate_again_changes_nothing():

@@ -101,10 +101,10 @@ class TestIds:
     @pytest.mark.parametrize("what", ["change", "history", "delete"])
     @pytest.mark.parametrize("written", ["%00", "a%00b"])
     def test_of_nothing_lead_to_the_front_page_with_a_word(self, staff, what, written):
-        page = f"/admin/django_q/success/{written}/{what}/"
+        page = f"/admin/auth/user/{written}/{what}/"
         for answer in (staff.get(page, follow=True), staff.post(page, {"post": "yes"}, follow=True)):
             assert answer.redirect_chain == [("/admin/", 302)]
-            assert "There is nothing with that ID." in answer.content.decode()
+            assert "Perhaps it was deleted?" in answer.content.decode()
 
 
 class TestActions:
