@@ -50,8 +50,6 @@ class ServiceTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
     def has_change_permission(self, request: HttpRequest, obj: ServiceToken | None = None) -> bool:
         return False
 
-    has_delete_permission = has_change_permission
-
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("vigilpay.change_servicetoken")
 

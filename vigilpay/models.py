@@ -39,7 +39,7 @@ class ServiceToken(models.Model):
     objects = ServiceTokenQuerySet.as_manager()
 
     class Meta:
-        # Without "delete": a token that has ended still says who had access.
+        # Without "delete", which superusers alone may: a token that has ended still says who had access.
         default_permissions = ("add", "change", "view")
         ordering = ["-id"]
         constraints = [

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from vigilpay.env import SettingError
 
 KEY_CHARACTERS = 50
-# A random key of fifty digits has more; "aaa..." and the like have fewer.
+# Even fifty random digits have ten; "aaa..." and the like have fewer.
 KEY_DISTINCT = 10
 MAKE_A_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(50))' makes one"
 

@@ -14,24 +14,30 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from customers.models import ScoreRecord
 from tests.factories import A_CUSTOMER, make_scored
-from tests.staff import bearer, superuser, with_role, with_token
+from tests.staff import bearer, logged_in, superuser, with_role, with_token
 from vigilpay.access import rules, tokens
 from vigilpay.models import Scope, ServiceToken
 
 pytestmark = [pytest.mark.django_db, pytest.mark.security]
 
 STAFF = {"viewer", "analyst", "operator", "superuser"}
-KNOWN = STAFF | {"not staff", "no permission", *(f"token {scope}" for scope in Scope.values)}
+PERMISSIONS = ("view_customer", "view_scorerecord", "rescore_customer", "view_overview")
+KNOWN = (
+    STAFF
+    | {"not staff", "no permission"}
+    | {f"only {permission}" for permission in PERMISSIONS}
+    | {f"token {scope}" for scope in Scope.values}
+)
 UNKNOWN = {"anonymous", "inactive", "token unknown", "token expired", "token revoked", "token empty"}
 ALL = KNOWN | UNKNOWN
 # Address, the methods that it answers, and who may.
 CELLS = {
     "index": (("GET", "HEAD"), ALL),
-    "customers:analyze": (("GET", "HEAD"), {"analyst", "superuser", "token score"}),
-    "customers:insights": (("GET", "HEAD"), STAFF | {"token read"}),
-    "customers:history": (("GET", "HEAD"), STAFF | {"token read"}),
-    "customers:what_if": (("POST",), STAFF | {"token read"}),
-    "events:freshness": (("GET", "HEAD"), STAFF | {"token operate"}),
+    "customers:analyze": (("GET", "HEAD"), {"analyst", "superuser", "only rescore_customer", "token score"}),
+    "customers:insights": (("GET", "HEAD"), STAFF | {"only view_customer", "token read"}),
+    "customers:history": (("GET", "HEAD"), STAFF | {"only view_scorerecord", "token read"}),
+    "customers:what_if": (("POST",), STAFF | {"only view_customer", "token read"}),
+    "events:freshness": (("GET", "HEAD"), STAFF | {"only view_overview", "token operate"}),
 }
 OTHER_METHODS = ("HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 SAMPLE, SEED = 80, 14
@@ -63,6 +69,7 @@ def callers():
     tokens.revoke([ServiceToken.objects.latest("pk").pk])
     found |= {role: with_role(role) for role in ("viewer", "analyst", "operator")}
     found |= {f"token {scope}": with_token(scope) for scope in Scope.values}
+    found |= {f"only {permission}": logged_in(permission, permission) for permission in PERMISSIONS}
     for client in found.values():
         client.handler.enforce_csrf_checks = True  # as outside of tests
     assert set(found) == ALL

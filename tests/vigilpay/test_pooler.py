@@ -26,7 +26,7 @@ import json, os, psycopg
 import vigilpay.wsgi
 from django.conf import settings
 from django.test import Client
-from customers import export
+from customers.import_export import export
 from customers.models import Customer
 
 def pages_of(staff):
