@@ -62,10 +62,17 @@ PROCESSES = (
 )
 
 
+# Who is let in where, and what is refused: ``make security`` runs these alone.
+SECURITY = ("security/", "vigilpay/access/", "vigilpay/web/test_access.py", "events/queue/test_allowed.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix().startswith(PROCESSES):
+        place = item.path.relative_to(Path(__file__).parent).as_posix()
+        if place.startswith(PROCESSES):
             item.add_marker(pytest.mark.process)
+        if place.startswith(SECURITY):
+            item.add_marker(pytest.mark.security)
 
 
 def pytest_configure() -> None:

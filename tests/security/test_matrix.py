@@ -18,13 +18,13 @@ from tests.staff import bearer, logged_in, superuser, with_role, with_token
 from vigilpay.access import rules, tokens
 from vigilpay.models import Scope, ServiceToken
 
-pytestmark = [pytest.mark.django_db, pytest.mark.security]
+pytestmark = pytest.mark.django_db
 
 STAFF = {"viewer", "analyst", "operator", "superuser"}
 PERMISSIONS = ("view_customer", "view_scorerecord", "rescore_customer", "view_overview")
 KNOWN = (
     STAFF
-    | {"not staff", "no permission"}
+    | {"not staff", "demoted", "no permission"}
     | {f"only {permission}" for permission in PERMISSIONS}
     | {f"token {scope}" for scope in Scope.values}
 )
@@ -55,6 +55,7 @@ def callers():
     users = get_user_model().objects
     found = {
         "anonymous": Client(),
+        "demoted": logged_in_as(users.create_user("moved elsewhere", is_superuser=True)),
         "not staff": logged_in_as(users.create_user("customer of the bank")),
         "no permission": logged_in_as(users.create_user("new colleague", is_staff=True)),
         "inactive": logged_in_as(
@@ -177,10 +178,13 @@ def test_a_token_never_opens_the_admin(callers):
 
 def test_a_token_gains_nothing_from_a_session_and_a_session_nothing_from_a_token(callers):
     path = path_of("customers:analyze", {"customer_id": make_scored().pk})
-    headers = {"authorization": f"Bearer {tokens.new_secret()}"}
-    assert callers["superuser"].get(path, headers=headers).status_code == 401
-    headers = callers["token read"].defaults["HTTP_AUTHORIZATION"]
-    assert callers["superuser"].get(path, headers={"authorization": headers}).status_code == 403
+    for shown in (f"Bearer {tokens.new_secret()}", "Bearer", callers["token expired"].defaults["HTTP_AUTHORIZATION"]):
+        assert callers["superuser"].get(path, headers={"authorization": shown}).status_code == 401
+    shown = callers["token read"].defaults["HTTP_AUTHORIZATION"]
+    assert callers["superuser"].get(path, headers={"authorization": shown}).status_code == 403
+    shown = callers["token score"].defaults["HTTP_AUTHORIZATION"]
+    response = callers["superuser"].get(path, headers={"authorization": shown})
+    assert (response.status_code, response.wsgi_request.user.is_anonymous) == (200, True)
 
 
 def test_every_address_outside_the_admin_has_a_rule_and_stands_in_this_table():

@@ -13,7 +13,7 @@ from tests.databases import url_of_test_database
 from tests.others import await_that
 from tests.workers import running_cluster
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.security]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Exploit:
