@@ -11,6 +11,8 @@ from django.contrib import admin
 from django.core.management import BaseCommand, get_commands, load_command_class
 from django.urls import get_resolver, reverse
 
+from vigilpay.access import rules
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
@@ -157,6 +159,24 @@ def test_every_json_address_is_in_the_api_document():
     for pattern in patterns:
         address = re.escape(re.sub(r"<[a-z_]+:", "<", pattern))
         assert re.search(f"(GET|POST) /{address}`", api), pattern
+
+
+def test_the_access_document_has_the_rule_of_every_address_and_no_other():
+    text = (ROOT / "docs" / "access.md").read_text()
+    rows = re.findall(r"^\| `(?:GET|POST) (/[^`]*)` \| `?([a-z._]+)`?[^|]* \| `?([a-z]+)`? \|$", text, re.MULTILINE)
+    documented = {address: (permission, scope) for address, permission, scope in rows}
+    assert documented == {
+        address_of(name): ("open", "open") if rule.is_open else (rule.permission, rule.scope)
+        for name, rule in rules.RULES.items()
+    }
+
+
+def address_of(name: str) -> str:
+    """Where it lies, with its parameters, as the documents write it."""
+    room, _, view = name.rpartition(":")
+    resolver = get_resolver(f"{room}.urls") if room else get_resolver()
+    [pattern] = [it.pattern for it in resolver.url_patterns if getattr(it, "name", None) == view]
+    return re.sub(r"<[a-z_]+:", "<", f"/{room}/{pattern}" if room else f"/{pattern}")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -12,9 +12,10 @@ from django_q.tasks import async_task
 from picklefield.fields import dbsafe_encode
 
 from events import jobs
-from events.queue import allowed, pickles
+from events.queue import allowed, dispatch, pickles
 from events.queue.schedules import SCHEDULES
 from tests.test_upgrade import FORMER_JOBS
+from vigilpay.schedules import SCHEDULES as OF_THE_HOUSE
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,12 @@ def package(**values):
 class TestList:
     def test_it_has_all_that_schedules_and_earlier_versions_name(self):
         for path in (*FORMER_JOBS, *(values["func"] for values in SCHEDULES.values())):
+            assert allowed.refusal({"func": path}) == ""
+
+    def test_it_has_all_that_the_code_queues(self):
+        queued_by_us = {value for name, value in vars(dispatch).items() if name.endswith("_JOB")}
+        assert queued_by_us
+        for path in (*queued_by_us, *(values["func"] for values in OF_THE_HOUSE.values())):
             assert allowed.refusal({"func": path}) == ""
 
     def test_all_that_it_names_exists(self):
