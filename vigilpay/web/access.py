@@ -53,8 +53,10 @@ class AccessMiddleware(MiddlewareMixin):
 
 
 def refusal(request: HttpRequest, view: View) -> HttpResponse | None:
-    """The answer to a request that is not let in; None for one that is. The last question is that of permission: what a
-    view does not answer is its own 405."""
+    """The answer to a request that is not let in; None for one that is.
+
+    A known caller is let in to what the view does not answer, whatever the permission: 405 is the view's own word.
+    """
     rule = rules.rule_for(request.resolver_match.view_name if request.resolver_match else "")
     if rule is None:
         return error(403, NO_RULE)
