@@ -22,7 +22,10 @@ def model_is_usable(**kwargs: Any) -> list[CheckMessage]:
     In production only the files are looked at: which of them may be opened is a question to the database.
     """
     try:
-        current_forest() if settings.ACCEPT_UNRELEASED_MODEL else refuse_undescribed()
+        if settings.ACCEPT_UNRELEASED_MODEL:
+            current_forest()
+        else:
+            refuse_undescribed()
     except ModelError as error:
         kept = "" if settings.ACCEPT_UNRELEASED_MODEL else ", unless the active model's files are kept on this machine"
         return [Warning(str(error), hint=f"Until this is mended no customer is scored{kept}.", id="customers.W001")]

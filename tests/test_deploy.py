@@ -115,7 +115,9 @@ def test_a_model_is_released_in_the_read_only_container(image, settings, another
     subprocess.run(["chmod", "-R", "a-w", image.inside("."), models.parent], check=True)
     subprocess.run(["chmod", "-R", "u+w", models], check=True)
     if IS_ROOT:
-        call_command("release_model", candidate, "--yes", dry_run=True, stdout=StringIO())  # imports what it needs, as root
+        call_command(
+            "release_model", candidate, "--yes", dry_run=True, stdout=StringIO()
+        )  # imports what it needs, as root
         os.seteuid(image.uid)
         request.addfinalizer(lambda: os.seteuid(0))
     call_command("release_model", candidate, "--yes", note="in a container", stdout=StringIO())

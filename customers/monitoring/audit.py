@@ -17,7 +17,7 @@ from customers.ml_service.files.assets import MODEL_FILE
 from customers.ml_service.files.original import Original
 from customers.ml_service.files.pickles import load_estimator, read_bytes, sha256_of
 from customers.ml_service.schema import FEATURES
-from customers.models import AuditFinding, Customer, ScoreRecord
+from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
 from customers.releases.active import ModelNotActiveError, active_model
 from customers.scoring import scorer
 from customers.scoring.claims import CustomerBusyError

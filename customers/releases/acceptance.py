@@ -34,9 +34,7 @@ class Terms:
             model_folder.refuse_unwritable(settings.ML_ASSETS_DIR)
 
 
-def accept(
-    path: Path, terms: Terms, *, sha256: str, trusted: str, may_be_opened: Callable[[], bool]
-) -> Iterator[str]:
+def accept(path: Path, terms: Terms, *, sha256: str, trusted: str, may_be_opened: Callable[[], bool]) -> Iterator[str]:
     """Put this file into service, if it has the checksum that is expected, and ``may_be_opened`` lets it be unpickled.
 
     By then its path and checksum were yielded. What is unpickled are the bytes of that checksum, or nothing.
@@ -46,9 +44,7 @@ def accept(
     yield from describe_unopened(path, checksum, len(data))
     if not may_be_opened():
         raise ModelError(f"{path} was not opened, and nothing was changed.")
-    package = verify(
-        path, note=terms.note, remembered=remembered(checksum), expected_sha256=checksum, trusted=trusted
-    )
+    package = verify(path, note=terms.note, remembered=remembered(checksum), expected_sha256=checksum, trusted=trusted)
     yield from try_out(package, terms)
     if not terms.dry_run:
         yield from activate_package(package, terms.note or f"released from {path.name}")

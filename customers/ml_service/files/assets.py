@@ -87,7 +87,7 @@ def open_forest(path: Path, *, accept_unreleased: bool, records: Records | None 
         file.refuse_undescribed()
         _refuse_unknown(file, records)
     codes = file.encodings
-    flat = _stored_arrays(file, None if accept_unreleased else records)
+    flat = _released_arrays(file, None if accept_unreleased else records)
     unpickled = flat is None
     if flat is None:
         if not accept_unreleased and records is None:
@@ -163,25 +163,33 @@ def warn_of_assumed_codes(metadata: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def _stored_arrays(file: ModelFile, records: Records | None) -> FlatForest | None:
-    """Return the forest from the released arrays; None, with the reason logged, when model.pkl must be read instead."""
+def _released_arrays(file: ModelFile, records: Records | None) -> FlatForest | None:
+    """Return the forest of the stored arrays if these are those of a release; without records, of any."""
+    if records is not None and not records.contents:
+        return None
+    flat = stored_arrays(file)
+    if flat is None or records is None or flat.contents in records.contents:
+        return flat
+    logger.error(
+        "%s was altered: its arrays have the checksum %s…, released was %s…. They are refused; model.pkl is read "
+        "instead, which is slower. Find out who wrote there, then put the file right with "
+        "`manage.py release_model %s`",
+        *(file.path.with_name(ARRAYS_FILE), flat.contents[:12], min(records.contents)[:12], file.path),
+    )
+    return None
+
+
+def stored_arrays(file: ModelFile) -> FlatForest | None:
+    """Return the forest of the arrays that the model.json names; None, with the reason logged, if there is none."""
     entry = file.metadata.get("arrays")
-    if not isinstance(entry, dict) or (records is not None and not records.contents):
+    if not isinstance(entry, dict):
         return None
     try:
         data = (file.path.parent / Path(str(entry.get("file"))).name).read_bytes()
         if sha256_of(data) != entry.get("sha256") or entry.get("source_sha256") != file.sha256:
             raise ModelCorruptError("their checksum is not the released one")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            flat = from_arrays(dict(arrays))
+            return from_arrays(dict(arrays))
     except (OSError, ValueError, zipfile.BadZipFile, ModelError) as error:
         logger.warning("the model's flat arrays are not used (%s); reading model.pkl instead, which is slower", error)
         return None
-    if records is None or flat.contents in records.contents:
-        return flat
-    logger.error(
-        "%s was altered: its arrays have the checksum %s…, released was %s…. They are refused; model.pkl is read instead, "
-        "which is slower. Find out who wrote there, then put the file right with `manage.py release_model %s`",
-        *(file.path.with_name(ARRAYS_FILE), flat.contents[:12], min(records.contents)[:12], file.path),
-    )
-    return None

@@ -154,9 +154,7 @@ def _load(settings: _Settings) -> _Held:
 
 def _open_tolerantly(settings: _Settings) -> Forest:
     file = _read_tolerantly(settings.model_path)
-    return open_forest(
-        file.path, accept_unreleased=settings.accept_unreleased, records=settings.records(file.sha256)
-    )
+    return open_forest(file.path, accept_unreleased=settings.accept_unreleased, records=settings.records(file.sha256))
 
 
 def _read_tolerantly(path: Path) -> ModelFile:

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from customers import ml_service
 from customers.ml_service import ModelError, UnreleasedModelError, current_forest, load_forest, predict_churn
 from customers.ml_service.files import former, registry
 from customers.ml_service.files.packaging import verify
-from customers.models import ModelRelease
+from customers.ml_service.forest.compiled import from_arrays
+from customers.models import Customer, ModelRelease
 from customers.monitoring import audit
 from customers.releases import active, records
 from customers.releases.active import ModelNotActiveError, active_model
@@ -260,7 +260,7 @@ class TestArrays:
     def test_the_shipped_ones_are_those_of_the_shipped_pickle(self):
         package = verify(ROOT / "ml_assets" / "model.pkl")
         with np.load(ROOT / "ml_assets" / "model.npz") as arrays:
-            assert ml_service.files.assets.from_arrays(dict(arrays)).contents == package.forest.flat.contents
+            assert from_arrays(dict(arrays)).contents == package.forest.flat.contents
 
 
 class TestReleaseOfAFormerVersion:
@@ -273,7 +273,9 @@ class TestReleaseOfAFormerVersion:
         return ModelRelease.objects.active()
 
     def test_it_stays_active_and_no_row_becomes_stale(self, release):
+        scorer.rescore_batch()
         customer = make_scored()
+        assert not Customer.objects.stale().exists()
         edit(customer, age=55)
         assert scorer.rescore_batch().stored == 1
         assert ModelRelease.objects.active().identity == release.identity
