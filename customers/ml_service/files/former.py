@@ -32,9 +32,9 @@ def folder_of(assets_dir: Path, fingerprint: str) -> Path:
 def keep_forest(assets_dir: Path, forest: Forest) -> None:
     """Copy the files of this forest, which are in place, to where they can be found again."""
     # A model.json or arrays beside a file that was only copied there belong to another model.
-    names = (ARRAYS_FILE, MODEL_FILE, METADATA_FILE) if forest.released else (MODEL_FILE,)
-    if forest.unpickled and not _has_arrays_of(forest, assets_dir):
-        names = names[names.index(MODEL_FILE) :]
+    names = [ARRAYS_FILE, MODEL_FILE, METADATA_FILE] if forest.released else [MODEL_FILE]
+    if forest.unpickled and forest.released and not _has_arrays_of(forest, assets_dir):
+        names.remove(ARRAYS_FILE)
     files = {name: (assets_dir / name).read_bytes() for name in names if (assets_dir / name).exists()}
     is_described = not forest.released or metadata_for(forest.sha256, assets_dir / METADATA_FILE)
     if sha256_of(files.get(MODEL_FILE, b"")) != forest.sha256 or not is_described:
