@@ -84,7 +84,11 @@ def find(assets_dir: Path, fingerprint: str, sha256: str) -> Path:
 
 
 def is_kept(assets_dir: Path, fingerprint: str) -> bool:
-    return (folder_of(assets_dir, fingerprint) / MODEL_FILE).exists()
+    """Whether the files of that model lie there, and not others in their place. Nothing is unpickled."""
+    try:
+        return read_model_file(folder_of(assets_dir, fingerprint) / MODEL_FILE).fingerprint == fingerprint
+    except ModelError:
+        return False
 
 
 def remove_oldest(assets_dir: Path, active: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from customers.checks import active_model_outlives_an_upgrade
 from customers.ml_service import ModelError, UnreleasedModelError, current_forest, load_forest, predict_churn
 from customers.ml_service.files import former, registry
 from customers.ml_service.files.packaging import verify
@@ -149,6 +150,16 @@ def test_planted_everywhere_it_leaves_customers_stale(served, new_process):
     make_customer()
     with pytest.raises(ModelNotActiveError):
         scorer.rescore_batch()
+
+
+def test_the_checks_and_the_status_tell_of_it(served, new_process):
+    plant(served)
+    assert active_model_outlives_an_upgrade(databases=["default"]) == []
+    for folder in all_kept(served):
+        plant(folder)
+    new_process()
+    assert [found.id for found in active_model_outlives_an_upgrade(databases=["default"])] == ["customers.W002"]
+    assert "this machine scores nothing" in run(status=True)
 
 
 def test_a_file_of_our_own_that_was_never_released_is_not_even_loaded(served, third_forest, new_process):
