@@ -7,7 +7,7 @@ PATIENCE = "SET LOCAL lock_timeout = '10s'"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0012_marks_are_arrays")]
+    dependencies = [("customers", "0013_help_texts")]
 
     operations = [
         migrations.RunSQL(PATIENCE, migrations.RunSQL.noop),
