@@ -131,6 +131,7 @@ freeze: setup ## Note down what new migrations do: from then on a test holds the
 lock: setup-dev ## Pin the newest packages that requirements*.in allow, and prove that the locks are complete
 	@$(COMPILE) -o requirements.txt requirements.in
 	@$(COMPILE) -o requirements-dev.txt requirements-dev.in
+	@$(COMPILE) -o requirements-sso.txt requirements-sso.in
 	@$(PY) -m tests.locks
 
 clean: ## Remove caches and reports, never .venv or the database

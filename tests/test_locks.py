@@ -51,6 +51,13 @@ def is_installed(pin):
         return False
 
 
+def test_what_is_installed_for_single_sign_on_changes_nothing_of_the_rest():
+    by_name = {pin.name: pin.version for pin in pins(ROOT / "requirements.txt")}
+    extra = pins(ROOT / "requirements-sso.txt")
+    assert "mozilla-django-oidc" in {pin.name for pin in extra}
+    assert [pin for pin in extra if by_name.get(pin.name, pin.version) != pin.version] == []
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda e: " ".join(list(e.values())[i] for i in (0, 2, 4)))
 def test_each_requirement_of_an_installed_package_is_locked(environment):
     assert list(missing(environment)) == []
