@@ -11,12 +11,16 @@ class VigilPayConfig(AppConfig):
 
     def ready(self) -> None:
         from vigilpay import checks, roles, sessions  # noqa: F401  registers the checks
+        from vigilpay.processes import database_errors
+        from vigilpay.trail import retention
         from vigilpay.web import statement_timeout
 
+        database_errors.leave_details_out()
         connection_created.connect(sessions.pin, dispatch_uid="vigilpay.sessions")
         connection_created.connect(statement_timeout.limit, dispatch_uid="vigilpay.statement_timeout")
         # Not our own turn, which comes first: the rooms' permissions are made before that of `auth`.
         post_migrate.connect(roles.fill_groups, sender=apps.get_app_config("auth"), dispatch_uid="vigilpay.fill_groups")
+        post_migrate.connect(retention.ensure_pruning, sender=self, dispatch_uid="vigilpay.ensure_pruning")
 
 
 class VigilPayAdminConfig(AdminConfig):

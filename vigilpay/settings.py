@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "vigilpay.trail.middleware.TrailMiddleware",
     "vigilpay.web.access.ApiLoginMiddleware",
     "customers.editors.EditorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -168,6 +169,8 @@ NOTIFY_SOCKET = env.text("NOTIFY_SOCKET", default="")
 BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
 # How long history is kept; the newest score of each customer stays.
 HISTORY_DAYS = env.integer("VIGILPAY_HISTORY_DAYS", default=730, minimum=1)
+# How long the audit trail is kept; the entries of erasures stay.
+TRAIL_DAYS = env.integer("VIGILPAY_TRAIL_DAYS", default=730, minimum=1)
 # The largest CSV file that staff may upload, and for how long an upload and its rejected rows are kept.
 IMPORT_MAX_MB = env.integer("VIGILPAY_IMPORT_MAX_MB", default=64, minimum=1)
 IMPORT_DAYS = env.integer("VIGILPAY_IMPORT_DAYS", default=14, minimum=1)
@@ -226,11 +229,18 @@ STORAGES = {
 }
 
 # --- logging: never a customer's name, never a secret ----------------------------------------------------------------
+DEFAULT_EXCEPTION_REPORTER_FILTER = "vigilpay.web.error_reports.NoValues"
 LOG_LEVEL = env.text("VIGILPAY_LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "vigilpay.processes.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
     "filters": {"brief": {"()": "vigilpay.processes.logs.Brief"}},
     "handlers": {
         "console": {"class": "vigilpay.processes.logs.NeverBlockingHandler", "formatter": "line", "filters": ["brief"]},
@@ -238,6 +248,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "vigilpay": {"level": LOG_LEVEL},
+        "django": {"handlers": []},  # nothing is mailed: Django's own report of a crash holds the values of a form
         "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
     },
 }

@@ -1,5 +1,6 @@
 """The schedules that every worker needs; made by ``migrate``, so that ``qcluster`` alone is a complete worker."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -27,12 +28,15 @@ FIRST_AFTER = {
 
 
 def ensure_schedules(using: str, **kwargs: Any) -> None:
-    """Create or correct the schedules. Names are not unique in django-q2, so a doubled one is cleared away."""
+    """Create or correct the schedules."""
     for name, values in SCHEDULES.items():
-        same_name = Schedule.objects.using(using).filter(name=name)
-        same_name.filter(pk__in=list(same_name.order_by("pk").values_list("pk", flat=True)[1:])).delete()
-        Schedule.objects.using(using).update_or_create(
-            name=name,
-            defaults=values,
-            create_defaults={**values, "next_run": timezone.now() + FIRST_AFTER.get(name, timedelta())},
-        )
+        ensure_schedule(using, name, values, first_after=FIRST_AFTER.get(name, timedelta()))
+
+
+def ensure_schedule(using: str, name: str, values: Mapping[str, Any], *, first_after: timedelta) -> None:
+    """Create or correct one. Names are not unique in django-q2, so a doubled one is cleared away."""
+    same_name = Schedule.objects.using(using).filter(name=name)
+    same_name.filter(pk__in=list(same_name.order_by("pk").values_list("pk", flat=True)[1:])).delete()
+    Schedule.objects.using(using).update_or_create(
+        name=name, defaults=values, create_defaults={**values, "next_run": timezone.now() + first_after}
+    )

@@ -1,0 +1,5 @@
+"""Pages of the whole house: the audit trail."""
+
+from vigilpay.admin import trail
+
+__all__ = ["trail"]
