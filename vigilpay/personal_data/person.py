@@ -51,7 +51,7 @@ class Person:
 
 
 def keyed_hash(customer_id: int) -> str:
-    """HMAC-SHA256 of the id by a key made of SECRET_KEY, as 64 hexadecimal digits: no one without the key can try ids."""
+    """HMAC-SHA256 of the id by a key made of SECRET_KEY, 64 hexadecimal digits: without the key no id can be tried."""
     return keyed_hashes(customer_id)[0]
 
 

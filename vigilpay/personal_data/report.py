@@ -92,7 +92,8 @@ def score_row(score: Score, model: ModelRelease | None) -> Row:
         "band": band(score.score),
         "because": CAUSES.get(score.cause, ""),
         "reasons": format_contributions(score.contributions) if score.contributions else "",
-        "model": f"release {score.release}" + (f" of {model.released_at:%Y-%m-%d}, {model.sha256[:12]}" if model else ""),
+        "model": f"release {score.release}"
+        + (f" of {model.released_at:%Y-%m-%d}, {model.sha256[:12]}" if model else ""),
     }
 
 
@@ -151,7 +152,5 @@ def trail_of(customer_id: int) -> list[Row]:
 
 
 def erasures_of(customer_id: int) -> list[Row]:
-    entries = TrailEntry.objects.filter(
-        purpose=TrailEntry.Purpose.ERASE, erased__overlap=keyed_hashes(customer_id)
-    )
+    entries = TrailEntry.objects.filter(purpose=TrailEntry.Purpose.ERASE, erased__overlap=keyed_hashes(customer_id))
     return [{"at": entry.at, "by": entry.actor} for entry in entries]

@@ -9,7 +9,8 @@ from customers.scoring.marks import SWEEP
 # Of arrays of ids, then those that are empty.
 OUT_OF_ARRAYS = """
 WITH changed AS (
-    UPDATE {table} SET {column} = array_remove({column}, %(id)s) WHERE {condition} %(id)s = ANY ({column})
+    UPDATE {table} SET {column} = array_remove({column}, %(id)s::bigint)
+    WHERE {condition} %(id)s::bigint = ANY ({column})
     RETURNING {column}
 ) SELECT count(*) FROM changed
 """
@@ -31,7 +32,8 @@ FROM told WHERE delivery.id = told.id AND delivery.state = 'waiting'
 """
 
 SET_SWEEPS_ON = f"""
-UPDATE customers_stalemark SET ids = ARRAY[%(id)s + 1] WHERE kind = {SWEEP} AND ids[1] = %(id)s AND ids[1] < {2**63 - 1}
+UPDATE customers_stalemark SET ids = ARRAY[%(id)s::bigint + 1]
+WHERE kind = {SWEEP} AND ids[1] = %(id)s AND ids[1] < {2**63 - 1}
 """
 
 CHANGED_IN_IMPORT = """
@@ -41,25 +43,27 @@ UPDATE customers_importbatch SET changed_since_check = jsonb_set(changed_since_c
 WHERE changed_since_check -> 'ids' @> to_jsonb(%(id)s::bigint)
 """
 
-# An entry keeps who did what and when. Texts of other entries name customers as models do ("score of customer 5"),
-# or by a list of ids, where failures were tried again.
+# An entry keeps who did what and when.
 ADMIN_LOG = """
+UPDATE django_admin_log AS entry SET object_id = NULL, object_repr = %(instead)s, change_message = ''
+FROM django_content_type AS type
+WHERE type.id = entry.content_type_id AND type.app_label = 'customers' AND type.model IN ('customer', 'scoringfailure')
+  AND entry.object_id = %(id)s::text
+"""
+# Texts of other entries name customers as models do ("score of customer 5"), or list ids, where failures were retried.
+ADMIN_LOG_TEXTS = """
 UPDATE django_admin_log AS entry SET
-    object_id = CASE WHEN about.it THEN NULL ELSE object_id END,
-    object_repr = CASE WHEN about.it THEN %(instead)s
-        ELSE regexp_replace(object_repr, %(named)s, %(instead)s, 'g') END,
-    change_message = CASE WHEN about.it THEN ''
-        ELSE regexp_replace(regexp_replace(change_message, %(named)s, %(instead)s, 'g'), %(listed)s, '\\1one erased') END
-FROM django_content_type AS type, LATERAL (SELECT
-    type.app_label = 'customers' AND type.model IN ('customer', 'scoringfailure') AND entry.object_id = %(id)s::text
-    ) AS about (it)
-WHERE type.id = entry.content_type_id
-  AND (about.it OR object_repr ~ %(named)s OR change_message ~ %(named)s
-       OR (type.model = 'scoringfailure' AND change_message ~ %(listed)s))
+    object_repr = regexp_replace(entry.object_repr, %(named)s, %(instead)s, 'g'),
+    change_message = regexp_replace(regexp_replace(entry.change_message, %(named)s, %(instead)s, 'g'),
+        CASE type.model WHEN 'scoringfailure' THEN %(listed)s ELSE %(named)s END, '\\1one erased')
+FROM django_content_type AS type
+WHERE type.id = entry.content_type_id AND (entry.object_repr ~ %(named)s OR entry.change_message ~ %(named)s
+    OR (type.model = 'scoringfailure' AND entry.change_message ~ %(listed)s))
 """
 
 TRAIL = """
-UPDATE vigilpay_trailentry SET customer_ids = array_remove(customer_ids, %(id)s), erased = array_append(erased, %(hash)s)
+UPDATE vigilpay_trailentry
+SET customer_ids = array_remove(customer_ids, %(id)s::bigint), erased = array_append(erased, %(hash)s)
 WHERE customer_ids @> ARRAY[%(id)s]::bigint[]
 """
 
@@ -76,6 +80,7 @@ DELETED = {
     "messages on no other alert": "DELETE FROM events_delivery WHERE state = 'waiting' AND alerts <= 0",
     "notes of imports": CHANGED_IN_IMPORT,
     "entries of the admin's log": ADMIN_LOG,
+    "mentions in the admin's log": ADMIN_LOG_TEXTS,
     "entries of the audit trail": TRAIL,
     "sweeps": SET_SWEEPS_ON,
 }

@@ -7,8 +7,8 @@ from contextlib import closing
 from tempfile import TemporaryFile
 
 from customers.import_export.csv_files.columns import CUSTOMERS
-from customers.import_export.csv_files.refused import RefusedError
 from customers.import_export.csv_files.reader import read
+from customers.import_export.csv_files.refused import RefusedError
 from customers.import_export.csv_files.rejects import HEADER, Rejects
 from customers.import_export.csv_files.rows import Rejected
 from customers.import_export.uploads import steps, storage
@@ -56,7 +56,7 @@ class Seeker(Rejects):
 
 
 def is_in_file(batch: ImportBatch, person: Person) -> bool:
-    """Also where the file can't be read to its end: what is not known not to hold the customer may hold the customer."""
+    """Also where the file can't be read to its end: the rest of it may hold the customer."""
     try:
         with opened(batch) as text:
             source = read(text, CUSTOMERS, lambda names: Seeker(names, person), batch.decimal or None)

@@ -53,9 +53,10 @@ def append_if_due(request: HttpRequest, match: ResolverMatch, response: HttpResp
     if not refused and not has_answered(request, response):
         return False
     purpose = requests.purpose_of(request, match, response)
-    customers = requests.customers_of(request, match, response) if purpose else []
-    # A JSON answer about no stored customer is of no concern, such as a what-if of values alone.
-    if purpose is None or (match.app_name == requests.JSON and not customers and not refused):
+    if purpose is None:
+        return False
+    customers = requests.customers_of(request, match, response)
+    if not refused and requests.is_of_no_concern(match, purpose, customers):
         return False
     writing.append(actor_of(request), purpose, match.view_name, customers, refused=refused)
     return True

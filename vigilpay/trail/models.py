@@ -19,7 +19,9 @@ class TrailEntryQuerySet(models.QuerySet["TrailEntry"]):
 
     def with_user_names(self) -> "TrailEntryQuerySet":
         """With ``user_name`` on each: what a user is called today; None for other actors and users who are gone."""
-        users = get_user_model()._default_manager.annotate(actor=Concat(Value(USER), Cast("pk", TextField())))
+        users = get_user_model()._default_manager.annotate(
+            actor=Concat(Value(USER), Cast("pk", TextField()), output_field=TextField())
+        )
         name = users.filter(actor=OuterRef("actor")).values(get_user_model().USERNAME_FIELD)[:1]
         return self.annotate(user_name=Subquery(name))
 
@@ -47,7 +49,9 @@ class TrailEntry(models.Model):
     purpose = models.CharField(max_length=8, choices=Purpose)
     refused = models.BooleanField(default=False, db_default=False, help_text="The actor lacked the right; saw nothing.")
     customer_ids = ArrayField(
-        models.BigIntegerField(), verbose_name="customers", help_text="All that the page named; empty where it named none."
+        models.BigIntegerField(),
+        verbose_name="customers",
+        help_text="All that the page named; empty where it named none.",
     )
     erased = ArrayField(
         models.CharField(max_length=64),

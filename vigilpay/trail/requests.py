@@ -34,6 +34,7 @@ JSON_PURPOSES = {
     "customers:objection": Purpose.CHANGE,
     "customers:what_if": Purpose.VIEW,
 }
+READINGS = frozenset({Purpose.VIEW, Purpose.LIST})
 # Actions of the admin's lists that are no change.
 ACTIONS = {"export": Purpose.DOWNLOAD, "rescore_now": Purpose.RESCORE}
 OTHERS = {"customers_importbatch_rejects": Purpose.DOWNLOAD, "customers_customer_what_if": Purpose.VIEW}
@@ -52,6 +53,11 @@ def purpose_of(request: HttpRequest, match: ResolverMatch, response: HttpRespons
     if request.method == "POST" and is_answer_to_act(response):
         return ACTIONS.get(request.POST.get("action", ""), Purpose.CHANGE)
     return purpose_of_page(match)
+
+
+def is_of_no_concern(match: ResolverMatch, purpose: Purpose, customers: list[int]) -> bool:
+    """A reading that has shown no customer: an empty list, a what-if of values alone. The trail itself is one."""
+    return not customers and purpose in READINGS and model_of(match) is not TrailEntry
 
 
 def is_answer_to_act(response: HttpResponseBase) -> bool:
@@ -87,7 +93,7 @@ def names_customers(model: type[Model]) -> bool:
 
 def customers_of(request: HttpRequest, match: ResolverMatch, response: HttpResponseBase) -> list[int]:
     """The ids of all customers whom the answer shows, or whom the request has acted on; each once."""
-    found = [*ids_in_address(match), *ids_chosen(request, match), *ids_shown(request, response)]
+    found = [*ids_in_address(match), *ids_sent(request, match, response), *ids_shown(request, response)]
     return list(dict.fromkeys(customer_id for customer_id in found if is_id(customer_id)))
 
 
@@ -103,12 +109,14 @@ def ids_in_address(match: ResolverMatch) -> Iterator[int]:
         yield from ids_from([match.kwargs.get("object_id", "")])
 
 
-def ids_chosen(request: HttpRequest, match: ResolverMatch) -> Iterator[int]:
-    """The rows that were ticked for an action of a list. "All that match" has no ids."""
-    if request.method != "POST" or not is_keyed_by_customer(model_of(match)):
+def ids_sent(request: HttpRequest, match: ResolverMatch, response: HttpResponseBase) -> Iterator[int]:
+    """The rows that were ticked for an action of a list, or the id of a new one. "All that match" has no ids."""
+    if request.method != "POST" or not is_keyed_by_customer(model_of(match)) or not is_answer_to_act(response):
         return
-    if request.POST.get("action") and request.POST.get("select_across", "0") == "0":
+    if request.POST.get("select_across", "0") == "0":
         yield from ids_from(request.POST.getlist(ACTION_CHECKBOX_NAME))
+    if str(match.url_name).endswith("_add"):
+        yield from ids_from([request.POST.get("customer_id", "")])
 
 
 def is_keyed_by_customer(model: type[Model] | None) -> bool:
@@ -127,15 +135,14 @@ def ids_shown(request: HttpRequest, response: HttpResponseBase) -> Iterator[Any]
     rows = getattr(context.get("cl"), "result_list", None)
     for row in rows if rows is not None else [context.get("original"), context.get("object")]:
         yield getattr(row, "customer_id", None)
-    if request.user.has_perm("customers.view_customer"):
-        yield from ids_of_overview(context.get("original"))
+    yield from ids_of_overview(request, context.get("original"))
     if response.get("Content-Type") == "application/json" and not response.streaming:
         yield from ids_in_json(json.loads(response.content))  # type: ignore[attr-defined]  # of an answer in one piece
 
 
-def ids_of_overview(page: Any) -> Iterator[int]:
-    """Of those who moved most, who are named with their surnames."""
-    if isinstance(page, Overview) and page.figures:
+def ids_of_overview(request: HttpRequest, page: Any) -> Iterator[int]:
+    """Of those who moved most: the page names them to users who may see customers."""
+    if isinstance(page, Overview) and page.figures and request.user.has_perm("customers.view_customer"):
         for window in page.figures["movers"]:
             yield from (mover["customer_id"] for mover in [*window["risers"], *window["fallers"]])
 

@@ -32,7 +32,8 @@ def found(client, term):
 
 
 @pytest.mark.parametrize(
-    ("term", "customers"), [("15", [15, 15]), ("21", [15]), ("150", [150]), ("1", []), ("9" * 25, []), ("token:3", [15])]
+    ("term", "customers"),
+    [("15", [15, 15]), ("21", [15]), ("150", [150]), ("1", []), ("9" * 25, []), ("token:3", [15])],
 )
 def test_it_is_searched_by_a_customers_id_or_an_actor(term, customers):
     assert [customer for _, customer in found(with_role("operator"), term)] == customers

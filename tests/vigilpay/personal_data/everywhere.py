@@ -1,4 +1,4 @@
-"""All that the database holds, read as widely as it can be read: every column of every table, decoded where it is coded."""
+"""All that the database holds: every column of every table, decoded where it is coded."""
 
 import base64
 import binascii

@@ -40,7 +40,7 @@ def test_scores_have_their_model_and_their_reasons_in_words():
     first, second = found.sections["scores"]
     assert first["because"]
     assert second["because"] == "an edit"
-    assert "Age" in second["reasons"]
+    assert "age +" in second["reasons"]
     assert second["model"].startswith("release ")
     assert found.sections["reasons"][0].keys() == {"reason", "points"}
     assert found.sections["changes"][-1]["changed"] == {"age": "40 -> 70"}

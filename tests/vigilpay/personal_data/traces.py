@@ -32,10 +32,13 @@ ROW = "{},{},600,France,Male,{},3,50000,1,1,0\n"
 def make_everything() -> tuple[Customer, Customer]:
     """The customer, with traces wherever there can be any, and another beside."""
     rule = AlertRule.objects.create(name="Any", kind="threshold", threshold=0.0001, by_webhook=True)
-    customer, other = make_scored(customer_id=ID, surname=SURNAME), make_scored(customer_id=OTHER_ID, surname=OTHER_SURNAME)
+    customer, other = (
+        make_scored(customer_id=ID, surname=SURNAME),
+        make_scored(customer_id=OTHER_ID, surname=OTHER_SURNAME),
+    )
     assert set(Alert.objects.values_list("rule", "customer_id")) == {(rule.pk, ID), (rule.pk, OTHER_ID)}
     Delivery.objects.update(batch=1, alerts=2)
-    Alert.objects.update(batch=1, note=f"called {SURNAME}")
+    Alert.objects.update(batch=1)
     Delivery.objects.exclude(pk=Delivery.objects.latest("id").pk).delete()
     for one in (customer, other):
         edit(one, age=50)

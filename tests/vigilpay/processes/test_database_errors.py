@@ -74,9 +74,8 @@ def test_the_statement_itself_is_not_quoted():
 def test_neither_does_copy_quote_a_line_nor_a_commit_a_key():
     with outsider(autocommit=False) as plain:
         plain.execute("CREATE TEMPORARY TABLE bank (age int, surname text UNIQUE DEFERRABLE INITIALLY DEFERRED)")
-        with pytest.raises(psycopg.DataError) as copied, plain.cursor() as cursor:
-            with cursor.copy("COPY bank FROM STDIN") as copy:
-                copy.write(f"40\t{SURNAME}\textra\n")
+        with pytest.raises(psycopg.DataError) as copied, plain.cursor().copy("COPY bank FROM STDIN") as copy:
+            copy.write(f"40\t{SURNAME}\textra\n")
         plain.rollback()
         plain.execute("CREATE TEMPORARY TABLE bank (age int, surname text UNIQUE DEFERRABLE INITIALLY DEFERRED)")
         plain.execute("INSERT INTO bank VALUES (1, %(name)s), (2, %(name)s)", {"name": SURNAME})

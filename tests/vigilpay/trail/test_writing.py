@@ -1,6 +1,5 @@
 """One statement appends an entry, and waits for no disk."""
 
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory, override_settings
 from django.views.debug import ExceptionReporter
 
-SURNAME = "Zweifelhofer"
+SURNAME = "".join(["Zweifel", "hofer"])  # a report quotes lines of the source, as this one
 
 
 def report(request):

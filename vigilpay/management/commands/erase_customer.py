@@ -28,4 +28,6 @@ class Command(BaseCommand):
             return
         rows = ", ".join(f"{number:,} {kind}" for kind, number in erased.items())
         self.stdout.write(f"Erased customer {customer_id}: {rows}.")
-        self.stdout.write("Back-ups, files that were exported or sent, and logs outside of the database are yours to clear.")
+        self.stdout.write(
+            "Back-ups, files that were exported or sent, and logs outside of the database are yours to clear."
+        )

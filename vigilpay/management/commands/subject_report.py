@@ -40,7 +40,9 @@ def as_json(found: Report) -> str:
 
 
 def as_text(found: Report) -> str:
-    head = f"Customer {found.customer_id}, as of {format_cell(found.reported_at)} UTC.{describe_erasures(found.erasures)}"
+    head = (
+        f"Customer {found.customer_id}, as of {format_cell(found.reported_at)} UTC.{describe_erasures(found.erasures)}"
+    )
     return "\n\n".join([head, *(section(name, rows) for name, rows in found.sections.items())])
 
 
