@@ -1,6 +1,6 @@
 """All that is kept about one customer, for the customer who asks: article 15 of the GDPR."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -20,7 +20,8 @@ from vigilpay.personal_data.person import Person, keyed_hashes
 from vigilpay.personal_data.uploads import uploads_with
 from vigilpay.trail.models import TrailEntry
 
-Row = dict[str, object]
+Row = Mapping[str, object]
+Rows = Sequence[Row]
 
 # Of the customer's own row: the engine's other columns say how the score was made, which the sections do in words.
 VALUES = ("customer_id", "surname", *FEATURES, "arrived_at", "edited_at", "edited_by", "version")
@@ -33,8 +34,8 @@ class Report:
 
     customer_id: int
     reported_at: datetime
-    sections: dict[str, list[Row]]
-    erasures: list[Row]
+    sections: dict[str, Rows]
+    erasures: Rows
 
     @property
     def is_empty(self) -> bool:
@@ -46,7 +47,7 @@ def report(customer_id: int) -> Report:
     customer = Customer.objects.filter(pk=customer_id).first()
     history = whole_history(customer_id)
     editors = editor_names(history)
-    sections = {
+    sections: dict[str, Rows] = {
         "values": [values_of(customer)] if customer else [],
         "reasons": reasons_for(customer) if customer else [],
         "scores": scores_of(history),
@@ -74,12 +75,12 @@ def values_of(customer: Customer) -> Row:
     return {name: getattr(customer, name) for name in (*VALUES, *SCORE)}
 
 
-def reasons_for(customer: Customer) -> list[Row]:
+def reasons_for(customer: Customer) -> Rows:
     """Of the present score, in words; none while it is not that of the present values."""
     return [{"reason": reason.label, "points": reason.points} for reason in reasons_of(customer)]
 
 
-def scores_of(history: Sequence[HistoryEntry]) -> list[Row]:
+def scores_of(history: Sequence[HistoryEntry]) -> Rows:
     scores = [entry.score for entry in history if entry.score]
     models = ModelRelease.objects.in_bulk({score.release for score in scores})
     return [score_row(score, models.get(score.release)) for score in scores]
@@ -103,24 +104,24 @@ def change(edit: Edit, editor: str) -> Row:
     return {"at": edit.edited_at, "by": editor, "version": edit.version, "changed": what}
 
 
-def alerts_of(customer_id: int) -> list[Row]:
+def alerts_of(customer_id: int) -> Rows:
     rows = Alert.objects.filter(customer_id=customer_id).values(
         "raised_at", "rule__name", "score", "score_before", "acknowledged_at", "acknowledged_by", "note"
     )
     return list(rows)
 
 
-def failures_of(customer_id: int) -> list[Row]:
+def failures_of(customer_id: int) -> Rows:
     rows = ScoringFailure.objects.filter(pk=customer_id)
     return list(rows.values("error", "attempts", "first_failed_at", "last_failed_at", "retry_at"))
 
 
-def findings_of(customer_id: int) -> list[Row]:
+def findings_of(customer_id: int) -> Rows:
     rows = AuditFinding.objects.filter(customer_id=customer_id)
     return list(rows.values("found_at", "stored_score", "expected_score", "version", "repaired_at"))
 
 
-def uploads_of(person: Person) -> list[Row]:
+def uploads_of(person: Person) -> Rows:
     """Files that have a row about the customer at this moment."""
     return [
         {"file": batch.file_name, "uploaded_at": batch.uploaded_at, "state": batch.get_state_display()}
@@ -128,7 +129,7 @@ def uploads_of(person: Person) -> list[Row]:
     ]
 
 
-def admin_log_of(customer_id: int) -> list[Row]:
+def admin_log_of(customer_id: int) -> Rows:
     about = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(Customer), object_id=str(customer_id)
     ).select_related("user")
@@ -138,7 +139,7 @@ def admin_log_of(customer_id: int) -> list[Row]:
     ]
 
 
-def trail_of(customer_id: int) -> list[Row]:
+def trail_of(customer_id: int) -> Rows:
     return [
         {
             "at": entry.at,
@@ -151,6 +152,6 @@ def trail_of(customer_id: int) -> list[Row]:
     ]
 
 
-def erasures_of(customer_id: int) -> list[Row]:
+def erasures_of(customer_id: int) -> Rows:
     entries = TrailEntry.objects.filter(purpose=TrailEntry.Purpose.ERASE, erased__overlap=keyed_hashes(customer_id))
     return [{"at": entry.at, "by": entry.actor} for entry in entries]

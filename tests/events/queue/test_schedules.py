@@ -14,7 +14,8 @@ pytestmark = pytest.mark.django_db
 
 
 def test_migrate_alone_makes_every_schedule_once():
-    assert sorted(Schedule.objects.values_list("name", flat=True)) == sorted(SCHEDULES)
+    ours = Schedule.objects.filter(func__startswith="events.")
+    assert sorted(ours.values_list("name", flat=True)) == sorted(SCHEDULES)
 
 
 def test_to_migrate_again_changes_nothing():
