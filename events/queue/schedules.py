@@ -28,15 +28,17 @@ FIRST_AFTER = {
 
 
 def ensure_schedules(using: str, **kwargs: Any) -> None:
-    """Create or correct the schedules."""
-    for name, values in SCHEDULES.items():
-        ensure_schedule(using, name, values, first_after=FIRST_AFTER.get(name, timedelta()))
+    """Connected to ``post_migrate``."""
+    ensure(SCHEDULES, using)
 
 
-def ensure_schedule(using: str, name: str, values: Mapping[str, Any], *, first_after: timedelta) -> None:
-    """Create or correct one. Names are not unique in django-q2, so a doubled one is cleared away."""
-    same_name = Schedule.objects.using(using).filter(name=name)
-    same_name.filter(pk__in=list(same_name.order_by("pk").values_list("pk", flat=True)[1:])).delete()
-    Schedule.objects.using(using).update_or_create(
-        name=name, defaults=values, create_defaults={**values, "next_run": timezone.now() + first_after}
-    )
+def ensure(schedules: Mapping[str, Mapping[str, Any]], using: str) -> None:
+    """Create or correct these schedules. Names are not unique in django-q2, so a doubled one is cleared away."""
+    for name, values in schedules.items():
+        same_name = Schedule.objects.using(using).filter(name=name)
+        same_name.filter(pk__in=list(same_name.order_by("pk").values_list("pk", flat=True)[1:])).delete()
+        Schedule.objects.using(using).update_or_create(
+            name=name,
+            defaults=values,
+            create_defaults={**values, "next_run": timezone.now() + FIRST_AFTER.get(name, timedelta())},
+        )

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from django.db import OperationalError, transaction
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from customers.import_export.uploads.worker import TURN
 from customers.models import Customer
@@ -43,7 +43,7 @@ def erase(customer_id: int, actor: str) -> dict[str, int]:
                     actor=actor, purpose=TrailEntry.Purpose.ERASE, customer_ids=[], erased=[hashed], address=ADDRESS
                 )
     except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
+        if isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
             raise NotErasedError("Another session holds this customer; nothing was erased. Try again.") from error
         raise
     if erased:

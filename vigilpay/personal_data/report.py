@@ -77,7 +77,7 @@ def values_of(customer: Customer) -> Row:
 
 def reasons_for(customer: Customer) -> Rows:
     """Of the present score, in words; none while it is not that of the present values."""
-    return [{"reason": reason.label, "points": reason.points} for reason in reasons_of(customer)]
+    return [{"reason": reason.label, "points": round(reason.points, 1)} for reason in reasons_of(customer)]
 
 
 def scores_of(history: Sequence[HistoryEntry]) -> Rows:

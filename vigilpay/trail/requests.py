@@ -148,9 +148,9 @@ def ids_of_overview(request: HttpRequest, page: Any) -> Iterator[int]:
 
 
 def ids_in_json(answer: Any) -> Iterator[Any]:
-    """``customer_id`` of the answer, and of each object in one of its lists."""
+    """``customer_id`` of the answer, and of each object in one of its lists that is not an error."""
     if isinstance(answer, dict):
         yield answer.get("customer_id")
         for part in answer.values():
             if isinstance(part, list):
-                yield from (it.get("customer_id") for it in part if isinstance(it, dict))
+                yield from (it.get("customer_id") for it in part if isinstance(it, dict) and "error" not in it)

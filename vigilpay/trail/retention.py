@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from customers.sql import execute
-from events.queue.schedules import ensure_schedule
+from events.queue import schedules
 from vigilpay.trail.models import TrailEntry
 
 # So many are deleted in one statement, whatever there is to delete.
@@ -24,9 +24,9 @@ DELETE FROM vigilpay_trailentry WHERE id IN (
 """
 
 NAME = "prune the audit trail"
-SCHEDULE = {"func": "vigilpay.trail.retention.prune_trail", "schedule_type": Schedule.DAILY, "minutes": None}
-# An administrator is to have had the time to say how long to keep.
-FIRST_AFTER = timedelta(days=1)
+SCHEDULES = {
+    NAME: {"func": "vigilpay.trail.retention.prune_trail", "schedule_type": Schedule.DAILY, "minutes": None},
+}
 
 
 def prune_trail() -> int:
@@ -45,4 +45,4 @@ def ensure_pruning(using: str = DEFAULT_DB_ALIAS, apps: Any = installed, **kwarg
         apps.get_model("django_q", "Schedule")
     except LookupError:
         return  # migrated so far that there is no queue yet
-    ensure_schedule(using, NAME, SCHEDULE, first_after=FIRST_AFTER)
+    schedules.ensure(SCHEDULES, using)

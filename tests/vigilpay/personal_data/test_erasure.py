@@ -40,7 +40,7 @@ from vigilpay.trail.models import TrailEntry
 
 NUMBER = rf"(?<!\d){ID}(?!\d)"
 # Tables that may keep the id alone, of a deletion.
-MAY_KEEP_THE_ID = {"customers_change"}
+MAY_KEEP_THE_ID = {"customers_scorechange"}
 
 
 @pytest.fixture

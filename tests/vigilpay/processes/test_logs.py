@@ -114,6 +114,13 @@ def test_a_traceback_that_another_handler_has_formatted_is_indented_as_well():
     assert all(line.startswith("    ") for line in LineFormatter().format(record).split("\n")[1:])
 
 
+def test_an_address_that_is_not_there_can_not_forge_a_line_of_the_log(caplog, client):
+    assert client.get("/nothing%0a2026-11-26%20WARNING%20forged%1b[2K/").status_code == 404
+    [handler] = [handler for handler in logging.getLogger().handlers if handler.get_name() == "console"]
+    [line] = [handler.format(record) for record in caplog.records]
+    assert line.endswith("Not Found: /nothing\\n2026-11-26 WARNING forged\\x1b[2K/")
+
+
 def test_the_settings_use_it():
     [handler] = [handler for handler in logging.getLogger().handlers if handler.get_name() == "console"]
     assert type(handler.formatter) is LineFormatter

@@ -78,7 +78,8 @@ class TestJson:
         assert entries() == []
 
     def test_ids_in_lists_of_an_answer_are_found(self):
-        answer = {"customer_id": 1, "customers": [{"customer_id": 2}, {"customer_id": 3}, {"else": 4}, 5], "more": {}}
+        refused = {"customer_id": 6, "error": "There is no customer 6."}
+        answer = {"customer_id": 1, "results": [{"customer_id": 2}, {"customer_id": 3}, {"else": 4}, 5, refused]}
         assert [it for it in requests.ids_in_json(answer) if it] == [1, 2, 3]
         assert list(requests.ids_in_json(["none"])) == []
 
