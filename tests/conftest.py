@@ -53,6 +53,8 @@ PROCESSES = (
     *("events/worker/test_supervisor.py", "events/triggers/test_migrations.py", "events/queue/test_broker.py"),
     *("customers/releases/test_rollback.py", "customers/scoring/test_bank_columns.py"),
     *("customers/scoring/test_versions.py", "customers/ml_service/training/"),
+    *("customers/releases/test_training_to_release.py", "customers/import_export/test_import_customers.py"),
+    *("events/freshness/test_freshness_command.py", "test_conftest.py"),
     *("customers/ml_service/forest/test_engine.py", "customers/ml_service/forest/test_kernel_cache.py"),
 )
 
