@@ -2,7 +2,9 @@
 
 import logging
 import runpy
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 from django.utils.module_loading import import_string
 from gunicorn.config import Config
@@ -32,6 +34,17 @@ def test_an_address_with_an_escape_is_one_visible_line_of_the_access_log(tmp_pat
             logging.getLogger("gunicorn.access").removeHandler(handler)
             logging.getLogger("gunicorn.error").removeHandler(handler)
     assert path.read_text() == "GET /\\x1b[2K\\n1.2.3.4 - forged\n"
+
+
+def test_what_was_searched_for_is_not_in_the_access_log():
+    logger = EscapingLogger(Config())
+    page = "/admin/customers/customer/?q=Zweifelhofer"
+    environ = {"REQUEST_METHOD": "GET", "RAW_URI": page, "SERVER_PROTOCOL": "HTTP/1.1", "QUERY_STRING": page[26:]}
+    environ |= {"HTTP_REFERER": f"https://churn.example.org{page}", "PATH_INFO": "/admin/customers/customer/"}
+    answer, request = SimpleNamespace(status="200 OK", sent=5, headers=[]), SimpleNamespace(headers=[])
+    atoms = logger.atoms(answer, request, environ, timedelta(seconds=1))
+    assert atoms["r"] == "GET /admin/customers/customer/ HTTP/1.1"
+    assert "Zweifelhofer" not in str(atoms)
 
 
 def test_the_format_stays_and_a_formatter_of_the_operators_own_is_left_alone():
