@@ -32,7 +32,7 @@ FROM told WHERE delivery.id = told.id AND delivery.state = 'waiting'
 """
 
 SET_SWEEPS_ON = f"""
-UPDATE customers_stalemark SET ids = ARRAY[%(id)s::bigint + 1]
+UPDATE customers_stalemark SET ids = ARRAY[ids[1] + 1]
 WHERE kind = {SWEEP} AND ids[1] = %(id)s AND ids[1] < {2**63 - 1}
 """
 

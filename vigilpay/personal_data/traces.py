@@ -3,7 +3,6 @@
 import json
 import pickletools
 from base64 import b64decode
-from collections.abc import Iterable
 
 from django.contrib.sessions.models import Session
 
@@ -49,13 +48,19 @@ def forget_jobs(person: Person) -> int:
 
 def is_in_pickle(encoded: str, person: Person) -> bool:
     """By the words and numbers that stand in it. It is never loaded: a pickle is code."""
-    operations: Iterable[tuple[pickletools.OpcodeInfo, object, int | None]] = pickletools.genops(b64decode(encoded))
-    for operation, value, _ in operations:
-        if isinstance(value, str) and person.is_in_text(value):
-            return True
-        if operation.name in WHOLE_NUMBERS and value == person.customer_id:
-            return True
-    return False
+    try:
+        values = list(pickletools.genops(b64decode(encoded)))
+    except ValueError:  # no pickle, whatever it is
+        return person.is_in_text(encoded)
+    return any(
+        person.is_in_text(value) if isinstance(value, str) else is_number(operation, value, person)
+        for operation, value, _ in values
+    )
+
+
+def is_number(operation: pickletools.OpcodeInfo, value: object, person: Person) -> bool:
+    """Whether this is the id, and no length or place in the pickle itself."""
+    return operation.name in WHOLE_NUMBERS and value == person.customer_id
 
 
 def forget_movers(person: Person) -> int:

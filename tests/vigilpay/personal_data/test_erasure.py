@@ -15,6 +15,7 @@ from customers.history.timeline import read_history
 from customers.import_export.uploads import storage
 from customers.import_export.uploads.worker import TURN
 from customers.models import (
+    LARGEST_CUSTOMER_ID,
     AuditFinding,
     Customer,
     Outcome,
@@ -29,7 +30,7 @@ from customers.releases.active import active_model
 from customers.scoring import marks, scorer
 from customers.scoring.writing import store
 from events.models import Alert, Delivery, Overview
-from tests.factories import make_customer, make_scored
+from tests.factories import make_customer, make_scored, mark_as
 from tests.others import await_that, meanwhile, outsider, waiting_for_locks
 from tests.vigilpay.personal_data.everywhere import places_of, tables_with
 from tests.vigilpay.personal_data.traces import ID, OTHER_ID, SURNAME, make_everything
@@ -277,6 +278,16 @@ class TestCommand:
         monkeypatch.setattr(erasure, "hold_imports", refuse)
         with pytest.raises(CommandError, match="An import is running"):
             call_command("erase_customer", make_scored().pk, "--yes")
+
+
+@pytest.mark.django_db
+def test_the_largest_id_is_erased_as_any_other():
+    make_scored(customer_id=LARGEST_CUSTOMER_ID, surname=SURNAME)
+    mark_as(marks.SWEEP, [LARGEST_CUSTOMER_ID])
+    erase(LARGEST_CUSTOMER_ID, "me")
+    assert set(places_of(str(LARGEST_CUSTOMER_ID))) <= {"customers_stalemark", *MAY_KEEP_THE_ID}
+    with pytest.raises(CommandError, match="Nothing is kept about customer"):
+        call_command("subject_report", LARGEST_CUSTOMER_ID)
 
 
 @pytest.mark.django_db

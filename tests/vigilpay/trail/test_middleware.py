@@ -1,22 +1,26 @@
 """Every reading of a customer, every change and every download leaves one row; what shows nothing leaves none."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.test import Client, RequestFactory, override_settings
 from django.urls import get_resolver
 
 from customers.models import AuditFinding, Customer, ScoreRecord
+from customers.models.imports import ImportBatch, ImportPiece
 from customers.views import customer_insights
 from events.models import Alert, AlertRule, Overview
 from events.overview import counting
 from tests.factories import make_failure, make_scored
 from tests.staff import logged_in, superuser, with_role
 from vigilpay.trail import requests
+from vigilpay.trail.middleware import actor_of as actor_by_key
 from vigilpay.trail.models import TrailEntry
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +80,11 @@ class TestJson:
     def test_a_view_called_by_itself_leaves_nothing(self):
         assert customer_insights(RequestFactory().get("/"), customer_id=make_scored().pk).status_code == 200
         assert entries() == []
+
+    def test_a_program_is_known_by_its_token(self):
+        request = RequestFactory().get("/")
+        request.user, request.service_token = AnonymousUser(), SimpleNamespace(pk=3)
+        assert actor_by_key(request) == "token:3"
 
     def test_ids_in_lists_of_an_answer_are_found(self):
         refused = {"customer_id": 6, "error": "There is no customer 6."}
@@ -197,6 +206,12 @@ class TestActs:
         response = staff.post("/admin/customers/customer/", data)
         assert response.status_code in (200, 302)
         assert entries() == [(purpose, [chosen.pk], "admin:customers_customer_changelist", False)]
+
+    def test_rejected_rows_that_are_downloaded(self):
+        batch = ImportBatch.objects.create(file_name="x.csv", file_bytes=1, sha256="0" * 64, rejected=1)
+        ImportPiece.objects.create(batch=batch, of=ImportPiece.Of.REJECTS, number=0, content=b"row_number\n")
+        assert superuser().get(f"/admin/customers/importbatch/{batch.pk}/rejects/").status_code == 200
+        assert entries() == [("download", [], "admin:customers_importbatch_rejects", False)]
 
     def test_an_action_on_all_that_match_has_no_ids(self):
         chosen = make_scored()
