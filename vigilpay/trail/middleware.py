@@ -37,12 +37,14 @@ class TrailMiddleware:
 
 
 def note(request: HttpRequest, match: ResolverMatch, response: HttpResponseBase) -> None:
-    """A page never fails for its entry: where none can be written, the log says so, once."""
+    """A page never fails for its entry, whatever is wrong: where none can be written, the log says so, once."""
     try:
         if append_if_due(request, match, response):
             unwritten.end("The audit trail is written again.")
-    except DatabaseFault as error:
-        unwritten.begin("The audit trail can't be written, requests go on: %s", error, state="unwritten")
+    except Exception as error:
+        # The text of another error than the database's may quote a value.
+        cause = error if isinstance(error, DatabaseFault) else type(error).__name__
+        unwritten.begin("The audit trail can't be written, requests go on: %s", cause, state="unwritten")
 
 
 def append_if_due(request: HttpRequest, match: ResolverMatch, response: HttpResponseBase) -> bool:

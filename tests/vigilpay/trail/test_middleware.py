@@ -296,3 +296,12 @@ class TestWhereItCanNotBeWritten:
             with connection.cursor() as cursor:
                 cursor.execute("SET default_transaction_read_only TO off")
         assert entries() == []
+
+    def test_a_fault_of_the_trails_own_is_in_the_log_without_its_values(self, monkeypatch, caplog):
+        def fail(*args):
+            raise KeyError("Zweifelhofer")
+
+        monkeypatch.setattr(requests, "customers_of", fail)
+        assert superuser().get(f"/customers/insights/{make_scored().pk}/").status_code == 200
+        told = [record.getMessage() for record in caplog.records if record.name == "vigilpay.trail"]
+        assert told == ["The audit trail can't be written, requests go on: KeyError"]
