@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from customers import ml_service, views
 from customers.conditions import Condition
-from customers.releases import active
+from customers.releases import active, records
 from events import views as events_views
 from events.alerts import sending
 from events.overview import figures
@@ -126,7 +126,7 @@ def assets(tmp_path: Path, settings) -> Iterator[Path]:
 def strict_assets(assets: Path, settings) -> Path:
     """As ``assets``, under the rules of production: a file that was not released is refused."""
     settings.ACCEPT_UNRELEASED_MODEL = False
-    ml_service.configure(assets_dir=assets, accept_unreleased=False)
+    records.configure_models()
     return assets
 
 
