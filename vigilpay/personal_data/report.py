@@ -17,7 +17,7 @@ from customers.presentation.bands import band
 from customers.presentation.reasons import format_contributions, reasons_of
 from events.models import Alert
 from vigilpay.personal_data.person import Person, keyed_hashes
-from vigilpay.personal_data.uploads import uploads_with
+from vigilpay.personal_data.uploads import rows_about
 from vigilpay.trail.models import TrailEntry
 
 Row = Mapping[str, object]
@@ -122,10 +122,10 @@ def findings_of(customer_id: int) -> Rows:
 
 
 def uploads_of(person: Person) -> Rows:
-    """Files that have a row about the customer at this moment."""
+    """Rows about the customer in uploaded files that wait, and rejected ones."""
     return [
-        {"file": batch.file_name, "uploaded_at": batch.uploaded_at, "state": batch.get_state_display()}
-        for batch in uploads_with(person)
+        {"file": batch.file_name, "uploaded_at": batch.uploaded_at, "state": batch.get_state_display(), "row": row}
+        for batch, row in rows_about(person)
     ]
 
 

@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from tempfile import TemporaryFile
+from typing import cast
 
 from customers.import_export.csv_files.columns import CUSTOMERS
 from customers.import_export.csv_files.reader import read
@@ -16,6 +17,8 @@ from customers.import_export.uploads.worker import opened
 from customers.ml_service.names import plain
 from customers.models.imports import ImportBatch, ImportPiece
 from vigilpay.personal_data.person import Person
+
+Cells = dict[str, str]
 
 CANCELLED = "Cancelled: the file held a customer who was erased. Upload it again without that customer."
 
@@ -31,11 +34,19 @@ def forget_in_uploads(person: Person) -> dict[str, int]:
     return {"uploads, cancelled": cancelled, "rejected rows of uploads": removed}
 
 
-def uploads_with(person: Person) -> list[ImportBatch]:
-    """Those whose file, or whose rejected rows, hold the customer at this moment."""
-    waiting = [batch for batch in batches_with(ImportPiece.Of.FILE) if is_in_file(batch, person)]
-    rejected = [batch for batch in batches_with(ImportPiece.Of.REJECTS) if is_in_rejects(batch, person)]
-    return [*waiting, *(batch for batch in rejected if batch not in waiting)]
+def rows_about(person: Person) -> Iterator[tuple[ImportBatch, Cells]]:
+    """The rows about the customer in files that wait, and among rejected ones, by the names of their columns.
+
+    Of a file that can't be read to its end there is one row that says so.
+    """
+    for batch in batches_with(ImportPiece.Of.FILE):
+        try:
+            yield from ((batch, row) for row in rows_in_file(batch, person))
+        except RefusedError as error:
+            yield batch, {"the file can't be read": str(error)}
+    for batch in batches_with(ImportPiece.Of.REJECTS):
+        header, *rows = rejected_rows(batch)
+        yield from ((batch, dict(zip(header, row, strict=False))) for row in about(header, rows, person))
 
 
 def batches_with(of: str) -> list[ImportBatch]:
@@ -43,26 +54,34 @@ def batches_with(of: str) -> list[ImportBatch]:
 
 
 class Seeker(Rejects):
-    """Keeps no rejected row, but whether one was about the customer."""
+    """Keeps those of the rejected rows that are about the customer."""
 
     def __init__(self, names: Sequence[str], person: Person) -> None:
         super().__init__(None, names)
         self._person = person
         self._positions = positions_in(names)
-        self.has_found = False
+        self.found: list[Cells] = []
 
     def add(self, rejected: Rejected) -> None:
-        self.has_found = self.has_found or self._person.is_in_row(rejected.cells, self._positions)
+        if self._person.is_in_row(rejected.cells, self._positions):
+            self.found.append(dict(zip(self._names, rejected.cells, strict=False)))
+
+
+def rows_in_file(batch: ImportBatch, person: Person) -> Iterator[Cells]:
+    """Raises ``RefusedError`` where the file can't be read to its end."""
+    with opened(batch) as text:
+        source = read(text, CUSTOMERS, lambda names: Seeker(names, person), batch.decimal or None)
+        at = source.layout.fields.index("customer_id")
+        for row in source.rows:
+            if row[at] == person.customer_id:
+                yield dict(zip(source.layout.fields, map(str, row), strict=True))
+        yield from cast(Seeker, source.rejects).found
 
 
 def is_in_file(batch: ImportBatch, person: Person) -> bool:
     """Also where the file can't be read to its end: the rest of it may hold the customer."""
     try:
-        with opened(batch) as text:
-            source = read(text, CUSTOMERS, lambda names: Seeker(names, person), batch.decimal or None)
-            at = source.layout.fields.index("customer_id")
-            is_good_row = any(row[at] == person.customer_id for row in source.rows)
-            return is_good_row or (isinstance(source.rejects, Seeker) and source.rejects.has_found)
+        return any(True for _ in rows_in_file(batch, person))
     except RefusedError:
         return True
 
@@ -82,24 +101,21 @@ def rejected_rows(batch: ImportBatch) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content, newline="")))
 
 
-def rows_without(rows: list[list[str]], person: Person) -> list[list[str]]:
+def about(header: list[str], rows: list[list[str]], person: Person) -> list[list[str]]:
+    """Those of the rows that are about the customer."""
     width = len(HEADER)
-    positions = positions_in(rows[0][width:])
-    return [rows[0], *(row for row in rows[1:] if not person.is_in_row(row[width:], positions))]
-
-
-def is_in_rejects(batch: ImportBatch, person: Person) -> bool:
-    rows = rejected_rows(batch)
-    return len(rows_without(rows, person)) < len(rows)
+    positions = positions_in(header[width:])
+    return [row for row in rows if person.is_in_row(row[width:], positions)]
 
 
 def remove_rejects(batch: ImportBatch, person: Person) -> int:
     """How many rows were taken out of the file."""
-    rows = rejected_rows(batch)
-    kept = rows_without(rows, person)
-    if len(kept) < len(rows):
+    header, *rows = rejected_rows(batch)
+    removed = about(header, rows, person)
+    if removed:
+        kept = [row for row in rows if row not in removed]
         with TemporaryFile() as file, closing(io.TextIOWrapper(file, encoding="utf-8", newline="")) as text:
-            csv.writer(text, lineterminator="\n").writerows(kept)
+            csv.writer(text, lineterminator="\n").writerows([header, *kept])
             text.flush()
             storage.store_pieces(batch, ImportPiece.Of.REJECTS, file)
-    return len(rows) - len(kept)
+    return len(removed)

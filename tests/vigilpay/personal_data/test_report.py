@@ -25,7 +25,14 @@ def test_it_has_something_in_every_section():
     assert {name for name, rows in found.sections.items() if not rows} <= {"reasons", "scoring failure"}
     [values] = found.sections["values"]
     assert (values["surname"], values["customer_id"], values["age"]) == (SURNAME, ID, 53)
-    assert {upload["file"] for upload in found.sections["uploads"]} == {"customers.csv", "packed.csv.gz", "rejects.csv"}
+    uploads = [
+        (upload["file"], upload["row"].get("Age", upload["row"].get("age"))) for upload in found.sections["uploads"]
+    ]
+    assert uploads == [
+        ("customers.csv", "55"),
+        ("packed.csv.gz", "55"),
+        *[("rejects.csv", "555"), ("rejects.csv", "40")] * 2,  # in the file itself, and among its rejected rows
+    ]
     assert found.sections["outcome"][0]["left_on"].year == 2026
     assert "teller" in {row["by"] for row in found.sections["changes in the admin"]}
     assert "viewed" in {row["purpose"] for row in found.sections["read or changed by"]}
