@@ -8,6 +8,7 @@ from django.db.models.signals import post_migrate
 
 class VigilPayConfig(AppConfig):
     name = "vigilpay"
+    verbose_name = "Access and audit"  # over the pages of its models
 
     def ready(self) -> None:
         from vigilpay import checks, roles, sessions  # noqa: F401  registers the checks

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from customers.admin import ReadOnlyAdmin
 from customers.admin.customer_list.paging import CappedPaginator
 from customers.models import LARGEST_CUSTOMER_ID
+from customers.presentation.durations import format_time
 from vigilpay.trail.models import USER, TrailEntry, TrailEntryQuerySet
 
 IDS_SHOWN = 5
@@ -17,15 +18,24 @@ IDS_SHOWN = 5
 
 @admin.register(TrailEntry)
 class TrailEntryAdmin(ReadOnlyAdmin):
-    list_display = ("at", "who", "purpose", "customers", "refused", "address")
+    list_display = ("when", "who", "purpose", "customers", "outcome")
     list_filter = ("purpose", "refused")
     search_fields = ("customer_ids",)
     search_help_text = "A customer id, a user name, or an actor as it is shown, such as user:5 or token:3."
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # a count of all rows, for every choice
     paginator = CappedPaginator
     list_per_page = 50
-    fields = ("at", "who", "purpose", "refused", "customer_ids", "erased", "address")
-    readonly_fields = ("who",)
+    fields = ("when", "who", "purpose", "outcome", "customer_ids", "erased", "address")
+    readonly_fields = ("when", "who", "outcome")
+
+    @admin.display(description="When", ordering="at")
+    def when(self, entry: TrailEntry) -> str:
+        return format_time(entry.at)
+
+    @admin.display(description="Outcome")
+    def outcome(self, entry: TrailEntry) -> str:
+        return "refused" if entry.refused else "done"
 
     @admin.display(description="Who", ordering="actor")
     def who(self, entry: TrailEntry) -> str:

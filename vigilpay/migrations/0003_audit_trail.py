@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "audit trail entry",
-                "verbose_name_plural": "audit trail",
+                "verbose_name_plural": "audit trail entries",
                 "ordering": ["-id"],
                 "default_permissions": ("view",),
                 "indexes": [

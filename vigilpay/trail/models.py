@@ -67,7 +67,7 @@ class TrailEntry(models.Model):
         ordering = ["-id"]
         default_permissions = ("view",)
         verbose_name = "audit trail entry"
-        verbose_name_plural = "audit trail"
+        verbose_name_plural = "audit trail entries"
         indexes = [
             # Without its list of pending entries: one request in many would pay for the others.
             GinIndex(fields=["customer_ids"], name="trail_customers", fastupdate=False),
