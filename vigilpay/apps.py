@@ -8,7 +8,7 @@ from django.db.models.signals import post_migrate
 
 class VigilPayConfig(AppConfig):
     name = "vigilpay"
-    verbose_name = "Access"  # over the pages of its models, which are about nothing else
+    verbose_name = "Access and audit"  # over the pages of its models
 
     def ready(self) -> None:
         from axes.signals import user_locked_out
@@ -16,8 +16,10 @@ class VigilPayConfig(AppConfig):
 
         from vigilpay import roles, schedules, sessions
         from vigilpay.access import logins, time_limits
+        from vigilpay.processes import database_errors
         from vigilpay.web import statement_timeout
 
+        database_errors.leave_details_out()
         connection_created.connect(sessions.pin, dispatch_uid="vigilpay.sessions")
         connection_created.connect(statement_timeout.limit, dispatch_uid="vigilpay.statement_timeout")
         user_logged_in.connect(time_limits.begin, dispatch_uid="vigilpay.time_limits")

@@ -8,6 +8,9 @@ from django.utils import timezone
 
 from vigilpay.access import logins
 from vigilpay.models import ServiceToken
+from vigilpay.trail.retention import prune_trail
+
+__all__ = ["prune_access", "prune_trail"]
 
 
 def prune_access() -> int:

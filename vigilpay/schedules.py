@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.apps import apps as installed
+from django.db import DEFAULT_DB_ALIAS
 from django_q.models import Schedule
 
 from events.queue import schedules
@@ -12,9 +14,18 @@ SCHEDULES = {
         "schedule_type": Schedule.DAILY,
         "minutes": None,
     },
+    "prune the audit trail": {
+        "func": "vigilpay.jobs.prune_trail",
+        "schedule_type": Schedule.DAILY,
+        "minutes": None,
+    },
 }
 
 
-def ensure_schedules(using: str, **kwargs: Any) -> None:
-    """Connected to ``post_migrate``."""
+def ensure_schedules(using: str = DEFAULT_DB_ALIAS, apps: Any = installed, **kwargs: Any) -> None:
+    """Create or correct them. Connected to ``post_migrate``."""
+    try:
+        apps.get_model("django_q", "Schedule")
+    except LookupError:
+        return  # migrated so far that there is no queue yet
     schedules.ensure(SCHEDULES, using)

@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     *env.words("VIGILPAY_LOGIN_MIDDLEWARE", default=[]),
     "vigilpay.access.time_limits.LoginTimeLimitsMiddleware",
+    "vigilpay.trail.middleware.TrailMiddleware",
     "vigilpay.web.access.AccessMiddleware",  # before the next: it says which requests could be forged
     "django.middleware.csrf.CsrfViewMiddleware",
     "customers.editors.EditorMiddleware",
@@ -182,7 +183,11 @@ Q_CLUSTER = {
     "log_level": env.text("VIGILPAY_QUEUE_LOG_LEVEL", default="WARNING"),
 }
 # What workers run besides the engine's own jobs, by its path: events/queue/allowed.py.
-JOBS_ALLOWED = ["vigilpay.jobs.prune_access", *env.words("VIGILPAY_JOBS_ALLOWED", default=[])]
+JOBS_ALLOWED = [
+    "vigilpay.jobs.prune_access",
+    "vigilpay.jobs.prune_trail",
+    *env.words("VIGILPAY_JOBS_ALLOWED", default=[]),
+]
 # How long the broker may go without looking for stale rows itself: it bounds staleness when every notification is lost.
 LOOK_SECONDS = env.seconds("VIGILPAY_LOOK_SECONDS", default=1.0)
 # How many rows one drain batch claims, scores and writes; an editor of one of them waits for that batch at most.
@@ -203,6 +208,8 @@ NOTIFY_SOCKET = env.text("NOTIFY_SOCKET", default="")
 BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
 # How long history is kept; the newest score of each customer stays.
 HISTORY_DAYS = env.integer("VIGILPAY_HISTORY_DAYS", default=730, minimum=1)
+# How long the audit trail is kept; the entries of erasures stay.
+TRAIL_DAYS = env.integer("VIGILPAY_TRAIL_DAYS", default=730, minimum=1)
 # The largest CSV file that staff may upload, and for how long an upload and its rejected rows are kept.
 IMPORT_MAX_MB = env.integer("VIGILPAY_IMPORT_MAX_MB", default=64, minimum=1)
 IMPORT_DAYS = env.integer("VIGILPAY_IMPORT_DAYS", default=14, minimum=1)
@@ -261,11 +268,18 @@ STORAGES = {
 }
 
 # --- logging: never a customer's name, never a secret ----------------------------------------------------------------
+DEFAULT_EXCEPTION_REPORTER_FILTER = "vigilpay.web.error_reports.NoValues"
 LOG_LEVEL = env.text("VIGILPAY_LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "vigilpay.processes.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
     "filters": {"brief": {"()": "vigilpay.processes.logs.Brief"}},
     "handlers": {
         "console": {"class": "vigilpay.processes.logs.NeverBlockingHandler", "formatter": "line", "filters": ["brief"]},
@@ -274,6 +288,7 @@ LOGGING = {
     "loggers": {
         "vigilpay": {"level": LOG_LEVEL},
         "axes": {"level": "ERROR"},  # vigilpay/access/logins.py says the same, without what was typed
+        "django": {"handlers": []},  # nothing is mailed: Django's own report of a crash holds the values of a form
         "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
     },
 }

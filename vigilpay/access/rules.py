@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from vigilpay.models import Scope
+from vigilpay.access.models import Scope
 
 
 @dataclass(frozen=True)

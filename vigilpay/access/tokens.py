@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from vigilpay.models import ServiceToken
+from vigilpay.access.models import ServiceToken
 
 PREFIX = "vp_"  # by which scanners for leaked secrets, and people, know it
 SECRET_BYTES = 32

@@ -1,10 +1,12 @@
 """A log that never makes its writer wait: what its reader does not take at once is dropped, and reported later.
 
 A pipe that is full blocks its writer for as long as no reader empties it, and with it all that the writer was to do.
+Whatever a value holds, a record is one line; only tracebacks follow it on lines of their own, which are indented.
 """
 
 import logging
 import os
+import re
 import select
 import socket
 import stat
@@ -13,6 +15,40 @@ from contextlib import suppress
 STDERR = 2
 # What a pipe takes whole or not at all (POSIX), and has room for when it calls itself writable.
 PIECE_BYTES = select.PIPE_BUF
+
+# What ends a line, steers a terminal, or turns text round or hides it: the control characters, the separators of lines
+# and paragraphs, and what Unicode calls formats.
+UNPRINTED = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0001-\U000e007f]"
+)
+INDENT = "    "
+
+
+def escaped(text: str) -> str:
+    """The text in one line of visible characters: a line break becomes ``\\n``, an escape ``\\x1b``."""
+    return UNPRINTED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def indented(text: str) -> str:
+    """The lines of a traceback: none of them can be taken for a record, which begins at the left."""
+    return "\n".join(INDENT + escaped(line) for line in text.split("\n"))
+
+
+class LineFormatter(logging.Formatter):
+    """Formats a record so that no value in it can look like another record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As ``logging.Formatter`` does it, but for what a former handler has cached of the traceback."""
+        record.message = record.getMessage()
+        if self.usesTime():
+            record.asctime = self.formatTime(record, self.datefmt)
+        lines = [escaped(self.formatMessage(record))]
+        if record.exc_info:
+            lines.append(indented(self.formatException(record.exc_info)))
+        if record.stack_info:
+            lines.append(indented(self.formatStack(record.stack_info)))
+        return "\n".join(lines)
 
 
 class Brief(logging.Filter):

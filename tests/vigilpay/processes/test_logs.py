@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from vigilpay.processes.logs import NeverBlockingHandler, write_if_ready
+from vigilpay.processes.logs import LineFormatter, NeverBlockingHandler, write_if_ready
 
 ROOT = Path(__file__).resolve().parents[3]
 MANY = """
@@ -68,6 +68,62 @@ def record(message, *args):
 
 def test_it_is_what_the_settings_use():
     assert settings.LOGGING["handlers"]["console"]["class"] == "vigilpay.processes.logs.NeverBlockingHandler"
+
+
+FORGED = "\n2026-11-26 10:00:00,000 WARNING vigilpay.access: forged"
+
+
+def formatted(message, *args, error=None):
+    line = LineFormatter("{levelname} {name}: {message}", style="{")
+    exc_info = (type(error), error, error.__traceback__) if error else None
+    return line.format(logging.LogRecord("vigilpay", logging.WARNING, "file.py", 7, message, args, exc_info))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (FORGED, "\\n2026-11-26 10:00:00,000 WARNING vigilpay.access: forged"),
+        ("a\rb\tc\0d", "a\\rb\\tc\\x00d"),
+        ("\x1b[2J\x9b31m", "\\x1b[2J\\x9b31m"),
+        ("a\u2028b\u2029c\x85d\x0be\x0cf", "a\\u2028b\\u2029c\\x85d\\x0be\\x0cf"),
+        ("\u202eresu\u2066\u200b\ufeff", "\\u202eresu\\u2066\\u200b\\ufeff"),
+        ("Żółć 日本 ✓ 'quoted'", "Żółć 日本 ✓ 'quoted'"),
+    ],
+)
+def test_a_value_can_neither_break_nor_steer_nor_turn_its_line(value, shown):
+    assert formatted("Who: %s", value) == f"WARNING vigilpay: Who: {shown}"
+
+
+def test_every_line_of_a_traceback_is_indented():
+    try:
+        raise ValueError(f"no customer{FORGED}\x1b[1m")
+    except ValueError as error:
+        first, *others = formatted("It failed", error=error).split("\n")
+    assert first == "WARNING vigilpay: It failed"
+    assert len(others) > 3
+    assert all(line.startswith("    ") for line in others)
+    assert "\x1b" not in "".join(others)
+
+
+def test_a_traceback_that_another_handler_has_formatted_is_indented_as_well():
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        record = logging.LogRecord("vigilpay", logging.WARNING, "file.py", 7, "It failed", (), sys.exc_info())
+    logging.Formatter().format(record)
+    assert all(line.startswith("    ") for line in LineFormatter().format(record).split("\n")[1:])
+
+
+def test_an_address_that_is_not_there_can_not_forge_a_line_of_the_log(caplog, client):
+    assert client.get("/nothing%0a2026-11-26%20WARNING%20forged%1b[2K/").status_code == 404
+    [handler] = [handler for handler in logging.getLogger().handlers if handler.get_name() == "console"]
+    [line] = [handler.format(record) for record in caplog.records]
+    assert line.endswith("Not Found: /nothing\\n2026-11-26 WARNING forged\\x1b[2K/")
+
+
+def test_the_settings_use_it():
+    [handler] = [handler for handler in logging.getLogger().handlers if handler.get_name() == "console"]
+    assert type(handler.formatter) is LineFormatter
 
 
 def test_a_full_pipe_holds_up_no_process_and_what_was_dropped_is_counted(pipe):

@@ -1,0 +1,1 @@
+"""What is kept about one customer, told to the customer, or erased."""

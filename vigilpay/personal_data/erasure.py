@@ -1,0 +1,92 @@
+"""Erases one customer for good, from every table. docs/decisions/0031-the-person.md says what stays, and why."""
+
+import logging
+from typing import Any
+
+from django.db import OperationalError, transaction
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+
+from customers.import_export.uploads.worker import TURN
+from customers.models import Customer
+from customers.sql import execute, fetch_row
+from vigilpay.personal_data.person import Person, keyed_hash
+from vigilpay.personal_data.statements import DELETED, EMPTY_ARRAYS, OUT_OF_ARRAYS, TAKEN_OUT, values_for
+from vigilpay.personal_data.traces import forget_traces
+from vigilpay.personal_data.uploads import forget_in_uploads
+from vigilpay.trail.models import TrailEntry
+
+log = logging.getLogger("vigilpay.personal_data")
+
+ADDRESS = "erase_customer"
+# For how long an open edit, or a drain, that holds the row is waited for.
+PATIENCE = "15s"
+
+LOCK = "SELECT surname FROM customers_customer WHERE customer_id = %s FOR UPDATE"
+
+
+class NotErasedError(Exception):
+    """Why nothing was erased, and what to do."""
+
+
+def erase(customer_id: int, actor: str) -> dict[str, int]:
+    """Erase this customer; how many rows of each kind went or were corrected, none of a customer who is not known.
+
+    In one transaction, with its entry in the audit trail. Then once more: a session that had read the customer before
+    may have stored a mark, or a request, meanwhile. Raises ``NotErasedError`` where another session holds the customer.
+    """
+    hashed = keyed_hash(customer_id)
+    try:
+        with transaction.atomic():
+            erased = erase_once(customer_id, hashed)
+            if erased:
+                TrailEntry.objects.create(
+                    actor=actor, purpose=TrailEntry.Purpose.ERASE, customer_ids=[], erased=[hashed], address=ADDRESS
+                )
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
+            raise NotErasedError("Another session holds this customer; nothing was erased. Try again.") from error
+        raise
+    if erased:
+        log.info("A customer was erased by %s: %s", actor, hashed)
+        erase_what_came_meanwhile(customer_id, hashed)
+    return erased
+
+
+def erase_once(customer_id: int, hashed: str) -> dict[str, int]:
+    """What there was, by kind."""
+    execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
+    hold_imports()
+    person = Person(customer_id, hold(customer_id))
+    found = forget_in_uploads(person) | forget_rows(values_for(customer_id, hashed)) | forget_traces(person)
+    return {kind: number for kind, number in found.items() if number}
+
+
+def hold_imports() -> None:
+    """One that runs has the customer's values in its session, and would store them again."""
+    (is_ours,) = fetch_row("SELECT pg_try_advisory_xact_lock(%s)", [TURN])
+    if not is_ours:
+        raise NotErasedError("An import is running; nothing was erased. Try again when it has ended.")
+
+
+def hold(customer_id: int) -> str:
+    """Lock the row, and wait for whatever scores it now; the surname, empty where there is no row.
+
+    Twice: the row that was waited for may have been replaced, by one that only a new look can see.
+    """
+    (surname,) = fetch_row(LOCK, [customer_id]) or fetch_row(LOCK, [customer_id]) or ("",)
+    return str(surname)
+
+
+def forget_rows(values: dict[str, Any]) -> dict[str, int]:
+    found = {kind: execute(statement, values) for kind, statement in DELETED.items()}
+    for kind, place in TAKEN_OUT.items():
+        (found[kind],) = fetch_row(OUT_OF_ARRAYS.format(**place), values)
+        execute(EMPTY_ARRAYS.format(**place))
+    return found
+
+
+@transaction.atomic
+def erase_what_came_meanwhile(customer_id: int, hashed: str) -> None:
+    """Nothing of a customer who has been stored anew since: that is another life of the id."""
+    if not Customer.objects.filter(pk=customer_id).exists():
+        forget_rows(values_for(customer_id, hashed))

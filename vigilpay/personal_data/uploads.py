@@ -1,0 +1,121 @@
+"""Uploaded files that hold a customer: those that wait are cancelled, those of rejected rows are written anew."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from tempfile import TemporaryFile
+from typing import cast
+
+from customers.import_export.csv_files.columns import CUSTOMERS
+from customers.import_export.csv_files.reader import read
+from customers.import_export.csv_files.refused import RefusedError
+from customers.import_export.csv_files.rejects import HEADER, Rejects
+from customers.import_export.csv_files.rows import Rejected
+from customers.import_export.uploads import steps, storage
+from customers.import_export.uploads.worker import opened
+from customers.ml_service.names import plain
+from customers.models.imports import ImportBatch, ImportPiece
+from vigilpay.personal_data.person import Person
+
+Cells = dict[str, str]
+
+CANCELLED = "Cancelled: the file held a customer who was erased. Upload it again without that customer."
+
+
+def forget_in_uploads(person: Person) -> dict[str, int]:
+    """How many uploads were cancelled, and how many rejected rows were removed.
+
+    An upload whose file holds the customer would bring the customer back. Call it while no import runs.
+    """
+    waiting = batches_with(ImportPiece.Of.FILE)
+    cancelled = sum(steps.cancel(batch, CANCELLED) for batch in waiting if is_in_file(batch, person))
+    removed = sum(remove_rejects(batch, person) for batch in batches_with(ImportPiece.Of.REJECTS))
+    return {"uploads, cancelled": cancelled, "rejected rows of uploads": removed}
+
+
+def rows_about(person: Person) -> Iterator[tuple[ImportBatch, Cells]]:
+    """The rows about the customer in files that wait, and among rejected ones, by the names of their columns.
+
+    Of a file that can't be read to its end there is one row that says so.
+    """
+    for batch in batches_with(ImportPiece.Of.FILE):
+        try:
+            yield from ((batch, row) for row in rows_in_file(batch, person))
+        except RefusedError as error:
+            yield batch, {"the file can't be read": str(error)}
+    for batch in batches_with(ImportPiece.Of.REJECTS):
+        header, *rows = rejected_rows(batch)
+        yield from ((batch, dict(zip(header, row, strict=False))) for row in about(header, rows, person))
+
+
+def batches_with(of: str) -> list[ImportBatch]:
+    return list(ImportBatch.objects.filter(pieces__of=of).order_by("id").distinct())
+
+
+class Seeker(Rejects):
+    """Keeps those of the rejected rows that are about the customer."""
+
+    def __init__(self, names: Sequence[str], person: Person) -> None:
+        super().__init__(None, names)
+        self._person = person
+        self._positions = positions_in(names)
+        self.found: list[Cells] = []
+
+    def add(self, rejected: Rejected) -> None:
+        if self._person.is_in_row(rejected.cells, self._positions):
+            self.found.append(dict(zip(self._names, rejected.cells, strict=False)))
+
+
+def rows_in_file(batch: ImportBatch, person: Person) -> Iterator[Cells]:
+    """Raises ``RefusedError`` where the file can't be read to its end."""
+    with opened(batch) as text:
+        source = read(text, CUSTOMERS, lambda names: Seeker(names, person), batch.decimal or None)
+        at = source.layout.fields.index("customer_id")
+        for row in source.rows:
+            if row[at] == person.customer_id:
+                yield dict(zip(source.layout.fields, map(str, row), strict=True))
+        yield from cast(Seeker, source.rejects).found
+
+
+def is_in_file(batch: ImportBatch, person: Person) -> bool:
+    """Also where the file can't be read to its end: the rest of it may hold the customer."""
+    try:
+        return any(True for _ in rows_in_file(batch, person))
+    except RefusedError:
+        return True
+
+
+def positions_in(names: Sequence[str]) -> dict[str, int]:
+    """Where the id and the surname stand under a header as a bank may have spelled it."""
+    fields = {CUSTOMERS.field_of.get(plain(name)): position for position, name in enumerate(names)}
+    return {field: fields[field] for field in ("customer_id", "surname") if field in fields}
+
+
+# --- rejected rows ----------------------------------------------------------------------------------------------------
+
+
+def rejected_rows(batch: ImportBatch) -> list[list[str]]:
+    """The header, then the rows: number, columns and reasons stand before the cells of the upload."""
+    content = b"".join(storage.pieces(batch, ImportPiece.Of.REJECTS)).decode()
+    return list(csv.reader(io.StringIO(content, newline="")))
+
+
+def about(header: list[str], rows: list[list[str]], person: Person) -> list[list[str]]:
+    """Those of the rows that are about the customer."""
+    width = len(HEADER)
+    positions = positions_in(header[width:])
+    return [row for row in rows if person.is_in_row(row[width:], positions)]
+
+
+def remove_rejects(batch: ImportBatch, person: Person) -> int:
+    """How many rows were taken out of the file."""
+    header, *rows = rejected_rows(batch)
+    removed = about(header, rows, person)
+    if removed:
+        kept = [row for row in rows if row not in removed]
+        with TemporaryFile() as file, closing(io.TextIOWrapper(file, encoding="utf-8", newline="")) as text:
+            csv.writer(text, lineterminator="\n").writerows([header, *kept])
+            text.flush()
+            storage.store_pieces(batch, ImportPiece.Of.REJECTS, file)
+    return len(removed)

@@ -1,0 +1,1 @@
+"""The audit trail: who has read, changed or taken along which customers, and when."""
