@@ -19,6 +19,8 @@ SECRET_KEY = (
     if PRODUCTION
     else env.text("SECRET_KEY", default="") or local_secret_key(BASE_DIR / ".local")
 )
+# Former keys, while a new one takes over: docs/maintenance.md.
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 if PRODUCTION:
     env.text("ALLOWED_HOSTS")  # no default there: the operator says under which names
@@ -29,7 +31,12 @@ API_LOGIN_REQUIRED = env.flag("VIGILPAY_API_LOGIN", default=PRODUCTION)
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=PRODUCTION)
-SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", default=3600 if PRODUCTION else 0)
+SECURE_REDIRECT_EXEMPT = [r"^health/"]  # probes come past the proxy
+SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", default=31536000 if PRODUCTION else 0, minimum=0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=PRODUCTION)
+# The browsers' own list takes whole domains, which are the bank's to enter: the check that asks for it is silent.
+SECURE_HSTS_PRELOAD = env.flag("SECURE_HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 if env.flag("BEHIND_TLS_PROXY", default=False):
     # Only a proxy that overwrites this header may be trusted with it.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -51,6 +58,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "vigilpay.web.csp.ContentSecurityPolicyMiddleware",
+    "vigilpay.web.metrics.MetricsMiddleware",
+    "vigilpay.log_context.CustomerInLogMiddleware",
+    "vigilpay.web.request_size.RequestSizeMiddleware",
     "vigilpay.web.statement_timeout.StatementTimeoutMiddleware",
     "vigilpay.web.odd_requests.OddRequestsMiddleware",
     "vigilpay.web.access.JsonErrorsMiddleware",
@@ -60,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "vigilpay.web.request_size.UploadRightMiddleware",
     "vigilpay.web.access.ApiLoginMiddleware",
     "customers.editors.EditorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -96,7 +107,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- database: PostgreSQL only; the private server unless DATABASE_URL names another ---------------------------------
 DATABASE_URL = env.text("DATABASE_URL") if PRODUCTION else env.text("DATABASE_URL", default="")
-# Beside a pooler's address in DATABASE_URL, for all but web pages: docs/operations.md.
+# Beside a pooler's address in DATABASE_URL, for all but web pages: docs/maintenance.md.
 DIRECT_URL = env.text("VIGILPAY_DIRECT_DATABASE_URL", default="")
 DATABASE: dict[str, Any] = (
     env.database_url(DATABASE_URL) if DATABASE_URL else localdb.local_server().connection_settings()
@@ -225,15 +236,31 @@ STORAGES = {
     },
 }
 
+# --- metrics: docs/operations.md -------------------------------------------------------------------------------------
+METRICS = env.flag("VIGILPAY_METRICS", default=False)
+# Where the web server's processes count together; Prometheus's own library reads the variable, too.
+METRICS_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", default="")
+
 # --- logging: never a customer's name, never a secret ----------------------------------------------------------------
 LOG_LEVEL = env.text("VIGILPAY_LOG_LEVEL", default="INFO")
+LOG_FORMAT = env.choice("VIGILPAY_LOG_FORMAT", ["line", "json"], default="line")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {"brief": {"()": "vigilpay.processes.logs.Brief"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "vigilpay.processes.json_lines.JsonLines"},
+    },
+    "filters": {
+        "brief": {"()": "vigilpay.processes.logs.Brief"},
+        "context": {"()": "vigilpay.log_context.LogContext"},
+    },
     "handlers": {
-        "console": {"class": "vigilpay.processes.logs.NeverBlockingHandler", "formatter": "line", "filters": ["brief"]},
+        "console": {
+            "class": "vigilpay.processes.logs.NeverBlockingHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["brief", "context"],
+        },
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
