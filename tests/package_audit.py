@@ -1,4 +1,4 @@
-"""Published weaknesses of the packages that the locks pin: ``python -m tests.package_audit``, by ``make audit-packages``.
+"""Published weaknesses of the packages that the locks pin: ``make audit-packages``.
 
 Exits with 1 when a package has one, and with 2, saying so, when the data could not be had: then nothing was checked.
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.production COMMAND``: a command of manage.py as production would run it, on a database that is not."""
+"""``python -m tests.production COMMAND``: a command of manage.py with production's settings, on a scratch database."""
 
 import os
 import subprocess

@@ -93,12 +93,11 @@ def test_no_event_is_lost_while_both_are_at_work(former, tmp_path):
         editor = Editor(url)
         with at_work(former, url, tmp_path / "former.log", "qcluster"):
             await_that(lambda: not stale(), "the former code scores", seconds=120)
-            with editor.at_work():
-                with at_work(former, url, tmp_path / "pages.log", "shell", "--no-imports", "-c", SAVE) as pages:
-                    run(url, UPGRADE)
-                    key = former_environment(url)["SECRET_KEY"]
-                    with running_cluster(url, tmp_path / "worker.log", SECRET_KEY=key):
-                        assert pages.wait(60) == 0, (tmp_path / "pages.log").read_text()
+            saving = at_work(former, url, tmp_path / "pages.log", "shell", "--no-imports", "-c", SAVE)
+            with editor.at_work(), saving as pages:
+                run(url, UPGRADE)
+                with running_cluster(url, tmp_path / "worker.log", SECRET_KEY=former_environment(url)["SECRET_KEY"]):
+                    assert pages.wait(60) == 0, (tmp_path / "pages.log").read_text()
         with running_cluster(url, tmp_path / "worker.log"):
             await_that(lambda: not stale(), "every customer is scored", seconds=60)
         assert editor.errors == []

@@ -13,7 +13,7 @@ from vigilpay.web import request_id
 
 CUSTOMER_PAGES = "customers_customer_"
 
-_job: ContextVar[Mapping[str, Any]] = ContextVar("job", default={})
+_job: ContextVar[tuple[str, str]] = ContextVar("job", default=("", ""))
 _customer: ContextVar[str] = ContextVar("customer", default="")
 
 
@@ -21,10 +21,11 @@ class LogContext(logging.Filter):
     """Adds to each record what is known at that moment; what the record says itself comes first."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        job_id, job = _job.get()
         known = {
             "request_id": request_id.current(),
-            "job_id": _job.get().get("id", ""),
-            "job": _job.get().get("func", ""),
+            "job_id": job_id,
+            "job": job,
             "customer_id": _customer.get(),
         }
         record.__dict__.update({name: value for name, value in known.items() if not hasattr(record, name)})
@@ -58,12 +59,12 @@ def customer_of(match: ResolverMatch) -> str:
 
 def begin_job(task: Mapping[str, Any], **kwargs: Any) -> None:
     """Connected to django-q2's ``pre_execute``, which a worker sends before a job."""
-    _job.set({"id": task.get("id", ""), "func": name_of(task.get("func", ""))})
+    _job.set((task.get("id", ""), name_of(task.get("func", ""))))
 
 
 def end_job(**kwargs: Any) -> None:
     """Connected to ``post_execute_in_worker``."""
-    _job.set({})
+    _job.set(("", ""))
 
 
 def name_of(function: object) -> str:

@@ -27,9 +27,8 @@ WARM_UP_SHARE = 0.25
 
 def main() -> int:
     options = parse()
-    say(
-        f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {options.seconds:g} s, {options.slow * 2} slow clients"
-    )
+    machine = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    say(f"{machine}; {options.seconds:g} s, {options.slow * 2} slow clients")
     with (
         tempfile.TemporaryDirectory() as folder,
         scratch_database(f"vigilpay_load_{os.getpid()}") as url,

@@ -1,4 +1,4 @@
-"""gunicorn's threads, which clients that send or read slowly cannot occupy: ``--worker-class vigilpay.web.gthread.Worker``.
+"""gunicorn's threads, which slow clients cannot occupy: ``--worker-class vigilpay.web.gthread.Worker``.
 
 The stock worker gives a connection to a thread before its request has arrived, and lets that thread wait for as long as
 the client likes: a few connections that send half a request stop the site for good. Here the worker's one poller waits

@@ -64,7 +64,7 @@ def length_of(request: HttpRequest) -> int:
 
 
 def refusal(request: HttpRequest, most: int) -> HttpResponse:
-    """In plain text inside the admin, in JSON elsewhere. The server reads little of the body and ends the connection."""
+    """In plain text inside the admin, in JSON elsewhere. The server reads little more and ends the connection."""
     reason = f"This request is longer than {most:,} bytes, which is the limit of this address."
     if in_admin(request):
         return HttpResponse(reason, status=413, content_type="text/plain; charset=utf-8")

@@ -56,5 +56,6 @@ def test_an_error_of_the_database_tells_where_and_not_of_whom():
 
 
 def test_a_detail_that_goes_on_for_lines_is_left_out_whole():
-    text = "Error: no\nDETAIL:  Failing row (A\nB, 5000.00)\nCONTEXT:  SQL of C\n\nTraceback (most recent call last):\n  File x"
-    assert without_row_content(text) == "Error: no\nTraceback (most recent call last):\n  File x"
+    rest = "Traceback (most recent call last):\n  File x"
+    text = f"Error: no\nDETAIL:  Failing row (A\nB, 5000.00)\nCONTEXT:  SQL of C\n\n{rest}"
+    assert without_row_content(text) == f"Error: no\n{rest}"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.conf import settings as configured
@@ -15,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from events.freshness import queries
 from tests.databases import scratch_database
 from tests.factories import make_customers, make_failure, make_scored
+from tests.others import await_that
 from tests.staff import logged_in
 from tests.web_server import running_site
 from vigilpay import urls
@@ -139,14 +141,17 @@ def test_several_processes_count_together(tmp_path):
         migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
         subprocess.run(migrate, cwd=configured.BASE_DIR, env={**os.environ, "DATABASE_URL": url}, check=True)
         with running_site(url, tmp_path / "log", **told) as site:
-            before = read(site.get("/metrics").text.decode())[
-                "vigilpay_http_requests_total", "200", "GET", "health_live"
-            ]
-            for _ in range(30):
-                site.get("/health/live")
-            seen = {
-                read(site.get("/metrics").text.decode())["vigilpay_http_requests_total", "200", "GET", "health_live"]
-                for _ in range(10)
-            }
-    assert seen == {before + 30}
-    assert len(list(folder.glob("counter_*.db"))) > 1
+
+            def counted():
+                found = read(site.get("/metrics").text.decode())
+                return found["vigilpay_http_requests_total", "200", "GET", "health_live"]
+
+            def all_at_once():
+                with ThreadPoolExecutor(20) as pool:
+                    list(pool.map(lambda _: site.get("/health/live"), range(60)))
+                return len(list(folder.glob("counter_*.db"))) > 1
+
+            await_that(all_at_once, "more than one process has counted", seconds=60)
+            before = counted()
+            all_at_once()
+            assert {counted() for _ in range(10)} == {before + 60}

@@ -33,9 +33,9 @@ class TestByAddress:
         assert "limit" in response.json()["error"]
 
     def test_what_a_form_may_have_goes_on(self, client):
-        assert claim(client, "/admin/login/", MOST_BYTES).status_code == 200
+        assert claim(client, "/admin/login/", MOST_BYTES, "text/plain").status_code == 200
 
-    @pytest.mark.parametrize("length", ["", "-1", "many"])
+    @pytest.mark.parametrize("length", ["", "-1"])
     def test_a_length_that_is_none_counts_as_nothing(self, client, length):
         assert claim(client, "/admin/login/", length).status_code == 200
 
@@ -45,7 +45,7 @@ class TestUploads:
     largest = configured.IMPORT_MAX_MB * MB + FORM_BYTES
 
     def test_staff_who_may_import_send_as_much_as_the_setting_says(self):
-        staff = with_role("Analyst")
+        staff = with_role("analyst")
         assert claim(staff, UPLOAD, self.largest, "text/plain").status_code == 200
         assert claim(staff, UPLOAD, self.largest + 1, "text/plain").status_code == 413
 
@@ -59,7 +59,7 @@ class TestUploads:
 
     def test_an_upload_that_is_longer_than_a_form_is_taken(self):
         rows = b"surname\n" * 200_000
-        response = with_role("Analyst").post(UPLOAD, {"file": SimpleUploadedFile("rows.csv", rows)})
+        response = with_role("analyst").post(UPLOAD, {"file": SimpleUploadedFile("rows.csv", rows)})
         assert response.status_code == 200  # the form again, for this is no file of customers
         assert b"errornote" in response.content
 
