@@ -32,7 +32,7 @@ API_LOGIN_REQUIRED = env.flag("VIGILPAY_API_LOGIN", default=PRODUCTION)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=PRODUCTION)
 SECURE_REDIRECT_EXEMPT = [r"^health/"]  # probes come past the proxy
-SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", default=31536000 if PRODUCTION else 0, minimum=0)
+SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", default=31536000 if PRODUCTION else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=PRODUCTION)
 # The browsers' own list takes whole domains, which are the bank's to enter: the check that asks for it is silent.
 SECURE_HSTS_PRELOAD = env.flag("SECURE_HSTS_PRELOAD", default=False)

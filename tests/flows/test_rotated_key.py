@@ -39,10 +39,9 @@ def test_jobs_of_the_former_key_are_dropped_once_and_their_customers_are_scored(
             return connection.execute(question).fetchone()[0]
 
         keys = {"SECRET_KEY": NEW, "SECRET_KEY_FALLBACKS": FORMER}
+        stale = "SELECT count(*) FROM customers_customer WHERE stale_since IS NOT NULL"
         with running_cluster(url, tmp_path / "log", **keys):
-            await_that(
-                lambda: not answer("SELECT count(*) FROM customers_customer WHERE stale_since IS NOT NULL"), "scored"
-            )
+            await_that(lambda: not answer(stale), "the customer is scored", seconds=120)
             await_that(lambda: not answer("SELECT count(*) FROM django_q_ormq"), "the queue is empty")
         dropped = (tmp_path / "log").read_text().count("Failed to push task to queue")
     assert dropped == 3
