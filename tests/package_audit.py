@@ -12,6 +12,8 @@ from typing import Any
 
 from tests.locks import LOCKS
 
+# Run by uv in an environment of its own: it brings seventeen packages, pip among them, and needs the network anyway.
+PIP_AUDIT = "pip-audit==2.10.1"
 UNKNOWN = 2
 NOT_CHECKED = (
     "Nothing was checked: pip-audit could not reach its data on weaknesses. Run this again with the network.\n"
@@ -30,9 +32,9 @@ def main() -> int:
 
 def audited(lock: Path) -> dict[str, Any] | None:
     """What pip-audit says of a lock; None when it could not say anything."""
-    command = ["-m", "pip_audit", "--disable-pip", "--require-hashes", "--format", "json", "--timeout", "20"]
-    command += ["--progress-spinner", "off", "--requirement", str(lock)]
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+    options = ["--disable-pip", "--require-hashes", "--format", "json", "--progress-spinner", "off", "--timeout", "20"]
+    command = [sys.executable, "-m", "uv", "tool", "run", "--quiet", "--from", PIP_AUDIT, "pip-audit", *options]
+    done = subprocess.run([*command, "--requirement", str(lock)], capture_output=True, text=True, check=False)
     sys.stderr.write(last_line(done.stderr))
     return read(done.stdout)
 

@@ -23,7 +23,7 @@ INSERT = f"""
 INSERT INTO customers_customer (customer_id, {", ".join(A_CUSTOMER)})
 SELECT number, {", ".join(["%s"] * len(A_CUSTOMER))} FROM generate_series(1, {CUSTOMERS}) AS number
 """
-AGE_ALL = "UPDATE customers_customer SET age = 18 + (age + 7) % 70 WHERE customer_id %% 10 = %s"
+AGE_ALL = "UPDATE customers_customer SET age = 18 + (age + 7) %% 70 WHERE customer_id %% 10 = %s"
 STALE = """
 SELECT count(*) FROM customers_customer
 WHERE stale_since IS NOT NULL OR scored_by_id IS NULL
@@ -36,8 +36,10 @@ pytestmark = pytest.mark.skipif(not shutil.which("pg_restore"), reason="needs pg
 
 def manage(url, *command):
     told = {**os.environ, "DATABASE_URL": url}
-    run = [sys.executable, "manage.py", *command]
-    return subprocess.run(run, cwd=ROOT, env=told, check=True, capture_output=True, text=True).stdout
+    program = [sys.executable, "manage.py", *command]
+    done = subprocess.run(program, cwd=ROOT, env=told, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def run(*command):
@@ -82,7 +84,7 @@ def dump(tmp_path_factory):
         with psycopg.connect(url) as connection:
             connection.execute(INSERT, list(A_CUSTOMER.values()))
         with running_cluster(url, folder / "log"):
-            await_that(nothing_is_stale(url), "all are scored")
+            await_that(nothing_is_stale(url), "all are scored", seconds=120)
             with being_edited(url):
                 run("pg_dump", "-Fc", "--file", str(folder / "dump"), url)
         with psycopg.connect(url, autocommit=True) as connection:
@@ -99,8 +101,8 @@ def test_a_restored_database_ends_current_and_notices_edits(dump, name, options,
         manage(url, "migrate", "--verbosity", "0")
         assert "no issues" in manage(url, "check", "--database", "default")
         with running_cluster(url, tmp_path / "log"):
-            await_that(nothing_is_stale(url), "what was stale in the dump is scored")
+            await_that(nothing_is_stale(url), "what was stale in the dump is scored", seconds=120)
             with psycopg.connect(url, autocommit=True) as editor:
                 editor.execute(AGE_ALL, [3])
-            await_that(nothing_is_stale(url), "what is edited afterwards is scored")
+            await_that(nothing_is_stale(url), "what is edited afterwards is scored", seconds=120)
         assert manage(url, "shell", "--no-imports", "-c", AUDIT).strip() == f"{audit.AuditReport(audited=CUSTOMERS)}"
