@@ -93,7 +93,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     requests = _of_this_process
     if settings.METRICS_DIR:
         requests = CollectorRegistry()
-        MultiProcessCollector(requests, settings.METRICS_DIR)
+        MultiProcessCollector(requests, settings.METRICS_DIR)  # type: ignore[no-untyped-call]
     engine = CollectorRegistry()
-    engine.register(Engine())  # type: ignore[arg-type]  # by its one method
+    engine.register(Engine())
     return HttpResponse(generate_latest(requests) + generate_latest(engine), content_type=CONTENT_TYPE_LATEST)
