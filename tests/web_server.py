@@ -36,9 +36,14 @@ class Site:
     port: int
     process: psutil.Process
 
-    def connect(self, sent: bytes = b"") -> socket.socket:
-        """A client that says this much and then waits."""
-        client = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+    def connect(self, sent: bytes = b"", buffer_bytes: int = 0) -> socket.socket:
+        """A client that says this much and then waits; with a small buffer, and packets as they are on the internet."""
+        client = socket.socket()
+        if buffer_bytes:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        client.settimeout(30)
+        client.connect(("127.0.0.1", self.port))
         client.sendall(sent)
         return client
 

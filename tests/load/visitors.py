@@ -122,13 +122,12 @@ class Visitors:
         return work
 
     def _unread_answers(self) -> Callable[[], None]:
-        """Large answers, of which it takes a few bytes."""
-        cookie = self._cookie["Cookie"].encode()
-        ask = b"GET /admin/customers/customer/ HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: " + cookie + b"\r\n\r\n"
+        """A large file, of which it takes a few bytes."""
+        ask = b"GET /static/admin/js/vendor/xregexp/xregexp.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
         def work() -> None:
             while not self._stop.is_set():
-                with suppress(OSError), self._site.connect(ask) as client:
+                with suppress(OSError), self._site.connect(ask, buffer_bytes=4096) as client:
                     client.recv(10)
                     for _ in range(20):
                         if self._stop.is_set():

@@ -28,6 +28,9 @@ HEAD_BYTES = 32 * 1024
 # How long a thread waits for one client in all: this, and a second for so many bytes that have passed.
 PATIENCE_SECONDS = 10.0
 SLOWEST_BYTES_A_SECOND = 16 * 1024
+# What the kernel keeps of an answer until its client takes it: mostly all of it, so that no thread waits. More than that
+# it does not grant (net.core.wmem_max), and what it grants by itself is tiny beyond loopback.
+SEND_BUFFER_BYTES = 512 * 1024
 # How long a thread waits for a client to take the answer before the connection is closed.
 LINGER_SECONDS = 1.0
 
@@ -145,6 +148,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type inform
             raise
         self.nr_conns += 1
         sock = ImpatientSocket(fileno=accepted.detach())
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self.await_request(Connection(self.cfg, sock, client, listener.getsockname()))
 
     def await_request(self, conn: Connection) -> None:

@@ -40,6 +40,15 @@ def test_clients_that_send_half_a_request_stop_no_other(site, half):
     assert answers == [200] * 12
 
 
+def test_clients_that_do_not_read_their_answers_stop_no_other(site):
+    ask = b"GET /static/admin/js/vendor/xregexp/xregexp.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with ExitStack() as open_until_then:
+        for _ in range(60):
+            open_until_then.enter_context(closing(site.connect(ask, buffer_bytes=4096)))
+        answers = [site.get("/health/live", timeout=gthread.PATIENCE_SECONDS - 2).status for _ in range(12)]
+    assert answers == [200] * 12
+
+
 def test_a_request_that_arrives_in_pieces_is_answered(site):
     with closing(site.connect()) as client:
         for piece in (b"GET /health/live HT", b"TP/1.1\r\nHost: 127.0.0.1\r\n", b"Connection: close\r\n\r\n"):
