@@ -28,8 +28,8 @@ HEAD_BYTES = 32 * 1024
 # How long a thread waits for one client in all: this, and a second for so many bytes that have passed.
 PATIENCE_SECONDS = 10.0
 SLOWEST_BYTES_A_SECOND = 16 * 1024
-# What the kernel keeps of an answer until its client takes it: mostly all of it, so that no thread waits. More than that
-# it does not grant (net.core.wmem_max), and what it grants by itself is tiny beyond loopback.
+# What the kernel may keep of an answer until its client takes it, as far as it grants that (net.core.wmem_max): mostly
+# all of it, so that no thread waits. By itself it grants little beyond loopback.
 SEND_BUFFER_BYTES = 512 * 1024
 # How long a thread waits for a client to take the answer before the connection is closed.
 LINGER_SECONDS = 1.0
