@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
 
-from tests.benchmarks.report import Figure, concluded, milliseconds, say
+from tests.benchmarks.report import HEADING, Figure, concluded, milliseconds, say
 from tests.benchmarks.setting import customers, scoring_cluster, started_django
 from tests.databases import scratch_database
 from tests.load.visitors import Calls, Visitors
@@ -37,6 +37,9 @@ def main() -> int:
         session = session_of_a_user()
         with scoring_cluster(url), running_site(url, Path(folder) / "web.log") as site:
             figures = list(under_load(site, url, session, options))
+        say(HEADING)
+        for figure in figures:
+            say(str(figure))
         say(f"load at the end {os.getloadavg()[0]:.1f}")
         return concluded(figures)
 
