@@ -266,5 +266,7 @@ LOGGING = {
     "loggers": {
         "vigilpay": {"level": LOG_LEVEL},
         "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
+        # The web server's own lines keep its own format, unless a machine shall read all of them.
+        **({"gunicorn.error": {"handlers": ["console"], "propagate": False}} if LOG_FORMAT == "json" else {}),
     },
 }

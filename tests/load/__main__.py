@@ -48,14 +48,16 @@ def under_load(site: Site, url: str, session: str, options: argparse.Namespace) 
     visitors = Visitors(site, url, session, customers(url))
     with visitors.at_work(programs=2, staff=1, editors=2, slow=options.slow):
         sleep(options.seconds * WARM_UP_SHARE)
-        begin, early = monotonic(), site.memory_bytes()
-        sleep(options.seconds * (1 - WARM_UP_SHARE))
-        late, end = site.memory_bytes(), monotonic()
+        begin, half = monotonic(), options.seconds * (1 - WARM_UP_SHARE) / 2
+        sleep(half)
+        middle, early = monotonic(), site.memory_bytes()
+        sleep(half)
+        late = site.memory_bytes()
     say(ROW.format("kind", "calls", "errors", "p50", "p99", "p99 after"))
     for calls in visitors.calls.values():
-        yield from judged(calls, begin, (begin + end) / 2)
+        yield from judged(calls, begin, middle)
     yield Figure(
-        "memory of the web server, late / early",
+        "memory of the web server, end / middle",
         f"{late / MB:,.0f} MB",
         f"{early / MB:,.0f} MB",
         late / early,

@@ -19,7 +19,7 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": without_row_content(record.getMessage()),
         }
         line |= {name: value for name in CONTEXT if (value := getattr(record, name, None))}
         if record.exc_info:
@@ -29,5 +29,5 @@ class JsonLines(logging.Formatter):
 
 
 def without_row_content(text: str) -> str:
-    """A traceback without what PostgreSQL says of rows: they hold names and balances."""
+    """An error or its traceback without what PostgreSQL says of rows: they hold names and balances."""
     return ROW_CONTENT.sub("", text).rstrip()

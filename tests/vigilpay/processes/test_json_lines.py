@@ -55,6 +55,11 @@ def test_an_error_of_the_database_tells_where_and_not_of_whom():
     assert "8500" not in found["exception"]
 
 
+def test_neither_does_a_message_that_quotes_an_error():
+    quoted = "null value\nDETAIL:  Failing row contains (77, Unmistakable, 5000.00)."
+    assert json.loads(line("No score: %s", quoted))["message"] == "No score: null value"
+
+
 def test_a_detail_that_goes_on_for_lines_is_left_out_whole():
     rest = "Traceback (most recent call last):\n  File x"
     text = f"Error: no\nDETAIL:  Failing row (A\nB, 5000.00)\nCONTEXT:  SQL of C\n\n{rest}"
