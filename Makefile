@@ -20,7 +20,7 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
 	test test-fast test-browser security lint types check coverage screenshots chaos chaos-short mutants \
-	bench bench-freshness bench-engine bench-model bench-admin freeze lock format clean
+	load audit-code audit-packages check-deploy bench bench-freshness bench-engine bench-model bench-admin freeze lock format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -93,6 +93,18 @@ chaos: setup ## Storms: every process killed, PostgreSQL crashed, under random e
 
 chaos-short: setup ## A few of them, chosen by the seed, in less than 50 seconds
 	@$(CHAOS) --short
+
+load: setup ## A minute of analyze, edits and pages on the deployed web server beside slow clients; exits 1 if one fails
+	@$(PY) -m tests.load $(LOAD)
+
+check-deploy: setup-dev ## Django's deployment checks with the settings of production: silent when all is well
+	@$(PY) -m tests.production check --deploy --fail-level WARNING
+
+audit-code: setup-dev ## bandit: code that an attacker could use
+	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive customers events vigilpay manage.py
+
+audit-packages: setup-dev ## pip-audit: published weaknesses of the pinned packages; exits 2 if the data can't be reached
+	@$(PY) -m tests.package_audit
 
 mutants: setup-dev ## Take away one statement after another: the module's own tests must notice; minutes, exits 1 if not
 	@$(PY) -m tests.mutants $(MUTANTS)

@@ -48,7 +48,9 @@ hypothesis_settings.load_profile("patient")
 
 # What starts processes of its own, or trains models: ``make test-fast`` leaves these folders and files out.
 PROCESSES = (
-    *("benchmarks/", "browser/", "chaos/", "flows/", "test_deploy.py", "test_makefile.py", "test_upgrade.py"),
+    *("benchmarks/", "browser/", "chaos/", "flows/", "load/", "test_deploy.py", "test_makefile.py", "test_upgrade.py"),
+    "test_side_by_side.py",
+    "vigilpay/web/test_gthread.py",
     *("vigilpay/private_postgresql/", "vigilpay/processes/", "vigilpay/test_pooler.py", "vigilpay/test_run_worker.py"),
     *(
         "vigilpay/test_sessions.py",

@@ -1,6 +1,7 @@
 """What the files in ``deploy/`` start, name and wait for is there."""
 
 import configparser
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from django.conf import settings
 from django.core.management import call_command, get_commands
+from django.urls import reverse
 
 from customers import ml_service
 from customers.models import ModelRelease
@@ -21,8 +23,11 @@ from customers.releases import records
 from events.worker.heartbeat import ANSWER_SECONDS, CONNECT_SECONDS
 from events.worker.supervisor import CHECK_SECONDS
 from tests.factories import make_scored
-from tests.image import IS_ROOT, Image
+from tests.image import IS_ROOT, Image, steps
+from tests.production import run as run_in_production
+from tests.web_server import deployed_options
 from vigilpay.management.commands.run_worker import WAY_OUT_SECONDS
+from vigilpay.web.request_size import MOST_BYTES, UPLOAD_ADDRESS, largest_upload
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -149,3 +154,54 @@ def test_systemd_understands_the_units(path, tmp_path):
     done = subprocess.run(["systemd-analyze", "verify", draft], capture_output=True, text=True)
     assert path.name not in done.stdout + done.stderr
     assert "Unknown" not in done.stderr
+
+
+def test_a_production_like_deployment_passes_every_check():
+    """``make check-deploy``."""
+    done = run_in_production("postgresql://app@nowhere/nothing", "check", "--deploy", "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr
+    assert "WARNINGS" not in done.stderr
+
+
+def test_the_compose_file_limits_what_lies_in_memory():
+    for service in ("web", "worker", "migrate"):
+        assert all("size=" in mount for mount in COMPOSE["services"][service]["tmpfs"])
+
+
+def test_image_and_unit_start_the_web_server_alike():
+    image = json.loads(dict(steps())["CMD"])
+    assert [it for it in image if it not in ("gunicorn", "vigilpay.wsgi", "--bind", "0.0.0.0:8000")] == [
+        it for it in deployed_options() if it != "vigilpay.wsgi"
+    ]
+
+
+def test_the_web_container_is_asked_whether_it_is_ready():
+    _cmd, program, option, code = COMPOSE["services"]["web"]["healthcheck"]["test"]
+    assert (program, option) == ("python", "-c")
+    compile(code, "healthcheck", "exec")
+    assert "/health/ready" in code
+
+
+NGINX = (DEPLOY / "nginx.conf.example").read_text()
+
+
+def test_nginx_lets_through_what_we_take_and_no_more():
+    upload = re.search(r"location = (\S+) \{\s+client_max_body_size (\d+)m;", NGINX)
+    assert upload[1] == reverse(UPLOAD_ADDRESS)
+    assert int(upload[2]) << 20 == largest_upload()
+    assert re.search(r"^    client_max_body_size 1m;", NGINX, re.MULTILINE)
+    assert MOST_BYTES == 1 << 20
+    assert "proxy_request_buffering on;" in NGINX
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx here")
+def test_nginx_understands_its_example(tmp_path):
+    """With a certificate of its own: that of the example is the bank's."""
+    pair = [tmp_path / "fullchain.pem", tmp_path / "privkey.pem"]
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=churn.example.org", "-days", "2"]
+    subprocess.run([*make, "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
+    site = NGINX.replace("/etc/ssl/vigilpay", str(tmp_path))
+    frame = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off;\n{site}\n}}"
+    (tmp_path / "nginx.conf").write_text(frame)
+    done = subprocess.run(["nginx", "-t", "-c", tmp_path / "nginx.conf"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.core.management import BaseCommand, get_commands, load_command_class
-from django.urls import get_resolver, reverse
+from django.urls import URLPattern, get_resolver, reverse
 
 from vigilpay.access import rules
 
@@ -19,7 +19,7 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 ENV_EXAMPLE = (ROOT / ".env.example").read_text()
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OUR_APPS = ("vigilpay", "events", "customers")
 
 
@@ -147,7 +147,8 @@ def test_the_reference_has_every_address_and_no_other():
         for model in apps.get_models()
         if model in admin.site._registry and model._meta.app_label in OUR_APPS
     ]
-    expected = {"/", "/admin/", *(re.sub(r"<[a-z_]+:", "<", it) for it in patterns), *lists}
+    patterns += [f"/{it.pattern}" for it in get_resolver().url_patterns if isinstance(it, URLPattern)]
+    expected = {"/admin/", "/metrics", *(re.sub(r"<[a-z_]+:", "<", it) for it in patterns), *lists}
     assert set(re.findall(r"`(/[^`\s]*)`", reference("Addresses"))) == expected
 
 

@@ -190,7 +190,7 @@ def _check_options(name: str, options: Mapping[str, str]) -> None:
         if option == "pgbouncer":
             raise SettingError(
                 f"{name} has the parameter pgbouncer, which is Prisma's and not PostgreSQL's. Remove it: web pages "
-                "work behind a pooler as they are, the worker needs the server's own address (docs/operations.md)."
+                "work behind a pooler as they are, the worker needs the server's own address (docs/maintenance.md)."
             )
         if option not in known:
             named = repr(option) if re.fullmatch(r"[A-Za-z_]{1,30}", option) else "that cannot be read"

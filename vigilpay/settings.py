@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vigilpay import env, localdb, production
+from vigilpay.processes import logs
 from vigilpay.secret import local_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -20,6 +21,8 @@ SECRET_KEY = (
     if PRODUCTION
     else env.text("SECRET_KEY", default="") or local_secret_key(BASE_DIR / ".local")
 )
+# Former keys, while a new one takes over: docs/maintenance.md.
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 if PRODUCTION:
     env.text("ALLOWED_HOSTS")  # no default there: the operator says under which names
@@ -55,7 +58,12 @@ AUTHENTICATION_BACKENDS = [
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=PRODUCTION)
-SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", default=3600 if PRODUCTION else 0)
+SECURE_REDIRECT_EXEMPT = [r"^health/"]  # probes come past the proxy
+SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", default=31536000 if PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=PRODUCTION)
+# The browsers' own list takes whole domains, which are the bank's to enter: the check that asks for it is silent.
+SECURE_HSTS_PRELOAD = env.flag("SECURE_HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 BEHIND_TLS_PROXY = env.flag("BEHIND_TLS_PROXY", default=False)
 # How many proxies of ours add the address that called them to X-Forwarded-For: vigilpay/access/addresses.py.
 PROXIES = env.integer("VIGILPAY_PROXIES", default=int(BEHIND_TLS_PROXY), minimum=0)
@@ -81,6 +89,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "vigilpay.web.csp.ContentSecurityPolicyMiddleware",
+    "vigilpay.web.metrics.MetricsMiddleware",
+    "vigilpay.log_context.CustomerInLogMiddleware",
+    "vigilpay.web.request_size.RequestSizeMiddleware",
     "vigilpay.web.statement_timeout.StatementTimeoutMiddleware",
     "vigilpay.web.odd_requests.OddRequestsMiddleware",
     "vigilpay.web.access.JsonErrorsMiddleware",
@@ -91,6 +102,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     *env.words("VIGILPAY_LOGIN_MIDDLEWARE", default=[]),
     "vigilpay.access.time_limits.LoginTimeLimitsMiddleware",
+    "vigilpay.web.request_size.UploadRightMiddleware",
     "vigilpay.trail.middleware.TrailMiddleware",
     "vigilpay.web.access.AccessMiddleware",  # before the next: it says which requests could be forged
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -130,7 +142,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- database: PostgreSQL only; the private server unless DATABASE_URL names another ---------------------------------
 DATABASE_URL = env.text("DATABASE_URL") if PRODUCTION else env.text("DATABASE_URL", default="")
-# Beside a pooler's address in DATABASE_URL, for all but web pages: docs/operations.md.
+# Beside a pooler's address in DATABASE_URL, for all but web pages: docs/maintenance.md.
 DIRECT_URL = env.text("VIGILPAY_DIRECT_DATABASE_URL", default="")
 DATABASE: dict[str, Any] = (
     env.database_url(DATABASE_URL) if DATABASE_URL else localdb.local_server().connection_settings()
@@ -267,28 +279,13 @@ STORAGES = {
     },
 }
 
+# --- metrics: docs/operations.md -------------------------------------------------------------------------------------
+METRICS = env.flag("VIGILPAY_METRICS", default=False)
+# Where the web server's processes count together; Prometheus's own library reads the variable, too.
+METRICS_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", default="")
+
 # --- logging: never a customer's name, never a secret ----------------------------------------------------------------
 DEFAULT_EXCEPTION_REPORTER_FILTER = "vigilpay.web.error_reports.NoValues"
 LOG_LEVEL = env.text("VIGILPAY_LOG_LEVEL", default="INFO")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "vigilpay.processes.logs.LineFormatter",
-            "format": "{asctime} {levelname} {name}: {message}",
-            "style": "{",
-        }
-    },
-    "filters": {"brief": {"()": "vigilpay.processes.logs.Brief"}},
-    "handlers": {
-        "console": {"class": "vigilpay.processes.logs.NeverBlockingHandler", "formatter": "line", "filters": ["brief"]},
-    },
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {
-        "vigilpay": {"level": LOG_LEVEL},
-        "axes": {"level": "ERROR"},  # vigilpay/access/logins.py says the same, without what was typed
-        "django": {"handlers": []},  # nothing is mailed: Django's own report of a crash holds the values of a form
-        "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
-    },
-}
+LOG_FORMAT = env.choice("VIGILPAY_LOG_FORMAT", ["line", "json"], default="line")
+LOGGING = logs.configuration(LOG_LEVEL, LOG_FORMAT)

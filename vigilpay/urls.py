@@ -1,8 +1,10 @@
 """Joins the rooms' addresses."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from vigilpay.web import health, metrics
 from vigilpay.web.index import index
 
 admin.site.site_header = "VigilPay"
@@ -14,4 +16,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("customers/", include("customers.urls")),
     path("events/", include("events.urls")),
+    path("health/live", health.live, name="health_live"),
+    path("health/ready", health.ready, name="health_ready"),
 ]
+if settings.METRICS:
+    urlpatterns.append(path("metrics", metrics.metrics, name="metrics"))

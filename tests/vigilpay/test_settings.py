@@ -14,6 +14,7 @@ NAMES = [
     *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "Q_CLUSTER"),
     *("LOOK_SECONDS", "DRAIN_BATCH_ROWS", "DRAIN_SECONDS", "STALL_SECONDS", "ANALYZE_LOCK_SECONDS", "DATABASES"),
     *("RISK_BANDS", "AUTHENTICATION_BACKENDS", "MIDDLEWARE", "SESSION_COOKIE_AGE", "SESSION_IDLE_SECONDS", "PROXIES"),
+    *("SECRET_KEY_FALLBACKS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD", "LOGGING"),
 ]
 SHOW = f"""
 import json
@@ -65,8 +66,22 @@ def test_production_asks_for_login_tls_and_released_models(production):
     assert production["SESSION_COOKIE_SECURE"]
     assert production["CSRF_COOKIE_SECURE"]
     assert production["SECURE_SSL_REDIRECT"]
-    assert production["SECURE_HSTS_SECONDS"] > 0
+    assert production["SECURE_HSTS_SECONDS"] == 365 * 24 * 3600
+    assert production["SECURE_HSTS_INCLUDE_SUBDOMAINS"]
+    assert not production["SECURE_HSTS_PRELOAD"]
     assert production["ALLOWED_HOSTS"] == ["bank.example"]
+
+
+def test_former_keys_are_given_one_after_another(development):
+    assert development["SECRET_KEY_FALLBACKS"] == []
+    assert settings_with(SECRET_KEY_FALLBACKS="old, older")["SECRET_KEY_FALLBACKS"] == ["old", "older"]
+
+
+def test_the_lines_of_the_web_server_are_json_with_all_others(development):
+    assert "gunicorn.error" not in development["LOGGING"]["loggers"]
+    logging = settings_with(VIGILPAY_LOG_FORMAT="json")["LOGGING"]
+    assert logging["loggers"]["gunicorn.error"]["handlers"] == ["console"]
+    assert logging["handlers"]["console"]["formatter"] == "json"
 
 
 def test_neither_shows_debug_pages_unless_asked_to(development, production):

@@ -11,6 +11,7 @@ import select
 import socket
 import stat
 from contextlib import suppress
+from typing import Any
 
 STDERR = 2
 # What a pipe takes whole or not at all (POSIX), and has room for when it calls itself writable.
@@ -33,6 +34,42 @@ def escaped(text: str) -> str:
 def indented(text: str) -> str:
     """The lines of a traceback: none of them can be taken for a record, which begins at the left."""
     return "\n".join(INDENT + escaped(line) for line in text.split("\n"))
+
+
+def configuration(level: str, log_format: str) -> dict[str, Any]:
+    """Django's LOGGING: all records in one format, ``line`` or ``json``, on stderr."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": "vigilpay.processes.logs.LineFormatter",
+                "format": "{asctime} {levelname} {name}: {message}",
+                "style": "{",
+            },
+            "json": {"()": "vigilpay.processes.json_lines.JsonLines"},
+        },
+        "filters": {
+            "brief": {"()": "vigilpay.processes.logs.Brief"},
+            "context": {"()": "vigilpay.log_context.LogContext"},
+        },
+        "handlers": {
+            "console": {
+                "class": "vigilpay.processes.logs.NeverBlockingHandler",
+                "formatter": log_format,
+                "filters": ["brief", "context"],
+            },
+        },
+        "root": {"handlers": ["console"], "level": "WARNING"},
+        "loggers": {
+            "vigilpay": {"level": level},
+            "axes": {"level": "ERROR"},  # vigilpay/access/logins.py says the same, without what was typed
+            "django": {"handlers": []},  # nothing is mailed: Django's own report of a crash holds the values of a form
+            "django.server": {"handlers": ["console"], "level": level, "propagate": False},
+            # The web server's own lines keep its own format, unless a machine shall read all of them.
+            **({"gunicorn.error": {"handlers": ["console"], "propagate": False}} if log_format == "json" else {}),
+        },
+    }
 
 
 class LineFormatter(logging.Formatter):

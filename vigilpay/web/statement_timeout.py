@@ -2,7 +2,7 @@
 
 The limit is PostgreSQL's own ``statement_timeout``, given to connections that are opened while a request is answered:
 such a connection belongs to a thread of the web server, which answers requests and does nothing else. Behind a pooler
-it would become that of other clients, so the limit is the operator's there: docs/operations.md.
+it would become that of other clients, so the limit is the operator's there: docs/maintenance.md.
 """
 
 from collections.abc import Callable

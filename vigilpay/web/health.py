@@ -1,0 +1,78 @@
+"""Probes: whether this process answers, and whether it can do its work. Open to all, so they say nothing else.
+
+No personal data, no versions, no host names, no paths: what is wrong in detail stands in the log and in ``check``.
+"""
+
+from functools import cache
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import HttpRequest, JsonResponse
+
+from customers.api.responses import reads_only
+from customers.ml_service import ModelError, current_forest
+from customers.models import ModelRelease
+from customers.releases.active import forest_of
+
+# Any file that every page of the admin loads.
+A_STATIC_FILE = "admin/css/base.css"
+
+FINE = "ok"
+UNKNOWN = "not known: the database does not answer"
+
+
+@login_not_required
+@reads_only
+def live(request: HttpRequest) -> JsonResponse:
+    """This process answers. Asks neither the database nor the model."""
+    return JsonResponse({"live": True})
+
+
+@login_not_required
+@reads_only
+def ready(request: HttpRequest) -> JsonResponse:
+    """Whether pages and scores can be had from this process; 503 names the parts that lack."""
+    parts = {"database": FINE, "migrations": UNKNOWN, "model": UNKNOWN, "static_files": state_of_static_files()}
+    try:
+        parts |= {"migrations": state_of_migrations(), "model": state_of_model()}
+    except (DatabaseError, InterfaceError):
+        parts["database"] = "does not answer"
+    lacking = [name.replace("_", " ") for name, state in parts.items() if state != FINE]
+    if not lacking:
+        return JsonResponse({"ready": True, "parts": parts})
+    return JsonResponse({"error": f"Not ready: {', '.join(lacking)}.", "parts": parts}, status=503)
+
+
+def state_of_migrations() -> str:
+    """Tables that are newer than this code are fine: an upgrade runs old and new code side by side."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    return FINE if newest_migrations() <= applied.keys() else "older than this code: run manage.py migrate"
+
+
+@cache
+def newest_migrations() -> frozenset[tuple[str, str]]:
+    """The last ones of each application, read from the code once."""
+    return frozenset(MigrationLoader(None).graph.leaf_nodes())
+
+
+def state_of_model() -> str:
+    """Whether this machine has usable files of the active model. Activates nothing."""
+    release = ModelRelease.objects.active()
+    try:
+        if release is None or settings.ACCEPT_UNRELEASED_MODEL:
+            current_forest()
+        else:
+            forest_of(release)
+    except ModelError:
+        return "no usable files of the active model: run manage.py check --database default"
+    return FINE
+
+
+def state_of_static_files() -> str:
+    if not isinstance(staticfiles_storage, ManifestFilesMixin) or A_STATIC_FILE in staticfiles_storage.hashed_files:
+        return FINE
+    return "not collected: run manage.py collectstatic"
