@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth import get_user_model
+from django.contrib.auth.middleware import RemoteUserMiddleware
 from django.test import Client
 from django.utils import timezone
 
@@ -138,6 +139,30 @@ def test_failures_whose_time_is_over_are_deleted():
     assert logins.prune() == 0
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(hours=1))
     assert logins.prune() == 1
+
+
+class ProxyLogin(RemoteUserMiddleware):
+    """As a bank's, behind a proxy that logs users in."""
+
+    header = "HTTP_X_REMOTE_USER"
+
+
+def test_the_bank_may_let_a_proxy_log_users_in(settings):
+    """As VIGILPAY_LOGIN_BACKENDS and VIGILPAY_LOGIN_MIDDLEWARE add them: tests/vigilpay/test_settings.py."""
+    settings.AUTHENTICATION_BACKENDS = [
+        settings.AUTHENTICATION_BACKENDS[0],
+        "django.contrib.auth.backends.RemoteUserBackend",
+        *settings.AUTHENTICATION_BACKENDS[1:],
+    ]
+    where = settings.MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware") + 1
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE[:where],
+        f"{__name__}.{ProxyLogin.__name__}",
+        *settings.MIDDLEWARE[where:],
+    ]
+    assert Client().get("/admin/", headers={"x-remote-user": "ann"}).status_code == 200
+    assert Client().get("/admin/", headers={"x-remote-user": "not one of the staff"}).status_code == 302
+    assert Client().get("/admin/").status_code == 302
 
 
 def test_a_header_that_names_a_user_lets_no_user_in():
