@@ -57,7 +57,7 @@ def erase_once(customer_id: int, hashed: str) -> dict[str, int]:
     execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
     hold_imports()
     person = Person(customer_id, hold(customer_id))
-    found = forget_in_uploads(person) | forget_rows(values_for(customer_id, hashed)) | forget_traces(person)
+    found = forget_in_uploads(person) | forget_rows(values_for(person, hashed)) | forget_traces(person)
     return {kind: number for kind, number in found.items() if number}
 
 
@@ -89,4 +89,4 @@ def forget_rows(values: dict[str, Any]) -> dict[str, int]:
 def erase_what_came_meanwhile(customer_id: int, hashed: str) -> None:
     """Nothing of a customer who has been stored anew since: that is another life of the id."""
     if not Customer.objects.filter(pk=customer_id).exists():
-        forget_rows(values_for(customer_id, hashed))
+        forget_rows(values_for(Person(customer_id, ""), hashed))

@@ -4,7 +4,10 @@ In this order: the row goes first, so that whatever scores the customer has ende
 keep of it goes after it.
 """
 
+import re
+
 from customers.scoring.marks import SWEEP
+from vigilpay.personal_data.person import Person
 
 # Of arrays of ids, then those that are empty.
 OUT_OF_ARRAYS = """
@@ -43,6 +46,12 @@ UPDATE customers_importbatch SET changed_since_check = jsonb_set(changed_since_c
 WHERE changed_since_check -> 'ids' @> to_jsonb(%(id)s::bigint)
 """
 
+# A bank's own trigger may have named the customer in the sentence that ended an import.
+IMPORT_TEXTS = """
+UPDATE customers_importbatch SET message = left(regexp_replace(message, %(known)s, %(instead)s, 'gi'), 1000)
+WHERE message ~* %(known)s
+"""
+
 # An entry keeps who did what and when.
 ADMIN_LOG = """
 UPDATE django_admin_log AS entry SET object_id = NULL, object_repr = %(instead)s, change_message = ''
@@ -53,7 +62,7 @@ WHERE type.id = entry.content_type_id AND type.app_label = 'customers' AND type.
 # Texts of other entries name customers as models do ("score of customer 5"), or list ids, where failures were retried.
 ADMIN_LOG_TEXTS = """
 UPDATE django_admin_log AS entry SET
-    object_repr = regexp_replace(entry.object_repr, %(named)s, %(instead)s, 'g'),
+    object_repr = left(regexp_replace(entry.object_repr, %(named)s, %(instead)s, 'g'), 200),
     change_message = regexp_replace(regexp_replace(entry.change_message, %(named)s, %(instead)s, 'g'),
         CASE type.model WHEN 'scoringfailure' THEN %(listed)s ELSE %(named)s END, '\\1one erased')
 FROM django_content_type AS type
@@ -79,6 +88,7 @@ DELETED = {
     "alerts": "DELETE FROM events_alert WHERE customer_id = %(id)s",
     "messages on no other alert": "DELETE FROM events_delivery WHERE state = 'waiting' AND alerts <= 0",
     "notes of imports": CHANGED_IN_IMPORT,
+    "messages of imports": IMPORT_TEXTS,
     "entries of the admin's log": ADMIN_LOG,
     "mentions in the admin's log": ADMIN_LOG_TEXTS,
     "entries of the audit trail": TRAIL,
@@ -89,12 +99,14 @@ TAKEN_OUT = {"rescore requests": REQUESTS, "marks": MARKS}
 INSTEAD = "an erased customer"
 
 
-def values_for(customer_id: int, keyed_hash: str) -> dict[str, object]:
-    """The parameters of all statements above."""
+def values_for(person: Person, keyed_hash: str) -> dict[str, object]:
+    """The parameters of all statements above; words are matched as PostgreSQL's expressions do it."""
+    customer_id, surname = person.customer_id, re.escape(person.surname)
     return {
         "id": customer_id,
         "hash": keyed_hash,
         "instead": INSTEAD,
         "named": rf"\mcustomer {customer_id}\M",
+        "known": rf"\mcustomer {customer_id}\M" + (rf"|\m{surname}\M" if surname else ""),
         "listed": rf"(: |, ){customer_id}(?=[,. ])",
     }

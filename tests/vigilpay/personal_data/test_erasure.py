@@ -58,7 +58,7 @@ class TestNowhere:
             *("django_admin_log", "django_q_task", "django_session", "vigilpay_trailentry"),
         }
         assert set(places_of(SURNAME)) >= {
-            *("customers_customer", "customers_importpiece", "events_alert", "django_q_task"),
+            *("customers_customer", "customers_importbatch", "customers_importpiece", "events_alert", "django_q_task"),
         }
 
     def test_and_nowhere_after(self, everything):
@@ -106,8 +106,11 @@ class TestOthers:
             "customers.csv": cancelled,
             "packed.csv.gz": cancelled,
             "innocent.csv": checked,
+            "stopped.csv": ImportBatch.State.STOPPED,
             "rejects.csv": cancelled,
         }
+        stopped = ImportBatch.objects.get(file_name="stopped.csv")
+        assert stopped.message == "PostgreSQL said: no loan for an erased customer, an erased customer"
         batch = ImportBatch.objects.get(file_name="rejects.csv")
         assert "erased" in batch.message
         rejects = b"".join(storage.pieces(batch, ImportPiece.Of.REJECTS)).decode().splitlines()
@@ -298,8 +301,14 @@ def test_small_ids_do_not_take_others_with_them():
     about = {"user_id": clerk.pk, "content_type": ContentType.objects.get_for_model(Customer), "action_flag": 2}
     LogEntry.objects.create(object_repr="5 customers", change_message="Exported: 5 customers.", **about)
     LogEntry.objects.create(object_id="55", object_repr="customer 55", change_message="", **about)
+    long = f"{'x' * 189} customer 5"  # as much as the column holds
+    LogEntry.objects.create(object_id="7", object_repr=long, change_message="", **about)
     erase(five.pk, "me")
     assert Customer.objects.get() == fifty
     assert ScoreRecord.objects.get().customer_id == 55
     shown = set(LogEntry.objects.values_list("object_id", "object_repr", "change_message"))
-    assert shown == {(None, "5 customers", "Exported: 5 customers."), ("55", "customer 55", "")}
+    assert shown == {
+        (None, "5 customers", "Exported: 5 customers."),
+        ("55", "customer 55", ""),
+        ("7", f"{'x' * 189} an erased ", ""),
+    }

@@ -109,6 +109,8 @@ def upload_files() -> None:
     upload(HEADER + ROW.format(ID, SURNAME, 55) + ROW.format(OTHER_ID, OTHER_SURNAME, 55), changed_since_check=changed)
     upload(HEADER + ROW.format(ID, SURNAME, 55) + ROW.format(7, "Else", 55), "packed.csv.gz")
     upload(HEADER + ROW.format(OTHER_ID, OTHER_SURNAME, 56), "innocent.csv")
+    said = f"PostgreSQL said: no loan for {SURNAME}, customer {ID}"
+    upload(HEADER + ROW.format(9, "Else", 55), "stopped.csv", state=ImportBatch.State.STOPPED, message=said)
     rejected = [ROW.format(ID, SURNAME, 555), ROW.format("?", SURNAME, 40), ROW.format(OTHER_ID, SURNAME, 556)]
     upload(HEADER + ROW.format(8, "Else", 40) + "".join(rejected), "rejects.csv")
 
