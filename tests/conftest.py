@@ -23,6 +23,7 @@ from events.worker import model_state
 from events.worker.outage import Outage
 from tests.factories import forget_marks, no_lease_is_held, no_mark_was_lost, train_forest
 from vigilpay import localdb
+from vigilpay.web import health, metrics
 
 SHIPPED = Path(__file__).resolve().parent.parent / "ml_assets"
 
@@ -103,6 +104,8 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         (pause, "skipped"),
         (figures, "without_movers"),
         (events_views, "unanswered"),
+        (health, "lacking"),
+        (metrics, "unmeasured"),
     ):
         monkeypatch.setattr(module, name, Condition(module.log))
     monkeypatch.setattr(broker, "OUTAGE", Outage("The broker"))

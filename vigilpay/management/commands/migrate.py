@@ -38,12 +38,14 @@ class Command(MigrateCommand):
     def _try_until_locked(self, *args: Any, **options: Any) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return super().handle(*args, **options)
+                super().handle(*args, **options)
             except OperationalError as error:
                 if not isinstance(error.__cause__, LockNotAvailable):
                     raise
                 if attempt == ATTEMPTS:
                     raise CommandError(HELD.format(ATTEMPTS)) from error
+            else:
+                return
             if self.verbosity:
                 self.stdout.write(" an open edit is in the way, trying again")
             sleep(PAUSE_SECONDS)
