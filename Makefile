@@ -61,7 +61,7 @@ db-status: setup ## Is it running, and where is it?
 
 # --- what must hold ---
 
-test: lint types check ## Everything that must pass before a merge
+test: lint types check audit-code ## Everything that must pass before a merge
 	@$(TESTS) --cov --cov-report=
 
 test-fast: setup-dev ## For work in progress: without worker processes, browser and training; two minutes

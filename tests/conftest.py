@@ -24,7 +24,7 @@ from events.worker.outage import Outage
 from tests.factories import forget_marks, no_lease_is_held, no_mark_was_lost, train_forest
 from vigilpay import localdb
 from vigilpay.trail import middleware as trail
-from vigilpay.web import access
+from vigilpay.web import access, health, metrics
 
 SHIPPED = Path(__file__).resolve().parent.parent / "ml_assets"
 
@@ -121,6 +121,8 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         (events_views, "unanswered"),
         (access, "database_away"),
         (trail, "unwritten"),
+        (health, "lacking"),
+        (metrics, "unmeasured"),
     ):
         monkeypatch.setattr(module, name, Condition(module.log))
     monkeypatch.setattr(broker, "OUTAGE", Outage("The broker"))

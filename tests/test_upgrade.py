@@ -174,6 +174,32 @@ def test_jobs_that_a_former_version_has_queued_run_and_lose_nothing(old_database
     assert dict(connection.execute("SELECT customer_id, age FROM customers_customer")) == editor.ages
 
 
+IN_A_HURRY = """
+from django.core.management import call_command
+from vigilpay.management.commands import migrate
+migrate.PATIENCE, migrate.ATTEMPTS, migrate.PAUSE_SECONDS = "300ms", 3, 0.1
+try:
+    call_command("migrate", verbosity=0)
+except migrate.CommandError as refused:
+    print(refused)
+"""
+
+
+def test_an_open_edit_is_waited_for_with_patience_and_no_other_editor_waits_behind(old_database):
+    url, connection = old_database
+    applied = "SELECT array_agg(name ORDER BY name) FROM django_migrations WHERE app = 'customers'"
+    editor = Editor(f"{url}&options=-c%20lock_timeout%3D5s")  # so that it fails behind a change that waits
+    with psycopg.connect(url) as holder, editor.at_work():
+        holder.execute("LOCK TABLE customers_customer IN ROW EXCLUSIVE MODE")  # as an edit does
+        assert run(url, IN_A_HURRY).startswith("An open edit holds a table that must change")
+        assert connection.execute(applied).fetchone() == (["0001_initial"],)
+        holder.rollback()
+        assert run(url, IN_A_HURRY) == ""
+    assert editor.errors == []
+    assert sum(editor.edits.values()) > 0
+    assert len(connection.execute(applied).fetchone()[0]) > 1
+
+
 BEFORE_ARRAYS = """
 from django.core.management import call_command
 from django.db import connection

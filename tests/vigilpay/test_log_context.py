@@ -27,12 +27,9 @@ def test_outside_of_all_there_is_nothing():
     assert context_of() == ("", "", "", "")
 
 
-def test_a_request_is_known_by_its_id():
-    token = request_id._current.set("r1")
-    try:
-        assert context_of()[0] == "r1"
-    finally:
-        request_id._current.reset(token)
+def test_a_request_is_known_by_its_id(monkeypatch):
+    monkeypatch.setattr(request_id, "current", lambda: "r1")
+    assert context_of()[0] == "r1"
 
 
 def test_a_job_is_known_by_id_and_function_until_it_ends():

@@ -33,6 +33,9 @@ RULES = {
     "customers:what_if": Rule("customers.view_customer", Scope.READ),
     # Not "read": what watches the engine has no business with customers.
     "events:freshness": Rule("events.view_overview", Scope.OPERATE),
+    "health_live": OPEN,
+    "health_ready": OPEN,
+    "metrics": Rule("events.view_overview", Scope.OPERATE),
 }
 
 

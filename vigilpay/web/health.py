@@ -3,10 +3,10 @@
 No personal data, no versions, no host names, no paths: what is wrong in detail stands in the log and in ``check``.
 """
 
+import logging
 from functools import cache
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
@@ -14,43 +14,60 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
 
 from customers.api.responses import reads_only
+from customers.conditions import Condition
 from customers.ml_service import ModelError, current_forest
 from customers.models import ModelRelease
 from customers.releases.active import forest_of
+
+log = logging.getLogger("vigilpay.access")
+
+lacking = Condition(log)
 
 # Any file that every page of the admin loads.
 A_STATIC_FILE = "admin/css/base.css"
 
 FINE = "ok"
-UNKNOWN = "not known: the database does not answer"
+UNKNOWN = "not known"
+OLD_TABLES = "older than this code: run manage.py migrate"
 
 
-@login_not_required
 @reads_only
 def live(request: HttpRequest) -> JsonResponse:
     """This process answers. Asks neither the database nor the model."""
     return JsonResponse({"live": True})
 
 
-@login_not_required
 @reads_only
 def ready(request: HttpRequest) -> JsonResponse:
     """Whether pages and scores can be had from this process; 503 names the parts that lack."""
-    parts = {"database": FINE, "migrations": UNKNOWN, "model": UNKNOWN, "static_files": state_of_static_files()}
+    parts = state_of_database() | {"static_files": state_of_static_files()}
+    missing = [name.replace("_", " ") for name, state in parts.items() if state != FINE]
+    if not missing:
+        lacking.end("This process is ready again.")
+        return JsonResponse({"ready": True, "parts": parts})
+    error = f"Not ready: {', '.join(missing)}."
+    lacking.begin("%s", error)
+    answer = JsonResponse({"error": error, "parts": parts}, status=503)
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # Django's note: probes come every few seconds
+    return answer
+
+
+def state_of_database() -> dict[str, str]:
+    """Of what is asked there; the model only where its tables are."""
+    parts = {"database": FINE, "migrations": UNKNOWN, "model": UNKNOWN}
     try:
-        parts |= {"migrations": state_of_migrations(), "model": state_of_model()}
+        parts["migrations"] = state_of_migrations()
+        if parts["migrations"] == FINE:
+            parts["model"] = state_of_model()
     except (DatabaseError, InterfaceError):
         parts["database"] = "does not answer"
-    lacking = [name.replace("_", " ") for name, state in parts.items() if state != FINE]
-    if not lacking:
-        return JsonResponse({"ready": True, "parts": parts})
-    return JsonResponse({"error": f"Not ready: {', '.join(lacking)}.", "parts": parts}, status=503)
+    return parts
 
 
 def state_of_migrations() -> str:
     """Tables that are newer than this code are fine: an upgrade runs old and new code side by side."""
     applied = MigrationRecorder(connection).applied_migrations()
-    return FINE if newest_migrations() <= applied.keys() else "older than this code: run manage.py migrate"
+    return FINE if newest_migrations() <= applied.keys() else OLD_TABLES
 
 
 @cache

@@ -37,7 +37,18 @@ class TestReady:
             response = client.get(READY)
         assert response.status_code == 503
         assert response.json()["parts"]["database"] == "does not answer"
-        assert response.json()["parts"]["model"].startswith("not known")
+        assert response.json()["parts"]["model"] == "not known"
+        assert response.json()["error"] == "Not ready: database, migrations, model."
+
+    def test_it_is_logged_once_however_often_probes_come(self, client, caplog):
+        with connection.execute_wrapper(is_away):
+            for _ in range(3):
+                client.get(READY)
+        client.get(READY)
+        assert [record.message for record in caplog.records] == [
+            "Not ready: database, migrations, model.",
+            "This process is ready again.",
+        ]
 
     def test_with_tables_that_are_older_than_the_code(self, client):
         with connection.cursor() as cursor:
@@ -46,7 +57,8 @@ class TestReady:
                 "FROM django_migrations WHERE app = 'customers')"
             )
         response = client.get(READY)
-        assert (response.status_code, response.json()["error"]) == (503, "Not ready: migrations.")
+        assert (response.status_code, response.json()["error"]) == (503, "Not ready: migrations, model.")
+        assert response.json()["parts"]["database"] == "ok"
 
     def test_with_tables_that_are_newer_than_the_code(self, client):
         """As while an upgrade goes from host to host."""
