@@ -17,7 +17,7 @@ from events.freshness import queries
 from tests.databases import scratch_database
 from tests.factories import make_customers, make_failure, make_scored
 from tests.others import await_that
-from tests.staff import logged_in
+from tests.staff import logged_in, with_role
 from tests.web_server import running_site
 from vigilpay import urls
 from vigilpay.web.metrics import MetricsMiddleware, metrics
@@ -109,7 +109,7 @@ class TestFigures:
     def test_are_for_those_who_may_call_the_views(self, measured, settings):
         settings.API_LOGIN_REQUIRED = True
         assert measured.get("/metrics").status_code == 401
-        assert logged_in("operator").get("/metrics").status_code == 200
+        assert with_role("operator").get("/metrics").status_code == 200
 
     def test_are_read_only(self, measured):
         assert measured.post("/metrics").status_code == 405
