@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "vigilpay.web.request_id.RequestIdMiddleware",
     "vigilpay.web.csp.ContentSecurityPolicyMiddleware",
     "vigilpay.web.statement_timeout.StatementTimeoutMiddleware",
     "vigilpay.web.odd_requests.OddRequestsMiddleware",
@@ -168,6 +169,8 @@ NOTIFY_SOCKET = env.text("NOTIFY_SOCKET", default="")
 BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
 # How long history is kept; the newest score of each customer stays.
 HISTORY_DAYS = env.integer("VIGILPAY_HISTORY_DAYS", default=730, minimum=1)
+# How long the feed of changed scores tells what has changed; a reader who was away for longer begins again.
+FEED_DAYS = env.integer("VIGILPAY_FEED_DAYS", default=14, minimum=1)
 # The largest CSV file that staff may upload, and for how long an upload and its rejected rows are kept.
 IMPORT_MAX_MB = env.integer("VIGILPAY_IMPORT_MAX_MB", default=64, minimum=1)
 IMPORT_DAYS = env.integer("VIGILPAY_IMPORT_DAYS", default=14, minimum=1)

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from vigilpay.web.index import index
+from vigilpay.web.openapi import openapi
 
 admin.site.site_header = "VigilPay"
 admin.site.site_title = "VigilPay"
@@ -11,6 +12,7 @@ admin.site.index_title = "Churn risk"
 
 urlpatterns = [
     path("", index, name="index"),
+    path("openapi.json", openapi, name="openapi"),
     path("admin/", admin.site.urls),
     path("customers/", include("customers.urls")),
     path("events/", include("events.urls")),

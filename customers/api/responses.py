@@ -29,7 +29,7 @@ def reads_only(view: View[P]) -> View[P]:
 
 
 def posts_only(view: View[P]) -> View[P]:
-    """Answer POST alone: for questions that are too long for an address. Nothing may be stored by the view."""
+    """Answer POST alone: for questions that are too long for an address. All it may store are scores."""
     return answering(("POST",), view)
 
 

@@ -1,0 +1,134 @@
+"""A program that copies the scores is killed again and again, and ends with what the table has."""
+
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from psycopg.errors import UniqueViolation
+
+from customers.models import Customer, FeedEpoch
+from customers.scoring import many, scorer
+from tests.factories import A_CUSTOMER, no_mark_was_lost
+from tests.others import meanwhile, outsider, together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PROGRAM = Path(__file__).with_name("copying_program.py")
+COLUMNS = ", ".join(A_CUSTOMER)
+PLACES = ", ".join(["%s"] * len(A_CUSTOMER))
+INSERT = f"INSERT INTO customers_customer (customer_id, {COLUMNS}) SELECT i, {PLACES} FROM unnest(%s::bigint[]) AS i"
+EDITORS, CUSTOMERS = 2, 600
+
+
+def an_edit(editor, pick, mine):
+    """One transaction of an editor, which may be slow, and may be rolled back; how many rows it was to write."""
+    ids = sorted(pick.sample(mine, pick.choice([1, 1, 2, 5, 20])))
+    what = pick.random()
+    try:
+        if what < 0.7:
+            editor.execute("UPDATE customers_customer SET age = %s WHERE customer_id = ANY (%s)", [pick.randint(18, 90), ids])
+        elif what < 0.8:
+            editor.execute("DELETE FROM customers_customer WHERE customer_id = ANY (%s)", [ids])
+        elif what < 0.95:
+            editor.execute(f"{INSERT} ON CONFLICT DO NOTHING", [*A_CUSTOMER.values(), ids])
+        else:
+            editor.execute(
+                "UPDATE customers_customer SET customer_id = %s WHERE customer_id = %s", [pick.choice(mine), ids[0]]
+            )
+        if pick.random() < 0.05:
+            editor.execute("SELECT pg_sleep(%s)", [pick.random() / 10])
+    except UniqueViolation:
+        editor.rollback()
+    if pick.random() < 0.05:
+        editor.rollback()
+    else:
+        editor.commit()
+    return len(ids)
+
+
+def edit_for(number, seed):
+    pick = random.Random(seed)
+    mine = list(range(seed + 1, CUSTOMERS + 1, EDITORS))  # two who edit the same rows together could deadlock
+    with outsider(autocommit=False) as editor:
+        while number > 0:
+            number -= an_edit(editor, pick, mine)
+
+
+def score_while(running, seed):
+    pick = random.Random(seed)
+    while running.is_set():
+        scorer.rescore_batch(limit=pick.choice([1, 5, 50, 500]))
+        if pick.random() < 0.05:
+            many.analyze_many(pick.sample(range(1, CUSTOMERS + 1), 20))
+
+
+def copy_while(running, address, path, seed):
+    """Have the program copy, and kill it after a moment, again and again; how often it was killed."""
+    pick, killed = random.Random(seed), 0
+    while running.is_set():
+        with subprocess.Popen([sys.executable, str(PROGRAM), address, str(path)]) as program:
+            try:
+                program.wait(timeout=pick.uniform(0.1, 0.6))
+            except subprocess.TimeoutExpired:
+                program.kill()
+                killed += 1
+            else:
+                raise AssertionError("The program has ended by itself.")
+    return killed
+
+
+def table():
+    scored = Customer.objects.filter(churn_risk_score__isnull=False)
+    return {it: (score, version) for it, score, version in scored.values_list("pk", "churn_risk_score", "scored_version")}
+
+
+def copied(path):
+    with sqlite3.connect(path) as copy:
+        return {it: (score, version) for it, score, version in copy.execute("SELECT * FROM score")}
+
+
+def catch_up(address, path):
+    subprocess.run([sys.executable, str(PROGRAM), address, str(path), "until-quiet"], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("edits", [5_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+def test_it_ends_with_the_scores_of_the_table(edits, tmp_path, live_server):
+    path, editing, scoring = tmp_path / "copy.sqlite", threading.Event(), threading.Event()
+    editing.set(), scoring.set()
+    no_mark_was_lost()
+    with outsider() as loader:
+        loader.execute(INSERT, [*A_CUSTOMER.values(), list(range(1, CUSTOMERS + 1))])
+
+    def edit_all():
+        together(*(lambda seed=seed: edit_for(edits // EDITORS, seed) for seed in range(EDITORS)), seconds=1700)
+        editing.clear()
+
+    with meanwhile(lambda: score_while(scoring, 1)), meanwhile(lambda: score_while(scoring, 2)):
+        with meanwhile(edit_all):
+            killed = copy_while(editing, live_server.url, path, seed=7)
+        scoring.clear()
+    assert killed > 2
+    while scorer.rescore_batch().claimed:
+        pass
+    catch_up(live_server.url, path)
+    assert copied(path) == table()
+    assert len(table()) > CUSTOMERS / 2
+
+
+def test_after_a_crash_of_the_database_it_reads_all_anew(tmp_path, live_server):
+    path = tmp_path / "copy.sqlite"
+    with outsider() as loader:
+        loader.execute(INSERT, [*A_CUSTOMER.values(), list(range(1, 51))])
+        many.analyze_many(range(1, 51))
+        catch_up(live_server.url, path)
+        assert copied(path) == table()
+        # What a crash takes back was told already: scores are stored without waiting for the disk.
+        with sqlite3.connect(path) as copy:
+            copy.execute("UPDATE score SET score = 0.123")
+        FeedEpoch.objects.all().delete()
+    catch_up(live_server.url, path)
+    assert copied(path) == table()
