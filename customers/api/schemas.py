@@ -1,4 +1,4 @@
-"""Pieces of JSON Schema that describe what the JSON views take and answer, made from the code's own bounds and types."""
+"""Pieces of JSON Schema: what the JSON views take and answer, made from the code's own bounds and types."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass

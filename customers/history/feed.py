@@ -32,9 +32,9 @@ WHERE epoch.identity <> excluded.identity
 FOREIGN = "(change.id <= epoch.last_foreign_change AND change.transaction_id >= epoch.first_transaction)"
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
-# One statement, so that all is of one moment: the epoch, what was deleted, the oldest open transaction, and the changes.
-# A row without a customer if there are none; no row if there is no epoch. Every change names a customer, and of the
-# first that is looked at all may have been read.
+# One statement, so that all is of one moment: the epoch, what was deleted, the oldest open transaction, the changes. A
+# row without a customer if there are none; no row if there is no epoch. Every change names a customer, and of the first
+# that is looked at all may have been read.
 READ = f"""
 SELECT replace(epoch.token::text, '-', ''), epoch.pruned_transaction, epoch.pruned_change, {HORIZON}, (
         SELECT change.changed_at FROM customers_scorechange AS change
@@ -62,8 +62,8 @@ class PositionGoneError(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "What has changed since this position can't be told any more. Begin again: ask without after, then read all "
-            "customers, then go on with the next that you were given."
+            "What has changed since this position can't be told any more. Begin again: ask without after, then read "
+            "all customers, then go on with the next that you were given."
         )
 
 

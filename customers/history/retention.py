@@ -42,7 +42,7 @@ WITH slice AS MATERIALIZED (
 SELECT max(id), min(edited_at) < %(before)s, (SELECT count(*) FROM gone) FROM slice
 """
 
-# A reader who has not come so far has missed something, and is told so. What a restore has brought here no reader is given.
+# A reader who has not come so far has missed something, and is told so. What a restore has brought no reader is given.
 PRUNE_CHANGES = f"""
 WITH slice AS MATERIALIZED (
     SELECT id, changed_at FROM customers_scorechange WHERE id > %(after)s ORDER BY id LIMIT %(rows)s

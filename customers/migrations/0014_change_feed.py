@@ -81,9 +81,7 @@ class Migration(migrations.Migration):
                     ],
                     options={
                         "constraints": [
-                            models.CheckConstraint(
-                                condition=models.Q(("id", 1)), name="feed_epoch_has_one_row"
-                            )
+                            models.CheckConstraint(condition=models.Q(("id", 1)), name="feed_epoch_has_one_row")
                         ],
                     },
                 ),

@@ -1,4 +1,4 @@
-"""Scoring many customers whom a program names, now: by the one scorer, in short transactions that wait for no editor."""
+"""Scoring many customers now, whom a program names: in short transactions that wait for no editor."""
 
 from collections.abc import Iterable
 from time import monotonic

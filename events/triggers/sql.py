@@ -112,6 +112,7 @@ NOTIFY_UNLESS_LEASED = f"""IF abs(pg_sequence_last_value('@schema@.events_awake'
 # The bank may give its customers columns of any name: where one is that of a variable, the variable is meant.
 OUR_NAMES = "#variable_conflict use_variable"
 
+
 def of_table(table: str) -> str:
     """What runs with its owner's rights runs for our table alone, also where another role has made a trigger of it."""
     return f"""IF TG_RELID <> '@schema@.{table}'::regclass THEN
@@ -140,6 +141,7 @@ DECIDE = f"""IF {ONE_SNAPSHOT} THEN
             statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
         END IF;
     END IF;"""
+
 
 # Most statements write one row, and nothing comes between it and the stamp: for those anything more would be a third of
 # the price of all triggers.

@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS position (next TEXT);
 
 
 def ask(address):
-    with urlopen(address, timeout=30) as answer:  # noqa: S310
+    with urlopen(address, timeout=30) as answer:
         return json.load(answer)
 
 

@@ -33,9 +33,12 @@ def server(tmp_path_factory):
             subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True, capture_output=True)
         serving = ["gunicorn", "vigilpay.wsgi", "--bind", f"127.0.0.1:{PORT}", "--worker-class", "gthread"]
         log = tmp_path_factory.mktemp("gunicorn") / "log"
-        with log.open("wb") as output, subprocess.Popen(
-            [sys.executable, "-m", *serving, "--threads", "2"], cwd=ROOT, env=env, stdout=output, stderr=output
-        ) as process:
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                [sys.executable, "-m", *serving, "--threads", "2"], cwd=ROOT, env=env, stdout=output, stderr=output
+            ) as process,
+        ):
             try:
                 await_that(lambda: process.poll() is not None or answers(), "the server answers")
                 assert process.poll() is None, log.read_text()

@@ -30,7 +30,9 @@ def an_edit(editor, pick, mine):
     what = pick.random()
     try:
         if what < 0.7:
-            editor.execute("UPDATE customers_customer SET age = %s WHERE customer_id = ANY (%s)", [pick.randint(18, 90), ids])
+            editor.execute(
+                "UPDATE customers_customer SET age = %s WHERE customer_id = ANY (%s)", [pick.randint(18, 90), ids]
+            )
         elif what < 0.8:
             editor.execute("DELETE FROM customers_customer WHERE customer_id = ANY (%s)", [ids])
         elif what < 0.95:
@@ -83,7 +85,9 @@ def copy_while(running, address, path, seed):
 
 def table():
     scored = Customer.objects.filter(churn_risk_score__isnull=False)
-    return {it: (score, version) for it, score, version in scored.values_list("pk", "churn_risk_score", "scored_version")}
+    return {
+        it: (score, version) for it, score, version in scored.values_list("pk", "churn_risk_score", "scored_version")
+    }
 
 
 def copied(path):

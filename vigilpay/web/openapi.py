@@ -1,4 +1,4 @@
-"""What programs may ask of this site, as an OpenAPI document: the addresses as they are, described beside their views."""
+"""What programs may ask of this site, as an OpenAPI document: the addresses as they are, with their descriptions."""
 
 import re
 from collections.abc import Iterator

@@ -62,6 +62,8 @@ class TestPositions:
     def test_what_no_answer_has_given_is_refused(self, text):
         assert wrong({"after": text}, at_risk.PARAMETERS) == {"after": "expected the next of an answer"}
 
-    @pytest.mark.parametrize("text", ["x", "0.0.0", f"{'g' * 32}.1.1.1", f"{'0' * 32}.1.1", f"{'0' * 32}.{'9' * 19}.1.1"])
+    @pytest.mark.parametrize(
+        "text", ["x", "0.0.0", f"{'g' * 32}.1.1.1", f"{'0' * 32}.1.1", f"{'0' * 32}.{'9' * 19}.1.1"]
+    )
     def test_so_is_what_is_none_of_the_feed(self, text):
         assert wrong({"after": text}, changes.PARAMETERS) == {"after": "expected the next of an answer"}

@@ -50,7 +50,6 @@ class TestWhatIf:
     def test_an_empty_customer_lacks_all_nine(self):
         assert tuple(wrong({"customer": {}})) == FEATURES
 
-
     @pytest.mark.parametrize("name", ["tenure", "num_of_products", "balance"])
     def test_true_is_no_number(self, name):
         assert set(wrong({"customer_id": 7, "changes": {name: True}})) == {name}

@@ -244,8 +244,12 @@ class TestPruning:
 def test_a_page_is_found_by_the_index():
     now()
     with outsider() as editor:
-        editor.execute("INSERT INTO customers_scorechange (customer_ids) SELECT ARRAY[i, i + 1] FROM generate_series(1, 5000) AS i")
-        editor.execute("INSERT INTO customers_scorechange (customer_ids) SELECT ARRAY[i] FROM generate_series(1, 5000) AS i")
+        editor.execute(
+            "INSERT INTO customers_scorechange (customer_ids) SELECT ARRAY[i, i + 1] FROM generate_series(1, 5000) AS i"
+        )
+        editor.execute(
+            "INSERT INTO customers_scorechange (customer_ids) SELECT ARRAY[i] FROM generate_series(1, 5000) AS i"
+        )
         editor.execute("VACUUM ANALYZE customers_scorechange")
     with connection.cursor() as cursor:
         values = {"transaction": 0, "change": 0, "place": 0, "limit": 101, "is_asked": True}

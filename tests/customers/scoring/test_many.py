@@ -1,6 +1,7 @@
 """Many customers whom a program has scored now: whose scores are stored, and what becomes of the others."""
 
 import random
+from functools import partial
 from time import monotonic
 
 import pytest
@@ -17,6 +18,27 @@ from tests.others import meanwhile, outsider, together
 pytestmark = pytest.mark.django_db
 
 SCORE = pytest.approx(predict_churn(A_CUSTOMER), abs=1e-12)
+
+
+def analyze_at_random(ids, seed, times=30):
+    pick = random.Random(seed)
+    for _ in range(times):
+        asked = pick.sample(ids, 20)
+        assert analyze_many(asked).keys() == set(asked)
+
+
+def edit_together(ids, seed, times=60):
+    """Transactions of several rows, in any order."""
+    pick = random.Random(seed)
+    for _ in range(times):
+        with transaction.atomic():
+            for customer_id in pick.sample(ids, 4):
+                Customer.objects.filter(pk=customer_id).update(**random_fields(pick))
+
+
+def drain_a_little(times):
+    for _ in range(times):
+        scorer.rescore_batch(limit=7)
 
 
 class TestScores:
@@ -123,26 +145,8 @@ class TestBesideOpenEdits:
 
     def test_editors_drains_and_analyses_do_not_deadlock(self):
         ids = [it.pk for it in make_customers(30)]
-
-        def analyze(seed):
-            pick = random.Random(seed)
-            for _ in range(30):
-                asked = pick.sample(ids, 20)
-                assert analyze_many(asked).keys() == set(asked)
-
-        def edit_together(seed):
-            pick = random.Random(seed)
-            for _ in range(60):
-                with transaction.atomic():
-                    for customer_id in pick.sample(ids, 4):
-                        Customer.objects.filter(pk=customer_id).update(**random_fields(pick))
-
-        def drain():
-            for _ in range(60):
-                scorer.rescore_batch(limit=7)
-
-        with meanwhile(drain):
-            together(lambda: analyze(1), lambda: analyze(2), lambda: edit_together(3))
+        with meanwhile(lambda: drain_a_little(60)):
+            together(*(partial(analyze_at_random, ids, seed) for seed in (1, 2)), partial(edit_together, ids, 3))
         while scorer.rescore_batch().claimed:
             pass
         for customer in Customer.objects.filter(stale_since=None):
