@@ -64,7 +64,3 @@ def test_so_is_a_body_that_ends_before_its_length(monkeypatch):
     request = RequestFactory().post("/", {}, content_type="application/json")
     monkeypatch.setattr(type(request), "body", property(end))
     assert refused(request) == (400, "The body ended early.")
-
-
-def test_without_chunks_and_length_the_body_is_empty():
-    assert refused(RequestFactory().post("/", "", content_type="application/json"))[0] == 400
