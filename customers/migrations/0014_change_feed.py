@@ -20,7 +20,7 @@ CREATE UNLOGGED TABLE customers_feedepoch (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0012_marks_are_arrays")]
+    dependencies = [("customers", "0013_help_texts")]
 
     operations = [
         migrations.CreateModel(

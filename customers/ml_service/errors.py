@@ -47,7 +47,3 @@ class InputError(ScoringError):
         self.message = message
         self.field = field
         self.row = row
-
-    def at_row(self, row: int) -> "InputError":
-        """Return the same error, found in row `row` of a batch."""
-        return InputError(self.message, field=self.field, row=row)

@@ -375,5 +375,5 @@ UNINSTALL = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0014_change_feed"), ("events", "0012_marks_are_arrays")]
+    dependencies = [("customers", "0014_change_feed"), ("events", "0013_help_texts")]
     operations = [migrations.RunSQL(INSTALL, UNINSTALL)]
