@@ -93,7 +93,7 @@ class TestProduction:
 
 
 class TestJsonErrors:
-    @pytest.mark.parametrize("unknown", ["/nothing/", "/customers/", "/customers/analyze/", "/administration/"])
+    @pytest.mark.parametrize("unknown", ["/nothing/", "/customers/", "/customers/insights/", "/administration/"])
     def test_an_unknown_address_is_404_in_json(self, client, unknown):
         response = client.get(unknown)
         assert response.status_code == 404

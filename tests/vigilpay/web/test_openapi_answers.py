@@ -26,11 +26,9 @@ schema = schemathesis.openapi.from_dict(
     config=SchemathesisConfig(
         projects=ProjectsConfig(
             default=ProjectConfig(
-                checks=ChecksConfig(
-                    positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=TAKEN)
-                ),
+                checks=ChecksConfig(positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=TAKEN)),
                 generation=GenerationConfig(
-                    max_examples=25, deterministic=True, no_shrink=True, with_security_parameters=False
+                    max_examples=100, deterministic=True, no_shrink=True, with_security_parameters=False
                 ),
             )
         )
