@@ -41,8 +41,8 @@ def an_edit(editor, pick, mine):
             editor.execute(
                 "UPDATE customers_customer SET customer_id = %s WHERE customer_id = %s", [pick.choice(mine), ids[0]]
             )
-        if pick.random() < 0.05:
-            editor.execute("SELECT pg_sleep(%s)", [pick.random() / 10])
+        if pick.random() < 0.2:
+            editor.execute("SELECT pg_sleep(%s)", [pick.random() / 20])
     except UniqueViolation:
         editor.rollback()
     if pick.random() < 0.05:

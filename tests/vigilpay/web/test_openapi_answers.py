@@ -28,7 +28,7 @@ schema = schemathesis.openapi.from_dict(
             default=ProjectConfig(
                 checks=ChecksConfig(positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=TAKEN)),
                 generation=GenerationConfig(
-                    max_examples=100, deterministic=True, no_shrink=True, with_security_parameters=False
+                    max_examples=50, deterministic=True, no_shrink=True, with_security_parameters=False
                 ),
             )
         )
