@@ -5,15 +5,19 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from time import sleep
 
 import pytest
+from django.db import transaction
 from psycopg.errors import UniqueViolation
 
 from customers.models import Customer, FeedEpoch
 from customers.scoring import many, scorer
 from tests.factories import A_CUSTOMER, no_mark_was_lost
-from tests.others import meanwhile, outsider, together
+from tests.others import await_that, meanwhile, outsider, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +25,7 @@ PROGRAM = Path(__file__).with_name("copying_program.py")
 COLUMNS = ", ".join(A_CUSTOMER)
 PLACES = ", ".join(["%s"] * len(A_CUSTOMER))
 INSERT = f"INSERT INTO customers_customer (customer_id, {COLUMNS}) SELECT i, {PLACES} FROM unnest(%s::bigint[]) AS i"
-EDITORS, CUSTOMERS = 2, 600
+EDITORS, CUSTOMERS = 2, 3000
 
 
 def an_edit(editor, pick, mine):
@@ -63,24 +67,38 @@ def edit_for(number, seed):
 def score_while(running, seed):
     pick = random.Random(seed)
     while running.is_set():
-        scorer.rescore_batch(limit=pick.choice([1, 5, 50, 500]))
+        with transaction.atomic():  # some commit late: others' scores that began later are read before
+            scorer.rescore_batch(limit=pick.choice([1, 5, 20, 100]))
+            sleep(pick.choice([0, 0, 0, 0.05]))
         if pick.random() < 0.05:
             many.analyze_many(pick.sample(range(1, CUSTOMERS + 1), 20))
 
 
 def copy_while(running, address, path, seed):
-    """Have the program copy, and kill it after a moment, again and again; how often it was killed."""
+    """Have the program copy, and kill it a moment after it has got on, again and again; how often it was killed."""
     pick, killed = random.Random(seed), 0
     while running.is_set():
+        before = position(path)
         with subprocess.Popen([sys.executable, str(PROGRAM), address, str(path)]) as program:
-            try:
-                program.wait(timeout=pick.uniform(0.1, 0.6))
-            except subprocess.TimeoutExpired:
-                program.kill()
-                killed += 1
-            else:
-                raise AssertionError("The program has ended by itself.")
+            await_that(partial(has_moved, path, before), "the program has got on")
+            sleep(pick.uniform(0, 0.5))
+            assert program.poll() is None
+            program.kill()
+            killed += 1
     return killed
+
+
+def has_moved(path, before):
+    return position(path) != before
+
+
+def position(path):
+    """Where the program has come to; None before it has read all customers."""
+    with closing(sqlite3.connect(path)) as copy:
+        try:
+            return copy.execute("SELECT next FROM position").fetchone()
+        except sqlite3.OperationalError:  # there is no table yet, or it is being written
+            return None
 
 
 def table():
@@ -91,7 +109,7 @@ def table():
 
 
 def copied(path):
-    with sqlite3.connect(path) as copy:
+    with closing(sqlite3.connect(path)) as copy:
         return {it: (score, version) for it, score, version in copy.execute("SELECT * FROM score")}
 
 
@@ -131,7 +149,7 @@ def test_after_a_crash_of_the_database_it_reads_all_anew(tmp_path, live_server):
         catch_up(live_server.url, path)
         assert copied(path) == table()
         # What a crash takes back was told already: scores are stored without waiting for the disk.
-        with sqlite3.connect(path) as copy:
+        with closing(sqlite3.connect(path, isolation_level=None)) as copy:
             copy.execute("UPDATE score SET score = 0.123")
         FeedEpoch.objects.all().delete()
     catch_up(live_server.url, path)
