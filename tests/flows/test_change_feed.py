@@ -1,6 +1,7 @@
 """A program that copies the scores is killed again and again, and ends with what the table has."""
 
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,13 +11,17 @@ from functools import partial
 from pathlib import Path
 from time import sleep
 
+import psycopg
 import pytest
 from django.db import transaction
 from psycopg.errors import UniqueViolation
 
+from customers.history import feed
+from customers.history.feed import read_changes
 from customers.models import Customer, FeedEpoch
 from customers.scoring import many, scorer
-from tests.factories import A_CUSTOMER, no_mark_was_lost
+from tests.databases import scratch_database, url_of_test_database
+from tests.factories import A_CUSTOMER, make_customers, no_mark_was_lost
 from tests.others import await_that, meanwhile, outsider, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -154,3 +159,20 @@ def test_after_a_crash_of_the_database_it_reads_all_anew(tmp_path, live_server):
         FeedEpoch.objects.all().delete()
     catch_up(live_server.url, path)
     assert copied(path) == table()
+
+
+@pytest.mark.skipif(not shutil.which("pg_restore"), reason="needs pg_dump and pg_restore")
+def test_a_restored_dump_begins_an_epoch_of_its_own(tmp_path):
+    many.analyze_many(it.pk for it in make_customers(3))
+    after, dump = read_changes(None, 1).next, str(tmp_path / "dump")
+    subprocess.run(["pg_dump", "-Fc", "--file", dump, url_of_test_database()], check=True)
+    with scratch_database("vigilpay_test_feed") as url, psycopg.connect(url, autocommit=True) as restored:
+        subprocess.run(["pg_restore", "--dbname", url, dump], check=True)
+        values = {"transaction": 0, "change": 0, "place": 0, "limit": 10, "is_asked": True}
+        assert restored.execute("SELECT replace(token::text, '-', '') FROM customers_feedepoch").fetchall() == [
+            (after.token,)
+        ]
+        assert restored.execute(feed.READ, values).fetchall() == []
+        restored.execute(feed.BEGIN_EPOCH)
+        ((token, *_others),) = {row[:1] for row in restored.execute(feed.READ, values)}
+        assert token != after.token
