@@ -50,8 +50,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "vigilpay.web.request_id.RequestIdMiddleware",
     "vigilpay.web.csp.ContentSecurityPolicyMiddleware",
+    "vigilpay.web.request_id.RequestIdMiddleware",
     "vigilpay.web.statement_timeout.StatementTimeoutMiddleware",
     "vigilpay.web.odd_requests.OddRequestsMiddleware",
     "vigilpay.web.access.JsonErrorsMiddleware",

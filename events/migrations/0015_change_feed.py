@@ -153,7 +153,9 @@ BEGIN
     IF renamed OR missed IS NOT NULL THEN
         INSERT INTO @schema@.customers_scorechange (customer_ids)
     SELECT array_agg(customer_id) FROM (
-        SELECT customer_id, (row_number() OVER () - 1) / 200 AS piece FROM (SELECT customer_id FROM former EXCEPT SELECT customer_id FROM changed) AS renamed) AS numbered
+        SELECT customer_id, (row_number() OVER () - 1) / 200 AS piece FROM (
+            SELECT customer_id FROM former WHERE churn_risk_score IS NOT NULL
+            EXCEPT SELECT customer_id FROM changed WHERE churn_risk_score IS NOT NULL) AS lost) AS numbered
     GROUP BY piece;
     END IF;
     IF ids IS NULL THEN
@@ -199,7 +201,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '2894d679444d98e8bdbe8416c80f8ffb85a27d7fae1f671bc64d9bbf25f796ea';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS 'c5b8ae1aed03f350a415d889d1857f233cd08e803efc2ab79086e15b0a937ecf';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp

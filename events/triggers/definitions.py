@@ -197,7 +197,7 @@ BEGIN
         {lives.keep("overwritten", OVERWRITTEN)}
     END IF;
     IF renamed OR missed IS NOT NULL THEN
-        {feed.RENAMED}
+        {feed.LOST}
     END IF;
     IF ids IS NULL THEN
         RETURN NULL;

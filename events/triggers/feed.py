@@ -19,8 +19,10 @@ def announce_one(customer_id: str) -> str:
     return f"INSERT INTO @schema@.customers_scorechange (customer_ids) VALUES (ARRAY[{customer_id}]);"
 
 
-# Whose id an UPDATE has changed is gone under the former one.
-RENAMED = announce("(SELECT customer_id FROM former EXCEPT SELECT customer_id FROM changed) AS renamed")
+# Who had a score before an UPDATE and has none under that id behind it.
+LOST = announce("""(
+            SELECT customer_id FROM former WHERE churn_risk_score IS NOT NULL
+            EXCEPT SELECT customer_id FROM changed WHERE churn_risk_score IS NOT NULL) AS lost""")
 
 # A score that is stored, by whichever version of the code. In front of the alerts, by its name: what those do when they
 # fail is undone alone.

@@ -94,9 +94,12 @@ class TestRenaming:
         sql("UPDATE customers_customer SET customer_id = customer_id + 100 WHERE customer_id < 7")
         assert list(map(sorted, told())) == [[5, 6]]
 
-    def test_a_former_id_that_another_has_taken_in_the_same_statement_has_not_left(self, customers):
-        sql("UPDATE customers_customer SET customer_id = customer_id - 1 WHERE customer_id < 8")
-        assert told() == [[7]]
+    def test_an_id_that_another_takes_afterwards_is_told_of_before_the_new_score(self, customers):
+        sql("UPDATE customers_customer SET customer_id = 50 WHERE customer_id = 5")
+        sql("UPDATE customers_customer SET customer_id = 5 WHERE customer_id = 6")
+        assert told() == [[5], [6]]
+        scorer.analyze(5)
+        assert told() == [[5], [6], [5]]
 
     def test_by_a_trigger_of_the_banks_behind_ours(self, customers):
         sql("""CREATE FUNCTION pg_temp.rename() RETURNS trigger LANGUAGE plpgsql AS
@@ -112,10 +115,10 @@ class TestRenaming:
         sql(f"""DO $$ BEGIN
             INSERT INTO customers_customer (customer_id, {columns})
                 SELECT 8, {columns} FROM customers_customer WHERE customer_id = 5;
-            UPDATE customers_customer SET age = 50 WHERE customer_id = 8;
-            UPDATE customers_customer SET customer_id = 9 WHERE customer_id = 8;
+            UPDATE customers_customer SET age = 50 WHERE customer_id IN (5, 8);
+            UPDATE customers_customer SET customer_id = customer_id + 100 WHERE customer_id IN (5, 8);
         END $$""")
-        assert told() == [[8]]
+        assert told() == [[5]]  # of 8 nothing was ever told
 
 
 class TestReplication:
