@@ -154,7 +154,7 @@ class TestEpochs:
     def test_what_a_dump_has_brought_is_never_told_though_its_transactions_are_still_to_come(self):
         with outsider() as loader:
             (present,) = loader.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
-            for transaction in (present + 3, present + 5, present + 10**9):
+            for transaction in (present + 12, present + 15, present + 10**9):
                 loader.execute(
                     "INSERT INTO customers_scorechange (transaction_id, customer_ids) VALUES (%s, '{1}')", [transaction]
                 )
