@@ -21,7 +21,7 @@ def current() -> str:
 
 
 class RequestIdMiddleware:
-    """Takes the name that the caller or a proxy has given, if it is well formed, or makes one. Before all that answers."""
+    """Takes the name that the caller or a proxy has given, if it is well formed, or makes one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
