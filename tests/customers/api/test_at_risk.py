@@ -59,7 +59,7 @@ class TestPages:
         assert ask(client, limit=30).json()["next"] is None
         assert ask(client, limit=29).json()["next"]
 
-    def test_of_nobody_it_is_empty(self, client):
+    def test_without_customers_it_is_empty(self, client):
         assert ask(client).json() == {"customers": [], "next": None}
 
     @pytest.mark.parametrize("score", [0.0, 1.0, 5e-324, 0.1 + 0.2, 1e-05])
