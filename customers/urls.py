@@ -22,7 +22,10 @@ register_converter(CustomerIdConverter, "customer_id")
 app_name = "customers"
 urlpatterns = [
     path("analyze/<customer_id:customer_id>/", views.analyze_customer, name="analyze"),
+    path("analyze/", views.analyze_customers, name="analyze_many"),
     path("insights/<customer_id:customer_id>/", views.customer_insights, name="insights"),
     path("history/<customer_id:customer_id>/", views.customer_history, name="history"),
     path("what-if/", views.what_if, name="what_if"),
+    path("at-risk/", views.customers_at_risk, name="at_risk"),
+    path("changes/", views.score_changes, name="changes"),
 ]

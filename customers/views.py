@@ -8,14 +8,16 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from psycopg.errors import QueryCanceled
 
-from customers.api import history_page, insights
+from customers.api import at_risk, changes, history_page, insights
 from customers.api.json_body import BodyError, json_object
+from customers.api.parameters import WrongFieldsError, parse_query
 from customers.api.responses import P, View, error, posts_only, reads_only, wrong_fields
-from customers.api.validation import WhatIfQuestion, WrongFieldsError, parse_page
+from customers.api.validation import MOST_IDS_BYTES, WhatIfQuestion, read_customer_ids
 from customers.conditions import Condition
+from customers.history.feed import PositionGoneError
 from customers.ml_service import InputError, ModelError
 from customers.models import Customer
-from customers.scoring import scorer
+from customers.scoring import many, scorer
 from customers.scoring.claims import CustomerBusyError
 
 log = logging.getLogger("vigilpay.views")
@@ -23,7 +25,10 @@ log = logging.getLogger("vigilpay.views")
 database_away = Condition(log)
 
 # What our own code raises when it can't answer.
-REFUSALS = (BodyError, WrongFieldsError, InputError, Customer.DoesNotExist, CustomerBusyError, ModelError)
+REFUSALS = (
+    *(BodyError, WrongFieldsError, PositionGoneError),
+    *(InputError, Customer.DoesNotExist, CustomerBusyError, ModelError),
+)
 
 
 def answers_errors(view: View[P]) -> View[P]:
@@ -47,19 +52,29 @@ def answers_errors(view: View[P]) -> View[P]:
 
 def refusal(raised: Exception) -> JsonResponse:
     """The status that says what was raised, with its own words."""
+    if isinstance(raised, WrongFieldsError):
+        return wrong_fields(raised.expected)
+    headers = {"Retry-After": "1"} if isinstance(raised, CustomerBusyError) else {}
+    return error(status_of(raised), words_of(raised), **headers)
+
+
+def words_of(raised: Exception) -> str:
+    """Of a customer who could not be scored without the place in a batch, which is not the caller's."""
+    return raised.message if isinstance(raised, InputError) else str(raised)
+
+
+def status_of(raised: Exception) -> int:
     match raised:
         case BodyError():
-            return error(raised.status, str(raised))
-        case WrongFieldsError():
-            return wrong_fields(raised.expected)
+            return raised.status
         case InputError():
-            return error(422, raised.message)
+            return 422
         case Customer.DoesNotExist():
-            return error(404, str(raised))
-        case CustomerBusyError():
-            return error(503, str(raised), **{"Retry-After": "1"})
-        case _:  # a ModelError
-            return error(503, str(raised))
+            return 404
+        case PositionGoneError():
+            return 410
+        case _:  # a busy customer, or a ModelError
+            return 503
 
 
 @reads_only
@@ -67,6 +82,36 @@ def refusal(raised: Exception) -> JsonResponse:
 def analyze_customer(request: HttpRequest, customer_id: int) -> JsonResponse:
     """Score this customer now, store the score and answer with it."""
     return JsonResponse({"customer_id": customer_id, "churn_risk_score": scorer.analyze(customer_id)})
+
+
+@posts_only
+@answers_errors
+def analyze_customers(request: HttpRequest) -> JsonResponse:
+    """Score these customers now and store the scores; of each the score, or why there is none, in the order asked."""
+    asked = read_customer_ids(json_object(request, most_bytes=MOST_IDS_BYTES))
+    outcomes = many.analyze_many(asked)
+    return JsonResponse({"results": [result(customer_id, outcomes[customer_id]) for customer_id in asked]})
+
+
+def result(customer_id: int, outcome: many.Outcome) -> dict[str, object]:
+    """As one alone would have been answered, with the status beside the reason."""
+    if isinstance(outcome, float):
+        return {"customer_id": customer_id, "churn_risk_score": outcome}
+    return {"customer_id": customer_id, "error": words_of(outcome), "status": status_of(outcome)}
+
+
+@reads_only
+@answers_errors
+def customers_at_risk(request: HttpRequest) -> JsonResponse:
+    """The customers with a score, the riskiest first, page by page."""
+    return JsonResponse(at_risk.page(request.GET))
+
+
+@reads_only
+@answers_errors
+def score_changes(request: HttpRequest) -> JsonResponse:
+    """Who has another score since the position in the address, or has left the table."""
+    return JsonResponse(changes.page(request.GET))
 
 
 @reads_only
@@ -80,7 +125,7 @@ def customer_insights(request: HttpRequest, customer_id: int) -> JsonResponse:
 @answers_errors
 def customer_history(request: HttpRequest, customer_id: int) -> JsonResponse:
     """The scores of this customer and what led to each, newest first, page by page."""
-    return JsonResponse(history_page.page(customer_id, **parse_page(request.GET)))
+    return JsonResponse(history_page.page(customer_id, **parse_query(request.GET, history_page.PARAMETERS)))
 
 
 @posts_only

@@ -157,6 +157,7 @@ def prune_history(after_record: int = 0) -> int:
     imports.forget_imports(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     prune_alerts(before)
+    retention.prune_changes(timezone.now() - timedelta(days=settings.FEED_DAYS))
     pruned = retention.prune_history(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:
         dispatch.go_on_pruning(pruned.go_on_after)

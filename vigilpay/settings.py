@@ -89,6 +89,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "vigilpay.web.csp.ContentSecurityPolicyMiddleware",
+    "vigilpay.web.request_id.RequestIdMiddleware",
     "vigilpay.web.metrics.MetricsMiddleware",
     "vigilpay.log_context.CustomerInLogMiddleware",
     "vigilpay.web.request_size.RequestSizeMiddleware",
@@ -222,6 +223,8 @@ BEHIND_SECONDS = env.seconds("VIGILPAY_BEHIND_SECONDS", default=60.0)
 HISTORY_DAYS = env.integer("VIGILPAY_HISTORY_DAYS", default=730, minimum=1)
 # How long the audit trail is kept; the entries of erasures stay.
 TRAIL_DAYS = env.integer("VIGILPAY_TRAIL_DAYS", default=730, minimum=1)
+# How long the feed of changed scores tells what has changed; a reader who was away for longer begins again.
+FEED_DAYS = env.integer("VIGILPAY_FEED_DAYS", default=14, minimum=1)
 # The largest CSV file that staff may upload, and for how long an upload and its rejected rows are kept.
 IMPORT_MAX_MB = env.integer("VIGILPAY_IMPORT_MAX_MB", default=64, minimum=1)
 IMPORT_DAYS = env.integer("VIGILPAY_IMPORT_DAYS", default=14, minimum=1)

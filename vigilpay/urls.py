@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from vigilpay.web import health, metrics
 from vigilpay.web.index import index
+from vigilpay.web.openapi import openapi
 
 admin.site.site_header = "VigilPay"
 admin.site.site_title = "VigilPay"
@@ -13,6 +14,7 @@ admin.site.index_title = "Churn risk"
 
 urlpatterns = [
     path("", index, name="index"),
+    path("openapi.json", openapi, name="openapi"),
     path("admin/", admin.site.urls),
     path("customers/", include("customers.urls")),
     path("events/", include("events.urls")),

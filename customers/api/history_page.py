@@ -3,13 +3,27 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from customers.history.timeline import HistoryEntry, Score, editor_names, newest, read_history
+from customers.api.parameters import Parameter, whole_number
+from customers.history.timeline import (
+    LARGEST_RECORD,
+    MOST_SCORES,
+    HistoryEntry,
+    Score,
+    editor_names,
+    newest,
+    read_history,
+)
 from customers.ml_service.reasons.moves import Move
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ScoreRecord
 from customers.presentation.bands import band
 
 DEFAULT_LIMIT = 20
+
+PARAMETERS: Mapping[str, Parameter] = {
+    "limit": whole_number("How many scores.", MOST_SCORES, default=DEFAULT_LIMIT),
+    "before": whole_number("The next_before of the page before; without it the newest.", LARGEST_RECORD),
+}
 
 Json = dict[str, object]
 

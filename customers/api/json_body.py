@@ -3,7 +3,7 @@
 import json
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
 
 MOST_BYTES = 16_384
 
@@ -16,17 +16,14 @@ class BodyError(Exception):
         self.status = status
 
 
-def json_object(request: HttpRequest) -> dict[str, object]:
+def json_object(request: HttpRequest, *, most_bytes: int = MOST_BYTES) -> dict[str, object]:
     """The object in the body of this request. Raises ``BodyError``."""
     # A page elsewhere can have a browser send forms and text here with the user's session, but not this type.
     if request.content_type != "application/json":
         raise BodyError(415, "Send the body as JSON, with Content-Type: application/json.")
-    try:
-        body = request.body
-    except RequestDataTooBig:
-        body = None
-    if body is None or len(body) > MOST_BYTES:
-        raise BodyError(413, f"The body is longer than {MOST_BYTES} bytes.")
+    body = read_chunks(request, most_bytes) if is_chunked(request) else read_body(request)
+    if body is None or len(body) > most_bytes:
+        raise BodyError(413, f"The body is longer than {most_bytes} bytes.")
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):  # what json makes of text that is no JSON, no UTF-8, or nested without end
@@ -34,3 +31,28 @@ def json_object(request: HttpRequest) -> dict[str, object]:
     if not isinstance(found, dict):
         raise BodyError(400, "The body must be a JSON object, in braces.")
     return found
+
+
+def read_body(request: HttpRequest) -> bytes | None:
+    """A body whose length was told; None when that is beyond what Django reads into memory."""
+    try:
+        return request.body
+    except RequestDataTooBig:
+        return None
+    except UnreadablePostError:
+        raise BodyError(400, "The body ended early.") from None
+
+
+def is_chunked(request: HttpRequest) -> bool:
+    """Whether the body comes in chunks, without its length: Django would take it for empty."""
+    return "CONTENT_LENGTH" not in request.META and "HTTP_TRANSFER_ENCODING" in request.META
+
+
+def read_chunks(request: HttpRequest, most_bytes: int) -> bytes:
+    """The body, or a little more than is allowed of it. Only a server that puts the chunks together can end it."""
+    if not request.META.get("wsgi.input_terminated"):
+        raise BodyError(411, "Send the length of the body: this server takes no chunks.")
+    try:
+        return bytes(request.META["wsgi.input"].read(most_bytes + 1))
+    except Exception:  # each server has its own for chunks that are none, or end early
+        raise BodyError(400, "The chunks of the body can't be read.") from None

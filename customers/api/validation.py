@@ -1,11 +1,9 @@
-"""What programs ask in bodies and addresses, checked: all that is wrong is named at once."""
+"""What programs ask in bodies, checked: all that is wrong is named at once."""
 
-import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from customers.history.timeline import LARGEST_RECORD, MOST_SCORES
+from customers.api.parameters import WrongFieldsError, no_such_field
 from customers.ml_service.forest.encoding import expected_of, find_faults
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID
@@ -16,18 +14,13 @@ EXPECTED = {
     "changes": "expected an object of some of the nine fields",
 }
 
-# The largest number of each; the smallest is 1.
-PAGE = {"limit": MOST_SCORES, "before": LARGEST_RECORD}
+FLAGS = ("has_cr_card", "is_active_member")
+
+MOST_IDS = 1000
+MOST_IDS_BYTES = 65_536  # as many of the longest ids, and blanks
+EXPECTED_IDS = f"expected a list of 1 to {MOST_IDS} whole numbers from 1 to {LARGEST_CUSTOMER_ID}"
 
 Values = dict[str, Any]
-
-
-class WrongFieldsError(ValueError):
-    """Fields that are wrong: ``expected`` says of each by its name what it should be."""
-
-    def __init__(self, expected: Mapping[str, str]) -> None:
-        super().__init__(", ".join(expected))
-        self.expected = expected
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,7 @@ class WhatIfQuestion:
         """Read it from a JSON object. Raises ``WrongFieldsError``, which names all that is wrong at once."""
         unknown = {name: no_such_field(EXPECTED) for name in asked if name not in EXPECTED}
         changes = asked.get("changes", {})  # without any the question is what the score is as things stand
-        wrong_changes = find_faults(changes) if isinstance(changes, dict) else {"changes": EXPECTED["changes"]}
+        wrong_changes = faults_in(changes) if isinstance(changes, dict) else {"changes": EXPECTED["changes"]}
         if wrong := {**unknown, **wrong_customer_in(asked), **wrong_changes}:
             raise WrongFieldsError(wrong)
         return cls(asked.get("customer_id"), asked.get("customer", {}), changes)
@@ -55,27 +48,29 @@ def wrong_customer_in(asked: Values) -> dict[str, str]:
         return {name: EXPECTED[name] for name in ("customer", "customer_id")}
     if "customer_id" in asked:
         number = asked["customer_id"]
-        is_id = type(number) is int and 1 <= number <= LARGEST_CUSTOMER_ID
-        return {} if is_id else {"customer_id": EXPECTED["customer_id"]}
+        return {} if is_customer_id(number) else {"customer_id": EXPECTED["customer_id"]}
     customer = asked["customer"]
     if not isinstance(customer, dict):
         return {"customer": EXPECTED["customer"]}
-    return {name: expected_of(name) for name in FEATURES if name not in customer} | find_faults(customer)
+    return {name: expected_of(name) for name in FEATURES if name not in customer} | faults_in(customer)
 
 
-def parse_page(query: Mapping[str, str]) -> dict[str, int]:
-    """Read ``limit`` and ``before`` from an address, as far as they are there. Raises ``WrongFieldsError``."""
-    wrong = {}
-    for name, text in query.items():
-        if name not in PAGE:
-            wrong[name] = no_such_field(PAGE)
-        # By length first: Python refuses to read thousands of digits.
-        elif not re.fullmatch("[0-9]{1,19}", text) or not 1 <= int(text) <= PAGE[name]:
-            wrong[name] = f"expected a whole number from 1 to {PAGE[name]}"
+def faults_in(values: Values) -> dict[str, str]:
+    """As ``find_faults``; and true is no number of JSON, so that it counts for the two flags only."""
+    odd = {name: expected_of(name) for name, it in values.items() if isinstance(it, bool) and name not in FLAGS}
+    return odd | find_faults(values)
+
+
+def read_customer_ids(asked: Values) -> list[int]:
+    """The ids of ``analyze`` for many. Raises ``WrongFieldsError``."""
+    wrong = {name: no_such_field(("customer_ids",)) for name in asked if name != "customer_ids"}
+    ids = asked.get("customer_ids")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_IDS or not all(map(is_customer_id, ids)):
+        wrong["customer_ids"] = EXPECTED_IDS
     if wrong:
         raise WrongFieldsError(wrong)
-    return {name: int(text) for name, text in query.items()}
+    return list(ids or ())
 
 
-def no_such_field(fields: Iterable[str]) -> str:
-    return f"no such field; expected one of {', '.join(fields)}"
+def is_customer_id(value: object) -> bool:
+    return type(value) is int and 1 <= value <= LARGEST_CUSTOMER_ID

@@ -7,6 +7,7 @@ from time import monotonic
 
 from django.db import transaction
 
+from customers.history.feed import FOREIGN
 from customers.sql import fetch_row
 
 # So many rows are looked at in one transaction: some 50 ms. Nothing else ever changes or locks these rows.
@@ -41,6 +42,24 @@ WITH slice AS MATERIALIZED (
 SELECT max(id), min(edited_at) < %(before)s, (SELECT count(*) FROM gone) FROM slice
 """
 
+# A reader who has not come so far has missed something, and is told so. What a restore has brought no reader is given.
+PRUNE_CHANGES = f"""
+WITH slice AS MATERIALIZED (
+    SELECT id, changed_at FROM customers_scorechange WHERE id > %(after)s ORDER BY id LIMIT %(rows)s
+), gone AS (
+    DELETE FROM customers_scorechange AS change USING slice
+    WHERE change.id = slice.id AND slice.changed_at < %(before)s
+    RETURNING change.transaction_id, change.id
+), last AS (
+    SELECT change.transaction_id, change.id FROM gone AS change, customers_feedepoch AS epoch
+    WHERE NOT {FOREIGN} ORDER BY change.transaction_id DESC, change.id DESC LIMIT 1
+), noted AS (
+    UPDATE customers_feedepoch AS epoch SET pruned_transaction = last.transaction_id, pruned_change = last.id FROM last
+    WHERE (epoch.pruned_transaction, epoch.pruned_change) < (last.transaction_id, last.id)
+)
+SELECT max(id), min(changed_at) < %(before)s, (SELECT count(*) FROM gone) FROM slice
+"""
+
 COUNT = f"""
 SELECT (SELECT count(*) FROM customers_scorerecord AS record WHERE {DISPENSABLE}),
     (SELECT count(*) FROM customers_unscoredversion WHERE edited_at < %(before)s)
@@ -62,6 +81,11 @@ def prune_history(before: datetime, *, after_record: int = 0, seconds: float = i
     unscored, _ = prune_slices(PRUNE_UNSCORED, before, 0, ends)
     records, go_on_after = prune_slices(PRUNE_RECORDS, before, after_record, ends)
     return Pruned(records, unscored, go_on_after)
+
+
+def prune_changes(before: datetime) -> int:
+    """Delete what the feed of changed scores has of former days, in short transactions; how many changes it was."""
+    return prune_slices(PRUNE_CHANGES, before, 0, inf)[0]
 
 
 def prune_slices(statement: str, before: datetime, after: int, ends: float) -> tuple[int, int | None]:

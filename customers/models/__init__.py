@@ -1,5 +1,6 @@
 """Everything that is stored of the customers. ``customers.models.Customer`` and its like are found here."""
 
+from customers.models.changes import FeedEpoch, ScoreChange
 from customers.models.customer import BY_RISK, LARGEST_CUSTOMER_ID, Behaviour, Customer, CustomerQuerySet, is_stale
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
@@ -27,6 +28,7 @@ __all__ = [
     "Customer",
     "CustomerQuerySet",
     "DriftCheck",
+    "FeedEpoch",
     "ImportBatch",
     "ImportPiece",
     "ModelRelease",
@@ -35,6 +37,7 @@ __all__ = [
     "OutcomesComplete",
     "Pause",
     "RescoreRequest",
+    "ScoreChange",
     "ScoreRecord",
     "ScoringFailure",
     "ScoringFailureQuerySet",

@@ -12,6 +12,12 @@ from customers.models import Customer
 Choice = tuple[str, str]
 
 PROTECTED_NUMBERS = frozenset(number for number, reason in BY_NUMBER.items() if reason.part in PROTECTED)
+# What raises a risk: the reasons worth asking for.
+MAIN_NUMBERS = tuple(
+    number
+    for number, reason in BY_NUMBER.items()
+    if reason.direction == RAISES and reason.part != OTHER_FACTORS and number not in PROTECTED_NUMBERS
+)
 
 
 def reasons_of(customer: Customer) -> tuple[Reason, ...]:
@@ -41,12 +47,8 @@ def format_contributions(contributions: Sequence[float]) -> str:
 
 
 def choices() -> list[Choice]:
-    """What raises a risk, by the number of its code: the reasons worth asking for."""
-    return [
-        (str(number), gettext(reason.label).replace("%(value)s", "…"))
-        for number, reason in BY_NUMBER.items()
-        if reason.direction == RAISES and reason.part != OTHER_FACTORS and number not in PROTECTED_NUMBERS
-    ]
+    """The reasons worth asking for, by the numbers of their codes."""
+    return [(str(number), gettext(BY_NUMBER[number].label).replace("%(value)s", "…")) for number in MAIN_NUMBERS]
 
 
 def main_reasons() -> dict[int, str]:

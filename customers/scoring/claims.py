@@ -25,6 +25,11 @@ WHERE customer_id = ANY (%(ids)s::bigint[]) AND {NOT_FAILED}
 FOR NO KEY UPDATE OF customer SKIP LOCKED
 """
 
+CLAIM_FREE = f"""
+SELECT {CLAIMED} FROM customers_customer WHERE customer_id = ANY (%s::bigint[])
+ORDER BY customer_id FOR NO KEY UPDATE SKIP LOCKED
+"""
+
 CLAIM_ONE = f"SELECT {CLAIMED} FROM customers_customer WHERE customer_id = %s FOR NO KEY UPDATE"
 
 
@@ -85,12 +90,19 @@ def claim_next(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Clai
     return Claim.from_rows(rows, passed_over=passed_over, sweep_is_due=taken.sweep_is_due, requested=requested)
 
 
-def claim_one(cursor: CursorWrapper, customer_id: int) -> Claim:
-    """Lock one customer, stale or not, waiting a bounded time for an open edit of it.
+def claim_free(cursor: CursorWrapper, ids: Sequence[int]) -> Claim:
+    """Lock those of these customers, stale or not, whom no other session holds; waits for none."""
+    cursor.execute(CLAIM_FREE, [list(ids)])
+    return Claim.from_rows(cursor.fetchall())
+
+
+def claim_one(cursor: CursorWrapper, customer_id: int, seconds: float | None = None) -> Claim:
+    """Lock one customer, stale or not, waiting so many seconds for an open edit of it, or else as the settings say.
 
     Raises ``CustomerBusyError`` when that time is up, ``Customer.DoesNotExist`` when there is no such row.
     """
-    patience_ms = max(1, round(settings.ANALYZE_LOCK_SECONDS * 1000))  # 0 would mean for ever
+    patience = settings.ANALYZE_LOCK_SECONDS if seconds is None else seconds
+    patience_ms = max(1, round(patience * 1000))  # 0 would mean for ever
     cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience_ms}ms"])
     # Twice: the row that was waited for may have been replaced meanwhile, by one that only a new look can see.
     rows = lock_one(cursor, customer_id) or lock_one(cursor, customer_id)

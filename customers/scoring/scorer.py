@@ -123,9 +123,10 @@ def mark_again(cursor: CursorWrapper, release: ModelRelease, left: list[int], re
     marks.mark_each([customer_id for customer_id in left if customer_id not in later])
 
 
-def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE) -> float:
+def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE, *, seconds: float | None = None) -> float:
     """Score one customer now, store the score, and return it: a probability in [0, 1].
 
+    An open edit of the row is waited for so many seconds, or else as the settings say.
     Raises ``Customer.DoesNotExist``; ``CustomerBusyError`` when the row stays locked, or models keep changing;
     ``ModelError`` when there is no usable model; ``InputError`` when the model has no answer to these values.
     """
@@ -134,7 +135,7 @@ def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE) -> float:
         try:
             forest, release = active_model()
             with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor):
-                claim = claim_one(cursor, customer_id)
+                claim = claim_one(cursor, customer_id, seconds)
                 cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
                 answers = forest.explain_matrix(claim.features)
                 if store(cursor, claim, answers, release, cause).rows:

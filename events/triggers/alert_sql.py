@@ -4,6 +4,8 @@ One statement for all scores of a batch and all rules. Nothing here waits for a 
 messages appended; the unique key of an alert holds the id of a record that no other transaction can have.
 """
 
+from events.triggers.sql import ORIGIN, RECORDS, Trigger
+
 STORED = "stored"  # the transition table: the records of the statement
 
 # The score moved though the values are the same: another model gave it. Who came back is stale in any case, with or
@@ -74,3 +76,14 @@ BEGIN
     RETURN NULL;
 END
 """
+
+# Alerts are stored with the score that they report, or not at all: docs/decisions/0019-alerts.md.
+ALERTED = Trigger(
+    name="vigilpay_alerted",
+    event="AFTER INSERT",
+    table=RECORDS,
+    level="STATEMENT",
+    transition=f"\nREFERENCING NEW TABLE AS {STORED}",
+    fires=ORIGIN,  # what is replicated was reported where it was stored
+    body=BODY,
+)

@@ -1,32 +1,32 @@
 """The triggers of the engine: what PostgreSQL itself does at every edit, by any editor.
 
-Declared here, installed by ``events/migrations`` and by ``manage.py install_triggers``, compared with what is really
-installed by ``events/triggers/installation.py``. What an edit pays for them, and what was tried instead, is in
-docs/decisions/0007-triggers.md and 0026-marks-are-arrays.md.
+Declared here (those of the history in ``feed.py`` and ``alert_sql.py``), installed by ``events/migrations`` and by
+``manage.py install_triggers``, compared with what is really installed by ``events/triggers/installation.py``. What an
+edit pays for them, and what was tried instead, is in docs/decisions/0007-triggers.md and 0026-marks-are-arrays.md.
 """
 
 from customers.ml_service.schema import FEATURES
 from customers.scoring.marks import SWEEP
-from events.triggers import lives
-from events.triggers.alert_sql import BODY, STORED
+from events.triggers import feed, lives
+from events.triggers.alert_sql import ALERTED
 from events.triggers.channels import STALE_CHANNEL
+from events.triggers.feed import ANNOUNCED
 from events.triggers.sql import (
     DECIDE,
     EDITOR,
     MARK,
-    MARK_THE_ONE,
     MARKING,
     MEND,
     OF_CUSTOMERS,
     ORIGIN,
     OUR_NAMES,
-    RECORDS,
     RELEASES,
     REPLICA,
     VERSION,
     Trigger,
     changed,
     keep_old,
+    mark_the_one,
 )
 
 # What the scorer alone may write, and what the triggers below own.
@@ -84,8 +84,8 @@ END
 # The comparison stands in the body: PostgreSQL reads a WHEN condition anew for every statement, a body once a session.
 # At every UPDATE, for a list of columns is held against the statement's words, not against what the bank's own triggers
 # make of the row; and behind those by its name. A changed id counts as an edit, since marks and history go by it, and
-# as an arrival, for the new id may have had customers before. Where nothing else has changed, an engine's column that
-# another trigger has written is set back.
+# as an arrival, for the new id may have had customers before: at a time that the statement's own can't be later than.
+# Where nothing else has changed, an engine's column that another trigger has written is set back.
 STAMP = Trigger(
     name="zzz_vigilpay_stamp",
     event="BEFORE UPDATE",
@@ -98,7 +98,7 @@ BEGIN
         RETURN NEW;
     END IF;
     IF NEW.customer_id <> OLD.customer_id THEN
-        NEW.arrived_at := clock_timestamp();
+        NEW.arrived_at := GREATEST(clock_timestamp(), statement_timestamp());
     END IF;
     IF OLD.stale_since IS NOT NULL THEN
         NEW.edited_at := statement_timestamp();
@@ -129,7 +129,7 @@ DECLARE
 BEGIN
     {OF_CUSTOMERS}
     {DECIDE}
-    {MARK_THE_ONE}
+    {mark_the_one()}
     SELECT array_agg(customer_id), array_agg(customer_id) FILTER (WHERE stale_since IS NULL)
     INTO ids, missed FROM changed;
     IF ids IS NULL THEN
@@ -147,6 +147,7 @@ END
 # are kept with the rights of the owner: a role that may write customers need not be able to write history.
 # By EXCEPT: whatever plan of a join a session keeps, it was made for the few rows of its first statement.
 STAMPED = "stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)"
+MAY_BE_RENAMED = "arrived_at >= statement_timestamp()"
 FIELDS = ", ".join(["customer_id", *FEATURES])
 FIELDS_AND_SCORES = ", ".join([FIELDS, *ENGINE_COLUMNS])
 
@@ -175,15 +176,16 @@ DECLARE
     missed bigint[];
     sure boolean;
     overwritten boolean;
+    renamed boolean;
     scorer text;
     {MARKING}
 BEGIN
     {OF_CUSTOMERS}
     {DECIDE}
-    {MARK_THE_ONE}
+    {mark_the_one(f" AND NOT {MAY_BE_RENAMED}")}
     SELECT array_agg(customer_id) FILTER (WHERE {STAMPED}), bool_and(({STAMPED}) IS TRUE),
-        bool_or(edited_at = statement_timestamp())
-    INTO ids, sure, overwritten FROM changed;
+        bool_or(edited_at = statement_timestamp()), bool_or({MAY_BE_RENAMED})
+    INTO ids, sure, overwritten, renamed FROM changed;
     IF NOT sure AND current_setting('vigilpay.scorer', true) = 'on' THEN
         {missed(FIELDS)}
     ELSIF NOT sure THEN
@@ -193,6 +195,9 @@ BEGIN
     IF missed IS NOT NULL OR overwritten
             AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
         {lives.keep("overwritten", OVERWRITTEN)}
+    END IF;
+    IF renamed OR missed IS NOT NULL THEN
+        {feed.LOST}
     END IF;
     IF ids IS NULL THEN
         RETURN NULL;
@@ -217,6 +222,9 @@ DECLARE
     {MARKING}
 BEGIN
     {OF_CUSTOMERS}
+    IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND NEW.customer_id <> OLD.customer_id THEN
+        {feed.announce_one("OLD.customer_id")}
+    END IF;
     IF TG_OP = 'DELETE' THEN
         IF OLD.stale_since IS NOT NULL THEN
             {lives.keep("OLD")}
@@ -277,18 +285,7 @@ END
 """,
 )
 
-# Alerts are stored with the score that they report, or not at all: docs/decisions/0019-alerts.md.
-ALERTED = Trigger(
-    name="vigilpay_alerted",
-    event="AFTER INSERT",
-    table=RECORDS,
-    level="STATEMENT",
-    transition=f"\nREFERENCING NEW TABLE AS {STORED}",
-    fires=ORIGIN,  # what is replicated was reported where it was stored
-    body=BODY,
-)
-
-TRIGGERS = (ARRIVE, GUARD, STAMP, ARRIVED, EDITED, REPLICATED, LEAVE, LEAVE_ALL, RELEASED, ALERTED)
+TRIGGERS = (ARRIVE, GUARD, STAMP, ARRIVED, EDITED, REPLICATED, LEAVE, LEAVE_ALL, RELEASED, ANNOUNCED, ALERTED)
 
 
 def install_sql() -> list[str]:

@@ -35,7 +35,7 @@ WHERE trigger.tgrelid = ANY (%s::regclass[]) AND NOT trigger.tgisinternal
 """
 
 # What the triggers write with the rights of the customers' owner.
-WRITTEN = ["customers_stalemark", "customers_unscoredversion"]
+WRITTEN = ["customers_scorechange", "customers_stalemark", "customers_unscoredversion"]
 # Tables that their owner may not write, or that row security guards from it or from a worker.
 CLOSED = """
 SELECT relation.relname, relation.relrowsecurity OR relation.relforcerowsecurity

@@ -6,6 +6,7 @@ failure, a score, a former version) is of the life with the same ``arrived_at``,
 """
 
 from customers.ml_service.schema import FEATURES
+from events.triggers.feed import announce
 from events.triggers.sql import CUSTOMERS, OF_CUSTOMERS
 
 
@@ -19,7 +20,7 @@ def keep(former: str, source: str = "") -> str:
 
 
 def end_lives(leaving: str) -> str:
-    """What waits for its score stands in the row alone, and would go with it.
+    """What waits for its score stands in the row alone, and would go with it. The feed tells who has left.
 
     With the rights of the owner: a role that may delete customers need not be able to write history.
     """
@@ -27,6 +28,7 @@ def end_lives(leaving: str) -> str:
 BEGIN
     {OF_CUSTOMERS}
     {keep("former", f" FROM {leaving} AS former WHERE former.stale_since IS NOT NULL")}
+    {announce(leaving)}
     RETURN NULL;
 END
 """

@@ -86,7 +86,7 @@ OPEN_TABLES = INSTALL.format(
         f"""
 ALTER TABLE @schema@.{table} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
 GRANT SELECT, INSERT ON @schema@.{table} TO @owner@;"""
-        for table in ("customers_stalemark", "customers_unscoredversion")
+        for table in ("customers_stalemark", "customers_unscoredversion", "customers_scorechange")
     )
 )
 
@@ -112,10 +112,15 @@ NOTIFY_UNLESS_LEASED = f"""IF abs(pg_sequence_last_value('@schema@.events_awake'
 # The bank may give its customers columns of any name: where one is that of a variable, the variable is meant.
 OUR_NAMES = "#variable_conflict use_variable"
 
-# What runs with its owner's rights runs for our table alone, also where another role has made a trigger of it.
-OF_CUSTOMERS = f"""IF TG_RELID <> '@schema@.{CUSTOMERS}'::regclass THEN
-        RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {CUSTOMERS}';
+
+def of_table(table: str) -> str:
+    """What runs with its owner's rights runs for our table alone, also where another role has made a trigger of it."""
+    return f"""IF TG_RELID <> '@schema@.{table}'::regclass THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {table}';
     END IF;"""
+
+
+OF_CUSTOMERS = of_table(CUSTOMERS)
 
 ONE_SNAPSHOT = "current_setting('transaction_isolation') IN ('repeatable read', 'serializable')"
 
@@ -137,16 +142,19 @@ DECIDE = f"""IF {ONE_SNAPSHOT} THEN
         END IF;
     END IF;"""
 
+
 # Most statements write one row, and nothing comes between it and the stamp: for those anything more would be a third of
 # the price of all triggers.
-MARK_THE_ONE = f"""INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+def mark_the_one(condition: str = "") -> str:
+    return f"""INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
     SELECT kind_of_mark, due_at, ARRAY[customer_id] FROM changed
-    WHERE stale_since = statement_timestamp() AND edited_at IS DISTINCT FROM stale_since
+    WHERE stale_since = statement_timestamp() AND edited_at IS DISTINCT FROM stale_since{condition}
         AND NOT EXISTS (SELECT FROM changed OFFSET 1);
     IF FOUND THEN
         {NOTIFY_UNLESS_LEASED}
         RETURN NULL;
     END IF;"""
+
 
 MARK = f"""IF cardinality(ids) > {LIVE_ROWS} THEN
         INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)

@@ -92,6 +92,55 @@ class TestAnalyze:
         assert client.get(analyze_address(customer)).status_code == 200
 
 
+def ask_many(client, asked, **options):
+    return client.post("/customers/analyze/", asked, **{"content_type": "application/json", **options})
+
+
+class TestAnalyzeMany:
+    def test_results_come_in_the_order_asked_also_twice(self, client):
+        first, second = make_customers(2)
+        answer = ask_many(client, {"customer_ids": [second.pk, first.pk, second.pk]}).json()
+        for customer in (first, second):
+            customer.refresh_from_db()
+        expected = [{"customer_id": it.pk, "churn_risk_score": it.churn_risk_score} for it in (second, first, second)]
+        assert answer == {"results": expected}
+
+    def test_who_can_not_be_scored_has_the_answer_that_one_alone_would_get(self, client):
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE customers_customer DROP CONSTRAINT customer_num_of_products_is_possible")
+        odd, customer = make_customer(num_of_products=0), make_customer()
+        results = ask_many(client, {"customer_ids": [999_999, odd.pk, customer.pk]}).json()["results"]
+        for result in results[:2]:
+            alone = client.get(f"/customers/analyze/{result['customer_id']}/")
+            assert (result["status"], result["error"]) == (alone.status_code, alone.json()["error"])
+        assert results[2].keys() == {"customer_id", "churn_risk_score"}
+
+    def test_a_thousand_of_the_longest_ids_fit_into_a_body(self, client):
+        ids = [2**63 - 1 - i for i in range(1000)]
+        response = ask_many(client, json.dumps({"customer_ids": ids}, indent=8))
+        assert {it["status"] for it in response.json()["results"]} == {404}
+
+    def test_a_wrong_list_is_refused_by_name(self, client):
+        response = ask_many(client, {"customer_ids": ["7"]})
+        assert (response.status_code, response.json()["fields"].keys()) == (422, {"customer_ids"})
+
+    def test_without_a_model_it_is_unavailable_and_says_why(self, client, assets):
+        (assets / "model.pkl").unlink()
+        response = ask_many(client, {"customer_ids": [1]})
+        assert response.status_code == 503
+        assert "model.pkl" in response.json()["error"]
+
+    def test_it_works_on_a_bare_request_that_has_no_user(self):
+        asked = {"customer_ids": [make_customer().pk]}
+        request = RequestFactory().post("/", asked, content_type="application/json")
+        assert views.analyze_customers(request).status_code == 200
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+    def test_it_is_for_post_only(self, method):
+        response = Client(enforce_csrf_checks=True).generic(method, "/customers/analyze/")
+        assert (response.status_code, response["Allow"]) == (405, "POST")
+
+
 class TestInsights:
     def test_it_tells_score_age_and_reasons_and_stores_nothing(self, client):
         customer = make_scored()
@@ -267,6 +316,13 @@ def test_while_the_database_is_away_it_says_so_and_when_to_ask_again(client, mon
     response = client.get("/customers/analyze/1/")
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert "database" in response.json()["error"]
+
+
+@pytest.mark.parametrize("address", ["/customers/at-risk/", "/customers/changes/"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_lists_are_for_reading_only(address, method):
+    response = Client(enforce_csrf_checks=True).generic(method, address)
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from customers.history import retention
-from customers.models import ScoreRecord
+from customers.models import ScoreChange, ScoreRecord
 from customers.scoring import scorer
 from events import jobs
 from events.models.engine import Drain
@@ -77,3 +77,13 @@ def test_it_comes_every_day_and_not_at_once():
     schedule = Schedule.objects.get(func="events.jobs.prune_history")
     assert (schedule.schedule_type, schedule.repeats) == (Schedule.DAILY, -1)
     assert schedule.next_run > timezone.now() + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("prune", [jobs.prune_history, lambda: call_command("prune_history", "--days", "99")])
+def test_both_delete_what_the_feed_of_changes_has_of_former_days(old_scores, settings, prune):
+    settings.FEED_DAYS = 3
+    ScoreChange.objects.update(changed_at=timezone.now() - timedelta(days=4))
+    newest = ScoreChange.objects.latest("id")
+    ScoreChange.objects.filter(pk=newest.pk).update(changed_at=timezone.now() - timedelta(days=2))
+    prune()
+    assert ScoreChange.objects.get() == newest

@@ -31,6 +31,11 @@ RULES = {
     "customers:insights": Rule("customers.view_customer", Scope.READ),
     "customers:history": Rule("customers.view_scorerecord", Scope.READ),
     "customers:what_if": Rule("customers.view_customer", Scope.READ),
+    "customers:at_risk": Rule("customers.view_customer", Scope.READ),
+    "customers:changes": Rule("customers.view_customer", Scope.READ),
+    "customers:analyze_many": Rule("customers.rescore_customer", Scope.SCORE),
+    # Of each address only what it is for: any member of the staff, any program.
+    "openapi": Rule(),
     # Not "read": what watches the engine has no business with customers.
     "events:freshness": Rule("events.view_overview", Scope.OPERATE),
     "health_live": OPEN,

@@ -1,15 +1,13 @@
 """What staff narrow the list of customers down by. Choices are fixed: none is looked for in the customers."""
 
-from itertools import pairwise
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from customers.models import ModelRelease, ScoringFailure, is_stale
-from customers.presentation.bands import BANDS
+from customers.presentation.bands import BANDS, is_in_band
 from customers.presentation.reasons import choices
 from customers.scoring.marks import where_stale_ones_are
 
@@ -39,10 +37,7 @@ class BandFilter(ChoiceFilter):
         return [(name, name) for name in reversed(BANDS)]
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-        low, high = list(pairwise([0.0, *settings.RISK_BANDS, 1.0]))[BANDS.index(value)]
-        # A score on a threshold is in the band above it; nothing is above 1.
-        is_below = Q(churn_risk_score__lte=high) if value == BANDS[-1] else Q(churn_risk_score__lt=high)
-        return rows.filter(is_below, churn_risk_score__gte=low)
+        return rows.filter(is_in_band(value))
 
 
 class MainReasonFilter(ChoiceFilter):

@@ -16,7 +16,7 @@ from events.worker import drains
 
 
 class Command(BaseCommand):
-    help = "Delete old scores and unscored versions, but never the newest score of a customer; and old drains."
+    help = "Delete old scores and unscored versions, but never the newest score of a customer; old drains and changes."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -37,6 +37,7 @@ class Command(BaseCommand):
         else:
             found = retention.prune_history(before)
             ScoringFailure.objects.forget_former_lives()
+            retention.prune_changes(timezone.now() - timedelta(days=settings.FEED_DAYS))
             old_drains, old_alerts = drains.prune_drains(), prune_alerts(before)
         self.stdout.write(
             f"{'Would delete' if dry_run else 'Deleted'} what is older than {days} days: {found.records:,} scores, "

@@ -2,7 +2,8 @@
 
 import pytest
 
-from customers.api.validation import EXPECTED, WhatIfQuestion, WrongFieldsError, parse_page
+from customers.api.parameters import WrongFieldsError
+from customers.api.validation import EXPECTED, EXPECTED_IDS, MOST_IDS, WhatIfQuestion, read_customer_ids
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID
 from tests.factories import A_CUSTOMER
@@ -49,20 +50,40 @@ class TestWhatIf:
     def test_an_empty_customer_lacks_all_nine(self):
         assert tuple(wrong({"customer": {}})) == FEATURES
 
+    @pytest.mark.parametrize("name", ["tenure", "num_of_products", "balance"])
+    def test_true_is_no_number(self, name):
+        assert set(wrong({"customer_id": 7, "changes": {name: True}})) == {name}
 
-class TestPage:
-    def test_both_numbers_may_be_left_out(self):
-        assert parse_page({}) == {}
-        assert parse_page({"limit": "200", "before": str(2**63 - 1)}) == {"limit": 200, "before": 2**63 - 1}
+    @pytest.mark.parametrize("flag", [True, False, 0, 1])
+    def test_a_flag_may_be_written_as_a_number(self, flag):
+        assert WhatIfQuestion.from_json({"customer_id": 7, "changes": {"has_cr_card": flag}}).changes
 
-    @pytest.mark.parametrize("text", ["0", "-1", "201", "1.5", "", "ten", " 5", "+5", "\u0665", "9" * 5000])
-    def test_a_limit_is_a_whole_number_that_is_not_too_large(self, text):
+
+class TestIds:
+    def test_a_thousand_are_taken_in_their_order_and_more_than_once(self):
+        ids = [3, 1, 3, *range(4, MOST_IDS + 1)]
+        assert read_customer_ids({"customer_ids": ids}) == ids
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {},
+            {"customer_ids": []},
+            {"customer_ids": 7},
+            {"customer_ids": [0]},
+            {"customer_ids": [1, True]},
+            {"customer_ids": ["1"]},
+            {"customer_ids": [1.0]},
+            {"customer_ids": [LARGEST_CUSTOMER_ID + 1]},
+            {"customer_ids": list(range(1, MOST_IDS + 2))},
+        ],
+    )
+    def test_what_is_no_such_list_is_refused(self, asked):
         with pytest.raises(WrongFieldsError) as caught:
-            parse_page({"limit": text})
-        assert caught.value.expected == {"limit": "expected a whole number from 1 to 200"}
+            read_customer_ids(asked)
+        assert caught.value.expected == {"customer_ids": EXPECTED_IDS}
 
-    def test_a_misspelt_name_is_no_way_to_the_first_page(self):
+    def test_a_misspelt_name_is_refused_by_name(self):
         with pytest.raises(WrongFieldsError) as caught:
-            parse_page({"befor": "7", "before": str(2**63)})
-        assert caught.value.expected["befor"] == "no such field; expected one of limit, before"
-        assert caught.value.expected["before"].startswith("expected a whole number from 1 to")
+            read_customer_ids({"ids": [1], "customer_ids": [1]})
+        assert caught.value.expected == {"ids": "no such field; expected one of customer_ids"}

@@ -218,9 +218,9 @@ class TestAnalyze:
         customer = make_customer()
         claim = scorer.claim_one
 
-        def claim_while_models_change(cursor, customer_id):
+        def claim_while_models_change(*given):
             ModelRelease.objects.create(sha256="0" * 64)
-            return claim(cursor, customer_id)
+            return claim(*given)
 
         monkeypatch.setattr(scorer, "claim_one", claim_while_models_change)
         with pytest.raises(CustomerBusyError, match="changed again and again"):
@@ -284,8 +284,8 @@ def an_impossible_customer():
 def after_the_first_claim(monkeypatch, happens):
     claim, pending = scorer.claim_one, [happens]
 
-    def claim_then(cursor, customer_id):
-        claimed = claim(cursor, customer_id)
+    def claim_then(*given):
+        claimed = claim(*given)
         while pending:
             pending.pop()()
         return claimed

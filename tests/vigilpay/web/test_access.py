@@ -173,7 +173,7 @@ class TestProduction:
 
 
 class TestJsonErrors:
-    @pytest.mark.parametrize("unknown", ["/nothing/", "/customers/", "/customers/analyze/", "/administration/"])
+    @pytest.mark.parametrize("unknown", ["/nothing/", "/customers/", "/customers/insights/", "/administration/"])
     def test_an_unknown_address_is_404_in_json(self, client, unknown):
         response = client.get(unknown)
         assert response.status_code == 404
@@ -242,7 +242,10 @@ class TestIndex:
         assert (answer["name"], answer["version"]) == ("VigilPay", __version__)
         assert answer["links"]["admin"] == "/admin/"
         assert answer["links"]["analyze"] == "/customers/analyze/{customer_id}/"
-        assert set(answer["links"]) == {"admin", "analyze", "insights", "history", "what_if", "freshness"}
+        assert set(answer["links"]) == {
+            *("admin", "openapi", "analyze", "analyze_many", "insights", "history", "what_if"),
+            *("at_risk", "changes", "freshness"),
+        }
 
     def test_each_address_that_it_names_is_one(self, client):
         for address in client.get("/").json()["links"].values():

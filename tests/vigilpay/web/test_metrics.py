@@ -17,7 +17,7 @@ from events.freshness import queries
 from tests.databases import scratch_database
 from tests.factories import make_customers, make_failure, make_scored
 from tests.others import await_that
-from tests.staff import logged_in, with_role
+from tests.staff import with_role
 from tests.web_server import running_site
 from vigilpay import urls
 from vigilpay.web.metrics import MetricsMiddleware, metrics
