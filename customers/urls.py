@@ -24,5 +24,6 @@ urlpatterns = [
     path("analyze/<customer_id:customer_id>/", views.analyze_customer, name="analyze"),
     path("insights/<customer_id:customer_id>/", views.customer_insights, name="insights"),
     path("history/<customer_id:customer_id>/", views.customer_history, name="history"),
+    path("objection/<customer_id:customer_id>/", views.customer_objection, name="objection"),
     path("what-if/", views.what_if, name="what_if"),
 ]

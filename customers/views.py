@@ -8,22 +8,25 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from psycopg.errors import QueryCanceled
 
-from customers.api import history_page, insights
+from customers.api import history_page, insights, objection
 from customers.api.json_body import BodyError, json_object
 from customers.api.responses import P, View, error, posts_only, reads_only, wrong_fields
-from customers.api.validation import WhatIfQuestion, WrongFieldsError, parse_page
+from customers.api.validation import WhatIfQuestion, WrongFieldsError, parse_objection, parse_page
 from customers.conditions import Condition
 from customers.ml_service import InputError, ModelError
 from customers.models import Customer
 from customers.scoring import scorer
-from customers.scoring.claims import CustomerBusyError
+from customers.scoring.claims import CustomerBusyError, CustomerObjectedError
 
 log = logging.getLogger("vigilpay.views")
 
 database_away = Condition(log)
 
 # What our own code raises when it can't answer.
-REFUSALS = (BodyError, WrongFieldsError, InputError, Customer.DoesNotExist, CustomerBusyError, ModelError)
+REFUSALS = (
+    *(BodyError, WrongFieldsError, InputError),
+    *(Customer.DoesNotExist, CustomerBusyError, CustomerObjectedError, ModelError),
+)
 
 
 def answers_errors(view: View[P]) -> View[P]:
@@ -56,6 +59,8 @@ def refusal(raised: Exception) -> JsonResponse:
             return error(422, raised.message)
         case Customer.DoesNotExist():
             return error(404, str(raised))
+        case CustomerObjectedError():
+            return error(409, str(raised))
         case CustomerBusyError():
             return error(503, str(raised), **{"Retry-After": "1"})
         case _:  # a ModelError
@@ -81,6 +86,14 @@ def customer_insights(request: HttpRequest, customer_id: int) -> JsonResponse:
 def customer_history(request: HttpRequest, customer_id: int) -> JsonResponse:
     """The scores of this customer and what led to each, newest first, page by page."""
     return JsonResponse(history_page.page(customer_id, **parse_page(request.GET)))
+
+
+@posts_only
+@answers_errors
+def customer_objection(request: HttpRequest, customer_id: int) -> JsonResponse:
+    """Record that this customer objects to profiling, or withdraw that; since when the objection stands."""
+    objected = parse_objection(json_object(request))
+    return JsonResponse({"customer_id": customer_id, "objected_at": objection.record(customer_id, objected)})
 
 
 @posts_only

@@ -29,7 +29,7 @@ def reads_only(view: View[P]) -> View[P]:
 
 
 def posts_only(view: View[P]) -> View[P]:
-    """Answer POST alone: for questions that are too long for an address. Nothing may be stored by the view."""
+    """Answer POST alone: for what changes something, and for questions that are too long for an address."""
     return answering(("POST",), view)
 
 
@@ -41,6 +41,6 @@ def answering(methods: tuple[str, ...], view: View[P]) -> View[P]:
             return view(request, *args, **kwargs)
         return error(405, f"{request.method} is not allowed here; use {methods[0]}.", Allow=", ".join(methods))
 
-    # Nothing here changes anything that a forged request could be after: without the exemption a program's POST would
-    # be told 403, and 403 instead of 405 where no POST is answered.
+    # A page elsewhere can't forge a POST that is answered: it could not send JSON. Without the exemption a program's POST
+    # would be told 403, and 403 instead of 405 where no POST is answered.
     return cast("View[P]", csrf_exempt(wraps(view)(answer)))

@@ -63,6 +63,16 @@ def wrong_customer_in(asked: Values) -> dict[str, str]:
     return {name: expected_of(name) for name in FEATURES if name not in customer} | find_faults(customer)
 
 
+def parse_objection(asked: Values) -> bool:
+    """Read ``objected``, true or false, from a JSON object. Raises ``WrongFieldsError``."""
+    wrong = {name: no_such_field(["objected"]) for name in asked if name != "objected"}
+    if not isinstance(asked.get("objected"), bool):
+        wrong["objected"] = "expected true or false"
+    if wrong:
+        raise WrongFieldsError(wrong)
+    return bool(asked["objected"])
+
+
 def parse_page(query: Mapping[str, str]) -> dict[str, int]:
     """Read ``limit`` and ``before`` from an address, as far as they are there. Raises ``WrongFieldsError``."""
     wrong = {}

@@ -7,11 +7,13 @@ from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
 from customers.models.rescoring import (
     SAME_LIFE,
     SAME_VERSION,
+    Exclusion,
     Pause,
     RescoreRequest,
     ScoringFailure,
     ScoringFailureQuerySet,
     StaleMark,
+    is_excluded,
 )
 from customers.models.scores import ScoreRecord, UnscoredVersion
 
@@ -27,6 +29,7 @@ __all__ = [
     "Customer",
     "CustomerQuerySet",
     "DriftCheck",
+    "Exclusion",
     "ImportBatch",
     "ImportPiece",
     "ModelRelease",
@@ -41,5 +44,6 @@ __all__ = [
     "StaleMark",
     "UnscoredVersion",
     "import_is_due",
+    "is_excluded",
     "is_stale",
 ]

@@ -120,10 +120,15 @@ def fold_into(delivery: Delivery) -> int:
 
 
 def alerts_of(delivery: Delivery) -> QuerySet[Alert]:
-    """All that the message reports, the first that came first."""
+    """All that the message reports, the first that came first; none on a customer who has objected since."""
     folded = Delivery.objects.filter(into=delivery.pk).values("batch")
     own = Alert.objects.filter(rule=delivery.rule_id, batch=delivery.batch)
-    return (own | Alert.objects.filter(rule=delivery.rule_id, batch__in=folded)).order_by("id")
+    return (own | Alert.objects.filter(rule=delivery.rule_id, batch__in=folded)).not_objected().order_by("id")
+
+
+def forget_empty(delivery: Delivery) -> bool:
+    """Delete a message that has nothing left to report; whether it had not."""
+    return not alerts_of(delivery).exists() and bool(as_claimed(delivery).delete()[0])
 
 
 def store_sent(delivery: Delivery) -> None:

@@ -45,7 +45,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
     @cached_property
     def most(self) -> int:
         """How many rows are counted and paged."""
-        return MOST_MATCHES if cast("QuerySet[Any]", self.object_list).query.where else MOST_ROWS
+        return MOST_MATCHES if is_narrowed(cast("QuerySet[Any]", self.object_list)) else MOST_ROWS
 
     @cached_property
     def count(self) -> Counted:
@@ -54,7 +54,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
         found = rows.order_by().values("pk")[: self.most + 1].count()
         if found <= self.most:
             return Counted(found, format_grouped(found))
-        if rows.query.where:
+        if is_narrowed(rows):
             return Counted(found, f"{format_grouped(self.most)}+")
         about = max(found, rounded(estimate(rows)))
         return Counted(about, f"~{format_grouped(about)}")
@@ -70,6 +70,12 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
 
     def validate_number(self, number: Any) -> int:
         return super().validate_number(min(int(number), self.num_pages))
+
+
+def is_narrowed(rows: QuerySet[Any]) -> bool:
+    """Whether staff have narrowed the list down. Nearly all are left without those who have objected to profiling."""
+    tested = [getattr(getattr(part, "lhs", None), "target", None) for part in rows.query.where.children]
+    return any(field is None or field.attname != "objected_at" for field in tested)
 
 
 def estimate(rows: QuerySet[Any]) -> int:

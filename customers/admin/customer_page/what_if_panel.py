@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from customers.admin.customer_page.facts import CustomerFacts
 from customers.admin.customer_page.form import Question
+from customers.admin.customer_page.headline import NOTHING
 from customers.admin.customer_page.history import format_points
 from customers.admin.customer_page.values import format_changes
 from customers.admin.customer_page.what_if import URL_NAME
@@ -16,12 +17,15 @@ from customers.api import insights
 from customers.api.validation import WhatIfQuestion
 from customers.ml_service import InputError, ModelError
 from customers.presentation.bands import badge
+from customers.scoring.claims import CustomerObjectedError
 
 PLACE = "what-if"
 
 
 def what_if_block(facts: CustomerFacts) -> SafeString:
     """The fields of the page are those of the question; a reader who may not edit them gets some to ask with."""
+    if facts.customer.objected_at is not None:
+        return format_html("{}", NOTHING)
     question = Question(facts.asked, initial=facts.customer.features(), auto_id="what_if_%s")
     address = reverse(f"admin:{URL_NAME}", args=[facts.customer.pk])
     return format_html(
@@ -59,7 +63,7 @@ def answer_to(facts: CustomerFacts, question: Question) -> SafeString:
     changes = {field: new for field, new in question.cleaned_data.items() if new != stored[field]}
     try:
         found: Mapping[str, Any] = insights.answer_what_if(WhatIfQuestion(facts.customer.pk, {}, changes))
-    except (ModelError, InputError) as refused:
+    except (ModelError, InputError, CustomerObjectedError) as refused:
         return format_html("<p>The model can't be asked: {}</p>", refused)
     before = badge(found["score_before"])
     if not found["changes"]:
