@@ -41,6 +41,6 @@ def answering(methods: tuple[str, ...], view: View[P]) -> View[P]:
             return view(request, *args, **kwargs)
         return error(405, f"{request.method} is not allowed here; use {methods[0]}.", Allow=", ".join(methods))
 
-    # A page elsewhere can't forge a POST that is answered: it could not send JSON. Without the exemption a program's POST
-    # would be told 403, and 403 instead of 405 where no POST is answered.
+    # A page elsewhere can't forge a POST that is answered: it could not send JSON. Without the exemption a program's
+    # POST would be told 403, and 403 instead of 405 where no POST is answered.
     return cast("View[P]", csrf_exempt(wraps(view)(answer)))

@@ -22,8 +22,8 @@ UNKNOWN = (None, "")  # in records from before the values were kept
 
 VALUES = ", ".join(FEATURES)
 
-# Each version of a customer stands in one of three places: scored, gone before it was scored, or in the row still, where
-# it waits or an objection keeps it from being scored. A customer who left the table and came back begins anew at
+# Each version of a customer stands in one of three places: scored, gone before it was scored, or in the row still,
+# where it waits or an objection keeps it from being scored. A customer who left the table and came back begins anew at
 # version 1; the lives are told apart by the time of that arrival. From before arrivals were noted, by the time of the
 # first version: within a life an edit's statement may have begun before the score that it waited for.
 HISTORY = f"""

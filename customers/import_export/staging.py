@@ -37,8 +37,8 @@ PROGRESS_ROWS = 10_000
 # What two loads agree on to take turns; any number that nothing else uses.
 TURN = 0x5669_6769_6C50
 
-# How a staged value differs from the stored one, replaces it, and comes with a new row: in general, and of an objection,
-# which keeps its time as long as it stands.
+# How a staged value differs from the stored one, replaces it, and comes with a new row: in general, and of an
+# objection, which keeps its time as long as it stands.
 DIFFERS, REPLACES, COMES = "c.{0} IS DISTINCT FROM s.{0}", "s.{0}", "s.{0}"
 OBJECTION_DIFFERS = f"(c.{{0}} IS NULL) = (s.{{0}} > '{NO_OBJECTION}')"
 OBJECTION_REPLACES = f"CASE WHEN s.{{0}} = '{NO_OBJECTION}' THEN NULL ELSE COALESCE(c.{{0}}, s.{{0}}) END"

@@ -110,7 +110,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            database_operations=[migrations.RunSQL(ADD, TAKE_AWAY), migrations.RunSQL(VALIDATE, migrations.RunSQL.noop)],
+            database_operations=[
+                migrations.RunSQL(ADD, TAKE_AWAY),
+                migrations.RunSQL(VALIDATE, migrations.RunSQL.noop),
+            ],
         ),
         AddIndex("customer", models.Index("customer_id", condition=HAS_OBJECTED, name="customer_objected")),
         migrations.SeparateDatabaseAndState(

@@ -214,10 +214,10 @@ class Customer(Behaviour):
         self._means_objection = fields is not None and "objected_at" in fields
         super().save(*args, update_fields=fields, **options)
 
-    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *options: Any) -> bool:
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *options: Any) -> Any:
         """Django's step from an instance to its UPDATE."""
         kept = [value for value in values if self._means_objection or value[0].attname != "objected_at"]
-        return super()._do_update(base_qs, using, pk_val, kept, *options)  # type: ignore[misc, no-any-return]
+        return super()._do_update(base_qs, using, pk_val, kept, *options)
 
     def is_current(self) -> bool:
         """Whether the stored score is the active model's answer to the fields of this row."""

@@ -34,7 +34,8 @@ SAME = """failure.arrived_at = excluded.arrived_at AND failure.version = exclude
 RECORD = f"""
 INSERT INTO customers_scoringfailure AS failure
     (customer_id, arrived_at, version, release_id, reason, attempts, error, first_failed_at, last_failed_at, retry_at)
-SELECT customer_id, customer.arrived_at, version, %(release)s, '{Exclusion.MODEL}', 1, refused.error, clock_timestamp(), clock_timestamp(),
+SELECT customer_id, customer.arrived_at, version, %(release)s, '{Exclusion.MODEL}', 1, refused.error,
+    clock_timestamp(), clock_timestamp(),
     CASE WHEN %(attempts)s > 1 THEN clock_timestamp() + make_interval(secs => %(pause)s) END
 FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(errors)s::text[]) AS refused (customer_id, version, error)
 JOIN customers_customer AS customer USING (customer_id, version)

@@ -1,4 +1,4 @@
-"""Which customers are stale, and which are excluded from scoring: SQL about a row of ``customers_customer AS customer``.
+"""Which customers are stale, and which are excluded from scoring, in SQL about ``customers_customer AS customer``.
 
 ``models.is_stale`` and ``models.is_excluded`` are the same for Django's queries, and a test holds them equal.
 """

@@ -37,8 +37,9 @@ _VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
 
 # Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
 # said before is read here once more, which is cheaper than sending it to and fro. Of a customer who came back the row
-# says nothing, but the history does: a known risk is no news, nor is another model's answer to the same values. So it is
-# of a customer whose objection was withdrawn: no other row without a score has a record of the same life.
+# says nothing, but the history does: a known risk is no news, nor is another model's answer to the same values. So it
+# is of a customer whose objection was withdrawn: no other row without a score has a record of the same life. A trigger
+# of the bank's may record an objection in this very UPDATE: then the row keeps no score, and there is none to record.
 # Every column has its table's name in front, and none comes by a star: the bank may give its customers columns of any
 # name. A trigger of the bank's sees this UPDATE, too: where it changes a behavioural field the row is stale again, in a
 # version that no score answers yet, and the record is of the version and the values that this score answers.
@@ -91,7 +92,7 @@ SELECT stored.customer_id, stored.score, stored.previous_score, stored.version,
         ELSE '{ScoreRecord.Cause.RELEASE}' END,
     stored.was_stale_since, GREATEST(stored.edited_at, stored.was_stale_since), stored.edited_by, stored.arrived_at,
     stored.scored_at, %(release)s, stored.contributions, {", ".join(f"stored.{name}" for name in FEATURES)}
-FROM stored RETURNING customers_scorerecord.customer_id
+FROM stored WHERE stored.scored_at IS NOT NULL RETURNING customers_scorerecord.customer_id
 )
 SELECT (SELECT count(*) FROM recorded),
     (SELECT min(stored.customer_id) FROM stored

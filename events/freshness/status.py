@@ -25,7 +25,8 @@ def judge(
 ) -> tuple[Status, str]:
     """The word and its reason. What a person has to see comes first.
 
-    ``pause`` is a sentence, and empty when scoring goes on. Of the ``dead_letters`` some are staff's own doing. Waiting are those who are stale and need only a worker.
+    ``pause`` is a sentence, and empty when scoring goes on. Waiting are those who are stale and need only a worker. Of
+    the ``dead_letters`` some are staff's own doing.
     """
     oldest = f"{counted(waiting_count)} waiting, the oldest for {oldest_waiting_age_seconds:.1f} s."
     waiting = oldest if waiting_count else "Nobody waits for a score."

@@ -41,8 +41,8 @@ ENGINE_COLUMNS = (
 )
 
 # A new row is stale, whatever the INSERT says of the engine's columns; an old backup's scores are recomputed. It begins
-# a life of its id, by the clock and not the statement's time: one statement, a CALL, may reload a table twice. A customer
-# who comes with an objection to being scored is not stale: docs/decisions/0033-objection.md.
+# a life of its id, by the clock and not the statement's time: one statement, a CALL, may reload a table twice. A row
+# that comes with an objection to being scored is not stale: docs/decisions/0033-objection.md.
 ARRIVE = Trigger(
     name="vigilpay_0_arrive",
     event="BEFORE INSERT",

@@ -39,7 +39,9 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
             )
         if objected:
             self.message_user(
-                request, f"Have objected to profiling, and are not scored: {count_customers(objected)}.", messages.WARNING
+                request,
+                f"Have objected to profiling, and are not scored: {count_customers(objected)}.",
+                messages.WARNING,
             )
 
     @admin.action(description="Requeue those set aside", permissions=["rescore"])

@@ -122,7 +122,7 @@ def past_moment(cell: str) -> datetime:
     try:
         found = datetime.fromisoformat(cell)
     except ValueError:
-        raise CellError("must be yes or no, 1 or 0, or a time such as 2026-03-31 or 2026-03-31T14:05:00+00:00") from None
+        raise CellError("must be yes or no, 1 or 0, a day such as 2026-03-31 or a time of one") from None
     moment = found if found.tzinfo else timezone.make_aware(found)
     if moment > timezone.now():
         raise CellError("lies in the future")

@@ -12,7 +12,7 @@ from tests.staff import logged_in, superuser, with_role
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/customers/customer/"
-FIELDS = "credit_score geography gender age tenure balance num_of_products".split()
+FIELDS = ["credit_score", "geography", "gender", "age", "tenure", "balance", "num_of_products"]
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ class TestWhileItStands:
         edit(objector, objected_at=Now())
         shown = staff.get(LIST, {"freshness": "objected"}).content.decode()
         assert "objected on 2" in shown
-        assert "<svg" not in shown.split("result_list")[1]
+        assert "<svg" not in shown.split("result_list")[1].split("</table>")[0]
 
     def test_without_a_model_the_customer_does_not_pass_for_current(self, staff):
         customer = make_customer(objected_at=Now())

@@ -34,7 +34,7 @@ def test_a_mark_that_is_left_is_harmless(objector):
     other = make_customer()
     assert scorer.rescore_batch().stored == 1
     assert scorer.rescore_batch().claimed == 0
-    assert (causes(objector), causes(other)) == (["created"], ["created"])
+    assert (causes(objector), causes(other)) == (["analyze"], ["created"])
     assert not dispatch.anything_to_do()
 
 
@@ -48,7 +48,7 @@ def test_a_sweep_passes_by(objector):
 def test_analyze_is_refused_and_writes_nothing(objector):
     with pytest.raises(CustomerObjectedError, match=f"Customer {objector.pk} has objected"):
         scorer.analyze(objector.pk)
-    assert causes(objector) == ["created"]
+    assert causes(objector) == ["analyze"]
 
 
 def test_a_request_from_before_is_dropped(objector):
@@ -70,6 +70,8 @@ def test_a_failure_of_an_objector_is_forgotten_when_it_is_due():
     scorer.active_model()
     make_failure(customer, retry_at=timezone.now() - timedelta(seconds=1))
     edit(customer, objected_at=Now())
+    forget_marks()
+    assert dispatch.anything_to_do()
     assert not ScoringFailure.objects.of_present_life().exists()
     marks.restore_marks()
     assert not ScoringFailure.objects.exists()
@@ -94,7 +96,7 @@ def test_the_first_score_after_a_withdrawal_continues_the_history(objector):
     edit(objector, age=70)
     edit(objector, objected_at=None)
     rescore(objector)
-    assert causes(objector) == ["created", "resumed"]
+    assert causes(objector) == ["analyze", "resumed"]
     first, again = ScoreRecord.objects.filter(customer_id=objector.pk).order_by("id")
     assert (again.previous_score, again.version) == (first.score, 4)
     assert again.stale_since is not None

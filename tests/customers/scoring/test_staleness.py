@@ -26,9 +26,9 @@ def portfolio():
     kinds |= {"former": make_scored(), "both": make_scored()}
     edit(kinds["edited"], age=61)
     edit(kinds["both"], age=61)
-    active = ModelRelease.objects.create(sha256="0" * 64)
     for name in ("new", "current", "former"):
         kinds[f"{name}, objected"] = make_customer() if name == "new" else make_scored()
+    active = ModelRelease.objects.create(sha256="0" * 64)
     for kind in ("current", "edited", "current, objected"):
         write_as_scorer(kinds[kind], scored_by=active)
     for name in ("new", "current", "former"):

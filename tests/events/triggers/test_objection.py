@@ -104,7 +104,7 @@ def test_an_objection_that_stands_keeps_its_time_and_is_no_news():
 def test_of_some_rows_of_one_statement_the_others_are_marked_and_keep_nothing_back():
     customers = [make_scored() for _ in range(12)]
     forget_marks()
-    sql("UPDATE customers_customer SET age = age + 1, objected_at = CASE WHEN customer_id %% 2 = 0 THEN now() END", ())
+    sql("UPDATE customers_customer SET age = age + 1, objected_at = CASE WHEN customer_id % 2 = 0 THEN now() END")
     objected = {customer.pk for customer in customers if customer.pk % 2 == 0}
     assert {customer for _kind, ids in marked() for customer in ids} == {it.pk for it in customers} - objected
     assert all(is_unscored(customer) for customer in customers if customer.pk in objected)
@@ -287,8 +287,10 @@ class TestBanksOwnTriggers:
     def test_an_objection_in_the_write_of_a_score_wins(self):
         customer = make_customer()
         sql(BEHIND.format("IF NEW.churn_risk_score > 0 THEN NEW.objected_at := now(); END IF;", "bank"))
-        assert scorer.rescore_batch().refused == 0
+        assert scorer.rescore_batch() == scorer.Batch(claimed=1)
         assert is_unscored(customer)
+        assert not ScoreRecord.objects.exists()
+        assert scorer.rescore_batch().claimed == 0
 
 
 def test_the_scorers_own_right_writes_no_score_beside_an_objection():
