@@ -65,9 +65,9 @@ def movers_sections(figures: Figures) -> list[Section]:
     if not figures.movers:
         return [section("Movers", TOO_MANY)]
     ids = {one.customer_id for window in figures.movers for one in [*window.risers, *window.fallers]}
-    customers = Customer.objects.filter(pk__in=ids)
-    surnames = dict(customers.values_list("pk", "surname"))  # of those still there
-    objected = set(customers.filter(objected_at__isnull=False).values_list("pk", flat=True))  # since the count
+    customers = list(Customer.objects.filter(pk__in=ids).only("surname", "objected_at"))  # those still there
+    surnames = {customer.pk: customer.surname for customer in customers}
+    objected = {customer.pk for customer in customers if customer.objected_at is not None}  # since the count
     return [
         section(
             f"Movers of the last {'day' if window.days == 1 else f'{window.days} days'}",
