@@ -6,6 +6,8 @@ that editors who wait behind this wait no longer than that; an attempt that was 
 forgets the objections: the code of that time has no place for them.
 """
 
+import datetime
+
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.models import F, Q
@@ -33,13 +35,18 @@ ADD = PATIENTLY.format(f"""ALTER TABLE customers_customer
     DROP CONSTRAINT IF EXISTS customer_objected_means_no_score,
     ADD CONSTRAINT customer_current_means_scored CHECK (
         objected_at IS NOT NULL OR stale_since IS NOT NULL OR ({SCORED})) NOT VALID,
-    ADD CONSTRAINT customer_objected_means_no_score CHECK (objected_at IS NULL OR ({NO_SCORE})) NOT VALID""")
+    DROP CONSTRAINT IF EXISTS customer_objected_at_is_possible,
+    ADD CONSTRAINT customer_objected_means_no_score CHECK (objected_at IS NULL OR ({NO_SCORE})) NOT VALID,
+    ADD CONSTRAINT customer_objected_at_is_possible CHECK (
+        objected_at IS NULL OR objected_at BETWEEN '1900-01-01 00:00:00+00' AND '9999-01-01 00:00:00+00') NOT VALID""")
 VALIDATE = """ALTER TABLE customers_customer VALIDATE CONSTRAINT customer_current_means_scored;
-ALTER TABLE customers_customer VALIDATE CONSTRAINT customer_objected_means_no_score"""
+ALTER TABLE customers_customer VALIDATE CONSTRAINT customer_objected_means_no_score;
+ALTER TABLE customers_customer VALIDATE CONSTRAINT customer_objected_at_is_possible"""
 TAKE_AWAY = [
     PATIENTLY.format(f"""ALTER TABLE customers_customer
     DROP CONSTRAINT IF EXISTS customer_current_means_scored,
     DROP CONSTRAINT IF EXISTS customer_objected_means_no_score,
+    DROP CONSTRAINT IF EXISTS customer_objected_at_is_possible,
     DROP COLUMN IF EXISTS objected_at,
     ADD CONSTRAINT customer_current_means_scored CHECK (stale_since IS NOT NULL OR ({SCORED})) NOT VALID"""),
     "ALTER TABLE customers_customer VALIDATE CONSTRAINT customer_current_means_scored",
@@ -53,6 +60,10 @@ TELL_STAFF_APART = """UPDATE customers_scoringfailure SET reason = 'person'
 WHERE attempts = 0 AND retry_at IS NULL AND error LIKE 'set aside by %'"""
 TAKE_REASON_AWAY = PATIENTLY.format("ALTER TABLE customers_scoringfailure DROP COLUMN IF EXISTS reason")
 
+POSSIBLE_TIMES = (
+    datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC),
+    datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC),
+)
 HAS_OBJECTED = Q(objected_at__isnull=False)
 CAUSES = ["created", "returned", "resumed", "edited", "release", "analyze", "retry", "audit"]
 
@@ -107,6 +118,13 @@ class Migration(migrations.Migration):
                             reason_codes__isnull=True,
                         ),
                         name="customer_objected_means_no_score",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    "customer",
+                    models.CheckConstraint(
+                        condition=Q(objected_at__isnull=True) | Q(objected_at__range=POSSIBLE_TIMES),
+                        name="customer_objected_at_is_possible",
                     ),
                 ),
             ],

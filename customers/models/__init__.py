@@ -1,6 +1,14 @@
 """Everything that is stored of the customers. ``customers.models.Customer`` and its like are found here."""
 
-from customers.models.customer import BY_RISK, LARGEST_CUSTOMER_ID, Behaviour, Customer, CustomerQuerySet, is_stale
+from customers.models.customer import (
+    BY_RISK,
+    LARGEST_CUSTOMER_ID,
+    POSSIBLE_TIMES,
+    Behaviour,
+    Customer,
+    CustomerQuerySet,
+    is_stale,
+)
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
 from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
@@ -21,6 +29,7 @@ __all__ = [
     "ACTIVE",
     "BY_RISK",
     "LARGEST_CUSTOMER_ID",
+    "POSSIBLE_TIMES",
     "SAME_LIFE",
     "SAME_VERSION",
     "AuditFinding",

@@ -1,6 +1,7 @@
 """What the bank knows of a customer, and what the active model says of it."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -15,6 +16,7 @@ from customers.models.releases import ModelRelease
 
 BY_RISK = (F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc())
 LARGEST_CUSTOMER_ID = 2**63 - 1  # what a bigint holds
+POSSIBLE_TIMES = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))  # of an objection
 
 
 def is_stale(release: Any) -> Q:
@@ -197,6 +199,11 @@ class Customer(Behaviour):
                     reason_codes__isnull=True,
                 ),
                 name="customer_objected_means_no_score",
+            ),
+            # PostgreSQL knows times that Python can't read, and exports write the first day of all for "never".
+            models.CheckConstraint(
+                condition=Q(objected_at__isnull=True) | Q(objected_at__range=POSSIBLE_TIMES),
+                name="customer_objected_at_is_possible",
             ),
         ]
 

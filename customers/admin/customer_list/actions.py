@@ -62,7 +62,7 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
 
     @admin.action(description="Export as CSV", permissions=["export"])
     def export(self, request: HttpRequest, queryset: Picked) -> StreamingHttpResponse:
-        # A file leaves this house: those who have objected to profiling are in none, however they were picked.
+        # Customers who have objected to profiling are in no file, however they were picked.
         queryset = queryset.filter(objected_at__isnull=True)
         act_and_log(request, "Exported", queryset.count)
         disposition = {"Content-Disposition": f'attachment; filename="customers-{timezone.localdate()}.csv"'}

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from customers.import_export.staging import NO_OBJECTION, OBJECTED_AT
 from customers.ml_service.schema import BOUNDS, CATEGORIES
-from customers.models import LARGEST_CUSTOMER_ID, Customer
+from customers.models import LARGEST_CUSTOMER_ID, POSSIBLE_TIMES, Customer
 
 SURNAME_LENGTH = Customer._meta.get_field("surname").max_length or 0
 
@@ -126,6 +126,8 @@ def past_moment(cell: str) -> datetime:
     moment = found if found.tzinfo else timezone.make_aware(found)
     if moment > timezone.now():
         raise CellError("lies in the future")
+    if moment < POSSIBLE_TIMES[0]:
+        raise CellError("lies too far in the past: write no where there is no objection")
     return moment
 
 

@@ -91,6 +91,8 @@ def test_what_is_neither_is_rejected(load, cell):
 def test_a_time_to_come_is_rejected():
     with pytest.raises(CellError, match="future"):
         check_objection("2999-01-01")
+    with pytest.raises(CellError, match="past"):
+        check_objection("0001-01-01")
     assert check_objection("No") == NO_OBJECTION
     assert check_objection("n/a") is None
 

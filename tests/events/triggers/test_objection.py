@@ -298,3 +298,11 @@ def test_the_scorers_own_right_writes_no_score_beside_an_objection():
     edit(customer, objected_at=Now())
     write_as_scorer(customer, churn_risk_score=0.5)
     assert is_unscored(customer)
+
+
+@pytest.mark.parametrize("time", ["infinity", "-infinity", "0001-01-01", "99999-01-01"])
+def test_a_time_that_is_none_is_refused(time):
+    """Python could not read it, and no page would show the customer any more."""
+    customer = make_scored()
+    with pytest.raises(IntegrityError, match="customer_objected_at_is_possible"), transaction.atomic():
+        sql(f"UPDATE customers_customer SET objected_at = '{time}' WHERE customer_id = {customer.pk}")
