@@ -457,5 +457,5 @@ UNINSTALL = [LOCK, WITHDRAW, *FORMER]
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0013_objection"), ("events", "0012_marks_are_arrays")]
+    dependencies = [("customers", "0017_objection"), ("events", "0013_help_texts")]
     operations = [migrations.RunSQL(INSTALL, UNINSTALL)]
