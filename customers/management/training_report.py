@@ -25,7 +25,7 @@ def about_rows(file: LabelledFile) -> Iterator[str]:
     left = percent(data.churn_rate)
     yield f"{len(data.labels):,} customers, {left} of whom left; {file.rejects.rows:,} rows rejected"
     if file.objected:
-        yield f"{format_count(file.objected, 'customer is', 'customers are')} left out, who have objected to profiling"
+        yield f"{format_count(file.objected, 'customer', 'customers')} left out: they have objected to profiling"
     yield from file.formats
     yield from file.rejects.summary()
     yield from about_repeated(file.rejects)
