@@ -8,6 +8,7 @@ from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 
 from customers.admin.customer_list.filters import FreshnessFilter, MainReasonFilter
+from customers.admin.customer_list.objectors import without_objectors
 from customers.admin.customer_list.ordering import ids_of_page, unscored_last
 from customers.models import ScoreRecord
 
@@ -23,7 +24,7 @@ class CustomerChangeList(ChangeList):
         found = super().get_queryset(request, exclude_parameters)
         asked = self.filter_params.get(FreshnessFilter.parameter_name) == [FreshnessFilter.OBJECTED]
         is_named = asked or self.query or "customer_id__in" in self.filter_params
-        return found if is_named else found.filter(objected_at__isnull=True)
+        return found if is_named else without_objectors(found)
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

@@ -9,6 +9,8 @@ from django.db.models import QuerySet
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 
+from customers.admin.customer_list.objectors import is_narrowed
+
 # Up to here customers are counted and paged. To see customers further down, staff search, filter, or turn the order
 # round; an action on "all" takes all that match, however many are counted here.
 MOST_ROWS = 10_000
@@ -70,12 +72,6 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
 
     def validate_number(self, number: Any) -> int:
         return super().validate_number(min(int(number), self.num_pages))
-
-
-def is_narrowed(rows: QuerySet[Any]) -> bool:
-    """Whether staff have narrowed the list down. Nearly all are left without those who have objected to profiling."""
-    tested = [getattr(getattr(part, "lhs", None), "target", None) for part in rows.query.where.children]
-    return any(field is None or field.attname != "objected_at" for field in tested)
 
 
 def estimate(rows: QuerySet[Any]) -> int:

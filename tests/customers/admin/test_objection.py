@@ -2,8 +2,10 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.db.models.functions import Now
 
+from customers.admin.customer_list.objectors import without_objectors
 from customers.admin.customer_page import after_save
 from customers.models import Customer
 from tests.factories import edit, make_customer, make_failure, make_scored, rescore
@@ -161,3 +163,13 @@ def test_exclusion_by_staff_and_by_the_model_are_told_apart(staff):
     make_failure(by_staff, reason="person", attempts=0, error="set aside by clerk")
     assert "set aside: Odd balance. Correct the field" in page(staff, by_model)
     assert "excluded from scoring by staff: set aside by clerk. Edit a field" in page(staff, by_staff)
+
+
+def test_the_list_reads_no_row_to_leave_objectors_out():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan TO off")
+        cursor.execute("SET LOCAL enable_sort TO off")
+    plan = without_objectors(Customer.objects.riskiest_first()).values("pk")[:50].explain()
+    assert "Index Only Scan using customer_by_risk" in plan
+    assert "customer_objected" in plan
+    assert "Sort" not in plan
