@@ -159,7 +159,7 @@ class TestIndex:
         assert (answer["name"], answer["version"]) == ("VigilPay", __version__)
         assert answer["links"]["admin"] == "/admin/"
         assert answer["links"]["analyze"] == "/customers/analyze/{customer_id}/"
-        assert set(answer["links"]) == {"admin", "analyze", "insights", "history", "what_if", "freshness"}
+        assert set(answer["links"]) == {"admin", "analyze", "insights", "history", "objection", "what_if", "freshness"}
 
     def test_each_address_that_it_names_is_one(self, client):
         for address in client.get("/").json()["links"].values():
