@@ -27,7 +27,6 @@ CAUSES: Mapping[str, str] = {
 }
 
 OBJECTED = "The customer has objected to profiling"
-NOTHING = "none: the customer has objected to profiling"
 NO_PROFILE = "no score is made or kept while the objection stands"
 
 
@@ -104,7 +103,7 @@ def link(facts: CustomerFacts, model_name: str, address: str, words: str) -> Saf
 def scored_block(facts: CustomerFacts) -> SafeString | str:
     """When the score was given, what for, and how long after the edit that it answers."""
     if facts.customer.scored_at is None:
-        return "not yet" if facts.customer.objected_at is None else NOTHING
+        return "not yet"
     shown = f"{format_time(facts.customer.scored_at)}, {format_age(facts.customer.scored_at, facts.now)} ago"
     return format_html('<div class="vp-block"><p>{}</p><p>{}</p></div>', shown, describe_cause(facts.history))
 
@@ -124,8 +123,6 @@ def format_model(facts: CustomerFacts) -> SafeString | str:
     """The release that gave the score, with its quality, and a way to its card."""
     release = ModelRelease.objects.filter(pk=facts.customer.scored_by_id).first()
     if release is None:
-        if facts.customer.objected_at is not None:
-            return NOTHING
         return "none yet" if facts.customer.scored_by_id is None else "a release that is not kept any more"
     address = reverse("admin:customers_modelrelease_change", args=[release.pk])
     is_active = "the active one" if release.pk == facts.customer.active_release else "not the active one any more"

@@ -8,7 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from customers.admin.customer_page.facts import CustomerFacts
-from customers.admin.customer_page.headline import CAUSES, NOTHING
+from customers.admin.customer_page.headline import CAUSES
 from customers.admin.customer_page.values import format_changes, part_name
 from customers.history.timeline import Edit, Score, editor_names
 from customers.ml_service.reasons.moves import Move
@@ -24,8 +24,6 @@ NO_EDITOR = ("", "django")  # in particular
 
 
 def trend_block(facts: CustomerFacts) -> SafeString | str:
-    if facts.customer.objected_at is not None:
-        return NOTHING
     scores = [ScoredThen(it.score.scored_at, it.score.score) for it in facts.history if it.score]
     if not scores:
         return "begins with the first score"
@@ -38,9 +36,7 @@ def trend_block(facts: CustomerFacts) -> SafeString | str:
 
 
 def history_block(facts: CustomerFacts) -> SafeString | str:
-    """The newest changes as a table, and where the others are; former scores are not shown against an objection."""
-    if facts.customer.objected_at is not None:
-        return NOTHING
+    """The newest changes as a table, and where the others are."""
     editors = editor_names(facts.history)
     rows = [
         (

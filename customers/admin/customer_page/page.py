@@ -33,27 +33,30 @@ RECORDED = (
 )
 WITHDRAWN = "The objection of customer {} has been withdrawn. The customer is scored again."
 HEADING = "Behaviour: a change here is rescored at once"
+SCORED: Any = (
+    ("Churn risk: kept current by the engine", {"fields": RISK}),
+    WHO,
+    (HEADING, {"fields": (*BEHAVIOUR, "what_if")}),
+)
+OBJECTED: Any = (("Churn risk", {"fields": RISK[:1]}), WHO, ("Behaviour", {"fields": BEHAVIOUR}))
 
 
 class CustomerPage(WhatIfPage):
     save_on_top = True  # also what Enter in a field presses: without it, that would be the button of the what-if
     readonly_fields = ("customer_id", *RISK, "what_if", "objected_at", *VERSIONS)
-    fieldsets = (
-        ("Churn risk: kept current by the engine", {"fields": RISK}),
-        WHO,
-        (HEADING, {"fields": (*BEHAVIOUR, "what_if")}),
-        ("Versions, for operators", {"fields": VERSIONS, "classes": ("collapse",)}),
-    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
         return tuple(super().get_readonly_fields(request, obj)) if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
-        """The engine knows nothing of a customer who is not stored yet."""
+        """The engine knows nothing of a customer who is not stored yet, and shows nothing of one who has objected."""
         if obj is None:
             return (WHO, (HEADING, {"fields": BEHAVIOUR}))
-        *above, versions = super().get_fieldsets(request, obj)
-        return (*above, OBJECTION if self.may_record_objection(request, obj) else OBJECTION_SHOWN, versions)
+        return (
+            *(SCORED if obj.objected_at is None else OBJECTED),
+            OBJECTION if self.may_record_objection(request, obj) else OBJECTION_SHOWN,
+            ("Versions, for operators", {"fields": VERSIONS, "classes": ("collapse",)}),
+        )
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is not None and self.may_record_objection(request, obj):

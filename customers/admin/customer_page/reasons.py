@@ -5,7 +5,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from customers.admin.customer_page.facts import CustomerFacts
-from customers.admin.customer_page.headline import NOTHING
 from customers.admin.customer_page.values import format_value, part_name
 from customers.ml_service import NOTE, InputError, ModelError, best_changes
 from customers.presentation.bands import band
@@ -17,8 +16,6 @@ from customers.releases.active import active_model
 def reasons_block(facts: CustomerFacts) -> SafeString | str:
     """The top reasons as sentences, and every part as a bar; nothing of a score that answers other fields."""
     customer = facts.customer
-    if customer.objected_at is not None:
-        return NOTHING
     if customer.stale_since is not None or customer.contributions is None:
         return "comes with the next score"
     sentences = [reason.text for reason in reasons_of(customer)] or ["no part of the score stands out"]
@@ -39,8 +36,6 @@ def reasons_block(facts: CustomerFacts) -> SafeString | str:
 
 
 def suggestions_block(facts: CustomerFacts) -> SafeString | str:
-    if facts.customer.objected_at is not None:
-        return NOTHING
     try:
         forest, _ = active_model()
         found = best_changes(forest, facts.customer.features(), translate=gettext)

@@ -9,7 +9,6 @@ from django.utils.safestring import SafeString
 
 from customers.admin.customer_page.facts import CustomerFacts
 from customers.admin.customer_page.form import Question
-from customers.admin.customer_page.headline import NOTHING
 from customers.admin.customer_page.history import format_points
 from customers.admin.customer_page.values import format_changes
 from customers.admin.customer_page.what_if import URL_NAME
@@ -24,8 +23,6 @@ PLACE = "what-if"
 
 def what_if_block(facts: CustomerFacts) -> SafeString:
     """The fields of the page are those of the question; a reader who may not edit them gets some to ask with."""
-    if facts.customer.objected_at is not None:
-        return format_html("{}", NOTHING)
     question = Question(facts.asked, initial=facts.customer.features(), auto_id="what_if_%s")
     address = reverse(f"admin:{URL_NAME}", args=[facts.customer.pk])
     return format_html(

@@ -101,10 +101,11 @@ class TestWhileItStands:
         shown = page(staff, objector)
         assert "The customer has objected to profiling since" in shown
         assert "What would the score be?" not in shown
-        for place in ("vp-trend", "vp-story", "vp-points", "%"):
-            assert place not in shown.split("Behaviour")[0].split("Churn risk: kept current")[1]
-        asked = staff.post(f"{LIST}{objector.pk}/what-if/", {"age": 70})
-        assert "→" not in asked.content.decode().split("Behaviour")[0]
+        for place in ("vp-trend", "vp-story", "vp-points", "%", "What would lower it"):
+            assert place not in shown.split("Behaviour")[0].split("Churn risk")[1]
+        asked = staff.post(f"{LIST}{objector.pk}/what-if/", {"age": 70}).content.decode()
+        assert "vp-card" not in asked
+        assert "What if" not in asked
 
     def test_the_lists_leave_the_customer_out_unless_named(self, staff, objector):
         other = make_scored()
