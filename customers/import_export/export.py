@@ -43,7 +43,7 @@ def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
     yield BYTE_ORDER_MARK + str(write(HEADER))
     active = ModelRelease.objects.active()
     labels = main_reasons()
-    ids = array("q", customers.filter(objected_at__isnull=True).values_list("pk", flat=True).iterator())
+    ids = array("q", customers.values_list("pk", flat=True).iterator())
     for first in range(0, len(ids), FETCH_ROWS):
         rows = read(ids[first : first + FETCH_ROWS])
         yield "".join(str(write(line(row, active.pk if active else None, labels))) for row in rows)

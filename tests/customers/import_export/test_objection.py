@@ -69,6 +69,16 @@ def test_an_objection_that_stands_keeps_its_time_and_is_no_change(load):
     assert Customer.objects.values_list("objected_at", "version").get() == before
 
 
+@pytest.mark.parametrize("cell", ["", "yes", "2026-03-31"])
+def test_where_another_value_changes_the_objection_and_its_time_stay(load, cell):
+    customer = make_scored(age=55)
+    edit(customer, objected_at=Now())
+    before = objections()
+    assert load({customer.pk: cell}).counts.changed == 1
+    assert objections() == before
+    assert Customer.objects.get(pk=customer.pk).age == A_CUSTOMER["age"]
+
+
 def test_a_file_without_the_column_withdraws_nothing(load):
     customer = make_scored()
     edit(customer, objected_at=Now())
@@ -102,7 +112,6 @@ def test_an_export_leaves_out_those_who_have_objected_even_while_it_is_written(m
     edit(objector, objected_at=Now())
     lines = csv_of(Customer.objects.all())
     next(lines)
-    text = []
     real_read = Customer.objects.not_objected
 
     def object_first():
