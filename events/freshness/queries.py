@@ -16,7 +16,7 @@ from customers.monitoring import drift
 from customers.portfolio.distribution import count_objected
 from customers.scoring.marks import INTACT
 from customers.scoring.pause import current, describe_pause
-from customers.scoring.staleness import OF_THIS_VERSION, STALE
+from customers.scoring.staleness import HELD_BACK, OF_THIS_VERSION, STALE
 from events.freshness.answer import (
     Coverage,
     Freshness,
@@ -65,9 +65,7 @@ WITH portfolio AS MATERIALIZED (
     SELECT scored_by_id, stale, failing, count(*) AS customers, min(stale_since) AS edited_since
     FROM (
         SELECT scored_by_id, stale_since, COALESCE({STALE}, false) AS stale,
-            {STALE} AND (customer_id, arrived_at, version) IN (
-                SELECT customer_id, arrived_at, version FROM customers_scoringfailure
-                WHERE release_id = %(release)s) AS failing,
+            {STALE} AND {HELD_BACK} AS failing,
             stale_since IS NOT NULL AS edited
         FROM customers_customer AS customer WHERE objected_at IS NULL
     ) AS customer
