@@ -25,6 +25,7 @@ urlpatterns = [
     path("analyze/", views.analyze_customers, name="analyze_many"),
     path("insights/<customer_id:customer_id>/", views.customer_insights, name="insights"),
     path("history/<customer_id:customer_id>/", views.customer_history, name="history"),
+    path("objection/<customer_id:customer_id>/", views.customer_objection, name="objection"),
     path("what-if/", views.what_if, name="what_if"),
     path("at-risk/", views.customers_at_risk, name="at_risk"),
     path("changes/", views.score_changes, name="changes"),

@@ -8,17 +8,17 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from psycopg.errors import QueryCanceled
 
-from customers.api import at_risk, changes, history_page, insights
+from customers.api import at_risk, changes, history_page, insights, objection
 from customers.api.json_body import BodyError, json_object
 from customers.api.parameters import WrongFieldsError, parse_query
 from customers.api.responses import P, View, error, posts_only, reads_only, wrong_fields
-from customers.api.validation import MOST_IDS_BYTES, WhatIfQuestion, read_customer_ids
+from customers.api.validation import MOST_IDS_BYTES, WhatIfQuestion, parse_objection, read_customer_ids
 from customers.conditions import Condition
 from customers.history.feed import PositionGoneError
 from customers.ml_service import InputError, ModelError
 from customers.models import Customer
 from customers.scoring import many, scorer
-from customers.scoring.claims import CustomerBusyError
+from customers.scoring.claims import CustomerBusyError, CustomerObjectedError
 
 log = logging.getLogger("vigilpay.views")
 
@@ -26,8 +26,8 @@ database_away = Condition(log)
 
 # What our own code raises when it can't answer.
 REFUSALS = (
-    *(BodyError, WrongFieldsError, PositionGoneError),
-    *(InputError, Customer.DoesNotExist, CustomerBusyError, ModelError),
+    *(BodyError, WrongFieldsError, PositionGoneError, InputError),
+    *(Customer.DoesNotExist, CustomerBusyError, CustomerObjectedError, ModelError),
 )
 
 
@@ -71,6 +71,8 @@ def status_of(raised: Exception) -> int:
             return 422
         case Customer.DoesNotExist():
             return 404
+        case CustomerObjectedError():
+            return 409
         case PositionGoneError():
             return 410
         case _:  # a busy customer, or a ModelError
@@ -126,6 +128,14 @@ def customer_insights(request: HttpRequest, customer_id: int) -> JsonResponse:
 def customer_history(request: HttpRequest, customer_id: int) -> JsonResponse:
     """The scores of this customer and what led to each, newest first, page by page."""
     return JsonResponse(history_page.page(customer_id, **parse_query(request.GET, history_page.PARAMETERS)))
+
+
+@posts_only
+@answers_errors
+def customer_objection(request: HttpRequest, customer_id: int) -> JsonResponse:
+    """Record that this customer objects to profiling, or withdraw that; since when the objection stands."""
+    objected = parse_objection(json_object(request))
+    return JsonResponse({"customer_id": customer_id, "objected_at": objection.record(customer_id, objected)})
 
 
 @posts_only

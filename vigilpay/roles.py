@@ -38,6 +38,7 @@ ANALYST = VIEWER | {
     "customers.change_customer",
     "customers.rescore_customer",
     "customers.export_customer",
+    "customers.record_objection",
     "customers.add_importbatch",
     "customers.change_importbatch",
     "customers.change_scoringfailure",  # have excluded customers tried again

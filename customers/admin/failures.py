@@ -1,4 +1,4 @@
-"""Customers that the model could not score."""
+"""Customers who are excluded from scoring, or were for a while, by the model or by staff."""
 
 from typing import Any, cast
 
@@ -28,8 +28,8 @@ class FailureStateFilter(ChoiceFilter):
 
 @admin.register(ScoringFailure)
 class ScoringFailureAdmin(ReadOnlyAdmin):
-    list_display = ("customer_id", "error", "attempts", "first_failed_at", "last_failed_at", "next_try")
-    list_filter = (FailureStateFilter,)
+    list_display = ("customer_id", "reason", "error", "attempts", "first_failed_at", "last_failed_at", "next_try")
+    list_filter = (FailureStateFilter, "reason")
     search_fields = ("=customer_id",)
     show_full_result_count = False
     actions = ("try_again",)

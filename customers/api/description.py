@@ -158,25 +158,38 @@ def operation(
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    "analyze": operation("Score a customer now, and store the score.", object_of(ANSWER), OF_ONE),
+    "analyze": operation("Score a customer now, and store the score.", object_of(ANSWER), (*OF_ONE, 409)),
     "analyze_many": operation(
         "Score customers now, and store the scores. Safe to repeat.",
         object_of({"results": RESULTS}),
         OF_BODIES,
         body=object_of({"customer_ids": IDS}),
     ),
-    "insights": operation("The stored score, its reasons, and what would lower it.", INSIGHTS, OF_ONE),
+    "insights": operation("The stored score, its reasons, and what would lower it.", INSIGHTS, (*OF_ONE, 409)),
     "history": operation(
         "All scores of a customer, and the edits between them, newest first.",
-        object_of({"customer_id": ID, "entries": list_of(HISTORY_ENTRY), "next_before": or_null(INTEGER)}),
+        object_of(
+            {
+                "customer_id": ID,
+                "objected_at": or_null(TIME),
+                "entries": list_of(HISTORY_ENTRY),
+                "next_before": or_null(INTEGER),
+            }
+        ),
         OF_ONE,
         query=history_page.PARAMETERS,
     ),
     "what_if": operation(
         "The score of any values, and with some of them changed. Stores nothing.",
         WHAT_IF,
-        (*OF_BODIES, 404),
+        (*OF_BODIES, 404, 409),
         body=WHAT_IF_BODY,
+    ),
+    "objection": operation(
+        "Record or withdraw a customer's objection to profiling. Safe to repeat.",
+        object_of({"customer_id": ID, "objected_at": or_null(TIME)}),
+        (*OF_BODIES, 404),
+        body=object_of({"objected": BOOLEAN}),
     ),
     "at_risk": operation(
         "The customers with a score, highest risk first, page by page.",

@@ -35,16 +35,16 @@ def page(customer_id: int, *, limit: int = DEFAULT_LIMIT, before: int | None = N
     customer; the history of a deleted one can still be read.
     """
     chapters = read_history(customer_id, limit + 1, before)
+    customer = Customer.objects.filter(pk=customer_id).first()
     # With ``before`` there may be none left of a known customer.
-    if not chapters and not any(
-        rows.filter(customer_id=customer_id).exists() for rows in (Customer.objects, ScoreRecord.objects)
-    ):
+    if not chapters and customer is None and not ScoreRecord.objects.filter(customer_id=customer_id).exists():
         raise Customer.DoesNotExist(f"Nothing is known of a customer {customer_id}.")
     shown = newest(chapters, limit)
     records = [chapter.score.record for chapter in shown if chapter.score]
     names = editor_names(shown)
     return {
         "customer_id": customer_id,
+        "objected_at": customer and customer.objected_at,
         "entries": [entry(chapter, names) for chapter in reversed(shown)],
         "next_before": records[0] if len(shown) < len(chapters) else None,
     }

@@ -12,15 +12,16 @@ from customers.models import Customer
 from customers.presentation.bands import band
 from customers.releases.active import active_model
 from customers.scoring import pause
+from customers.scoring.claims import CustomerObjectedError
 
 
 def of_customer(customer_id: int) -> dict[str, object]:
     """The stored score with its age, and for the fields as they are now the reasons, and what would lower the risk.
 
     While the row is stale the stored score still answers its former fields, and ``explained_score`` its present ones.
-    Raises ``Customer.DoesNotExist``, ``ModelError``, ``InputError``.
+    Raises ``Customer.DoesNotExist``, ``CustomerObjectedError``, ``ModelError``, ``InputError``.
     """
-    customer = get_customer(customer_id)
+    customer = get_scorable(customer_id)
     values = customer.features()
     forest, release = active_model()
     explanation = forest.explain_one(values)
@@ -57,10 +58,11 @@ def of_customer(customer_id: int) -> dict[str, object]:
 def answer_what_if(question: WhatIfQuestion) -> dict[str, object]:
     """The active model's score of these values, and with the changes asked for. Nothing is stored.
 
-    Raises ``Customer.DoesNotExist``, ``ModelError``; ``InputError`` when a stored customer can't be scored.
+    Raises ``Customer.DoesNotExist``, ``CustomerObjectedError``, ``ModelError``; ``InputError`` when a stored customer
+    can't be scored.
     """
     stored = question.customer_id
-    values = question.customer if stored is None else get_customer(stored).features()
+    values = question.customer if stored is None else get_scorable(stored).features()
     forest, release = active_model()
     answer = compare(forest, values, question.changes, translate=gettext)
     return {
@@ -76,9 +78,12 @@ def answer_what_if(question: WhatIfQuestion) -> dict[str, object]:
     }
 
 
-def get_customer(customer_id: int) -> Customer:
-    """The stored customer. Raises ``Customer.DoesNotExist`` in words."""
+def get_scorable(customer_id: int) -> Customer:
+    """The stored customer. Raises ``Customer.DoesNotExist`` in words, and ``CustomerObjectedError``."""
     try:
-        return Customer.objects.get(pk=customer_id)
+        customer = Customer.objects.get(pk=customer_id)
     except Customer.DoesNotExist:
         raise Customer.DoesNotExist(f"There is no customer {customer_id}.") from None
+    if customer.objected_at is not None:
+        raise CustomerObjectedError(customer_id)
+    return customer

@@ -28,7 +28,7 @@ def reads_only(view: View[P]) -> View[P]:
 
 
 def posts_only(view: View[P]) -> View[P]:
-    """Answer POST alone. A session needs a CSRF token with it, a service token none. All it may store are scores."""
+    """Answer POST alone. A session needs a CSRF token with it, a service token none."""
     return answering(("POST",), view)
 
 

@@ -74,3 +74,13 @@ def read_customer_ids(asked: Values) -> list[int]:
 
 def is_customer_id(value: object) -> bool:
     return type(value) is int and 1 <= value <= LARGEST_CUSTOMER_ID
+
+
+def parse_objection(asked: Values) -> bool:
+    """Read ``objected``, true or false, from a JSON object. Raises ``WrongFieldsError``."""
+    wrong = {name: no_such_field(["objected"]) for name in asked if name != "objected"}
+    if not isinstance(asked.get("objected"), bool):
+        wrong["objected"] = "expected true or false"
+    if wrong:
+        raise WrongFieldsError(wrong)
+    return bool(asked["objected"])

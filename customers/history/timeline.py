@@ -22,10 +22,10 @@ UNKNOWN = (None, "")  # in records from before the values were kept
 
 VALUES = ", ".join(FEATURES)
 
-# Each version of a customer stands in one of three places: scored, gone before it was scored, or still waiting in the
-# row. A customer who left the table and came back begins anew at version 1; the lives are told apart by the time of
-# that arrival. From before arrivals were noted, by the time of the first version: within a life an edit's statement may
-# have begun before the score that it waited for.
+# Each version of a customer stands in one of three places: scored, gone before it was scored, or in the row still,
+# where it waits or an objection keeps it from being scored. A customer who left the table and came back begins anew at
+# version 1; the lives are told apart by the time of that arrival. From before arrivals were noted, by the time of the
+# first version: within a life an edit's statement may have begun before the score that it waited for.
 HISTORY = f"""
 WITH scored AS (
     SELECT * FROM customers_scorerecord WHERE customer_id = %(customer)s AND id < %(before)s
@@ -48,8 +48,9 @@ WITH scored AS (
     FROM unscored
     UNION ALL
     SELECT arrived_at, version, GREATEST(stale_since, edited_at), edited_by, {VALUES}, NULL, NULL, NULL, NULL, NULL,
-        NULL, NULL, version = 1, stale_since, GREATEST(stale_since, edited_at)
-    FROM customers_customer WHERE customer_id = %(customer)s AND stale_since IS NOT NULL AND %(to_the_end)s
+        NULL, NULL, version = 1, COALESCE(stale_since, edited_at), GREATEST(stale_since, edited_at)
+    FROM customers_customer
+    WHERE customer_id = %(customer)s AND COALESCE(stale_since, objected_at) IS NOT NULL AND %(to_the_end)s
 ), counted AS (
     SELECT *, count(*) FILTER (WHERE born) OVER (
         PARTITION BY arrived_at ORDER BY CASE WHEN born THEN stale_since ELSE at END) AS birth

@@ -34,7 +34,10 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
-    """The lines of the file, by pieces; columns as the import reads them, and the score behind them."""
+    """The lines of the file, by pieces; columns as the import reads them, and the score behind them.
+
+    Customers who have objected to being scored are left out, also those who do so while the file is written.
+    """
     # A file whose writer gets each line back.
     write = csv.writer(SimpleNamespace(write=str), lineterminator="\r\n").writerow
     yield BYTE_ORDER_MARK + str(write(HEADER))
@@ -67,7 +70,7 @@ def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> li
 
 
 def read(ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """These customers in this order, without those who were deleted meanwhile."""
+    """These customers in this order, without those who were deleted, or have objected, meanwhile."""
     place = {customer_id: number for number, customer_id in enumerate(ids)}
-    rows = Customer.objects.filter(pk__in=list(ids)).order_by().values_list(*READ, "reason_codes__0")
+    rows = Customer.objects.not_objected().filter(pk__in=list(ids)).order_by().values_list(*READ, "reason_codes__0")
     return sorted(rows, key=lambda row: place[row[0]])

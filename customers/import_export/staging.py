@@ -22,6 +22,9 @@ from customers.sql import fetch_row
 CUSTOMERS = "customers_customer"
 # What a bank tells us of a customer; the engine's own columns are never loaded.
 STORED = ("customer_id", "surname", *FEATURES)
+# Whether a customer objects to being scored: a time from when on, this for no objection, and null leaves it as it is.
+OBJECTED_AT = "objected_at"
+NO_OBJECTION = "-infinity"
 Row = tuple[Any, ...]  # values of some of these columns
 
 SLICE_ROWS = 2000
@@ -33,6 +36,13 @@ TURN_PAUSE_SECONDS = 0.2
 PROGRESS_ROWS = 10_000
 # What two loads agree on to take turns; any number that nothing else uses.
 TURN = 0x5669_6769_6C50
+
+# How a staged value differs from the stored one, replaces it, and comes with a new row: in general, and of an
+# objection, which keeps its time as long as it stands.
+DIFFERS, REPLACES, COMES = "c.{0} IS DISTINCT FROM s.{0}", "s.{0}", "s.{0}"
+OBJECTION_DIFFERS = f"(c.{{0}} IS NULL) = (s.{{0}} > '{NO_OBJECTION}')"
+OBJECTION_REPLACES = f"CASE WHEN s.{{0}} = '{NO_OBJECTION}' THEN NULL ELSE COALESCE(c.{{0}}, s.{{0}}) END"
+OBJECTION_COMES = f"NULLIF(s.{{0}}, '{NO_OBJECTION}')"
 
 # --- the statements; {table}, {columns}, {differs}, {assignments} are filled in for what is at hand -------------------
 
@@ -56,7 +66,7 @@ WHERE s.customer_id > %(low)s AND s.customer_id <= %(high)s
 
 INSERT = """
 INSERT INTO {table} ({columns})
-SELECT {columns} FROM customers_staging AS s
+SELECT {values} FROM customers_staging AS s
 WHERE s.customer_id > %(low)s AND s.customer_id <= %(high)s AND NOT EXISTS
   (SELECT FROM {table} AS c
    WHERE c.customer_id = s.customer_id AND c.customer_id > %(low)s AND c.customer_id <= %(high)s)
@@ -134,14 +144,17 @@ class Staging:
 
     def __init__(self, cursor: CursorWrapper, table: str, fields: tuple[str, ...], progress: Progress) -> None:
         self.fields = fields
-        self.differs = " OR ".join(f"c.{field} IS DISTINCT FROM s.{field}" for field in fields[1:]).join("()")
+        self.differs = " OR ".join(of_field(DIFFERS, OBJECTION_DIFFERS, field) for field in fields[1:]).join("()")
         self._cursor = cursor
         self._progress = progress
         self._words = {
             "table": table,
             "columns": ", ".join(fields),
             "differs": self.differs,
-            "assignments": ", ".join(f"{field} = s.{field}" for field in fields[1:]),
+            "values": ", ".join(of_field(COMES, OBJECTION_COMES, field) for field in fields),
+            "assignments": ", ".join(
+                f"{field} = {of_field(REPLACES, OBJECTION_REPLACES, field)}" for field in fields[1:]
+            ),
         }
 
     def _run(self, statement: str, **values: Any) -> int:
@@ -229,6 +242,10 @@ class Staging:
             locked = self._cursor.fetchone()[0]
         self._progress.before(piece)
         return locked
+
+
+def of_field(general: str, of_objection: str, field: str) -> str:
+    return (of_objection if field == OBJECTED_AT else general).format(field)
 
 
 @contextmanager

@@ -1,17 +1,18 @@
 """A CSV file of customers of whom it is known whether they left, as data to train on. Nothing is stored."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from customers.import_export.csv_files.cells import CHECKS, NO_VALUE, check_flag
-from customers.import_export.csv_files.columns import Columns, Layout
+from customers.import_export.csv_files.columns import OBJECTED_NAMES, Columns, Layout
 from customers.import_export.csv_files.file import RefusedError, open_csv
 from customers.import_export.csv_files.reader import read_table
 from customers.import_export.csv_files.rejects import Rejects
 from customers.import_export.csv_files.rows import REPEATED, good_rows
-from customers.import_export.staging import Row
+from customers.import_export.staging import NO_OBJECTION, OBJECTED_AT, Row
 from customers.ml_service.names import spellings
 from customers.ml_service.schema import FEATURES, LABEL
 from customers.ml_service.training import TrainingData
@@ -19,7 +20,11 @@ from customers.ml_service.training import TrainingData
 LEARNED = (*FEATURES, LABEL)
 # A portfolio's ids show customers who are there twice; a table without them will do.
 LABELLED = Columns(
-    names={field: spellings(field) for field in ("customer_id", *LEARNED)},
+    names={
+        "customer_id": spellings("customer_id"),
+        OBJECTED_AT: OBJECTED_NAMES,
+        **{field: spellings(field) for field in LEARNED},
+    },
     required=LEARNED,
     checks={**CHECKS, LABEL: check_flag},
 )
@@ -28,22 +33,35 @@ LEAST = 5  # customers who left, and who stayed: one for each fold
 
 @dataclass(frozen=True, eq=False)
 class LabelledFile:
-    """The customers that can be trained on, the rows that can't, and how the numbers of unusual columns were read."""
+    """The customers that can be trained on, the rows that can't, and how the numbers of unusual columns were read.
+
+    ``objected`` are so many more, who have objected to profiling: nothing is learned from them.
+    """
 
     data: TrainingData
     rejects: Rejects
     formats: list[str]
+    objected: int = 0
 
 
-def read_labelled(path: Path, decimal: str | None = None) -> LabelledFile:
-    """Read a file by the rules of the import. RefusedError when it as a whole can't be trained on."""
+def read_labelled(path: Path, decimal: str | None = None, objected: Collection[int] = ()) -> LabelledFile:
+    """Read a file by the rules of the import. RefusedError when it as a whole can't be trained on.
+
+    Customers with the ids ``objected`` are left out, and those of whom the file itself says that they object.
+    """
     with open_csv(path) as text:
         layout, formats, found = read_table(text, LABELLED, decimal)
         rejects = Rejects(None, layout.names)
-        good = list(good_rows(found, layout, rejects.add))
-    file = LabelledFile(training_data(good, layout), rejects, formats)
+        readable = list(good_rows(found, layout, rejects.add))
+    good = [it for it in readable if not has_objected(dict(zip(layout.fields, it[0], strict=True)), objected)]
+    file = LabelledFile(training_data(good, layout), rejects, formats, len(readable) - len(good))
     refuse_too_few(file)
     return file
+
+
+def has_objected(values: Mapping[str, object], objected: Collection[int]) -> bool:
+    """By the file, or else by the ids."""
+    return values.get(OBJECTED_AT, NO_OBJECTION) not in (None, NO_OBJECTION) or values.get("customer_id") in objected
 
 
 def training_data(good: list[tuple[Row, list[str]]], layout: Layout) -> TrainingData:

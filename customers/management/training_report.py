@@ -7,6 +7,7 @@ from customers.import_export.training_file import LabelledFile, about_repeated
 from customers.management.columns import in_columns
 from customers.ml_service.training.leaks import Alone
 from customers.ml_service.training.quality import FIGURES
+from customers.presentation.numbers import format_count
 
 BASELINES = {"logistic_regression": "logistic regression", "constant": "constant"}
 # The settings that `--search` chooses among, in words.
@@ -23,6 +24,8 @@ def about_rows(file: LabelledFile) -> Iterator[str]:
     data = file.data
     left = percent(data.churn_rate)
     yield f"{len(data.labels):,} customers, {left} of whom left; {file.rejects.rows:,} rows rejected"
+    if file.objected:
+        yield f"{format_count(file.objected, 'customer', 'customers')} left out: they have objected to profiling"
     yield from file.formats
     yield from file.rejects.summary()
     yield from about_repeated(file.rejects)

@@ -1,18 +1,28 @@
 """Everything that is stored of the customers. ``customers.models.Customer`` and its like are found here."""
 
 from customers.models.changes import FeedEpoch, ScoreChange
-from customers.models.customer import BY_RISK, LARGEST_CUSTOMER_ID, Behaviour, Customer, CustomerQuerySet, is_stale
+from customers.models.customer import (
+    BY_RISK,
+    LARGEST_CUSTOMER_ID,
+    POSSIBLE_TIMES,
+    Behaviour,
+    Customer,
+    CustomerQuerySet,
+    is_stale,
+)
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
 from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
 from customers.models.rescoring import (
     SAME_LIFE,
     SAME_VERSION,
+    Exclusion,
     Pause,
     RescoreRequest,
     ScoringFailure,
     ScoringFailureQuerySet,
     StaleMark,
+    is_excluded,
 )
 from customers.models.scores import ScoreRecord, UnscoredVersion
 
@@ -20,6 +30,7 @@ __all__ = [
     "ACTIVE",
     "BY_RISK",
     "LARGEST_CUSTOMER_ID",
+    "POSSIBLE_TIMES",
     "SAME_LIFE",
     "SAME_VERSION",
     "AuditFinding",
@@ -28,6 +39,7 @@ __all__ = [
     "Customer",
     "CustomerQuerySet",
     "DriftCheck",
+    "Exclusion",
     "FeedEpoch",
     "ImportBatch",
     "ImportPiece",
@@ -44,5 +56,6 @@ __all__ = [
     "StaleMark",
     "UnscoredVersion",
     "import_is_due",
+    "is_excluded",
     "is_stale",
 ]

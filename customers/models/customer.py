@@ -1,5 +1,7 @@
 """What the bank knows of a customer, and what the active model says of it."""
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -14,17 +16,33 @@ from customers.models.releases import ModelRelease
 
 BY_RISK = (F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc())
 LARGEST_CUSTOMER_ID = 2**63 - 1  # what a bigint holds
+POSSIBLE_TIMES = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))  # of an objection
 
 
 def is_stale(release: Any) -> Q:
-    """Edited since it was scored, or scored by another release than this; ``scoring.staleness`` says so in SQL."""
-    return Q(stale_since__isnull=False) | ~Q(scored_by=release)
+    """Edited since it was scored, or scored by another release than this; ``scoring.staleness`` says so in SQL.
+
+    A customer who has objected to being scored is neither stale nor current.
+    """
+    return Q(objected_at__isnull=True) & (Q(stale_since__isnull=False) | ~Q(scored_by=release))
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def stale(self) -> "CustomerQuerySet":
         """Customers whose stored score is not that of the active model for the fields as they are."""
         return self.filter(is_stale(models.Subquery(ModelRelease.objects.newest_id())))
+
+    def not_objected(self) -> "CustomerQuerySet":
+        """Without the customers who have objected to being scored."""
+        return self.filter(objected_at__isnull=True)
+
+    def set_objection(self, objected: bool) -> int:
+        """Record that these customers object to being scored, or withdraw that; how many it is news for.
+
+        A trigger does the rest in the same statement: score and reasons are cleared, or the customer becomes stale. An
+        objection that stands keeps its time.
+        """
+        return self.filter(objected_at__isnull=objected).update(objected_at=Now() if objected else None)
 
     def with_active_release(self) -> "CustomerQuerySet":
         """With ``active_release`` on each customer: the id of the release whose scores count."""
@@ -75,7 +93,7 @@ class Behaviour(models.Model):
 
 
 class Customer(Behaviour):
-    """A customer, the nine behavioural fields, and the score that follows them.
+    """A customer, the nine behavioural fields, and the score that follows them, unless the customer has objected.
 
     The columns from ``edited_by`` on belong to the engine: database triggers move the first five, the scorer alone
     writes the rest, and whatever else is written there is quietly kept out.
@@ -84,6 +102,11 @@ class Customer(Behaviour):
     customer_id = models.BigIntegerField("customer ID", primary_key=True)
     surname = models.CharField(max_length=100, blank=True, default="", db_default="")
 
+    objected_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="When the customer objected to profiling (GDPR, Article 21). While this is set there is no score.",
+    )
     edited_at = models.DateTimeField(
         null=True, editable=False, help_text="When a row that was stale already was edited again."
     )
@@ -120,6 +143,7 @@ class Customer(Behaviour):
         permissions = [
             ("rescore_customer", "Can have customers rescored, set them aside and requeue them"),
             ("export_customer", "Can export customers to a file"),
+            ("record_objection", "Can record and withdraw objections to profiling"),
         ]
         indexes = [
             # For the admin's list; each score writes them all, the last one of few customers: docs/decisions/0016. The
@@ -134,6 +158,8 @@ class Customer(Behaviour):
             models.Index(
                 F("num_of_products"), *BY_RISK, condition=Q(num_of_products__gte=3), name="customer_many_products"
             ),
+            # Few: no edit and no score of any other customer writes it.
+            models.Index("customer_id", condition=Q(objected_at__isnull=False), name="customer_objected"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(customer_id__gte=1), name="customer_id_is_positive"),
@@ -156,14 +182,49 @@ class Customer(Behaviour):
                 name="customer_score_is_a_probability",
             ),
             models.CheckConstraint(
-                condition=Q(stale_since__isnull=False)
+                condition=Q(objected_at__isnull=False)
+                | Q(stale_since__isnull=False)
                 | Q(churn_risk_score__isnull=False, scored_version__isnull=False, scored_version=F("version")),
                 name="customer_current_means_scored",
+            ),
+            models.CheckConstraint(
+                condition=Q(objected_at__isnull=True)
+                | Q(
+                    stale_since__isnull=True,
+                    churn_risk_score__isnull=True,
+                    scored_version__isnull=True,
+                    scored_by__isnull=True,
+                    scored_at__isnull=True,
+                    contributions__isnull=True,
+                    reason_codes__isnull=True,
+                ),
+                name="customer_objected_means_no_score",
+            ),
+            # PostgreSQL knows times that Python can't read, and exports write the first day of all for "never".
+            models.CheckConstraint(
+                condition=Q(objected_at__isnull=True) | Q(objected_at__range=POSSIBLE_TIMES),
+                name="customer_objected_at_is_possible",
             ),
         ]
 
     def __str__(self) -> str:
         return f"customer {self.customer_id}"
+
+    _means_objection = False
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        """As Django's, but the objection is written only where ``update_fields`` names it, or with a new row.
+
+        An instance that was read before the objection was recorded would withdraw it without meaning to.
+        """
+        fields = None if update_fields is None else frozenset(update_fields)
+        self._means_objection = fields is not None and "objected_at" in fields
+        super().save(*args, update_fields=fields, **options)
+
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *options: Any) -> Any:
+        """Django's step from an instance to its UPDATE."""
+        kept = [value for value in values if self._means_objection or value[0].attname != "objected_at"]
+        return super()._do_update(base_qs, using, pk_val, kept, *options)
 
     def is_current(self) -> bool:
         """Whether the stored score is the active model's answer to the fields of this row."""

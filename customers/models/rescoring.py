@@ -1,4 +1,6 @@
-"""Which customers are to be scored, and which could not be."""
+"""Which customers are to be scored, and which are excluded from it."""
+
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
@@ -13,6 +15,20 @@ from customers.models.releases import ModelRelease
 # For a subquery: the id alone may be that of a former life, whose versions began at 1, too.
 SAME_LIFE = {"customer_id": OuterRef("customer_id"), "arrived_at": OuterRef("arrived_at")}
 SAME_VERSION = {**SAME_LIFE, "version": OuterRef("version")}
+
+
+class Exclusion(models.TextChoices):
+    """Why a customer is excluded from scoring. An objection stands in the customer's row, the others in a failure's."""
+
+    MODEL = "model", "the model has no answer"
+    PERSON = "person", "excluded by staff"
+    OBJECTION = "objection", "the customer has objected"
+
+
+def is_excluded(release: Any) -> Q:
+    """Not to be scored by this release as things are, whatever the reason; ``scoring.staleness`` says so in SQL."""
+    holds = Q(retry_at__isnull=True) | Q(retry_at__gt=Now())
+    return Q(objected_at__isnull=False) | Q(ScoringFailure.objects.filter(holds).of_customer(release))
 
 
 class StaleMark(models.Model):
@@ -53,32 +69,38 @@ class ScoringFailureQuerySet(models.QuerySet["ScoringFailure"]):
         """Those that are not tried again until they are requeued, edited, or another model comes."""
         return self.filter(retry_at__isnull=True)
 
-    def of_customer(self, release: int | None) -> models.Exists:
+    def of_customer(self, release: Any) -> models.Exists:
         """For a query of customers: whether one of these is of the present version and that release."""
         return models.Exists(self.filter(**SAME_VERSION, release=release))
 
     def of_present_life(self) -> "ScoringFailureQuerySet":
-        """Without those of customers who are gone, or who were gone and came back since."""
-        return self.filter(models.Exists(Customer.objects.filter(**SAME_LIFE)))
+        """Without those of customers who are gone, were gone and came back since, or have objected to being scored."""
+        return self.filter(models.Exists(Customer.objects.not_objected().filter(**SAME_LIFE)))
 
     @transaction.atomic
     def forget_former_lives(self) -> int:
-        """Delete those of customers who are gone, or who were gone and came back since; how many there were.
+        """Delete all that are not of a present life; how many there were. No score will ever take their place.
 
         Looked at twice, locked in between: a customer may come back and fail after the first look.
         """
-        former = self.filter(~models.Exists(Customer.objects.filter(**SAME_LIFE))).order_by()
+        former = self.filter(~models.Exists(Customer.objects.not_objected().filter(**SAME_LIFE))).order_by()
         held = list(former.select_for_update(skip_locked=True).values_list("pk", flat=True))
         return former.filter(pk__in=held).delete()[0]
 
 
 class ScoringFailure(models.Model):
-    """A customer in a version that a model could not score: how often it was tried, and why it failed."""
+    """A customer in a version that is excluded from scoring by a model, and why: it failed, or staff have said so."""
 
     customer_id = models.BigIntegerField("customer ID", primary_key=True)
     arrived_at = arrived_at()
     version = models.BigIntegerField()
     release = models.ForeignKey(ModelRelease, on_delete=models.CASCADE, related_name="+", db_index=False)
+    reason = models.CharField(
+        max_length=9,
+        choices=[(it.value, it.label) for it in (Exclusion.MODEL, Exclusion.PERSON)],
+        default=Exclusion.MODEL,
+        db_default=Exclusion.MODEL,
+    )
     attempts = models.PositiveSmallIntegerField()
     error = models.CharField(max_length=500)
     first_failed_at = models.DateTimeField(db_default=Now())

@@ -15,6 +15,7 @@ class ScoreRecord(models.Model):
     class Cause(models.TextChoices):
         CREATED = "created"  # the customer's first score
         RETURNED = "returned"  # the first since the customer came back
+        RESUMED = "resumed"  # the first since an objection to scoring was withdrawn
         EDITED = "edited"
         RELEASE = "release"  # only the model has changed
         ANALYZE = "analyze"  # staff or a program asked

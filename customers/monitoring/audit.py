@@ -20,7 +20,7 @@ from customers.ml_service.schema import FEATURES
 from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
 from customers.releases.active import ModelNotActiveError, active_model
 from customers.scoring import scorer
-from customers.scoring.claims import CustomerBusyError
+from customers.scoring.claims import CustomerBusyError, CustomerObjectedError
 from customers.scoring.marks import count_unmarked
 from customers.scoring.staleness import STALE
 from customers.sql import fetch_rows
@@ -190,8 +190,8 @@ def repair(customer_id: int) -> None:
     """Score a broken row anew, with a record in the history. One that can't be is left to the next audit."""
     try:
         scorer.analyze(customer_id, cause=ScoreRecord.Cause.AUDIT)
-    except Customer.DoesNotExist:
-        pass  # deleted since, and its score with it
+    except (Customer.DoesNotExist, CustomerObjectedError):
+        pass  # deleted since, or objected, and the score is gone
     except (CustomerBusyError, ScoringError) as error:
         log.warning("Customer %s could not be repaired: %s", customer_id, error)
 

@@ -26,7 +26,7 @@ DriftVerdict = Literal["stable", "moderate shift", "major shift", "too few to te
 OTHER = "other"
 
 # What each customer is counted by: the bin, or the value where each has its own. Scores that are not the active model's
-# answer are left out.
+# answer are left out, and so are customers who have objected to being scored.
 CURRENT_SCORE = f"CASE WHEN ({STALE}) IS FALSE THEN churn_risk_score END"
 BINNED = ", ".join(
     f"width_bucket(({CURRENT_SCORE if name == SCORE else name})::float8, %({name})s::float8[]) AS {name}"
@@ -38,7 +38,7 @@ BINNED = ", ".join(
 # planner looks through the sub-query, takes the bins for as many as there are balances, and sorts all customers: 1.9 s.
 COUNT = f"""
 SELECT GROUPING({", ".join(COLUMNS)}), {", ".join(COLUMNS)}, count(*)
-FROM (SELECT {BINNED} FROM customers_customer AS customer OFFSET 0) AS binned
+FROM (SELECT {BINNED} FROM customers_customer AS customer WHERE objected_at IS NULL OFFSET 0) AS binned
 GROUP BY GROUPING SETS ({", ".join(f"({name})" for name in COLUMNS)})
 """
 # GROUPING's bits, the first column's the highest, are 0 for the columns that a row of the answer is about.

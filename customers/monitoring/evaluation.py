@@ -2,7 +2,7 @@
 
 Statistically honest: a score is used only if it was stored before what it foretold, and a customer only if it is known
 for the whole window whether that customer left. Those who were gone before it are left out, and so are those who were
-deleted without an outcome: what became of them is not known.
+deleted without an outcome: what became of them is not known. So are customers who have objected to being scored.
 """
 
 from collections import defaultdict
@@ -39,6 +39,7 @@ LEFT JOIN customers_outcome AS outcome USING (customer_id)
 LEFT JOIN customers_customer AS customer USING (customer_id)
 WHERE COALESCE(outcome.left_on >= %(first_day)s, true)
   AND last.scored_by_id = COALESCE(%(release)s, last.scored_by_id)
+  AND customer.objected_at IS NULL
 """
 
 

@@ -11,17 +11,24 @@ from customers.presentation.bands import BANDS
 STEPS = 20
 EDGES = [step / STEPS for step in range(1, STEPS)]
 
-# One pass over an index that is there anyway: both groupings at once, so that they add up to the same customers.
+# One pass over an index that is there anyway: both groupings at once, so that they add up to the same customers. Those
+# who have objected have no score, and are taken off.
 COUNT = """
 SELECT width_bucket(churn_risk_score, %(edges)s::float8[]), width_bucket(churn_risk_score, %(thresholds)s::float8[]),
     count(*)
 FROM customers_customer GROUP BY 1, 2
 """
 
+# By an index that has these customers alone.
+COUNT_OBJECTED = "SELECT count(*) FROM customers_customer WHERE objected_at IS NOT NULL"
+
 
 @dataclass(frozen=True)
 class Distribution:
-    """How many customers there are in each step and in each band, lowest first, and how many have no score yet."""
+    """How many customers there are in each step and in each band, lowest first, and how many have no score yet.
+
+    Those who have objected to being scored are left out.
+    """
 
     steps: list[int]
     bands: list[int]
@@ -48,4 +55,10 @@ def count_scores(cursor: CursorWrapper) -> Distribution:
         else:
             steps[step] += customers
             bands[band] += customers
-    return Distribution(steps, bands, thresholds, unscored)
+    return Distribution(steps, bands, thresholds, unscored - count_objected(cursor))
+
+
+def count_objected(cursor: CursorWrapper) -> int:
+    """How many customers have objected to being scored."""
+    cursor.execute(COUNT_OBJECTED)
+    return int(cursor.fetchone()[0])

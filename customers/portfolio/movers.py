@@ -1,6 +1,7 @@
 """Whose risk has moved most within some days: from the score they began with to the present one."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -65,6 +66,11 @@ class Movers:
     fallen: int
     risers: list[Mover]
     fallers: list[Mover]
+
+    def without(self, ids: Collection[int]) -> "Movers":
+        """The same with these customers unnamed."""
+        risers, fallers = ([it for it in side if it.customer_id not in ids] for side in (self.risers, self.fallers))
+        return replace(self, risers=risers, fallers=fallers)
 
 
 def movers(cursor: CursorWrapper, at: datetime) -> list[Movers]:

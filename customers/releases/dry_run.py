@@ -54,7 +54,8 @@ def compare(ids: Sequence[int], before: Scores, after: Scores) -> ScoreShift | N
 
 def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> ScoreShift | None:
     """Score some stored customers by the active model and by the candidate; store and activate nothing."""
-    rows = list(Customer.objects.filter(pk__in=random_ids(customers)).values_list("pk", "churn_risk_score", *FEATURES))
+    drawn = Customer.objects.not_objected().filter(pk__in=random_ids(customers))
+    rows = list(drawn.values_list("pk", "churn_risk_score", *FEATURES))
     release = ModelRelease.objects.active()
     try:
         active = forest_of(release) if release is not None else None

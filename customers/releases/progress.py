@@ -12,7 +12,7 @@ from customers.releases.active import in_place
 from customers.sql import fetch_rows
 
 # One pass through the table: 30 ms at 200,000 customers.
-BY_RELEASE = "SELECT scored_by_id, count(*) FROM customers_customer GROUP BY scored_by_id"
+BY_RELEASE = "SELECT scored_by_id, count(*) FROM customers_customer WHERE objected_at IS NULL GROUP BY scored_by_id"
 
 POLL_SECONDS = 2.0
 # Nothing scored for so long: probably no worker is running.
@@ -22,7 +22,7 @@ RELEASES_SHOWN = 10
 
 @dataclass(frozen=True)
 class Rollover:
-    """Customers by the release that scored them; under None those who have no score yet."""
+    """Customers by the release that scored them; under None those who have no score yet, and have not objected."""
 
     active: ModelRelease | None
     by_release: dict[int | None, int]

@@ -12,29 +12,39 @@ from psycopg.errors import LockNotAvailable
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, ModelRelease
 from customers.scoring.marks import RESTED, pass_over, take
-from customers.scoring.staleness import NOT_FAILED, STALE
+from customers.scoring.staleness import NOT_EXCLUDED, STALE
 
 # The columns of a Claim.
 CLAIMED = f"customer_id, version, {', '.join(FEATURES)}"
 
 CLAIM = f"""
 SELECT {CLAIMED} FROM customers_customer AS customer
-WHERE customer_id = ANY (%(ids)s::bigint[]) AND {NOT_FAILED}
+WHERE customer_id = ANY (%(ids)s::bigint[]) AND {NOT_EXCLUDED}
     AND (customer_id = ANY (%(requested)s::bigint[])
         OR {STALE} AND (customer_id <> ALL (%(resting)s::bigint[]) OR {RESTED}))
 FOR NO KEY UPDATE OF customer SKIP LOCKED
 """
 
 CLAIM_FREE = f"""
-SELECT {CLAIMED} FROM customers_customer WHERE customer_id = ANY (%s::bigint[])
+SELECT {CLAIMED} FROM customers_customer WHERE customer_id = ANY (%s::bigint[]) AND objected_at IS NULL
 ORDER BY customer_id FOR NO KEY UPDATE SKIP LOCKED
 """
 
-CLAIM_ONE = f"SELECT {CLAIMED} FROM customers_customer WHERE customer_id = %s FOR NO KEY UPDATE"
+CLAIM_ONE = f"SELECT {CLAIMED}, objected_at FROM customers_customer WHERE customer_id = %s FOR NO KEY UPDATE"
 
 
 class CustomerBusyError(Exception):
     """An open edit of another session holds the row; nothing was written. Trying again later helps."""
+
+
+class CustomerObjectedError(Exception):
+    """The customer has objected to being scored: no score may be made, let alone stored."""
+
+    def __init__(self, customer_id: int) -> None:
+        super().__init__(
+            f"Customer {customer_id} has objected to profiling (GDPR, Article 21): no score is made while the "
+            "objection stands."
+        )
 
 
 @dataclass(frozen=True)
@@ -73,8 +83,9 @@ class Claim:
 def claim_next(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Claim:
     """Lock some ``limit`` rows that no other transaction holds: stale ones, and those that staff have asked for.
 
-    Takes their marks away, so call it in the transaction that stores the scores. Customers whom this model could not
-    score, in the version they have, are left out until they are due again.
+    Takes their marks away, so call it in the transaction that stores the scores. Those excluded from scoring are left
+    out: customers who have objected, and those whom this model could not score in the version they have, until they are
+    due again.
     """
     taken = take(cursor, release, limit)
     ids, requested = taken.ids, sorted(taken.requested)
@@ -97,7 +108,16 @@ def claim_free(cursor: CursorWrapper, ids: Sequence[int]) -> Claim:
 
 
 def claim_one(cursor: CursorWrapper, customer_id: int, seconds: float | None = None) -> Claim:
-    """Lock one customer, stale or not, waiting so many seconds for an open edit of it, or else as the settings say.
+    """Lock one customer, stale or not, as ``hold_one``. Raises ``CustomerObjectedError`` too."""
+    *row, objected_at = hold_one(cursor, customer_id, seconds)
+    if objected_at is not None:
+        raise CustomerObjectedError(customer_id)
+    return Claim.from_rows([tuple(row)])
+
+
+def hold_one(cursor: CursorWrapper, customer_id: int, seconds: float | None = None) -> tuple[Any, ...]:
+    """Lock one customer; the columns of a claim, and of the objection. An open edit is waited for so many seconds,
+    or else as long as the settings say.
 
     Raises ``CustomerBusyError`` when that time is up, ``Customer.DoesNotExist`` when there is no such row.
     """
@@ -109,11 +129,11 @@ def claim_one(cursor: CursorWrapper, customer_id: int, seconds: float | None = N
     cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
     if not rows:
         raise Customer.DoesNotExist(f"There is no customer {customer_id}.")
-    return Claim.from_rows(rows)
+    return rows[0]
 
 
 def lock_one(cursor: CursorWrapper, customer_id: int) -> list[tuple[Any, ...]]:
-    """The columns of a claim. Raises ``CustomerBusyError`` when the lock_timeout is up."""
+    """The columns of ``CLAIM_ONE``. Raises ``CustomerBusyError`` when the lock_timeout is up."""
     try:
         cursor.execute(CLAIM_ONE, [customer_id])
     except OperationalError as error:

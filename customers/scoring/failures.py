@@ -5,7 +5,7 @@ Channel"); the letter itself stays where it was, for the customer's row is the t
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,14 @@ import psycopg
 from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Subquery
+from django.db.models.functions import Now
 
 from customers.ml_service import Explained, Forest, InputError, ModelError
 from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
-from customers.models import CustomerQuerySet, ModelRelease, ScoringFailure
+from customers.models import CustomerQuerySet, Exclusion, ModelRelease, ScoringFailure
 from customers.models.rescoring import SAME_VERSION
 from customers.scoring import marks
 from customers.scoring.claims import Claim
-from customers.sql import fetch_rows
 
 log = logging.getLogger("vigilpay.scoring")
 
@@ -33,25 +33,19 @@ SAME = """failure.arrived_at = excluded.arrived_at AND failure.version = exclude
 # which the caller holds.
 RECORD = f"""
 INSERT INTO customers_scoringfailure AS failure
-    (customer_id, arrived_at, version, release_id, attempts, error, first_failed_at, last_failed_at, retry_at)
-SELECT customer_id, customer.arrived_at, version, %(release)s, 1, refused.error, clock_timestamp(), clock_timestamp(),
+    (customer_id, arrived_at, version, release_id, reason, attempts, error, first_failed_at, last_failed_at, retry_at)
+SELECT customer_id, customer.arrived_at, version, %(release)s, '{Exclusion.MODEL}', 1, refused.error,
+    clock_timestamp(), clock_timestamp(),
     CASE WHEN %(attempts)s > 1 THEN clock_timestamp() + make_interval(secs => %(pause)s) END
 FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(errors)s::text[]) AS refused (customer_id, version, error)
 JOIN customers_customer AS customer USING (customer_id, version)
 ON CONFLICT (customer_id) DO UPDATE SET
     arrived_at = excluded.arrived_at, version = excluded.version, release_id = excluded.release_id,
-    error = excluded.error, last_failed_at = excluded.last_failed_at,
+    reason = excluded.reason, error = excluded.error, last_failed_at = excluded.last_failed_at,
     first_failed_at = CASE WHEN {SAME} THEN failure.first_failed_at ELSE excluded.first_failed_at END,
     attempts = CASE WHEN {SAME} THEN failure.attempts + 1 ELSE 1 END,
     retry_at = CASE WHEN NOT ({SAME}) THEN excluded.retry_at WHEN failure.attempts + 1 < %(attempts)s
         THEN clock_timestamp() + make_interval(secs => %(pause)s * power(4, failure.attempts)) END
-"""
-
-REQUEUE = """
-UPDATE customers_scoringfailure AS failure SET attempts = 0, retry_at = clock_timestamp()
-FROM customers_customer AS customer
-WHERE customer.customer_id = failure.customer_id AND customer.arrived_at = failure.arrived_at
-  AND (%(all)s OR failure.customer_id = ANY (%(ids)s)) RETURNING failure.customer_id
 """
 
 # Every model that works at all can score this customer: tells a broken model from a strange customer.
@@ -156,17 +150,24 @@ def record(cursor: CursorWrapper, refusals: Sequence[Refusal], release: ModelRel
         log.warning("No score for customer %s, version %s%s: %s", first.customer_id, first.version, more, error)
 
 
-def requeue(customer_ids: Iterable[int] | None = None) -> int:
-    """Try these again at once, or all, with a full number of attempts; how many there were."""
-    values = {"all": customer_ids is None, "ids": list(customer_ids or ())}
-    requeued = [customer_id for (customer_id,) in fetch_rows(REQUEUE, values)]
-    marks.mark(requeued)
-    return len(requeued)
+def requeue(customers: Any = None) -> int:
+    """Try these again at once, or all, with a full number of attempts, whatever had excluded them; how many there were.
+
+    ``customers`` are ids, or a query of them. A customer who has objected is not tried.
+    """
+    failed = ScoringFailure.objects.of_present_life()
+    if customers is not None:
+        failed = failed.filter(pk__in=customers)
+    number = failed.update(attempts=0, retry_at=Now())
+    marks.restore_marks()  # as the next drain would
+    return number
 
 
 def with_failure(customers: CustomerQuerySet) -> CustomerQuerySet:
-    """With ``failure_error`` and ``failure_retry_at``: of the present version and the active model, else None."""
+    """With ``failure_error``, ``_reason`` and ``_retry_at``: of the present version and the active model, else None."""
     failure = ScoringFailure.objects.filter(**SAME_VERSION, release=Subquery(ModelRelease.objects.newest_id()))
     return customers.annotate(
-        failure_error=Subquery(failure.values("error")), failure_retry_at=Subquery(failure.values("retry_at"))
+        failure_error=Subquery(failure.values("error")),
+        failure_reason=Subquery(failure.values("reason")),
+        failure_retry_at=Subquery(failure.values("retry_at")),
     )

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from customers.ml_service import InputError
 from customers.models import Customer, ScoreRecord
 from customers.releases.active import active_model
-from customers.scoring.claims import CustomerBusyError, claim_free
+from customers.scoring.claims import CustomerBusyError, CustomerObjectedError, claim_free
 from customers.scoring.contention import LOCK_TIMEOUT, lost_to_an_editor
 from customers.scoring.failures import describe_refusal, explain
 from customers.scoring.scorer import analyze, scorer_rights
@@ -18,7 +18,7 @@ from customers.scoring.writing import refuses_a_row, store
 # So many are held at once: an editor of one of them waits some milliseconds.
 BATCH_ROWS = 100
 
-Outcome = float | Customer.DoesNotExist | CustomerBusyError | InputError
+Outcome = float | Customer.DoesNotExist | CustomerBusyError | CustomerObjectedError | InputError
 
 
 def analyze_many(customer_ids: Iterable[int]) -> dict[int, Outcome]:
@@ -66,7 +66,7 @@ def analyze_held(customer_id: int, seconds: float) -> Outcome:
     """One who was left, waiting no longer than this for an open edit."""
     try:
         return analyze(customer_id, seconds=seconds)
-    except (Customer.DoesNotExist, CustomerBusyError, InputError) as reason:
+    except (Customer.DoesNotExist, CustomerBusyError, CustomerObjectedError, InputError) as reason:
         return reason
     except DatabaseError as error:
         if not refuses_a_row(error):

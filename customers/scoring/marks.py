@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from customers.models import ModelRelease, ScoringFailure
 from customers.releases.active import NEWEST_RELEASE, hold_to
-from customers.scoring.staleness import NOT_FAILED, OF_THIS_VERSION, STALE
+from customers.scoring.staleness import NOT_EXCLUDED, OF_THIS_VERSION, STALE
 from customers.sql import execute, fetch_row, fetch_rows
 
 # The kinds of marks, in the order in which they are taken.
@@ -91,13 +91,13 @@ MARK_EACH = f"INSERT INTO customers_stalemark (kind, ids) SELECT {LATER}, ARRAY[
 MARK_DUE_FAILURES = _marking(
     LARGE, "SELECT customer_id FROM customers_scoringfailure WHERE retry_at <= clock_timestamp()"
 )
-_MARK_PASSED = _marking("%(kind)s", f"{_OF_THESE} AND {STALE} AND {NOT_FAILED}", f"clock_timestamp() + {HELD_PAUSE}")
+_MARK_PASSED = _marking("%(kind)s", f"{_OF_THESE} AND {STALE} AND {NOT_EXCLUDED}", f"clock_timestamp() + {HELD_PAUSE}")
 MARK_PASSED = f"""
 WITH marked AS ({_MARK_PASSED} RETURNING ids) SELECT COALESCE(sum(cardinality(ids)), 0)::int FROM marked
 """
 ASK_AGAIN = f"""
 INSERT INTO customers_rescorerequest (customer_ids, asked_at)
-SELECT array_agg(customer_id), clock_timestamp() + {HELD_PAUSE} FROM ({_OF_THESE} AND {NOT_FAILED}) AS held
+SELECT array_agg(customer_id), clock_timestamp() + {HELD_PAUSE} FROM ({_OF_THESE} AND {NOT_EXCLUDED}) AS held
 HAVING count(*) > 0 RETURNING cardinality(customer_ids)
 """
 
@@ -130,9 +130,9 @@ DELETE FROM customers_stalemark WHERE ctid = ANY (ARRAY(
 # One step; where it ends, unless that was the end.
 SWEEP_ON = f"""
 WITH looked AS MATERIALIZED (
-    SELECT customer_id, arrived_at, version, stale_since, scored_by_id FROM customers_customer
+    SELECT customer_id, arrived_at, version, stale_since, scored_by_id, objected_at FROM customers_customer
     WHERE customer_id >= %(first)s ORDER BY customer_id LIMIT {SWEEP_ROWS}
-), marked AS ({_marking(FOUND, f"SELECT customer_id FROM looked AS customer WHERE {STALE} AND {NOT_FAILED}")}),
+), marked AS ({_marking(FOUND, f"SELECT customer_id FROM looked AS customer WHERE {STALE} AND {NOT_EXCLUDED}")}),
 ended AS (SELECT max(customer_id) AS last FROM looked HAVING count(*) = {SWEEP_ROWS} AND max(customer_id) < {2**63 - 1})
 INSERT INTO customers_stalemark (kind, ids) SELECT {SWEEP}, ARRAY[last + 1] FROM ended
 """
@@ -251,7 +251,7 @@ def restore_marks() -> int:
         execute(MARK_ALL)
         execute(NOTHING_IS_LOST)
         return 1
-    # Of a former life they would be due for ever.
+    # Of a former life, or of a customer who has objected, they would be due for ever.
     ScoringFailure.objects.filter(retry_at__lte=Now()).forget_former_lives()
     return execute(MARK_DUE_FAILURES)
 

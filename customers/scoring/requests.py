@@ -3,9 +3,8 @@
 from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
-from customers.models import Customer, ModelRelease, ScoringFailure, is_stale
+from customers.models import Customer, Exclusion, ModelRelease, is_excluded, is_stale
 from customers.sql import execute, fetch_rows
 
 # Each request is what a drain takes at once.
@@ -18,16 +17,17 @@ SELECT array_agg(customer_id ORDER BY customer_id) FROM (
 GROUP BY piece ORDER BY piece RETURNING cardinality(customer_ids)
 """
 
-# A dead letter that staff have written: as every other it counts until the customer is requeued or edited, or another
-# model comes. A customer who came back while this was running has a life of which it knows nothing.
-GIVE_UP = """
+# An exclusion by staff: as one by the model it counts until the customer is requeued or edited, or another model comes.
+# A customer who came back while this was running has a life of which it knows nothing.
+GIVE_UP = f"""
 INSERT INTO customers_scoringfailure AS failure
-    (customer_id, arrived_at, version, release_id, attempts, error, first_failed_at, last_failed_at, retry_at)
-SELECT customer_id, arrived_at, version, %s, 0, %s, clock_timestamp(), clock_timestamp(), NULL
-FROM ({chosen}) AS customer (customer_id, arrived_at, version)
+    (customer_id, arrived_at, version, release_id, reason, attempts, error, first_failed_at, last_failed_at, retry_at)
+SELECT customer_id, arrived_at, version, %s, '{Exclusion.PERSON}', 0, %s, clock_timestamp(), clock_timestamp(), NULL
+FROM ({{chosen}}) AS customer (customer_id, arrived_at, version)
 ON CONFLICT (customer_id) DO UPDATE SET
     arrived_at = excluded.arrived_at, version = excluded.version, release_id = excluded.release_id,
-    attempts = excluded.attempts, error = excluded.error, last_failed_at = excluded.last_failed_at, retry_at = NULL
+    reason = excluded.reason, attempts = excluded.attempts, error = excluded.error,
+    last_failed_at = excluded.last_failed_at, retry_at = NULL
 WHERE failure.arrived_at <= excluded.arrived_at
 """
 
@@ -35,12 +35,11 @@ WHERE failure.arrived_at <= excluded.arrived_at
 def request_rescoring(customers: QuerySet[Customer]) -> int:
     """Have the workers score these again, stale or not, after all who are stale; how many there are to score.
 
-    Dead letters are left out; what is tried again in any case is left to that. No customer becomes stale by it: a
-    current score stays current until it is replaced.
+    Those excluded from scoring are left out; what is tried again in any case is left to that. No customer becomes stale
+    by it: a current score stays current until it is replaced.
     """
     active = ModelRelease.objects.active()
-    given_up = ScoringFailure.objects.dead_letters().of_customer(active.pk if active else None)
-    chosen, parameters = compiled(customers.filter(~given_up), "customer_id")
+    chosen, parameters = compiled(customers.filter(~is_excluded(active.pk if active else None)), "customer_id")
     return sum(size for (size,) in fetch_rows(REQUEST.format(chosen=chosen), [settings.DRAIN_BATCH_ROWS, *parameters]))
 
 
@@ -61,9 +60,3 @@ def compiled(customers: QuerySet[Customer], *columns: str) -> tuple[str, tuple[o
     compiler = customers.order_by().values(*columns).query.get_compiler(connection=connection, elide_empty=False)
     sql, parameters = compiler.as_sql()
     return sql, tuple(parameters)
-
-
-def requeue(customers: QuerySet[Customer]) -> int:
-    """Try those who have failed, dead letters or not, again at once; how many there were. A drain marks those due."""
-    failed = ScoringFailure.objects.of_present_life().filter(customer_id__in=customers.order_by().values("pk"))
-    return failed.update(attempts=0, retry_at=Now())

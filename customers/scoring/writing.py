@@ -37,7 +37,9 @@ _VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
 
 # Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
 # said before is read here once more, which is cheaper than sending it to and fro. Of a customer who came back the row
-# says nothing, but the history does: a known risk is no news, nor is another model's answer to the same values.
+# says nothing, but the history does: a known risk is no news, nor is another model's answer to the same values. So it
+# is of a customer whose objection was withdrawn: no other row without a score has a record of the same life. A trigger
+# of the bank's may record an objection in this very UPDATE: then the row keeps no score, and there is none to record.
 # Every column has its table's name in front, and none comes by a star: the bank may give its customers columns of any
 # name. A trigger of the bank's sees this UPDATE, too: where it changes a behavioural field the row is stale again, in a
 # version that no score answers yet, and the record is of the version and the values that this score answers.
@@ -46,13 +48,14 @@ WITH scored AS (
     SELECT score.*, COALESCE(customer.churn_risk_score, known.score) AS previous_score,
         customer.stale_since AS was_stale_since, {", ".join(f"customer.{name}" for name in ANSWERED)},
         CASE WHEN known.has_same_values AND known.scored_by_id <> %(release)s THEN '{ScoreRecord.Cause.RELEASE}'
+            WHEN known.is_of_this_life THEN '{ScoreRecord.Cause.RESUMED}'
             WHEN known.score IS NOT NULL THEN '{ScoreRecord.Cause.RETURNED}' END AS return_cause
     FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[], {_ARRAYS})
         AS score (customer_id, version, score, {", ".join([*REASONS, *CONTRIBUTIONS])})
     JOIN customers_customer AS customer
         ON customer.customer_id = score.customer_id AND customer.version = score.version
     LEFT JOIN LATERAL (
-        SELECT record.score, record.scored_by_id,
+        SELECT record.score, record.scored_by_id, record.arrived_at = customer.arrived_at AS is_of_this_life,
             {_VALUES.format("record")} = {_VALUES.format("customer")} AS has_same_values
         FROM customers_scorerecord AS record
         WHERE customer.churn_risk_score IS NULL AND record.customer_id = customer.customer_id
@@ -89,7 +92,7 @@ SELECT stored.customer_id, stored.score, stored.previous_score, stored.version,
         ELSE '{ScoreRecord.Cause.RELEASE}' END,
     stored.was_stale_since, GREATEST(stored.edited_at, stored.was_stale_since), stored.edited_by, stored.arrived_at,
     stored.scored_at, %(release)s, stored.contributions, {", ".join(f"stored.{name}" for name in FEATURES)}
-FROM stored RETURNING customers_scorerecord.customer_id
+FROM stored WHERE stored.scored_at IS NOT NULL RETURNING customers_scorerecord.customer_id
 )
 SELECT (SELECT count(*) FROM recorded),
     (SELECT min(stored.customer_id) FROM stored

@@ -67,6 +67,10 @@ class AlertAdmin(ReadOnlyAdmin):
         ("Acknowledged: save to do that", {"fields": ("note", "acknowledged_at", "acknowledged_by")}),
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
+        """Without those on customers who have objected to profiling."""
+        return cast(AlertQuerySet, super().get_queryset(request)).not_objected()
+
     @admin.display(description="Customer", ordering="customer_id")
     def customer(self, alert: Alert) -> SafeString:
         page = reverse("admin:customers_customer_change", args=[alert.customer_id])

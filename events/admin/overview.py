@@ -65,11 +65,13 @@ def movers_sections(figures: Figures) -> list[Section]:
     if not figures.movers:
         return [section("Movers", TOO_MANY)]
     ids = {one.customer_id for window in figures.movers for one in [*window.risers, *window.fallers]}
-    surnames = dict(Customer.objects.filter(pk__in=ids).values_list("pk", "surname"))  # of those still there
+    customers = list(Customer.objects.filter(pk__in=ids).only("surname", "objected_at"))  # those still there
+    surnames = {customer.pk: customer.surname for customer in customers}
+    objected = {customer.pk for customer in customers if customer.objected_at is not None}  # since the count
     return [
         section(
             f"Movers of the last {'day' if window.days == 1 else f'{window.days} days'}",
-            html.movers_section(window, surnames),
+            html.movers_section(window.without(objected), surnames),
         )
         for window in figures.movers
     ]

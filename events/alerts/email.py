@@ -2,8 +2,10 @@
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db.models import QuerySet
 from django.urls import reverse
 
+from customers.presentation.numbers import format_count
 from events.alerts import outbox
 from events.alerts.outbox import DeliveryError
 from events.models.alerts import Alert, AlertRule, Delivery
@@ -23,19 +25,20 @@ def send(delivery: Delivery) -> None:
     rule = delivery.rule
     if not rule.addresses():
         raise DeliveryError("The rule names nobody to send e-mail to any more.")
-    alerts = f"{delivery.alerts:,} {'alerts' if delivery.alerts != 1 else 'alert'}"
+    found = outbox.alerts_of(delivery)
+    alerts = format_count(found.count(), "alert", "alerts")
     EmailMessage(
         subject=f"VigilPay: {alerts}: {' '.join(rule.name.split())}",
-        body=format_body(rule, delivery),
+        body=format_body(rule, found),
         to=rule.addresses(),
         # The same with every attempt: mail programs show what came twice once.
         headers={"Message-ID": f"<{delivery.key}@vigilpay>", "Auto-Submitted": "auto-generated"},
     ).send()
 
 
-def format_body(rule: AlertRule, delivery: Delivery) -> str:
-    lines = [format_alert(alert) for alert in outbox.alerts_of(delivery)[:NAMED]]
-    if (more := delivery.alerts - len(lines)) > 0:
+def format_body(rule: AlertRule, alerts: QuerySet[Alert]) -> str:
+    lines = [format_alert(alert) for alert in alerts[:NAMED]]
+    if (more := alerts.count() - len(lines)) > 0:
         lines.append(f"and {more:,} more")
     page = f"{settings.SITE_URL.rstrip('/')}{reverse('admin:events_alert_changelist')}"
     where = page if settings.SITE_URL else "Alerts in the admin"

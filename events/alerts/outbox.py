@@ -16,7 +16,7 @@ from django.utils import timezone
 from django_q.conf import Conf
 
 from customers.sql import execute, fetch_row
-from events.models.alerts import Alert, Delivery
+from events.models.alerts import Alert, AlertQuerySet, Delivery
 
 
 class DeliveryError(Exception):
@@ -120,10 +120,21 @@ def fold_into(delivery: Delivery) -> int:
 
 
 def alerts_of(delivery: Delivery) -> QuerySet[Alert]:
-    """All that the message reports, the first that came first."""
+    """All that the message reports, the first that came first; none on a customer who has objected since."""
+    return raised_for(delivery).not_objected().order_by("id")
+
+
+def raised_for(delivery: Delivery) -> AlertQuerySet:
     folded = Delivery.objects.filter(into=delivery.pk).values("batch")
     own = Alert.objects.filter(rule=delivery.rule_id, batch=delivery.batch)
-    return (own | Alert.objects.filter(rule=delivery.rule_id, batch__in=folded)).order_by("id")
+    return own | Alert.objects.filter(rule=delivery.rule_id, batch__in=folded)
+
+
+def forget_empty(delivery: Delivery) -> bool:
+    """Delete a message if all whom it is about have objected since; whether they had."""
+    if alerts_of(delivery).exists() or not raised_for(delivery).exists():
+        return False
+    return bool(as_claimed(delivery).delete()[0])
 
 
 def store_sent(delivery: Delivery) -> None:

@@ -28,7 +28,7 @@ def send_what_is_due() -> int:
     ends = monotonic() + settings.DRAIN_SECONDS
     number = 0
     while monotonic() < ends and (delivery := outbox.claim()) is not None:
-        number += attempt(delivery)
+        number += not outbox.forget_empty(delivery) and attempt(delivery)
     return number
 
 

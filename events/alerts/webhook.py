@@ -33,13 +33,13 @@ def send(delivery: Delivery) -> None:
     """Post it; raises unless the receiver answers that it has taken it. A redirect is not followed."""
     if not is_configured():
         raise DeliveryError("VIGILPAY_WEBHOOK_URL and VIGILPAY_WEBHOOK_SECRET are not both set.")
-    rule = delivery.rule
+    rule, alerts = delivery.rule, list(outbox.alerts_of(delivery))
     payload = {
         "type": "alerts.raised",
         "timestamp": delivery.created_at.isoformat(),
         "data": {
             "rule": {"id": rule.pk, "name": rule.name, "kind": rule.kind},
-            "count": delivery.alerts,
+            "count": len(alerts),
             "alerts": [
                 {
                     "id": alert.pk,
@@ -48,7 +48,7 @@ def send(delivery: Delivery) -> None:
                     "score_before": alert.score_before,
                     "raised_at": alert.raised_at.isoformat(),
                 }
-                for alert in outbox.alerts_of(delivery)
+                for alert in alerts
             ],
         },
     }

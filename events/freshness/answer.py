@@ -33,10 +33,11 @@ class Portfolio:
     held_back_count: int
     oldest_stale_age_seconds: float | None
     oldest_waiting_age_seconds: float | None  # of those whom nothing but a worker can help
+    objected: int = 0  # to being scored; in no group. Figures stored by an older version have none
 
     @property
     def customer_count(self) -> int:
-        return sum(group.customers for group in self.coverage)
+        return sum(group.customers for group in self.coverage) + self.objected
 
     @property
     def stale_count(self) -> int:
@@ -109,7 +110,8 @@ class Freshness:
     customers: int
     stale_count: int
     oldest_stale_age_seconds: float | None
-    held_back_count: int  # of the stale ones: failed, and waiting for a retry or for a person
+    held_back_count: int  # of the stale ones: excluded from scoring, until a retry or until a person helps
+    objected: int  # customers who have objected to being scored: neither stale nor in the coverage
     coverage: list[Coverage]
     active_release: Release | None
     paused: Paused | None
@@ -117,7 +119,8 @@ class Freshness:
     marks_waiting: int
     workers_running: int
     queue: Queue
-    dead_letters: int
+    dead_letters: int  # excluded from scoring by the model or by staff, until a person helps
+    excluded_by_staff: int  # of the dead letters
     retries_waiting: int
     last_drain: LastDrain | None
     results_rejected_last_day: int

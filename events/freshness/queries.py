@@ -11,11 +11,12 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django_q.conf import Conf
 
-from customers.models import ScoreRecord
+from customers.models import Exclusion, ScoreRecord
 from customers.monitoring import drift
+from customers.portfolio.distribution import count_objected
 from customers.scoring.marks import INTACT
 from customers.scoring.pause import current, describe_pause
-from customers.scoring.staleness import OF_THIS_VERSION, STALE
+from customers.scoring.staleness import HELD_BACK, OF_THIS_VERSION, STALE
 from events.freshness.answer import (
     Coverage,
     Freshness,
@@ -33,7 +34,12 @@ from events.freshness.status import judge
 # The lag of the scores of this time is given in these steps.
 LAG_WINDOW_SECONDS = 15 * 60
 LAG_STEPS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
-LAG_CAUSES = [ScoreRecord.Cause.CREATED, ScoreRecord.Cause.RETURNED, ScoreRecord.Cause.EDITED]
+LAG_CAUSES = [
+    ScoreRecord.Cause.CREATED,
+    ScoreRecord.Cause.RETURNED,
+    ScoreRecord.Cause.RESUMED,
+    ScoreRecord.Cause.EDITED,
+]
 # No answer is better than a busy connection; 1,000,000 customers take less than a tenth of it.
 PATIENCE = "5s"
 # A worker whose last heartbeat is no older than this counts as running: pushers leave one every second.
@@ -53,17 +59,15 @@ ACTIVE = "SELECT id, sha256, released_at FROM customers_modelrelease ORDER BY id
 
 # One pass over all customers. Those whom a former model has scored are stale since the next release. Those who failed
 # in their present version wait for a retry or for a person, not for a worker; that sub-query is hashed, and stale rows
-# alone are looked up in it.
+# alone are looked up in it. Those who have objected to being scored are counted apart.
 COVERAGE = f"""
 WITH portfolio AS MATERIALIZED (
     SELECT scored_by_id, stale, failing, count(*) AS customers, min(stale_since) AS edited_since
     FROM (
         SELECT scored_by_id, stale_since, COALESCE({STALE}, false) AS stale,
-            {STALE} AND (customer_id, arrived_at, version) IN (
-                SELECT customer_id, arrived_at, version FROM customers_scoringfailure
-                WHERE release_id = %(release)s) AS failing,
+            {STALE} AND {HELD_BACK} AS failing,
             stale_since IS NOT NULL AS edited
-        FROM customers_customer AS customer
+        FROM customers_customer AS customer WHERE objected_at IS NULL
     ) AS customer
     GROUP BY scored_by_id, stale, edited, failing
 ), aged AS (
@@ -101,11 +105,12 @@ WITH job AS (
           AND started_at <= lock - make_interval(secs => %(retry)s)) AS at_work
     FROM django_q_ormq WHERE key = %(key)s
 ), failed AS (
-    SELECT failure.retry_at
+    SELECT failure.retry_at, failure.reason
     FROM customers_scoringfailure AS failure JOIN customers_customer AS customer ON {OF_THIS_VERSION}
     WHERE failure.release_id = %(release)s
 )
 SELECT (SELECT count(*) FROM failed WHERE retry_at IS NULL),
+    (SELECT count(*) FROM failed WHERE retry_at IS NULL AND reason = '{Exclusion.PERSON}'),
     (SELECT count(*) FROM failed WHERE retry_at IS NOT NULL),
     (SELECT count(*) FROM job WHERE NOT at_work),
     (SELECT count(*) FROM job WHERE at_work),
@@ -173,7 +178,7 @@ def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portf
             "heartbeat": HEARTBEAT_SECONDS,
         },
     )
-    dead_letters, retries, waiting_jobs, claimed_jobs, marks, workers, rejected, given_up = cursor.fetchone()
+    dead_letters, by_staff, retries, waiting_jobs, claimed_jobs, marks, workers, rejected, given_up = cursor.fetchone()
     last_drain = first_as(LastDrain, cursor, LAST_DRAIN)
     pause = current()
     drift_check, warnings = last_drift_check(active)
@@ -188,6 +193,7 @@ def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portf
         oldest_waiting_age_seconds=portfolio.oldest_waiting_age_seconds or 0.0,
         last_drain_seconds_ago=last_drain.ended_seconds_ago if last_drain else None,
         dead_letters=dead_letters,
+        excluded_by_staff=by_staff,
         retries_waiting=retries,
         behind_seconds=settings.BEHIND_SECONDS,
     )
@@ -199,6 +205,7 @@ def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portf
         stale_count=portfolio.stale_count,
         held_back_count=portfolio.held_back_count,
         oldest_stale_age_seconds=portfolio.oldest_stale_age_seconds,
+        objected=portfolio.objected,
         coverage=portfolio.coverage,
         active_release=active,
         paused=Paused(pause.since, pause.by, pause.reason) if pause else None,
@@ -207,6 +214,7 @@ def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portf
         workers_running=workers,
         queue=Queue(waiting_jobs, claimed_jobs),
         dead_letters=dead_letters,
+        excluded_by_staff=by_staff,
         retries_waiting=retries,
         last_drain=last_drain,
         results_rejected_last_day=rejected,
@@ -227,6 +235,7 @@ def portfolio_of(cursor: CursorWrapper, active: Release | None) -> Portfolio:
         held_back_count=sum(group[3] for group in groups),
         oldest_stale_age_seconds=largest(group[4] for group in groups),
         oldest_waiting_age_seconds=largest(group[5] for group in groups),
+        objected=count_objected(cursor),
     )
 
 

@@ -19,12 +19,14 @@ def judge(
     oldest_waiting_age_seconds: float,
     last_drain_seconds_ago: float | None,
     dead_letters: int,
+    excluded_by_staff: int = 0,
     retries_waiting: int,
     behind_seconds: float,
 ) -> tuple[Status, str]:
     """The word and its reason. What a person has to see comes first.
 
-    ``pause`` is a sentence, and empty when scoring goes on. Waiting are those who are stale and need only a worker.
+    ``pause`` is a sentence, and empty when scoring goes on. Waiting are those who are stale and need only a worker. Of
+    the ``dead_letters`` some are staff's own doing.
     """
     oldest = f"{counted(waiting_count)} waiting, the oldest for {oldest_waiting_age_seconds:.1f} s."
     waiting = oldest if waiting_count else "Nobody waits for a score."
@@ -33,12 +35,19 @@ def judge(
     if waiting_count and oldest_waiting_age_seconds > behind_seconds:
         return "behind", f"{waiting} {why_behind(has_model, workers_running, last_drain_seconds_ago)}"
     if dead_letters:
-        return "failing", f"{counted(dead_letters)} set aside: the model has no answer to them."
+        return "failing", describe_dead_letters(dead_letters - excluded_by_staff, excluded_by_staff)
     if retries_waiting:
         return "catching up", f"{counted(retries_waiting)} failed and will be tried again."
     if waiting_count:
         return "catching up", waiting
     return "current", "Every score is the active model's answer to the fields as they are."
+
+
+def describe_dead_letters(by_model: int, by_staff: int) -> str:
+    """Who has excluded how many customers from scoring."""
+    model = f"{counted(by_model)} set aside: the model has no answer to them."
+    staff = f"{counted(by_staff)} set aside by staff."
+    return " ".join(text for text, number in ((model, by_model), (staff, by_staff)) if number)
 
 
 def why_behind(has_model: bool, workers_running: int, last_drain_seconds_ago: float | None) -> str:

@@ -32,6 +32,7 @@ def facts(found: Freshness) -> Iterator[tuple[str, str]]:
     yield "", found.status_reason
     yield from (("warning", warning) for warning in found.warnings)
     yield "customers", f"{found.customers:,}"
+    yield "objected", f"{found.objected:,}, who are not scored"
     yield "stale", f"{found.stale_count:,}{'' if oldest is None else f', the oldest for {format_seconds(oldest)}'}"
     yield "workers running", f"{found.workers_running:,}"
     yield "marks waiting", f"{found.marks_waiting:,}"

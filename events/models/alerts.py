@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from customers.ml_service.schema import BOUNDS, GEOGRAPHIES
-from customers.models import Behaviour
+from customers.models import Behaviour, Customer
 
 LONGEST_DAYS = 365
 
@@ -116,6 +116,11 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> "AlertQuerySet":
         """Those that are not acknowledged."""
         return self.filter(acknowledged_at__isnull=True)
+
+    def not_objected(self) -> "AlertQuerySet":
+        """Without those on customers who have objected to profiling since."""
+        objected = Customer.objects.filter(customer_id=models.OuterRef("customer_id"), objected_at__isnull=False)
+        return self.filter(~models.Exists(objected))
 
     def acknowledge(self, by: str, note: str = "") -> int:
         """Acknowledge those of them that are open, in the name of a user; how many these were."""

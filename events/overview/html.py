@@ -112,7 +112,10 @@ def link_to_mover(mover: Mover, surnames: Mapping[int, str]) -> SafeString:
 
 
 def freshness_section(now: Freshness) -> SafeString:
-    wanted = ("stale", "workers running", "marks waiting", "queue", "dead letters", "last drain", "rejected results")
+    wanted = (
+        *("stale", "objected", "workers running", "marks waiting", "queue", "dead letters", "last drain"),
+        "rejected results",
+    )
     facts = dict(freshness_table.facts(now))
     engine = [*((name.capitalize(), facts[name]) for name in wanted), ("Drift", facts["drift"])]
     by_model = [

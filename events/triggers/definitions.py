@@ -22,9 +22,10 @@ from events.triggers.sql import (
     OUR_NAMES,
     RELEASES,
     REPLICA,
-    VERSION,
+    SCORE_COLUMNS,
     Trigger,
     changed,
+    clear,
     keep_old,
     mark_the_one,
 )
@@ -36,16 +37,12 @@ ENGINE_COLUMNS = (
     "stale_since",
     "edited_at",
     "edited_by",
-    "churn_risk_score",
-    "scored_version",
-    "scored_by_id",
-    "scored_at",
-    "contributions",
-    "reason_codes",
+    *SCORE_COLUMNS,
 )
 
 # A new row is stale, whatever the INSERT says of the engine's columns; an old backup's scores are recomputed. It begins
-# a life of its id, by the clock and not the statement's time: one statement, a CALL, may reload a table twice.
+# a life of its id, by the clock and not the statement's time: one statement, a CALL, may reload a table twice. A row
+# that comes with an objection to being scored is not stale: docs/decisions/0033-objection.md.
 ARRIVE = Trigger(
     name="vigilpay_0_arrive",
     event="BEFORE INSERT",
@@ -53,15 +50,10 @@ ARRIVE = Trigger(
 BEGIN
     NEW.arrived_at := clock_timestamp();
     NEW.version := 1;
-    NEW.stale_since := statement_timestamp();
-    NEW.edited_at := NULL;
+    NEW.stale_since := CASE WHEN NEW.objected_at IS NULL THEN statement_timestamp() END;
+    NEW.edited_at := CASE WHEN NEW.objected_at IS NOT NULL THEN statement_timestamp() END;
     NEW.edited_by := {EDITOR};
-    NEW.churn_risk_score := NULL;
-    NEW.scored_version := NULL;
-    NEW.scored_by_id := NULL;
-    NEW.scored_at := NULL;
-    NEW.contributions := NULL;
-    NEW.reason_codes := NULL;
+{clear(SCORE_COLUMNS)}
     RETURN NEW;
 END
 """,
@@ -85,15 +77,19 @@ END
 # At every UPDATE, for a list of columns is held against the statement's words, not against what the bank's own triggers
 # make of the row; and behind those by its name. A changed id counts as an edit, since marks and history go by it, and
 # as an arrival, for the new id may have had customers before: at a time that the statement's own can't be later than.
-# Where nothing else has changed, an engine's column that another trigger has written is set back.
+# Where nothing else has changed, an engine's column that another trigger has written is set back. An objection is an
+# edit, too: it clears the score, and a score that comes too late is not stored. So is its withdrawal, which leaves the
+# customer stale.
 STAMP = Trigger(
     name="zzz_vigilpay_stamp",
     event="BEFORE UPDATE",
     body=f"""
 BEGIN
-    IF NOT ({changed(("customer_id", *FEATURES))}) THEN
+    IF NOT ({changed(("customer_id", *FEATURES, "objected_at"))}) THEN
         IF current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on' AND ({changed(ENGINE_COLUMNS)}) THEN
         {keep_old(ENGINE_COLUMNS)}
+        ELSIF NEW.objected_at IS NOT NULL AND NEW.churn_risk_score IS NOT NULL THEN
+            RETURN NULL;
         END IF;
         RETURN NEW;
     END IF;
@@ -106,6 +102,13 @@ BEGIN
     NEW.stale_since := COALESCE(NEW.stale_since, statement_timestamp());
     NEW.version := OLD.version + 1;
     NEW.edited_by := {EDITOR};
+    IF COALESCE(NEW.objected_at, OLD.objected_at) IS NOT NULL THEN
+        NEW.edited_at := statement_timestamp();
+        IF NEW.objected_at IS NOT NULL THEN
+    NEW.stale_since := NULL;
+{clear(SCORE_COLUMNS)}
+        END IF;
+    END IF;
     RETURN NEW;
 END
 """,
@@ -131,7 +134,7 @@ BEGIN
     {DECIDE}
     {mark_the_one()}
     SELECT array_agg(customer_id), array_agg(customer_id) FILTER (WHERE stale_since IS NULL)
-    INTO ids, missed FROM changed;
+    INTO ids, missed FROM changed WHERE objected_at IS NULL;
     IF ids IS NULL THEN
         RETURN NULL;
     END IF;
@@ -146,7 +149,7 @@ END
 # changed a field without the stamp, or an engine's column without the guard. Former versions that no score has answered
 # are kept with the rights of the owner: a role that may write customers need not be able to write history.
 # By EXCEPT: whatever plan of a join a session keeps, it was made for the few rows of its first statement.
-STAMPED = "stale_since IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)"
+STAMPED = "COALESCE(stale_since, objected_at) IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)"
 MAY_BE_RENAMED = "arrived_at >= statement_timestamp()"
 FIELDS = ", ".join(["customer_id", *FEATURES])
 FIELDS_AND_SCORES = ", ".join([FIELDS, *ENGINE_COLUMNS])
@@ -159,9 +162,6 @@ def missed(compared: str) -> str:
             EXCEPT SELECT {compared} FROM former) AS missing;"""
 
 
-OVERWRITTEN = f""" FROM (
-            SELECT {VERSION} FROM former WHERE stale_since IS NOT NULL
-            EXCEPT SELECT {VERSION} FROM changed) AS overwritten"""
 EDITED = Trigger(
     name="vigilpay_4_edited",
     event="AFTER UPDATE",
@@ -176,16 +176,16 @@ DECLARE
     missed bigint[];
     sure boolean;
     overwritten boolean;
-    renamed boolean;
+    unscored boolean;
     scorer text;
     {MARKING}
 BEGIN
     {OF_CUSTOMERS}
     {DECIDE}
     {mark_the_one(f" AND NOT {MAY_BE_RENAMED}")}
-    SELECT array_agg(customer_id) FILTER (WHERE {STAMPED}), bool_and(({STAMPED}) IS TRUE),
-        bool_or(edited_at = statement_timestamp()), bool_or({MAY_BE_RENAMED})
-    INTO ids, sure, overwritten, renamed FROM changed;
+    SELECT array_agg(customer_id) FILTER (WHERE {STAMPED} AND objected_at IS NULL), bool_and(({STAMPED}) IS TRUE),
+        bool_or(edited_at = statement_timestamp()), bool_or({MAY_BE_RENAMED} OR objected_at IS NOT NULL)
+    INTO ids, sure, overwritten, unscored FROM changed;
     IF NOT sure AND current_setting('vigilpay.scorer', true) = 'on' THEN
         {missed(FIELDS)}
     ELSIF NOT sure THEN
@@ -194,9 +194,9 @@ BEGIN
     ids := ids || missed;
     IF missed IS NOT NULL OR overwritten
             AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
-        {lives.keep("overwritten", OVERWRITTEN)}
+        {lives.keep("overwritten", lives.OVERWRITTEN)}
     END IF;
-    IF renamed OR missed IS NOT NULL THEN
+    IF unscored OR missed IS NOT NULL THEN
         {feed.LOST}
     END IF;
     IF ids IS NULL THEN
@@ -222,11 +222,12 @@ DECLARE
     {MARKING}
 BEGIN
     {OF_CUSTOMERS}
-    IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND NEW.customer_id <> OLD.customer_id THEN
+    IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (NEW.customer_id <> OLD.customer_id
+            OR NEW.objected_at IS NOT NULL AND OLD.churn_risk_score IS NOT NULL) THEN
         {feed.announce_one("OLD.customer_id")}
     END IF;
     IF TG_OP = 'DELETE' THEN
-        IF OLD.stale_since IS NOT NULL THEN
+        IF {lives.unscored("OLD")} THEN
             {lives.keep("OLD")}
         END IF;
         RETURN NULL;
@@ -235,7 +236,7 @@ BEGIN
         IF NEW.version = OLD.version AND NEW.customer_id = OLD.customer_id THEN
             RETURN NULL;
         END IF;
-        IF OLD.stale_since IS NOT NULL THEN
+        IF {lives.unscored("OLD")} THEN
             {lives.keep("OLD")}
         END IF;
     END IF;

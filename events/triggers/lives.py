@@ -7,7 +7,12 @@ failure, a score, a former version) is of the life with the same ``arrived_at``,
 
 from customers.ml_service.schema import FEATURES
 from events.triggers.feed import announce
-from events.triggers.sql import CUSTOMERS, OF_CUSTOMERS
+from events.triggers.sql import CUSTOMERS, OF_CUSTOMERS, VERSION
+
+
+def unscored(former: str) -> str:
+    """Whether no score answers the version in this row: it waits for one, or the customer has objected to any."""
+    return f"COALESCE({former}.stale_since, {former}.objected_at) IS NOT NULL"
 
 
 def keep(former: str, source: str = "") -> str:
@@ -27,12 +32,17 @@ def end_lives(leaving: str) -> str:
     return f"""
 BEGIN
     {OF_CUSTOMERS}
-    {keep("former", f" FROM {leaving} AS former WHERE former.stale_since IS NOT NULL")}
+    {keep("former", f" FROM {leaving} AS former WHERE {unscored('former')}")}
     {announce(leaving)}
     RETURN NULL;
 END
 """
 
+
+# Of an UPDATE of the rows ``former`` to ``changed``.
+OVERWRITTEN = f""" FROM (
+            SELECT {VERSION} FROM former WHERE {unscored("former")}
+            EXCEPT SELECT {VERSION} FROM changed) AS overwritten"""
 
 GONE = "gone"  # the transition table: the rows deleted by the statement
 END_LIVES = end_lives(GONE)

@@ -91,12 +91,27 @@ GRANT SELECT, INSERT ON @schema@.{table} TO @owner@;"""
 )
 
 
+# What the scorer alone may write; of a customer who has objected to being scored nothing of it may stand.
+SCORE_COLUMNS = (
+    "churn_risk_score",
+    "scored_version",
+    "scored_by_id",
+    "scored_at",
+    "contributions",
+    "reason_codes",
+)
+
+
 def changed(columns: tuple[str, ...]) -> str:
     return "\n       OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in columns)
 
 
 def keep_old(columns: tuple[str, ...]) -> str:
     return "\n".join(f"    NEW.{column} := OLD.{column};" for column in columns)
+
+
+def clear(columns: tuple[str, ...]) -> str:
+    return "\n".join(f"    NEW.{column} := NULL;" for column in columns)
 
 
 # NOTIFY takes a database-wide lock at commit, so it is sent only while no worker holds the lease. The lease is read
@@ -181,8 +196,8 @@ MEND = f"""IF missed IS NOT NULL THEN
                 AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
             ORDER BY setrole DESC, setdatabase DESC LIMIT 1), '"$user", public'), true);
         UPDATE @schema@.{CUSTOMERS} SET version = version + 1, edited_by = {EDITOR}, edited_at =
-            CASE WHEN stale_since IS NULL THEN edited_at ELSE statement_timestamp() END,
-            stale_since = COALESCE(stale_since, statement_timestamp())
+            CASE WHEN COALESCE(stale_since, objected_at) IS NULL THEN edited_at ELSE statement_timestamp() END,
+            stale_since = CASE WHEN objected_at IS NULL THEN COALESCE(stale_since, statement_timestamp()) END
         WHERE customer_id = ANY (missed);
         PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;"""

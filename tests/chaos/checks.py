@@ -21,7 +21,14 @@ FROM customers_customer ORDER BY customer_id
 NEWEST_RELEASE = "SELECT id, sha256 FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
 STALE = """
 SELECT count(*) FROM customers_customer
-WHERE stale_since IS NOT NULL OR scored_by_id IS DISTINCT FROM (SELECT max(id) FROM customers_modelrelease)
+WHERE stale_since IS NOT NULL
+    OR objected_at IS NULL AND scored_by_id IS DISTINCT FROM (SELECT max(id) FROM customers_modelrelease)
+"""
+# There may be none at any moment. A mark would be none the worse.
+SCORED_OBJECTORS = """
+SELECT customer_id, version, churn_risk_score, reason_codes FROM customers_customer
+WHERE objected_at IS NOT NULL
+  AND num_nonnulls(churn_risk_score, scored_version, scored_by_id, scored_at, contributions, reason_codes) > 0
 """
 
 # The last record of a customer is the row's own.
@@ -32,7 +39,7 @@ FROM customers_customer AS customer LEFT JOIN LATERAL (
     SELECT version, score, scored_by_id, contributions FROM customers_scorerecord AS record
     WHERE record.customer_id = customer.customer_id ORDER BY id DESC LIMIT 1
 ) AS record ON true
-WHERE stale_since IS NULL
+WHERE stale_since IS NULL AND objected_at IS NULL
   AND (scored_version, churn_risk_score, customer.scored_by_id, customer.contributions)
       IS DISTINCT FROM (record.version, record.score, record.scored_by_id, record.contributions)
 """
@@ -113,7 +120,10 @@ def examine(
         active = connection.execute(NEWEST_RELEASE).fetchone()
         return Findings(
             # With another model active the storm is not over, which is reported as such.
-            wrong_scores=[*wrong_rows(rows, active[0], forests, in_place)] if active and active[1] == in_place else [],
+            wrong_scores=[
+                *(wrong_rows(rows, active[0], forests, in_place) if active and active[1] == in_place else ()),
+                *scored_objectors(connection),
+            ],
             lost_rows=lost_rows(rows, ledgers),
             history=[
                 *broken_history(connection, gaps, chains_after),
@@ -179,10 +189,19 @@ def wrong_records(connection: psycopg.Connection[Any], forests: Forests, after: 
     yield from disagreeing(found, forests)
 
 
+def scored_objectors(connection: psycopg.Connection[Any]) -> list[str]:
+    """Customers who have objected to being scored, and have something of a score: there may be none at any moment."""
+    return [
+        f"customer {customer}, version {version}, has objected, and has score {score}, reasons {codes}"
+        for customer, version, score, codes in connection.execute(SCORED_OBJECTORS)
+    ]
+
+
 def false_claims(connection: psycopg.Connection[Any], forests: Forests) -> list[str]:
     """Rows that say they are current while scikit-learn says something else: there may be none at any moment."""
     rows = connection.execute(CLAIMING).fetchall()
-    return [*disagreeing([(f"customer {row[0]}, version {row[1]}, in the storm", *row[2:]) for row in rows], forests)]
+    claims = [(f"customer {row[0]}, version {row[1]}, in the storm", *row[2:]) for row in rows]
+    return [*disagreeing(claims, forests), *scored_objectors(connection)]
 
 
 def disagreeing(found: Iterable[tuple[Any, ...]], forests: Forests) -> Iterator[str]:

@@ -6,6 +6,7 @@ from itertools import product
 import psycopg
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from customers.ml_service.schema import FEATURES, GENDERS, GEOGRAPHIES
 from customers.models import Customer, ScoreRecord
@@ -101,6 +102,26 @@ def test_the_truth_follows_the_label_codes_of_the_model(forests, assets, tmp_pat
     checksum = forests.learn(forest_with_other_codes(tmp_path / "coded", seed=3), OTHER_CODES)
     people = [(600, country, gender, 40, 3, 50000, 1, True, False) for country, gender in product(GEOGRAPHIES, GENDERS)]
     assert forests.scores(checksum, people) != forests.scores(checksum, people, ALPHABETICAL)
+
+
+def test_an_objector_who_has_something_of_a_score_is_found_at_any_time(examine, forests):
+    customer = make_scored()
+    Customer.objects.filter(pk=customer.pk).update(objected_at=Now())
+    with looking() as looker:
+        assert (examine().lines(), checks.false_claims(looker, forests)) == ([], [])
+        plant("ALTER TABLE customers_customer DROP CONSTRAINT customer_objected_means_no_score")
+        plant("UPDATE customers_customer SET reason_codes = '{1}'")
+        assert len(checks.false_claims(looker, forests)) == len(examine().wrong_scores) == 1
+        plant("UPDATE customers_customer SET reason_codes = NULL")
+
+
+def test_an_objector_is_not_waited_for(assets):
+    customer = make_scored()
+    Customer.objects.filter(pk=customer.pk).update(objected_at=Now())
+    with looking() as looker:
+        assert checks.unsettled(looker, checksum_of(assets / "model.pkl")) == ""
+        Customer.objects.update(objected_at=None)
+        assert checks.unsettled(looker, checksum_of(assets / "model.pkl")) == "1 customers are stale"
 
 
 # --- whether it is over -----------------------------------------------------------------------------------------------

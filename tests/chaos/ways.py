@@ -30,6 +30,7 @@ from tests.factories import random_fields
 INSTANCES = 30  # that an editor keeps, to save them when they are old
 RARE = 0.05
 HOLD_SECONDS = (0.1, 0.6)
+OBJECTORS = 20  # one customer in so many objects to being scored, now and then
 
 COLUMNS = ", ".join(STORED)
 PLACES = ", ".join(["%s"] * len(STORED))
@@ -128,7 +129,7 @@ def _analyze(customer: int) -> None:
     answer = json.loads(response.content)
     if response.status_code == 503:  # an open edit holds it, or no usable model at this moment
         raise BusyError(answer["error"])
-    if response.status_code == 404:  # deleted
+    if response.status_code in (404, 409):  # deleted, or objected
         return
     if response.status_code != 200 or not 0 <= answer["churn_risk_score"] <= 1:
         raise AssertionError(f"analyze of {customer} answered {response.status_code}: {answer}")
@@ -365,7 +366,28 @@ def _psql(editor: Editor, statements: Iterable[str]) -> None:
         raise PsqlError(done)
 
 
+def object_to_scoring(editor: Editor) -> Iterator[Edit]:
+    """One customer in twenty objects to being scored, or withdraws that: the same ones again and again."""
+    objectors = [customer for customer in editor.anybodys(OBJECTORS) if customer % OBJECTORS == 0]
+    for customer in objectors:
+        way = editor.pick.choice((_object_in_django, _object_in_sql))
+        yield way(editor, customer, objects=editor.pick.random() < 0.6)
+
+
+def _object_in_django(editor: Editor, customer: int, *, objects: bool) -> Edit:
+    return Edit(lambda: Customer.objects.filter(pk=customer).set_objection(objects))
+
+
+def _object_in_sql(editor: Editor, customer: int, *, objects: bool) -> Edit:
+    """Together with other values: an edit and an objection in one."""
+    fields = a_change(editor.pick)
+    since = sql.SQL("objected_at = {}, ").format(sql.SQL("statement_timestamp()" if objects else "NULL"))
+    statement = UPDATE.format(values=since + _assignments(fields), customer=sql.Literal(customer))
+    return Edit(lambda: editor.session().execute(statement), {customer: change(fields)})
+
+
 WAYS = [
+    object_to_scoring,
     save_an_old_instance,
     save_some_fields,
     update_a_queryset,

@@ -188,6 +188,7 @@ def test_no_index_has_to_be_written_with_a_score_but_those_that_the_list_needs()
         f"btree ((reason_codes[1]), {by_risk})",
         f"btree ({by_risk}, geography, num_of_products, is_active_member, has_cr_card)",
         "btree (customer_id)",
+        "btree (customer_id) WHERE (objected_at IS NOT NULL)",  # who have no score
         f"btree (num_of_products, {by_risk}) WHERE (num_of_products >= 3)",
         'btree (upper((surname)::text) COLLATE "C")',
     ]

@@ -21,7 +21,7 @@ from vigilpay.models import Scope, ServiceToken
 pytestmark = pytest.mark.django_db
 
 STAFF = {"viewer", "analyst", "operator", "superuser"}
-PERMISSIONS = ("view_customer", "view_scorerecord", "rescore_customer", "view_overview")
+PERMISSIONS = ("view_customer", "view_scorerecord", "rescore_customer", "record_objection", "view_overview")
 KNOWN = (
     STAFF
     | {"not staff", "demoted", "no permission"}
@@ -41,15 +41,17 @@ CELLS = {
     "customers:history": (("GET", "HEAD"), STAFF | {"only view_scorerecord", "token read"}),
     "customers:what_if": (("POST",), STAFF | {"only view_customer", "token read"}),
     "customers:at_risk": (("GET", "HEAD"), STAFF | {"only view_customer", "token read"}),
+    "customers:objection": (("POST",), {"analyst", "superuser", "only record_objection", "token import"}),
     "customers:changes": (("GET", "HEAD"), STAFF | {"only view_customer", "token read"}),
     "customers:analyze_many": (("POST",), {"analyst", "superuser", "only rescore_customer", "token score"}),
     "openapi": (("GET", "HEAD"), ALL_STAFF | {f"token {scope}" for scope in Scope.values}),
     "events:freshness": (("GET", "HEAD"), STAFF | {"only view_overview", "token operate"}),
 }
-OF_A_CUSTOMER = ("customers:analyze", "customers:insights", "customers:history")
+OF_A_CUSTOMER = ("customers:analyze", "customers:insights", "customers:history", "customers:objection")
 OTHER_METHODS = ("HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 SAMPLE, SEED = 80, 14
-ASKED = {"customer": {**A_CUSTOMER, "balance": 1}}
+A_QUESTION = {"customer": {**A_CUSTOMER, "balance": 1}}
+ASKED = {"/analyze/": {"customer_ids": [1]}, "/objection/": {"objected": False}}
 CSRF = "a" * 32
 
 
@@ -119,7 +121,7 @@ def ask(client, method, path, *, csrf=True):
     """As a careful program asks: the CSRF token comes with it, where there is a session to be forged."""
     client.cookies["csrftoken"] = CSRF
     headers = {"x-csrftoken": CSRF} if csrf else {}
-    asked = {"customer_ids": [1]} if path == reverse("customers:analyze_many") else ASKED
+    asked = next((it for address, it in ASKED.items() if address in path), A_QUESTION)
     body = {} if method in ("GET", "HEAD") else {"data": asked, "content_type": "application/json"}
     ways = {"PUT": client.put, "PATCH": client.patch, "DELETE": client.delete, "OPTIONS": client.options}
     if method == "TRACE":

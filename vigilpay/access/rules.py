@@ -32,6 +32,7 @@ RULES = {
     "customers:history": Rule("customers.view_scorerecord", Scope.READ),
     "customers:what_if": Rule("customers.view_customer", Scope.READ),
     "customers:at_risk": Rule("customers.view_customer", Scope.READ),
+    "customers:objection": Rule("customers.record_objection", Scope.IMPORT),
     "customers:changes": Rule("customers.view_customer", Scope.READ),
     "customers:analyze_many": Rule("customers.rescore_customer", Scope.SCORE),
     # Of each address only what it is for: any member of the staff, any program.

@@ -14,7 +14,7 @@ from psycopg.errors import QueryCanceled
 from customers.import_export.export import csv_of
 from customers.models import Customer
 from customers.presentation.action_log import count_objects, log_action
-from customers.scoring import requests
+from customers.scoring import failures, requests
 
 Picked = QuerySet[Customer]
 
@@ -32,14 +32,21 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
     def rescore_now(self, request: HttpRequest, queryset: Picked) -> None:
         asked = act_and_log(request, "Asked for new scores", lambda: requests.request_rescoring(queryset))
         self.message_user(request, f"To be rescored by the workers: {count_customers(asked)}.")
-        if left := queryset.count() - asked:
+        objected = queryset.filter(objected_at__isnull=False).count()
+        if left := queryset.count() - objected - asked:
             self.message_user(
                 request, f"Set aside, and left alone: {count_customers(left)}. Requeue them.", messages.WARNING
+            )
+        if objected:
+            self.message_user(
+                request,
+                f"Have objected to profiling, and are not scored: {count_customers(objected)}.",
+                messages.WARNING,
             )
 
     @admin.action(description="Requeue those set aside", permissions=["rescore"])
     def requeue(self, request: HttpRequest, queryset: Picked) -> None:
-        number = act_and_log(request, "Requeued", lambda: requests.requeue(queryset))
+        number = act_and_log(request, "Requeued", lambda: failures.requeue(queryset.order_by().values("pk")))
         self.message_user(request, f"To be tried again now: {count_customers(number)}.")
 
     @admin.action(description="Set aside those who wait for a score", permissions=["rescore"])
@@ -55,6 +62,8 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
 
     @admin.action(description="Export as CSV", permissions=["export"])
     def export(self, request: HttpRequest, queryset: Picked) -> StreamingHttpResponse:
+        # Customers who have objected to profiling are in no file, however they were picked.
+        queryset = queryset.filter(objected_at__isnull=True)
         act_and_log(request, "Exported", queryset.count)
         disposition = {"Content-Disposition": f'attachment; filename="customers-{timezone.localdate()}.csv"'}
         return StreamingHttpResponse(csv_of(queryset), content_type="text/csv; charset=utf-8", headers=disposition)

@@ -7,7 +7,8 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 
-from customers.admin.customer_list.filters import MainReasonFilter
+from customers.admin.customer_list.filters import FreshnessFilter, MainReasonFilter
+from customers.admin.customer_list.objectors import without_objectors
 from customers.admin.customer_list.ordering import ids_of_page, unscored_last
 from customers.models import ScoreRecord
 
@@ -17,6 +18,13 @@ TREND_SCORES = 12
 class CustomerChangeList(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         return [unscored_last(field) for field in super().get_ordering(request, queryset)]
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """Customers who have objected to profiling are in no list by risk: only where staff have named them."""
+        found = super().get_queryset(request, exclude_parameters)
+        asked = self.filter_params.get(FreshnessFilter.parameter_name) == [FreshnessFilter.OBJECTED]
+        is_named = asked or self.query or "customer_id__in" in self.filter_params
+        return found if is_named else without_objectors(found)
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

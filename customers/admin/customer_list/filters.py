@@ -72,16 +72,20 @@ class FreshnessFilter(ChoiceFilter):
 
     title = "freshness"
     parameter_name = "freshness"
+    OBJECTED = "objected"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name.replace(" ", "_"), name) for name in ("current", "stale", "set aside", "not scored")]
+        names = ("current", "stale", "set aside", self.OBJECTED, "not scored")
+        return [(name.replace(" ", "_"), name) for name in names]
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value == self.OBJECTED:
+            return rows.filter(objected_at__isnull=False)
         if value == "not_scored":
-            return rows.filter(churn_risk_score=None)
+            return rows.filter(churn_risk_score=None, objected_at=None)
         release = active_release()
         if value == "current":
-            return rows.filter(stale_since=None, scored_by=release)
+            return rows.filter(stale_since=None, scored_by=release, objected_at=None)
         if value == "set_aside":
             return rows.filter(ScoringFailure.objects.dead_letters().of_customer(release))
         return rows.filter(where_stale_ones_are(), is_stale(release))

@@ -60,7 +60,7 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
 
     @admin.display(description="Trend", empty_value="")
     def trend(self, customer: Any) -> SafeString:
-        return sparkline(customer.last_scores[::-1])
+        return sparkline([] if customer.objected_at else customer.last_scores[::-1])
 
     @admin.display(description="Main reason", empty_value="")
     def main_reason(self, customer: Customer) -> str | None:

@@ -9,6 +9,8 @@ from django.db.models import QuerySet
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 
+from customers.admin.customer_list.objectors import is_narrowed
+
 # Up to here customers are counted and paged. To see customers further down, staff search, filter, or turn the order
 # round; an action on "all" takes all that match, however many are counted here.
 MOST_ROWS = 10_000
@@ -45,7 +47,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
     @cached_property
     def most(self) -> int:
         """How many rows are counted and paged."""
-        return MOST_MATCHES if cast("QuerySet[Any]", self.object_list).query.where else MOST_ROWS
+        return MOST_MATCHES if is_narrowed(cast("QuerySet[Any]", self.object_list)) else MOST_ROWS
 
     @cached_property
     def count(self) -> Counted:
@@ -54,7 +56,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the t
         found = rows.order_by().values("pk")[: self.most + 1].count()
         if found <= self.most:
             return Counted(found, format_grouped(found))
-        if rows.query.where:
+        if is_narrowed(rows):
             return Counted(found, f"{format_grouped(self.most)}+")
         about = max(found, rounded(estimate(rows)))
         return Counted(about, f"~{format_grouped(about)}")

@@ -43,15 +43,20 @@ def report(request: HttpRequest) -> None:
 
 
 def wait_for_score(customer_id: int, patience: float) -> Any:
-    """The customer as soon as its score is current or could not be given, or as it is when patience ends."""
+    """The customer as soon as its score is current or can't be given, or as it is when patience ends."""
     asked: Any = with_failure(Customer.objects.with_active_release()).filter(pk=customer_id)
     deadline, pause = time.monotonic() + patience, FIRST_PAUSE
     while (customer := asked.first()) is not None:
-        if is_current(customer) or customer.failure_error is not None or time.monotonic() >= deadline:
+        if is_current(customer) or is_held_back(customer) or time.monotonic() >= deadline:
             break
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
     return customer
+
+
+def is_held_back(customer: Any) -> bool:
+    """Whether no score comes for the present values: the customer has objected, or the model has failed."""
+    return customer.objected_at is not None or customer.failure_error is not None
 
 
 def describe_score(customer: Any, former: float | None) -> str:
@@ -65,7 +70,7 @@ def describe_score(customer: Any, former: float | None) -> str:
 
 
 def describe_wait(customer: Any) -> str:
-    if customer.failure_error is not None:
+    if is_held_back(customer):
         return f"no new score; {why_not_current(customer)}"
     if pause.notice():  # which the page itself reports
         return "the new score waits until scoring goes on."

@@ -24,6 +24,25 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
         return cleaned
 
 
+class ObjectionForm(CustomerForm):
+    """With the customer's objection to profiling: what to do about it, not whether there is one. So a page that was
+    opened before it was recorded does not withdraw it."""
+
+    RECORD, WITHDRAW = "record", "withdraw"
+    CHOICES = (
+        ("", "Leave it as it is"),
+        (RECORD, "The customer objects: delete the score and its reasons, and make no new one"),
+        (WITHDRAW, "The customer withdraws the objection: score the customer again"),
+    )
+
+    objection = forms.ChoiceField(
+        label="Objection to profiling",
+        choices=CHOICES,
+        required=False,
+        help_text="GDPR, Article 21. It takes effect when you save this page, at once.",
+    )
+
+
 class Question(CustomerForm):
     """The nine values to ask the model with: filled in, and never saved."""
 

@@ -9,15 +9,16 @@ from django.utils.safestring import SafeString
 
 from customers.admin.customer_page.facts import CustomerFacts
 from customers.history.timeline import HistoryEntry
-from customers.models import ModelRelease, ScoreRecord
+from customers.models import Exclusion, ModelRelease, ScoreRecord
 from customers.presentation.bands import band
 from customers.presentation.durations import format_age, format_time
-from customers.presentation.score_state import is_current
+from customers.presentation.score_state import exclusion_of, is_current
 from customers.scoring import pause
 
 CAUSES: Mapping[str, str] = {
     ScoreRecord.Cause.CREATED: "the customer came",
     ScoreRecord.Cause.RETURNED: "the customer left the table and came back",
+    ScoreRecord.Cause.RESUMED: "the objection to profiling was withdrawn",
     ScoreRecord.Cause.EDITED: "an edit",
     ScoreRecord.Cause.RELEASE: "another model was released",
     ScoreRecord.Cause.ANALYZE: "somebody asked for it",
@@ -25,12 +26,16 @@ CAUSES: Mapping[str, str] = {
     ScoreRecord.Cause.AUDIT: "an audit found a wrong score",
 }
 
+OBJECTED = "The customer has objected to profiling"
+NO_PROFILE = "no score is made or kept while the objection stands"
+
 
 def headline(facts: CustomerFacts) -> SafeString:
     """Score and band, large, and beside it whether it can be relied upon."""
     score, held = facts.customer.churn_risk_score, "" if is_current(facts.customer) else " vp-held"
     if score is None:
-        shown = format_html('<span class="vp-badge vp-headline">{}</span>', "not scored yet")
+        words = "not scored yet" if facts.customer.objected_at is None else "not scored"
+        shown = format_html('<span class="vp-badge vp-headline">{}</span>', words)
     else:
         name = band(score)
         shown = format_html(
@@ -49,6 +54,8 @@ def describe_state(facts: CustomerFacts) -> SafeString | str:
     customer = facts.customer
     if is_current(customer):
         return "current: the active model's answer to the fields as they are"
+    if customer.objected_at is not None:
+        return f"{OBJECTED} since {format_time(customer.objected_at)}: {NO_PROFILE}"
     if customer.failure_error is not None:
         return describe_failure(facts)
     if customer.churn_risk_score is None:
@@ -62,17 +69,23 @@ def describe_state(facts: CustomerFacts) -> SafeString | str:
 
 
 def describe_failure(facts: CustomerFacts) -> SafeString:
-    """Both kinds of failure, and what the reader can do about each."""
+    """Each kind of exclusion that is not the customer's own, and what the reader can do about it."""
     customer = facts.customer
     if customer.failure_retry_at is not None:
         return format_html(
-            "The model could not score the customer; tried again at {} UTC: {}",
+            "{}; tried again at {} UTC: {}",
+            "Excluded by staff until now"
+            if customer.failure_reason == Exclusion.PERSON
+            else "The model could not score the customer",
             f"{customer.failure_retry_at:%H:%M:%S}",
             customer.failure_error,
         )
+    by_staff = exclusion_of(customer) == Exclusion.PERSON
     return format_html(
-        "set aside: {}. Correct the field that this names and save, or have the customer tried again under {}.",
+        "{}: {}. {}, or have the customer tried again under {}.",
+        "excluded from scoring by staff" if by_staff else "set aside",
         customer.failure_error.removesuffix("."),
+        "Edit a field and save" if by_staff else "Correct the field that this names and save",
         link(
             facts,
             "scoringfailure",

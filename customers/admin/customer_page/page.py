@@ -9,9 +9,11 @@ from django.utils.safestring import SafeString
 
 from customers.admin.customer_page import after_save, headline, history, reasons, what_if_panel
 from customers.admin.customer_page.facts import facts_of
+from customers.admin.customer_page.form import ObjectionForm
 from customers.admin.customer_page.what_if import WhatIfPage
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
+from customers.presentation.action_log import log_action
 
 RISK = ("churn_risk", "risk_over_time", "history", "reasons", "suggestions", "score_given", "given_by")
 VERSIONS = ("version", "scored_version", "stale_since", "edited_at", "edited_by")
@@ -23,25 +25,47 @@ BEHAVIOUR = (
     ("balance", "num_of_products"),
     ("has_cr_card", "is_active_member"),
 )
+OBJECTION: Any = ("Objection to profiling", {"fields": ("objected_at", "objection")})
+OBJECTION_SHOWN: Any = ("Objection to profiling", {"fields": ("objected_at",)})
+RECORDED = (
+    "The objection of customer {} has been recorded. The score and its reasons have been deleted; the customer is not "
+    "scored again unless the objection is withdrawn."
+)
+WITHDRAWN = "The objection of customer {} has been withdrawn. The customer is scored again."
 HEADING = "Behaviour: a change here is rescored at once"
+SCORED: Any = (
+    ("Churn risk: kept current by the engine", {"fields": RISK}),
+    WHO,
+    (HEADING, {"fields": (*BEHAVIOUR, "what_if")}),
+)
+OBJECTED: Any = (("Churn risk", {"fields": RISK[:1]}), WHO, ("Behaviour", {"fields": BEHAVIOUR}))
 
 
 class CustomerPage(WhatIfPage):
     save_on_top = True  # also what Enter in a field presses: without it, that would be the button of the what-if
-    readonly_fields = ("customer_id", *RISK, "what_if", *VERSIONS)
-    fieldsets = (
-        ("Churn risk: kept current by the engine", {"fields": RISK}),
-        WHO,
-        (HEADING, {"fields": (*BEHAVIOUR, "what_if")}),
-        ("Versions, for operators", {"fields": VERSIONS, "classes": ("collapse",)}),
-    )
+    readonly_fields = ("customer_id", *RISK, "what_if", "objected_at", *VERSIONS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
         return tuple(super().get_readonly_fields(request, obj)) if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
-        """The engine knows nothing of a customer who is not stored yet."""
-        return super().get_fieldsets(request, obj) if obj else (WHO, (HEADING, {"fields": BEHAVIOUR}))
+        """The engine knows nothing of a customer who is not stored yet, and shows nothing of one who has objected."""
+        if obj is None:
+            return (WHO, (HEADING, {"fields": BEHAVIOUR}))
+        return (
+            *(SCORED if obj.objected_at is None else OBJECTED),
+            OBJECTION if self.may_record_objection(request, obj) else OBJECTION_SHOWN,
+            ("Versions, for operators", {"fields": VERSIONS, "classes": ("collapse",)}),
+        )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is not None and self.may_record_objection(request, obj):
+            kwargs["form"] = ObjectionForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def may_record_objection(self, request: HttpRequest, customer: Customer) -> bool:
+        may_edit = self.has_change_permission(request, customer)
+        return may_edit and request.user.has_perm("customers.record_objection")
 
     def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
         if change:
@@ -49,8 +73,21 @@ class CustomerPage(WhatIfPage):
         super().save_model(request, obj, form, change)
         if not change:
             after_save.expect(request, obj.pk, None)
-        elif not set(form.changed_data).isdisjoint(FEATURES):
+        elif not self.save_objection(request, obj, form) and not set(form.changed_data).isdisjoint(FEATURES):
             after_save.expect(request, obj.pk, facts_of(obj).customer.churn_risk_score)
+
+    def save_objection(self, request: HttpRequest, customer: Customer, form: Any) -> bool:
+        """Do what was chosen about the objection, if anything was; whether it was news."""
+        choice = form.cleaned_data.get("objection")
+        objects = choice == ObjectionForm.RECORD
+        if not choice or not Customer.objects.filter(pk=customer.pk).set_objection(objects):
+            return False
+        what = "Recorded the objection to profiling" if objects else "Withdrew the objection to profiling"
+        log_action(request, Customer, what, 1, [customer.pk])
+        messages.success(request, (RECORDED if objects else WITHDRAWN).format(customer.pk))
+        if not objects:
+            after_save.expect(request, customer.pk, None)
+        return True
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "GET":

@@ -16,6 +16,7 @@ from customers.api import insights
 from customers.api.validation import WhatIfQuestion
 from customers.ml_service import InputError, ModelError
 from customers.presentation.bands import badge
+from customers.scoring.claims import CustomerObjectedError
 
 PLACE = "what-if"
 
@@ -59,7 +60,7 @@ def answer_to(facts: CustomerFacts, question: Question) -> SafeString:
     changes = {field: new for field, new in question.cleaned_data.items() if new != stored[field]}
     try:
         found: Mapping[str, Any] = insights.answer_what_if(WhatIfQuestion(facts.customer.pk, {}, changes))
-    except (ModelError, InputError) as refused:
+    except (ModelError, InputError, CustomerObjectedError) as refused:
         return format_html("<p>The model can't be asked: {}</p>", refused)
     before = badge(found["score_before"])
     if not found["changes"]:

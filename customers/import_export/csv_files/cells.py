@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 from django.utils import timezone
 
+from customers.import_export.staging import NO_OBJECTION, OBJECTED_AT
 from customers.ml_service.schema import BOUNDS, CATEGORIES
-from customers.models import LARGEST_CUSTOMER_ID, Customer
+from customers.models import LARGEST_CUSTOMER_ID, POSSIBLE_TIMES, Customer
 
 SURNAME_LENGTH = Customer._meta.get_field("surname").max_length or 0
 
@@ -105,6 +106,31 @@ def check_past_day(cell: str) -> date:
     return day
 
 
+def check_objection(cell: str) -> datetime | str | None:
+    """Yes, from now on, or since a day or a time up to now; no; and nothing, which leaves it as it is."""
+    if cell.casefold() in NO_VALUE:
+        return None
+    try:
+        objects = check_flag(cell)
+    except CellError:
+        return past_moment(cell)
+    return timezone.now() if objects else NO_OBJECTION
+
+
+def past_moment(cell: str) -> datetime:
+    """A day, from midnight on, or a time of one; without a zone, the zone of this installation."""
+    try:
+        found = datetime.fromisoformat(cell)
+    except ValueError:
+        raise CellError("must be yes or no, 1 or 0, a day such as 2026-03-31 or a time of one") from None
+    moment = found if found.tzinfo else timezone.make_aware(found)
+    if moment > timezone.now():
+        raise CellError("lies in the future")
+    if moment < POSSIBLE_TIMES[0]:
+        raise CellError("lies too far in the past: write no where there is no objection")
+    return moment
+
+
 def check_money(field: str) -> Callable[[str], Decimal]:
     low, high, _ = BOUNDS[field]
 
@@ -151,6 +177,7 @@ CHECKS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "num_of_products": check_whole("num_of_products"),
         "has_cr_card": check_flag,
         "is_active_member": check_flag,
+        OBJECTED_AT: check_objection,
     }
 )
 

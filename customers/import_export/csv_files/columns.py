@@ -8,7 +8,7 @@ from typing import Any
 
 from customers.import_export.csv_files.cells import CHECKS
 from customers.import_export.csv_files.file import RefusedError
-from customers.import_export.staging import STORED
+from customers.import_export.staging import OBJECTED_AT, STORED
 from customers.ml_service.names import BANKS_NAMES as BANKS_NAMES
 from customers.ml_service.names import plain, plain_names, spellings
 from customers.ml_service.schema import FEATURES, LABEL
@@ -39,8 +39,10 @@ class Columns:
         return plain_names(self.names)
 
 
+OBJECTED_NAMES = ("ObjectedAt", OBJECTED_AT, "objected", "objection", "objected on", "objects")
+
 CUSTOMERS = Columns(
-    names={field: spellings(field) for field in STORED},
+    names={**{field: spellings(field) for field in STORED}, OBJECTED_AT: OBJECTED_NAMES},
     required=("customer_id", *FEATURES),
     checks=CHECKS,
 )

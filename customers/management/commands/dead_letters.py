@@ -1,4 +1,4 @@
-"""Customers whom the model could not score."""
+"""Customers whom the model could not score, or whom staff have set aside."""
 
 import json
 from argparse import ArgumentParser
@@ -11,11 +11,14 @@ from customers.management.columns import in_columns
 from customers.models import ScoringFailure
 from customers.scoring import failures
 
-FIELDS = ("customer_id", "version", "release_id", "attempts", "first_failed_at", "last_failed_at", "retry_at", "error")
+FIELDS = (
+    *("customer_id", "version", "release_id", "attempts", "first_failed_at", "last_failed_at", "retry_at"),
+    *("reason", "error"),
+)
 
 
 class Command(BaseCommand):
-    help = "List customers whom the model failed to score: set aside, or to be tried again; and have them tried now."
+    help = "List customers who are set aside by the model or by staff, or to be tried again; and have them tried now."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group()
@@ -41,7 +44,7 @@ def listed(as_json: bool) -> str:
         return json.dumps(found, cls=DjangoJSONEncoder)
     if not found:
         return "No customer is set aside, and none is waiting to be tried again."
-    head = ("customer", "version", "release", "attempts", "first failed", "last failed", "next try", "reason")
+    head = ("customer", "version", "release", "attempts", "first failed", "last failed", "next try", "by", "reason")
     return in_columns(head, [[as_cell(failure[field]) for field in FIELDS] for failure in found])
 
 

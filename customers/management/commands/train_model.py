@@ -21,6 +21,11 @@ from customers.ml_service.files import model_folder
 from customers.ml_service.files.assets import MODEL_FILE
 from customers.ml_service.training import DEFAULT_SEED, SETTINGS, Trained, TrainingDataError, save, train
 from customers.ml_service.training.leaks import features_alone, others_alone
+from customers.models import Customer
+
+UNKNOWN_OBJECTIONS = (
+    "Warning: the database can't be asked who has objected to profiling; customers are left out by the file alone."
+)
 
 
 class Command(BaseCommand):
@@ -63,7 +68,7 @@ class Command(BaseCommand):
         try:
             refuse_live_files(output)
             model_folder.refuse_unwritable(output or settings.ML_ASSETS_DIR / model_folder.CANDIDATES)
-            file = read_labelled(csv_path, decimal)
+            file = read_labelled(csv_path, decimal, self.objected())
             features, others = features_alone(file.data), others_alone(file.data)
             self.stdout.write("\n".join([*report.about_rows(file), *report.about_others(others)]))
             for line in report.warnings(features, others):
@@ -83,6 +88,14 @@ class Command(BaseCommand):
             self.stdout.write(f'Try it out with: {release} --dry-run\nPut it into service with: {release} --note "why"')
         else:
             self.put_into_service(path, trained.sha256, f"trained on {csv_path.name}", release)
+
+    def objected(self) -> set[int]:
+        """Customers of the database who have objected to profiling: a file may have been written before they did."""
+        try:
+            return set(Customer.objects.filter(objected_at__isnull=False).values_list("pk", flat=True))
+        except Error:  # a model can be trained without a database
+            self.stderr.write(UNKNOWN_OBJECTIONS, self.style.WARNING)
+            return set()
 
     def save(self, trained: Trained, output: Path | None) -> Path:
         """Write the model to its folder; its model.pkl."""

@@ -96,8 +96,9 @@ def _move(editor: Editor, statement: str) -> Iterator[Edit]:
 
 
 def call_risky(editor: Editor) -> Iterator[Edit]:
+    """Not one who has objected to being scored: the table refuses a score that is written behind the stamp."""
     (customer,) = editor.anybodys()
-    yield Edit(lambda: editor.session().execute(SET_SURNAME, ["is risky", customer]))
+    yield Edit(lambda: editor.session().execute(f"{SET_SURNAME} AND objected_at IS NULL", ["is risky", customer]))
 
 
 def insert_without_an_id(editor: Editor) -> Iterator[Edit]:

@@ -139,6 +139,7 @@ class TestPages:
         record = ScoreRecord.objects.get()
         assert history_page.page(customer.pk, before=record.pk) == {
             "customer_id": customer.pk,
+            "objected_at": None,
             "entries": [],
             "next_before": None,
         }

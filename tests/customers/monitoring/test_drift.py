@@ -257,3 +257,12 @@ class TestCommand:
 
     def test_with_nothing_to_compare_it_says_why(self):
         assert run() == ("", "Nothing was compared. No model has been in service yet.", 2)
+
+
+def test_customers_who_have_objected_are_left_out():
+    refer_to([row(is_active_member=active) for active in [True, False] * 5])
+    make_customer(is_active_member=False)
+    make_customer(is_active_member=True, objected_at=timezone.now())
+    found = measure()
+    assert found.customers == 1
+    assert shift_in("is_active_member", found).moved_most.share in (0.0, 1.0)

@@ -260,3 +260,10 @@ def test_days_are_those_of_the_time_zone(settings):
     settings.TIME_ZONE = "Asia/Tokyo"
     with timezone.override("Asia/Tokyo"):
         assert Window(date(2026, 1, 2), date(2026, 1, 3)).begins.utctimetuple()[:5] == (2026, 1, 1, 15, 0)
+
+
+def test_customers_who_have_objected_are_left_out():
+    scored(0.9)
+    Customer.objects.filter(pk=scored(0.8).pk).update(objected_at=timezone.now())
+    complete()
+    assert fates_of() == ([(0.9, False)], 0)

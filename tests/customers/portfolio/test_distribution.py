@@ -5,6 +5,7 @@ from bisect import bisect_right
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from customers.models import Customer
 from customers.portfolio import distribution
@@ -82,3 +83,11 @@ def test_it_is_exact_after_truncate_and_a_load_that_passes_by_the_triggers():
         make_customers(4)
     assert counted() == plainly_counted()
     assert counted().unscored == 4
+
+
+def test_customers_who_have_objected_are_in_no_step_and_do_not_wait():
+    make_scored()
+    make_customer()
+    edit(make_scored(), objected_at=timezone.now())
+    found = counted()
+    assert (found.customers, found.scored, found.unscored) == (2, 1, 1)

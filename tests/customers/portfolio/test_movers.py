@@ -154,3 +154,18 @@ def live_on(pick, *ledgers):
 def note(ledgers, customer_id, score):
     for began in ledgers:
         began.setdefault(customer_id, score)
+
+
+def test_a_customer_who_has_objected_is_none():
+    customer = make_scored(age=30)
+    days_go_by(0.5)
+    rescored(customer, age=80)
+    assert found()[0].risen + found()[0].fallen == 1
+    edit(customer, objected_at=timezone.now())
+    assert [(window.risen, window.fallen) for window in found()] == [(0, 0), (0, 0)]
+
+
+def test_figures_from_before_an_objection_can_be_shown_without_that_customer():
+    moves = [Mover(1, 0.1, 0.5), Mover(2, 0.1, 0.4)]
+    shown = Movers(1, 2, 2, moves, moves[::-1]).without({1})
+    assert (shown.risers, shown.fallers, shown.risen) == (moves[1:], moves[1:], 2)

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from django.db.models.functions import Now
 
 from customers.ml_service import current_forest, load_forest
 from customers.models import Customer, ModelRelease, ScoreRecord
@@ -97,3 +98,8 @@ class TestRehearsal:
 
     def test_it_needs_customers(self, assets, another_forest):
         assert rehearse(load_forest(another_forest)) is None
+
+    def test_it_scores_no_customer_who_has_objected(self, assets, another_forest):
+        make_scored()
+        Customer.objects.filter(pk=make_scored().pk).update(objected_at=Now())
+        assert rehearse(load_forest(another_forest)).customers == 1

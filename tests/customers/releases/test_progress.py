@@ -1,12 +1,14 @@
 """How many customers each model has scored."""
 
 import pytest
+from django.db.models.functions import Now
 
 from customers.ml_service.files.packaging import verify
+from customers.models import Customer
 from customers.releases.active import active_model, put_into_service
 from customers.releases.progress import rollover
 from customers.scoring import scorer
-from tests.factories import make_customer, make_customers
+from tests.factories import make_customer, make_customers, make_scored
 
 pytestmark = pytest.mark.django_db
 
@@ -45,3 +47,10 @@ def test_those_without_a_score_are_counted_apart(assets):
     now = rollover()
     assert now.by_release == {None: 2}
     assert (now.remaining, now.mixed) == (2, False)
+
+
+def test_those_who_have_objected_are_not_waited_for(assets):
+    make_scored()
+    Customer.objects.filter(pk=make_scored().pk).update(objected_at=Now())
+    now = rollover()
+    assert (now.total, now.remaining) == (1, 0)

@@ -87,7 +87,7 @@ def test_what_staff_ask_for_is_done(crowded):
     scored, waiting = make_scored(), make_customer()
     assert requests.request_rescoring(Customer.objects.filter(pk=scored.pk)) == 1
     assert requests.give_up(Customer.objects.filter(pk=waiting.pk), "asked") == 1
-    assert requests.requeue(Customer.objects.filter(pk=waiting.pk)) == 1
+    assert failures.requeue([waiting.pk]) == 1
     marks.restore_marks()
     marks.mark_all()
     assert sum(scorer.rescore_batch().stored for _ in range(4)) == 2

@@ -12,7 +12,7 @@ from customers.fields import LONG_AGO
 from customers.history.timeline import read_history
 from customers.models import Customer, ScoreRecord, ScoringFailure, UnscoredVersion
 from customers.monitoring import audit
-from customers.scoring import failures, marks, requests, scorer
+from customers.scoring import failures, marks, scorer
 from events.freshness.queries import freshness
 from events.models.alerts import Alert
 from tests.events.alerts.alerting import another_release, rise, scores, store, threshold
@@ -163,7 +163,7 @@ class TestFailures:
         make_failure(make_customer())
         reload()
         assert failures.requeue() == 0
-        assert requests.requeue(Customer.objects.all()) == 0
+        assert failures.requeue(Customer.objects.values("pk")) == 0
 
     def test_it_is_forgotten_and_that_of_the_new_life_is_not(self):
         make_scored()

@@ -5,6 +5,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 from django.utils import timezone
 
+from customers.models import Customer
 from events.models.alerts import Alert, AlertRule, Delivery
 from tests.events.alerts.alerting import rise, scores, store, threshold
 from tests.factories import make_customer
@@ -166,3 +167,10 @@ class TestDeliveries:
     def test_no_other_user_does(self, bob, given_up):
         bob.post(DELIVERIES, {"action": "try_again", "_selected_action": [given_up.pk]})
         assert Delivery.objects.get().state == "given up"
+
+
+def test_alerts_on_customers_who_have_objected_are_not_listed(ann, alert):
+    assert f">{alert.customer_id}<" in page_of(ann, ALERTS)
+    Customer.objects.filter(pk=alert.customer_id).update(objected_at=timezone.now())
+    assert f">{alert.customer_id}<" not in page_of(ann, ALERTS)
+    assert ann.get(f"{ALERTS}{alert.pk}/change/").status_code == 302

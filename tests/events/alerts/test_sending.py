@@ -16,6 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 from django_q.conf import Conf
 
+from customers.models import Customer
 from events import jobs
 from events.alerts import outbox, sending
 from events.alerts.retention import prune_alerts
@@ -367,3 +368,35 @@ class TestRetention:
         assert set(Alert.objects.all()) == {sent, open_}
         assert sorted(Delivery.objects.values_list("state", flat=True)) == ["given up", "waiting"]
         assert prune_alerts(timezone.now() - timedelta(days=99)) == 0
+
+
+class TestObjections:
+    def test_an_alert_on_a_customer_who_objects_before_it_is_sent_is_left_out(self):
+        objector, other = make_customers(2)
+        rule = by_mail()
+        store_together({objector.pk: 0.9, other.pk: 0.8})
+        Customer.objects.filter(pk=objector.pk).update(objected_at=timezone.now())
+        assert sending.send_what_is_due() == 1
+        [sent] = mail.outbox
+        assert "1 alert:" in sent.subject
+        assert f"customer {other.pk}:" in sent.body
+        assert f"customer {objector.pk}:" not in sent.body
+        assert message(rule, "e-mail").state == "sent"
+
+    def test_so_is_one_by_webhook(self, receiver):
+        objector, other = make_customers(2)
+        by_webhook()
+        store_together({objector.pk: 0.9, other.pk: 0.8})
+        Customer.objects.filter(pk=objector.pk).update(objected_at=timezone.now())
+        sending.send_what_is_due()
+        [told] = receiver.bodies()
+        assert [alert["customer_id"] for alert in told["data"]["alerts"]] == [other.pk]
+        assert told["data"]["count"] == 1
+
+    def test_a_message_that_has_nothing_left_to_report_is_not_sent(self):
+        customer = make_customer()
+        by_mail()
+        store(customer, 0.9)
+        Customer.objects.filter(pk=customer.pk).update(objected_at=timezone.now())
+        assert sending.send_what_is_due() == 0
+        assert (mail.outbox, Delivery.objects.count(), Alert.objects.count()) == ([], 0, 1)

@@ -16,6 +16,7 @@ from events.freshness.queries import LAG_STEPS_SECONDS, Coverage, Recent, freshn
 from events.models.engine import Drain, Worker
 from events.queue import pause
 from tests.factories import (
+    edit,
     make_customer,
     make_customers,
     make_failure,
@@ -312,3 +313,37 @@ class TestPatience:
         assert recent.get().customers == 0
         make_customer()
         assert recent.get().customers == 1
+
+
+class TestObjections:
+    def test_they_are_counted_apart_and_are_never_stale(self):
+        objector, scored = make_scored(), make_scored()
+        make_customer(objected_at=timezone.now())
+        edit(objector, objected_at=timezone.now())
+        another_release()
+        found = freshness()
+        assert (found.customers, found.objected, found.stale_count) == (3, 2, 1)
+        assert [(group.release, group.customers) for group in found.coverage] == [(scored.scored_by_id, 1)]
+
+    def test_where_all_others_are_scored_the_scores_are_current(self):
+        make_scored()
+        make_customer(objected_at=timezone.now())
+        found = freshness()
+        assert (found.status, found.stale_count, found.held_back_count) == ("current", 0, 0)
+
+    def test_a_failure_of_a_customer_who_objects_since_is_none(self):
+        customer = make_customer()
+        scorer.active_model()
+        make_failure(customer)
+        edit(customer, objected_at=timezone.now())
+        found = freshness()
+        assert (found.status, found.dead_letters, found.held_back_count) == ("current", 0, 0)
+
+
+def test_those_whom_staff_have_excluded_are_told_from_the_models_own():
+    by_model, by_staff = make_customers(2)
+    scorer.active_model()
+    make_failure(by_model)
+    make_failure(by_staff, reason="person", error="set aside by clerk")
+    found = freshness()
+    assert (found.status, found.dead_letters, found.excluded_by_staff) == ("failing", 2, 1)

@@ -59,3 +59,9 @@ def test_the_word(found, word):
 )
 def test_the_reason_says_how_many_and_where_to_look(found, said):
     assert said in judged(**found)[1]
+
+
+def test_it_does_not_blame_the_model_for_what_staff_have_excluded():
+    model, staff = "the model has no answer to them.", "1 customer set aside by staff."
+    assert judged(dead_letters=1, excluded_by_staff=1)[1] == staff
+    assert judged(dead_letters=3, excluded_by_staff=1)[1] == f"2 customers set aside: {model} {staff}"

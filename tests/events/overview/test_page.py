@@ -176,3 +176,13 @@ class TestPage:
         assert len(asked) == 2
         assert sum("customers_scoringfailure" in sql for sql in asked) == 1
         assert sum('"customer_id" IN (' in sql for sql in asked) == 1
+
+
+def test_a_customer_who_has_objected_since_the_count_is_not_named(ann, monkeypatch):
+    one, other = with_a_move(age=80), with_a_move(age=81)
+    assert f"{one.pk} Made Up" in words(ann)
+    Overview.objects.update(took_seconds=60.0)
+    Customer.objects.filter(pk=one.pk).update(objected_at=timezone.now())
+    shown = words(ann)
+    assert f"{one.pk} " not in shown.split("Movers")[1].split("Freshness")[0]
+    assert f"{other.pk} Made Up" in shown

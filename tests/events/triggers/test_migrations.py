@@ -22,6 +22,14 @@ SELECT number, {", ".join(["%s"] * len(A_CUSTOMER))} FROM generate_series(%s::bi
 """
 STALE = "SELECT count(*) FROM customers_customer WHERE stale_since IS NOT NULL"
 SCORED = "SELECT count(*), count(DISTINCT customer_id) FROM customers_scorerecord"
+CONSTRAINTS = """
+SELECT array_agg(conname::text ORDER BY conname), bool_and(convalidated) FROM pg_constraint
+WHERE conname ~ '^customer_(current_means|objected)_'
+"""
+FAILURE = """
+INSERT INTO customers_scoringfailure (customer_id, version, release_id, error, attempts)
+SELECT %s, 1, max(id), %s, %s FROM customers_modelrelease
+"""
 DRAIN = "from customers.scoring.scorer import rescore_batch; print(sum(rescore_batch().stored for _ in range(20)))"
 
 
@@ -112,6 +120,36 @@ def test_marks_that_wait_and_an_edit_that_is_open_are_found_after_marks_have_bec
     manage(url, "check", "--database", "default")
     assert drain(url) == 120
     assert one(connection, STALE) == (0,)
+
+
+def test_going_back_withdraws_objections_and_both_ways_leave_what_the_constraints_ask_for(database):
+    url, connection = database
+    insert(connection, 1, 20)
+    assert drain(url) == 20
+    connection.execute("UPDATE customers_customer SET objected_at = now() WHERE customer_id <= 5")
+    manage(url, "migrate", "events", "0012")
+    manage(url, "migrate", "customers", "0012")
+    assert one(connection, STALE) == (5,)
+    assert one(connection, CONSTRAINTS) == (["customer_current_means_scored"], True)
+    connection.execute("UPDATE customers_customer SET age = 50 WHERE customer_id = 6")
+    manage(url, "migrate")
+    manage(url, "check", "--database", "default")
+    anew = ["customer_objected_at_is_possible", "customer_objected_means_no_score"]
+    assert one(connection, CONSTRAINTS) == (["customer_current_means_scored", *anew], True)
+    assert drain(url) == 6
+    assert one(connection, STALE) == (0,)
+
+
+def test_what_staff_had_excluded_is_told_from_the_models_own_after_the_migration(database):
+    url, connection = database
+    insert(connection, 1, 3)
+    assert drain(url) == 3
+    manage(url, "migrate", "customers", "0012")
+    for customer, error, attempts in ((1, "set aside by clerk", 0), (2, "Odd balance.", 5), (3, "set aside by it", 5)):
+        connection.execute(FAILURE, [customer, error, attempts])
+    manage(url, "migrate")
+    reasons = connection.execute("SELECT customer_id, reason FROM customers_scoringfailure ORDER BY 1").fetchall()
+    assert reasons == [(1, "person"), (2, "model"), (3, "model")]
 
 
 def wait_until_it_waits(connection):

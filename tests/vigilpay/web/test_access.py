@@ -243,8 +243,8 @@ class TestIndex:
         assert answer["links"]["admin"] == "/admin/"
         assert answer["links"]["analyze"] == "/customers/analyze/{customer_id}/"
         assert set(answer["links"]) == {
-            *("admin", "openapi", "analyze", "analyze_many", "insights", "history", "what_if"),
-            *("at_risk", "changes", "freshness"),
+            *("admin", "openapi", "analyze", "analyze_many", "insights", "history", "objection", "what_if"),
+            *("at_risk", "changes", "freshness", "health_live", "health_ready"),
         }
 
     def test_each_address_that_it_names_is_one(self, client):

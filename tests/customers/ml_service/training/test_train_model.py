@@ -2,6 +2,8 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+from django.utils import timezone
 
 from customers.management.commands.train_model import Command
 from customers.management.progress import TerminalProgress
@@ -9,6 +11,9 @@ from customers.ml_service import load_forest
 from customers.ml_service.training import search as searching
 from tests.customers.import_export.csv_files.texts import row, write
 from tests.customers.ml_service.forests import write_csv
+from tests.factories import make_customer
+
+pytestmark = pytest.mark.django_db  # asked who has objected to profiling
 
 
 def run(path, tmp_path, **options):
@@ -44,6 +49,28 @@ def test_the_forest_is_shown_beside_its_baselines(table, tmp_path):
     ]  # fmt: skip
     assert all(len(line) <= 120 for line in lines[:-3])  # the last ones name the folder
     assert err == ""
+
+
+def test_customers_who_have_objected_are_left_out_by_the_database_and_counted(table, tmp_path):
+    table.write_text(table.read_text().replace("RowNumber", "CustomerId"))
+    before, _ = run(table, tmp_path)
+    number = int(before.partition(" customers,")[0].replace(",", ""))
+    make_customer(customer_id=7, objected_at=timezone.now())
+    out, err = run(table, tmp_path)
+    assert out.startswith(f"{number - 1:,} customers,")
+    assert "1 customer left out: they have objected to profiling" in out
+    assert err == ""
+
+
+def test_without_a_database_the_file_alone_says_who_objects_and_a_warning_that(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(connection, "ensure_connection", raise_away)
+    out, err = run(table, tmp_path)
+    assert "the database can't be asked who has objected" in err
+    assert "left out" not in out
+
+
+def raise_away():
+    raise OperationalError("connection refused")
 
 
 def test_columns_that_are_not_trained_on_are_listed_with_what_each_alone_would_tell(table, tmp_path):
