@@ -23,7 +23,10 @@ log = logging.getLogger("vigilpay.views")
 database_away = Condition(log)
 
 # What our own code raises when it can't answer.
-REFUSALS = (BodyError, WrongFieldsError, InputError, Customer.DoesNotExist, CustomerBusyError, ModelError)
+REFUSALS = (
+    *(BodyError, WrongFieldsError, InputError),
+    *(Customer.DoesNotExist, CustomerBusyError, ModelError, scorer.NotTheScorerError),
+)
 
 
 def answers_errors(view: View[P]) -> View[P]:
@@ -58,7 +61,7 @@ def refusal(raised: Exception) -> JsonResponse:
             return error(404, str(raised))
         case CustomerBusyError():
             return error(503, str(raised), **{"Retry-After": "1"})
-        case _:  # a ModelError
+        case _:  # a ModelError, or one of the set-up
             return error(503, str(raised))
 
 

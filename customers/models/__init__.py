@@ -14,6 +14,7 @@ from customers.models.rescoring import (
     StaleMark,
 )
 from customers.models.scores import ScoreRecord, UnscoredVersion
+from customers.models.turns import Turn
 
 __all__ = [
     "ACTIVE",
@@ -39,6 +40,7 @@ __all__ = [
     "ScoringFailure",
     "ScoringFailureQuerySet",
     "StaleMark",
+    "Turn",
     "UnscoredVersion",
     "import_is_due",
     "is_stale",

@@ -1,5 +1,6 @@
 """What the bank knows of a customer, and what the active model says of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -21,7 +22,16 @@ def is_stale(release: Any) -> Q:
     return Q(stale_since__isnull=False) | ~Q(scored_by=release)
 
 
+def of_the_bank(fields: Sequence["models.Field[Any, Any]"]) -> list["models.Field[Any, Any]"]:
+    """Those that an edit writes. The others are the engine's: a role that edits needs no right on them."""
+    return [field for field in fields if field.editable]
+
+
 class CustomerQuerySet(models.QuerySet["Customer"]):
+    def _insert(self, objs: Any, fields: Any, *args: Any, **kwargs: Any) -> Any:
+        """As Django's, for ``bulk_create``. What an instance has in the engine's columns is not sent."""
+        return super()._insert(objs, of_the_bank(fields), *args, **kwargs)  # type: ignore[misc]
+
     def stale(self) -> "CustomerQuerySet":
         """Customers whose stored score is not that of the active model for the fields as they are."""
         return self.filter(is_stale(models.Subquery(ModelRelease.objects.newest_id())))
@@ -164,6 +174,15 @@ class Customer(Behaviour):
 
     def __str__(self) -> str:
         return f"customer {self.customer_id}"
+
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> bool:
+        """As Django's, for ``save``: an old instance holds old scores, which are not sent."""
+        written = of_the_bank([field for field, _model, _value in values])
+        kept = [value for value in values if value[0] in written]
+        return bool(super()._do_update(base_qs, using, pk_val, kept, *args))  # type: ignore[misc]
+
+    def _do_insert(self, manager: Any, using: Any, fields: Any, *args: Any) -> Any:
+        return super()._do_insert(manager, using, of_the_bank(fields), *args)  # type: ignore[misc]
 
     def is_current(self) -> bool:
         """Whether the stored score is the active model's answer to the fields of this row."""

@@ -10,9 +10,9 @@ from customers.scoring.marks import SWEEP
 from events.triggers import lives
 from events.triggers.alert_sql import BODY, STORED
 from events.triggers.channels import STALE_CHANNEL
+from events.triggers.rights import NOT_THE_SCORER, NOTE_THE_EDITOR, RETURN_IF_SCORER, RIGHTS
 from events.triggers.sql import (
     DECIDE,
-    EDITOR,
     MARK,
     MARK_THE_ONE,
     MARKING,
@@ -51,11 +51,11 @@ ARRIVE = Trigger(
     event="BEFORE INSERT",
     body=f"""
 BEGIN
-    NEW.arrived_at := clock_timestamp();
+    NEW.arrived_at := pg_catalog.clock_timestamp();
     NEW.version := 1;
-    NEW.stale_since := statement_timestamp();
+    NEW.stale_since := pg_catalog.statement_timestamp();
     NEW.edited_at := NULL;
-    NEW.edited_by := {EDITOR};
+    {NOTE_THE_EDITOR}
     NEW.churn_risk_score := NULL;
     NEW.scored_version := NULL;
     NEW.scored_by_id := NULL;
@@ -72,7 +72,7 @@ END
 GUARD = Trigger(
     name="vigilpay_1_guard",
     event=f"BEFORE UPDATE OF {', '.join(ENGINE_COLUMNS)}",
-    condition="\nWHEN (current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on')",
+    condition=f"\nWHEN {NOT_THE_SCORER}",
     body=f"""
 BEGIN
 {keep_old(ENGINE_COLUMNS)}
@@ -92,20 +92,21 @@ STAMP = Trigger(
     body=f"""
 BEGIN
     IF NOT ({changed(("customer_id", *FEATURES))}) THEN
-        IF current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on' AND ({changed(ENGINE_COLUMNS)}) THEN
+        {RETURN_IF_SCORER}
+        IF {changed(ENGINE_COLUMNS)} THEN
         {keep_old(ENGINE_COLUMNS)}
         END IF;
         RETURN NEW;
     END IF;
-    IF NEW.customer_id <> OLD.customer_id THEN
-        NEW.arrived_at := clock_timestamp();
+    IF NEW.customer_id OPERATOR(pg_catalog.<>) OLD.customer_id THEN
+        NEW.arrived_at := pg_catalog.clock_timestamp();
     END IF;
     IF OLD.stale_since IS NOT NULL THEN
-        NEW.edited_at := statement_timestamp();
+        NEW.edited_at := pg_catalog.statement_timestamp();
     END IF;
-    NEW.stale_since := COALESCE(NEW.stale_since, statement_timestamp());
-    NEW.version := OLD.version + 1;
-    NEW.edited_by := {EDITOR};
+    NEW.stale_since := COALESCE(NEW.stale_since, pg_catalog.statement_timestamp());
+    NEW.version := OLD.version OPERATOR(pg_catalog.+) 1;
+    {NOTE_THE_EDITOR}
     RETURN NEW;
 END
 """,
@@ -288,7 +289,7 @@ ALERTED = Trigger(
     body=BODY,
 )
 
-TRIGGERS = (ARRIVE, GUARD, STAMP, ARRIVED, EDITED, REPLICATED, LEAVE, LEAVE_ALL, RELEASED, ALERTED)
+TRIGGERS = (ARRIVE, GUARD, STAMP, RIGHTS, ARRIVED, EDITED, REPLICATED, LEAVE, LEAVE_ALL, RELEASED, ALERTED)
 
 
 def install_sql() -> list[str]:

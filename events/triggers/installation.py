@@ -36,14 +36,16 @@ WHERE trigger.tgrelid = ANY (%s::regclass[]) AND NOT trigger.tgisinternal
 
 # What the triggers write with the rights of the customers' owner.
 WRITTEN = ["customers_stalemark", "customers_unscoredversion"]
-# Tables that their owner may not write, or that row security guards from it or from a worker.
+# Tables that their owner may not write, or that row security guards from it or from a worker. The right to write the
+# history of scores is what makes a role the scorer, and the triggers mend a row by it.
 CLOSED = """
-SELECT relation.relname, relation.relrowsecurity OR relation.relforcerowsecurity
-FROM pg_class AS relation, pg_class AS customers
-WHERE relation.oid = ANY (%s::regclass[]) AND customers.oid = %s::regclass
-    AND (relation.relrowsecurity OR relation.relforcerowsecurity
-        OR NOT has_table_privilege(customers.relowner, relation.oid, 'INSERT'))
-ORDER BY relname
+SELECT relname, is_guarded FROM (
+    SELECT relation.relname, has_table_privilege(customers.relowner, relation.oid, 'INSERT') AS is_writable,
+        relation.oid <> %s::regclass AND (relation.relrowsecurity OR relation.relforcerowsecurity) AS is_guarded
+    FROM pg_class AS relation, pg_class AS customers
+    WHERE relation.oid = ANY (%s::regclass[]) AND customers.oid = %s::regclass
+) AS written
+WHERE is_guarded OR NOT is_writable ORDER BY relname
 """
 
 
@@ -64,7 +66,7 @@ def differences(alias: str) -> list[CheckMessage]:
     with connections[alias].cursor() as cursor:
         cursor.execute(INSTALLED, [CUSTOMERS, [CUSTOMERS, RELEASES, RECORDS]])
         triggers = {name: found for name, *found in cursor.fetchall()}
-        cursor.execute(CLOSED, [WRITTEN, CUSTOMERS])
+        cursor.execute(CLOSED, [RECORDS, [*WRITTEN, RECORDS], CUSTOMERS])
         closed = cursor.fetchall()
     faults = [
         *(

@@ -88,6 +88,7 @@ ALTER TABLE @schema@.{table} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECU
 GRANT SELECT, INSERT ON @schema@.{table} TO @owner@;"""
         for table in ("customers_stalemark", "customers_unscoredversion")
     )
+    + f"\nGRANT INSERT ON @schema@.{RECORDS} TO @owner@;"
 )
 
 
@@ -159,7 +160,7 @@ MARK = f"""IF cardinality(ids) > {LIVE_ROWS} THEN
     END IF;
     {NOTIFY_UNLESS_LEASED}"""
 
-# Cut to length: no edit may fail for a long name.
+# For what comes behind RIGHTS in rights.py. Cut to length: no edit may fail for a long name.
 EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80)"
 
 # Rows that a trigger of the bank's has changed behind ours: stale from now on, by the scorer's right. This UPDATE fires
