@@ -123,4 +123,4 @@ def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
 
 def in_one_spelling(definition: str, schema: str) -> str:
     """PostgreSQL gives a definition back in its own spacing and case, writes the casts out, and the schema at times."""
-    return " ".join(definition.replace("::text", "").replace(f"{schema}.", "").lower().split())
+    return " ".join(definition.replace("::text", "").replace("::oid", "").replace(f"{schema}.", "").lower().split())

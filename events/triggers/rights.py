@@ -42,8 +42,8 @@ NOTE_THE_EDITOR = f"""NEW.edited_by := pg_catalog.left(pg_catalog.concat('sql:',
         END IF;
     END IF;"""
 
-# The triggers behind this one run with the owner's rights and can't tell whose statement it was: they go by the settings.
-# A row trigger would be too early, for a statement can set them as late as in its RETURNING.
+# The triggers behind this one run with the owner's rights and can't tell whose statement it was: they go by the
+# settings. A row trigger would be too early, for a statement can set them as late as in its RETURNING.
 RIGHTS = Trigger(
     name="vigilpay_2_rights",
     event="AFTER INSERT OR UPDATE",

@@ -1,4 +1,4 @@
-"""A database whose owner, worker and application are three roles, from the first migration to a score, with a real worker."""
+"""A database whose owner, worker and application are three roles: from the first migration to a score."""
 
 import os
 import re

@@ -1,6 +1,5 @@
 """What roles that are none of VigilPay's try with its tables: the database itself is the last wall."""
 
-import psycopg
 import pytest
 from django.db import connection, transaction
 from psycopg.errors import InsufficientPrivilege
@@ -10,6 +9,7 @@ from customers.scoring import marks, scorer
 from events.triggers.definitions import TRIGGERS
 from tests.factories import forget_marks, make_customer, make_scored
 from tests.security.strangers import role, session
+from vigilpay.database_roles.rights import our_tables
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,7 +45,8 @@ A_SCORE = "churn_risk_score = 0.0123"
 LATE = "RETURNING set_config('vigilpay.scorer', 'on', true)"
 FORGED_INSERT = """
 INSERT INTO customers_customer (customer_id, surname, credit_score, geography, gender, age, tenure, balance,
-    num_of_products, has_cr_card, is_active_member, churn_risk_score, version, scored_version, scored_by_id, stale_since)
+    num_of_products, has_cr_card, is_active_member, churn_risk_score, version, scored_version, scored_by_id,
+    stale_since)
 SELECT customer_id{}, surname, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card,
     is_active_member, 0.0123, 1, 1, scored_by_id, NULL FROM customers_customer
 """
@@ -90,7 +91,7 @@ FORGERIES = {
         EVIL,
         EVIL_PATH,
         SCORER,
-        f"UPDATE customers_customer SET age = 90, version = 7, scored_version = 7, stale_since = NULL, {A_SCORE} {LATE}",
+        f"UPDATE customers_customer SET age = 90, version = 7, scored_version = 7, {A_SCORE} {LATE}",
     ),
     "with those, one level deeper": (
         EVIL,
@@ -119,8 +120,7 @@ def attack(name, *statements):
         for statement in statements:
             try:
                 stranger.execute(statement)
-            except psycopg.Error as error:
-                assert isinstance(error, InsufficientPrivilege), error
+            except InsufficientPrivilege as error:
                 return error
     return None
 
@@ -141,13 +141,9 @@ class TestScores:
             is_as_before = customer.pk == scored.pk and what_a_score_answers(scored.pk) == before
             assert customer.stale_since is not None or is_as_before
 
-    @pytest.mark.parametrize("way", FORGERIES)
-    def test_whatever_it_tried_the_next_score_is_the_models(self, application, way):
-        make_scored()
-        attack(application, *FORGERIES[way])
         while scorer.rescore_batch().claimed:
             pass
-        for customer in Customer.objects.all():
+        for customer in Customer.objects.all():  # and the next score is the model's
             record = ScoreRecord.objects.filter(customer_id=customer.pk).first()
             assert customer.is_current()
             assert (customer.churn_risk_score, customer.version) == (record.score, record.version)
@@ -182,7 +178,8 @@ class TestScores:
 IN_ANOTHERS_NAME = {
     "by a setting": ("SET vigilpay.editor TO 'django:1'", "UPDATE customers_customer SET age = 90"),
     "within the statement": (
-        "UPDATE customers_customer SET age = CASE set_config('vigilpay.editor', 'django:1', true) WHEN '' THEN 1 ELSE 90 END",
+        "UPDATE customers_customer SET age = "
+        "CASE set_config('vigilpay.editor', 'django:1', true) WHEN '' THEN 1 ELSE 90 END",
     ),
     "as the scorer": (SCORER, "UPDATE customers_customer SET edited_by = 'django:1', age = 90"),
     "with a column": ("UPDATE customers_customer SET edited_by = 'django:1', age = 90",),
@@ -244,7 +241,7 @@ class TestMarksAndHistory:
         customer = make_scored()
         forget_marks()
         attack(application, EVIL, f"SET {setting}", "UPDATE public.customers_customer SET age = 90")
-        assert [ids for (ids,) in marks_of_edits()] == [[customer.pk]]
+        assert {*marks_of_edits()} == {customer.pk}
 
     @pytest.mark.parametrize("edit", [("UPDATE customers_customer SET age = 90 " + LATE,), None])
     def test_no_setting_keeps_the_version_that_an_edit_overwrites_from_the_history(self, application, edit):
@@ -269,8 +266,8 @@ class TestMarksAndHistory:
 
 def marks_of_edits():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT ids FROM customers_stalemark WHERE kind < %s LIMIT 10", [marks.SWEEP])
-        return cursor.fetchall()
+        cursor.execute("SELECT ids[1] FROM customers_stalemark WHERE kind < %s LIMIT 10", [marks.SWEEP])
+        return [customer_id for (customer_id,) in cursor.fetchall()]
 
 
 class TestFunctionsWithTheOwnersRights:
@@ -280,21 +277,24 @@ class TestFunctionsWithTheOwnersRights:
         "INSERT INTO gone VALUES (1, 77)",
     )
 
-    @pytest.mark.parametrize("trigger", [it for it in TRIGGERS if it.with_rights_of_owner], ids=lambda it: it.name)
-    def test_no_role_can_make_a_trigger_of_one(self, trigger):
-        with role("vp_nothing") as name:
-            error = attack(name, *(part.format(trigger.level, trigger.name) for part in self.TRY))
-        assert "permission denied for function" in str(error)
+    OURS = [trigger for trigger in TRIGGERS if trigger.with_rights_of_owner]
 
-    @pytest.mark.parametrize("trigger", [it for it in TRIGGERS if it.with_rights_of_owner], ids=lambda it: it.name)
-    def test_nor_does_it_do_anything_where_a_restore_has_given_it_to_all(self, trigger):
-        with role("vp_nothing") as name, connection.cursor() as cursor:
-            cursor.execute(f"GRANT EXECUTE ON FUNCTION {trigger.name}() TO PUBLIC")
-            try:
+    def test_no_role_can_make_a_trigger_of_one(self):
+        with role("vp_nothing") as name:
+            for trigger in self.OURS:
                 error = attack(name, *(part.format(trigger.level, trigger.name) for part in self.TRY))
+                assert "permission denied for function" in str(error)
+
+    def test_nor_does_one_do_anything_where_a_restore_has_given_it_to_all(self):
+        names = ", ".join(f"{trigger.name}()" for trigger in self.OURS)
+        with role("vp_nothing") as name, connection.cursor() as cursor:
+            cursor.execute(f"GRANT EXECUTE ON FUNCTION {names} TO PUBLIC")
+            try:
+                for trigger in self.OURS:
+                    error = attack(name, *(part.format(trigger.level, trigger.name) for part in self.TRY))
+                    assert "this function belongs to" in str(error)
             finally:
-                cursor.execute(f"REVOKE EXECUTE ON FUNCTION {trigger.name}() FROM PUBLIC")
-        assert "this function belongs to" in str(error)
+                cursor.execute(f"REVOKE EXECUTE ON FUNCTION {names} FROM PUBLIC")
         assert not UnscoredVersion.objects.exists()
 
     def test_of_ours_there_are_no_others_than_those_triggers(self):
@@ -306,12 +306,13 @@ class TestFunctionsWithTheOwnersRights:
             assert {name for (name,) in cursor.fetchall()} == {trigger.name for trigger in TRIGGERS}
 
 
-@pytest.mark.parametrize("mode", ["ACCESS SHARE", "ROW SHARE", "SHARE", "ACCESS EXCLUSIVE"])
-@pytest.mark.parametrize("table", ["events_turn", "customers_modelrelease", "customers_stalemark", "events_watch"])
-def test_a_role_without_rights_can_lock_nothing_of_ours(table, mode):
+def test_neither_a_role_without_rights_nor_the_application_can_lock_anything_of_ours(application):
     with role("vp_nothing") as name:
-        assert attack(name, "BEGIN", f"LOCK TABLE {table} IN {mode} MODE") is not None
-        assert attack(name, f"SELECT FROM {table} FOR KEY SHARE") is not None
+        for table in set(our_tables()) - {"customers_customer"}:
+            for stranger in (name, application):
+                for mode in ("ACCESS SHARE", "ROW SHARE", "SHARE", "ACCESS EXCLUSIVE"):
+                    assert attack(stranger, "BEGIN", f"LOCK TABLE {table} IN {mode} MODE") is not None
+                assert attack(stranger, f"SELECT FROM {table} FOR KEY SHARE") is not None
 
 
 def test_a_role_that_may_edit_needs_no_right_on_the_schema_of_the_tables():

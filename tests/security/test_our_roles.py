@@ -263,12 +263,11 @@ class TestWorker:
 def add(roles, *ids):
     """As the bank's application does."""
     columns = ", ".join(["customer_id", "surname", *A_CUSTOMER])
+    places = ", ".join(["%s"] * (2 + len(A_CUSTOMER)))
     with session(roles.application) as bank:
         for customer_id in ids:
-            bank.execute(
-                f"INSERT INTO customers_customer ({columns}) VALUES (%s, 'Made Up', {', '.join(['%s'] * len(A_CUSTOMER))})",
-                [customer_id, *A_CUSTOMER.values()],
-            )
+            values = [customer_id, "Made Up", *A_CUSTOMER.values()]
+            bank.execute(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", values)
             bank.execute("UPDATE customers_customer SET age = age + 1 WHERE customer_id = %s", [customer_id])
 
 

@@ -35,8 +35,7 @@ def compared(names):
     out = StringIO()
     try:
         call_command("database_roles", **options(names), stdout=out)
-    except CommandError as error:
-        assert "database_roles --sql" in str(error)
+    except CommandError:
         return out.getvalue().splitlines()
     assert "may store scores" in out.getvalue()
     return []
@@ -81,7 +80,8 @@ DIFFERENCES = {
     "GRANT SELECT ON events_turn TO PUBLIC": "every role: too much, SELECT on events_turn",
     "GRANT {worker} TO {web}": "{web}: too much, INSERT on customers_scorerecord",
     "ALTER ROLE {web} SUPERUSER": "{web}: is a superuser: nothing holds it back",
-    "GRANT CURRENT_USER TO {application}": "{application}: is a member of the role that owns the tables, and may do the same",
+    "GRANT CURRENT_USER TO {application}": "{application}: is a member of the role that owns "
+    "the tables, and may do the same",
     "REVOKE USAGE ON SCHEMA public FROM {worker}, PUBLIC": "{worker}: lacks USAGE on the schema of the tables",
     "REVOKE UPDATE ON SEQUENCE events_awake FROM {web}": "{web}: lacks UPDATE on events_awake",
     "GRANT UPDATE ON SEQUENCE events_awake TO {application}": "{application}: too much, UPDATE on events_awake",
@@ -151,7 +151,7 @@ def test_two_roles_of_one_name_are_refused():
 
 
 def test_the_rights_on_customers_are_those_on_the_banks_columns():
-    assert rights.bank_columns("UPDATE") == ["surname"] + sorted(FEATURES, key=rights.bank_columns("UPDATE").index)
+    assert rights.bank_columns("UPDATE") == ["surname", *FEATURES]
     assert set(rights.bank_columns("INSERT")) == {"customer_id", "surname", *FEATURES}
 
 
