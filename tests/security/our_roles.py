@@ -43,12 +43,13 @@ def django_as(name: str) -> Iterator[None]:
 
 @contextmanager
 def scores_as(name: str, settings) -> Iterator[None]:
-    """As with ``VIGILPAY_SCORER_DATABASE_URL``."""
-    connections.settings["scorer"] = {**connection.settings_dict, "USER": name, "PASSWORD": PASSWORD}
-    settings.SCORER_DATABASE = "scorer"
+    """As with ``VIGILPAY_SCORER_DATABASE_URL``: one more connection, to the same test database."""
+    other = connections.create_connection("default")
+    other.settings_dict = {**connection.settings_dict, "USER": name, "PASSWORD": PASSWORD}
+    connections["scorer"], settings.SCORER_DATABASE = other, "scorer"
     try:
         yield
     finally:
         settings.SCORER_DATABASE = "default"
-        connections["scorer"].close()
-        del connections["scorer"], connections.settings["scorer"]
+        del connections["scorer"]
+        other.close()

@@ -10,10 +10,11 @@ from events.triggers.sql import CUSTOMERS, RECORDS
 from vigilpay.database_roles.names import Names
 from vigilpay.database_roles.rights import (
     ALL_COLUMNS,
+    APPLICATION,
     LEASE_HOLDERS,
     ROLES,
     SEQUENCE,
-    TOLERATED,
+    TOLERATED_OF_APPLICATION,
     Right,
     expected,
     our_tables,
@@ -104,7 +105,7 @@ def about_rights(names: Names, held: set[str]) -> Iterator[str]:
     given = {Right(logins[role], *what) for role, *what in fetch_rows(GIVEN, values)}
     wanted = {right for right in expected() if right.role in held}
     yield from described(names, "lacks", (right for right in wanted - given if not covered(right, given)))
-    yield from described(names, "too much,", given - wanted - TOLERATED)
+    yield from described(names, "too much,", given - wanted - {Right(APPLICATION, *TOLERATED_OF_APPLICATION)})
 
 
 def covered(right: Right, given: set[Right]) -> bool:
