@@ -175,11 +175,11 @@ class Customer(Behaviour):
     def __str__(self) -> str:
         return f"customer {self.customer_id}"
 
-    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> bool:
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> Any:
         """As Django's, for ``save``: an old instance holds old scores, which are not sent."""
         written = of_the_bank([field for field, _model, _value in values])
         kept = [value for value in values if value[0] in written]
-        return bool(super()._do_update(base_qs, using, pk_val, kept, *args))  # type: ignore[misc]
+        return super()._do_update(base_qs, using, pk_val, kept, *args)
 
     def _do_insert(self, manager: Any, using: Any, fields: Any, *args: Any) -> Any:
         return super()._do_insert(manager, using, of_the_bank(fields), *args)  # type: ignore[misc]

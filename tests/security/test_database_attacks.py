@@ -1,5 +1,7 @@
 """What roles that are none of VigilPay's try with its tables: the database itself is the last wall."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.db import connection, transaction
 from psycopg.errors import InsufficientPrivilege
@@ -149,6 +151,22 @@ class TestScores:
             assert (customer.churn_risk_score, customer.version) == (record.score, record.version)
             assert record.age == customer.age
 
+    def test_an_edit_moves_the_version_by_one_and_no_further_whatever_stands_in_front_of_postgresqls(self, application):
+        """Turned back, it would let in a late score of other values."""
+        customer = make_scored()
+        attack(application, EVIL, EVIL_PATH, "UPDATE customers_customer SET balance = 1")
+        edited = Customer.objects.get()
+        assert (edited.version, edited.arrived_at) == (2, customer.arrived_at)
+        assert edited.stale_since.year > 1999
+
+    def test_what_a_trigger_of_the_banks_writes_counts_no_more_for_a_role_that_says_it_is_the_scorer(self, application):
+        scored = make_scored()
+        before = what_a_score_answers(scored.pk)
+        with bank_trigger("bank", "UPDATE", "NEW.churn_risk_score := 0.0123"):
+            attack(application, SCORER, "UPDATE customers_customer SET surname = 'Married'")
+        assert what_a_score_answers(scored.pk) == before
+        assert not Customer.objects.stale().exists()
+
     def test_the_attacks_do_what_they_should_for_a_role_that_has_the_right(self, application):
         """Or the tests above would prove nothing."""
         customer = make_scored()
@@ -207,28 +225,29 @@ class TestEditors:
     @pytest.mark.parametrize("event", ["UPDATE", "INSERT"])
     def test_nor_where_a_trigger_of_the_banks_behind_ours_has_the_row_mended(self, application, event):
         make_scored()
-        with connection.cursor() as cursor:
-            change = "NEW.tenure := (NEW.tenure + 1) % 10" if event == "UPDATE" else "NEW.stale_since := NULL"
-            cursor.execute(
-                f"CREATE FUNCTION bank() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {change};"
-                " NEW.scored_version := NEW.version; NEW.churn_risk_score := 0.5; RETURN NEW; END $$"
-            )
-            cursor.execute(
-                f"CREATE TRIGGER zzzz_bank BEFORE {event} ON customers_customer FOR EACH ROW EXECUTE FUNCTION bank()"
-            )
+        change = "NEW.tenure := (NEW.tenure + 1) % 10" if event == "UPDATE" else "NEW.stale_since := NULL"
+        change += "; NEW.scored_version := NEW.version; NEW.churn_risk_score := 0.5"
         edit = (
             "UPDATE customers_customer SET surname = 'Married'"
             if event == "UPDATE"
             else FORGED_INSERT.format(" + 1000")
         )
-        try:
+        with bank_trigger("zzzz_bank", event, change):
             attack(application, "SET vigilpay.editor TO 'django:1'", edit)
-            edited = Customer.objects.latest("version", "arrived_at")
-            assert edited.version == 2
-            assert edited.edited_by == f"sql:{application}"
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("DROP FUNCTION bank() CASCADE")
+        edited = Customer.objects.latest("version", "arrived_at")
+        assert (edited.version, edited.edited_by) == (2, f"sql:{application}")
+
+
+@contextmanager
+def bank_trigger(name, event, change):
+    with connection.cursor() as cursor:
+        body = f"BEGIN {change}; RETURN NEW; END"
+        cursor.execute(f"CREATE FUNCTION bank() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+        cursor.execute(
+            f"CREATE TRIGGER {name} BEFORE {event} ON customers_customer FOR EACH ROW EXECUTE FUNCTION bank()"
+        )
+        yield
+        cursor.execute("DROP FUNCTION bank() CASCADE")
 
 
 # Some never were settings of ours.

@@ -105,7 +105,7 @@ def without_rights() -> list[str]:
 
 
 def label_of(model: type[models.Model]) -> str:
-    return (model._meta.concrete_model or model)._meta.label
+    return str((model._meta.concrete_model or model)._meta.label)
 
 
 def expected() -> set[Right]:
@@ -129,4 +129,4 @@ def rights_on(model: type[models.Model]) -> Iterator[Right]:
 def bank_columns(privilege: str) -> list[str]:
     """Of a customer. The id comes with the row and stays."""
     fields = of_the_bank(Customer._meta.local_concrete_fields)
-    return [field.column for field in fields if privilege == "INSERT" or not field.primary_key]
+    return [str(field.column) for field in fields if privilege == "INSERT" or not field.primary_key]
