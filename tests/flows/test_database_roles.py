@@ -15,7 +15,7 @@ from tests.databases import address, scratch_database
 from tests.factories import A_CUSTOMER
 from tests.others import await_that
 from tests.security.strangers import name_of
-from tests.workers import running_cluster
+from tests.workers import running_worker
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = secrets.token_hex(8)
@@ -65,9 +65,9 @@ def test_what_the_application_edits_is_scored_by_the_worker_and_by_no_other_role
     assert f"{WORKER} may store scores" in manage(url_as(url, WEB), "database_roles", *NAMES)
     manage(url_as(url, OWNER), "check", "--database", "default")
 
-    log = tmp_path / "qcluster.log"
+    log = tmp_path / "run_worker.log"
     columns = ", ".join(["customer_id", *A_CUSTOMER])
-    with running_cluster(url_as(url, WORKER), log), psycopg.connect(url_as(url, BANK), autocommit=True) as bank:
+    with running_worker(url_as(url, WORKER), log), psycopg.connect(url_as(url, BANK), autocommit=True) as bank:
         places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))
         for customer_id in range(1, 21):
             bank.execute(

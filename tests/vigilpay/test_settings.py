@@ -13,7 +13,7 @@ NAMES = [
     *("PRODUCTION", "DEBUG", "API_LOGIN_REQUIRED", "ACCEPT_UNRELEASED_MODEL", "ALLOWED_HOSTS", "SECRET_KEY"),
     *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "Q_CLUSTER"),
     *("LOOK_SECONDS", "DRAIN_BATCH_ROWS", "DRAIN_SECONDS", "STALL_SECONDS", "ANALYZE_LOCK_SECONDS", "DATABASES"),
-    "RISK_BANDS",
+    *("RISK_BANDS", "SCORER_DATABASE"),
 ]
 SHOW = f"""
 import json
@@ -170,3 +170,20 @@ def test_bands_that_do_not_rise_stop_the_start_with_a_clear_message():
 
 def test_a_broken_model_is_tried_again_within_the_bound_of_staleness(development):
     assert development["LOOK_SECONDS"] <= 5
+
+
+def test_web_pages_may_have_another_role_to_store_scores_by():
+    scorer = "postgres://scorer:s3cret@db.bank.example/churn?application_name=analyze"
+    both = settings_with(DATABASE_URL=BANK, VIGILPAY_SCORER_DATABASE_URL=scorer)
+    assert both["SCORER_DATABASE"] == "scorer"
+    assert (both["DATABASES"]["scorer"]["USER"], both["DATABASES"]["default"]["USER"]) == ("scorer", "teller")
+    assert both["DATABASES"]["scorer"]["OPTIONS"]["application_name"] == "analyze"
+    assert both["DATABASES"]["scorer"]["OPTIONS"]["connect_timeout"] == "5"
+    assert settings_with(DATABASE_URL=BANK)["SCORER_DATABASE"] == "default"
+    assert "scorer" not in settings_with(DATABASE_URL=BANK)["DATABASES"]
+
+
+def test_an_address_of_that_role_that_cannot_be_read_is_named_without_its_password():
+    done = run(DATABASE_URL=BANK, VIGILPAY_SCORER_DATABASE_URL="mysql://scorer:s3cret@db/churn")
+    assert "VIGILPAY_SCORER_DATABASE_URL must start with postgres://" in done.stderr
+    assert "s3cret" not in done.stderr
