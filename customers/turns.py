@@ -42,7 +42,7 @@ def wait_for(name: str, using: str = DEFAULT_DB_ALIAS) -> None:
         cursor.execute(WAIT, [name])
 
 
-def is_free(name: str) -> bool:
+def take_if_free(name: str) -> bool:
     """Have the turn until this transaction ends, or return False at once: another session has it."""
     return execute(TRY, [name]) > 0
 

@@ -98,7 +98,7 @@ def count_now(patience: str = JOB_PATIENCE) -> bool:
     turns.add(TURN)
     with one_moment() as cursor:
         cursor.execute(LIMIT_TIME, [patience])
-        is_ours = turns.is_free(TURN)
+        is_ours = turns.take_if_free(TURN)
         cursor.execute(MOMENT)
         (at,) = cursor.fetchone()
         figures = Figures.counted(cursor, at) if is_ours else None

@@ -48,10 +48,10 @@ class TestForATransaction:
         with outsider(autocommit=False) as other:
             other.execute(turns.WAIT, [NAME])
             with transaction.atomic():
-                assert not turns.is_free(NAME)
+                assert not turns.take_if_free(NAME)
             other.rollback()
             with transaction.atomic():
-                assert turns.is_free(NAME)
+                assert turns.take_if_free(NAME)
 
     def test_a_row_that_is_held_for_longer_keeps_none_from_a_transaction_with_one_snapshot(self):
         turns.add(NAME)
@@ -60,7 +60,7 @@ class TestForATransaction:
             cursor.execute("SELECT 1")
             with outsider() as other:
                 other.execute(turns.WAIT, [NAME])
-            assert turns.is_free(NAME)
+            assert turns.take_if_free(NAME)
 
 
 class TestForASession:
