@@ -176,7 +176,9 @@ FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_2_rights();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_2_rights;
 COMMENT ON TRIGGER vigilpay_2_rights ON @schema@.customers_customer IS '4923a38b32de9f3152738f53bce60c7f15e0757be538dc73cd41bec29ce59639';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
-    """DO $install$ BEGIN EXECUTE replace(replace($sql$GRANT INSERT ON @schema@.customers_scorerecord TO @owner@;$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+    """DO $install$ BEGIN EXECUTE replace(replace($sql$GRANT INSERT ON @schema@.customers_scorerecord TO @owner@;
+REVOKE INSERT ON @schema@.customers_scorerecord FROM PUBLIC;
+REVOKE UPDATE ON @schema@.customers_importbatch FROM PUBLIC;$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
 ]
 
 UNINSTALL = [

@@ -19,6 +19,7 @@ from events.triggers.sql import (
     REPLICA,
     SAFE_PATH,
     SCHEMA,
+    TELLING,
     Trigger,
 )
 
@@ -47,6 +48,11 @@ SELECT relname, is_guarded FROM (
 ) AS written
 WHERE is_guarded OR NOT is_writable ORDER BY relname
 """
+# Rights that mean something to the triggers, where every role has them.
+OF_ALL = """
+SELECT name, privilege FROM unnest(%s::text[], %s::text[]) AS telling (name, privilege)
+WHERE has_table_privilege('public', name::regclass::oid, privilege)
+"""
 
 
 def migrated(alias: str) -> bool:
@@ -68,6 +74,8 @@ def differences(alias: str) -> list[CheckMessage]:
         triggers = {name: found for name, *found in cursor.fetchall()}
         cursor.execute(CLOSED, [RECORDS, [*WRITTEN, RECORDS], CUSTOMERS])
         closed = cursor.fetchall()
+        cursor.execute(OF_ALL, list(map(list, zip(*TELLING, strict=True))))
+        of_all = cursor.fetchall()
     faults = [
         *(
             f"Trigger {it.name} on {it.table} {fault}"
@@ -79,6 +87,9 @@ def differences(alias: str) -> list[CheckMessage]:
             for name in triggers
             if re.match(OURS, name) and name not in {it.name for it in TRIGGERS}
         ),
+    ]
+    faults += [
+        f"Every role has {privilege} on {table}, which no role but VigilPay's may have" for table, privilege in of_all
     ]
     faults += [f"Table {table} {'has row security' if guarded else IS_NOT_WRITABLE}" for table, guarded in closed]
     return [

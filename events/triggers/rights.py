@@ -9,15 +9,14 @@ The functions of row triggers run in the editor's own search path, where functio
 stand in front of PostgreSQL's. So whatever decides about a right has its schema written out.
 """
 
-from events.triggers.sql import ORIGIN, RECORDS, Trigger
+from events.triggers.sql import ORIGIN, RECORDS, TELLING, Trigger
 
 
 def has_right(table: str, privilege: str) -> str:
     return f"pg_catalog.has_table_privilege('@schema@.{table}'::pg_catalog.regclass, '{privilege}')"
 
 
-STORES_SCORES = has_right(RECORDS, "INSERT")
-NAMES_EDITORS = has_right("customers_importbatch", "UPDATE")
+STORES_SCORES, NAMES_EDITORS = (has_right(table, privilege) for table, privilege in TELLING)
 
 SAYS_IT_IS_THE_SCORER = "pg_catalog.current_setting('vigilpay.scorer', true) OPERATOR(pg_catalog.=) 'on'"
 NAMES_AN_EDITOR = "pg_catalog.current_setting('vigilpay.editor', true) OPERATOR(pg_catalog.<>) ''"

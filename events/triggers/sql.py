@@ -80,6 +80,11 @@ EXECUTE FUNCTION @schema@.{self.name}()"""
         return sha256(self.create_sql().encode()).hexdigest()
 
 
+# The rights that make a role the scorer, or let it name editors: rights.py. Never those of every role, as default
+# privileges may have it.
+UPLOADS = "customers_importbatch"
+TELLING = ((RECORDS, "INSERT"), (UPLOADS, "UPDATE"))
+
 # The triggers write these with the rights of the customers' owner, whom row security may bind, too.
 OPEN_TABLES = INSTALL.format(
     sql="".join(
@@ -89,6 +94,7 @@ GRANT SELECT, INSERT ON @schema@.{table} TO @owner@;"""
         for table in ("customers_stalemark", "customers_unscoredversion")
     )
     + f"\nGRANT INSERT ON @schema@.{RECORDS} TO @owner@;"
+    + "".join(f"\nREVOKE {privilege} ON @schema@.{table} FROM PUBLIC;" for table, privilege in TELLING)
 )
 
 
