@@ -35,17 +35,23 @@ FROM unnest(%(roles)s::text[]) AS role, unnest(%(tables)s::text[]) AS name,
 WHERE attrelid = to_regclass(name) AND attnum > 0 AND NOT attisdropped
     AND NOT has_table_privilege(role, attrelid, privilege) AND has_column_privilege(role, attrelid, attnum, privilege)
 """
-KNOWN = """
-SELECT rolname, rolsuper, rolname <> pg_get_userbyid(relowner) AND pg_has_role(pg_roles.oid, relowner, 'USAGE'),
-    rolname = pg_get_userbyid(relowner), has_schema_privilege(pg_roles.oid, relnamespace, 'USAGE'),
-    has_sequence_privilege(pg_roles.oid, to_regclass(%s)::oid, 'UPDATE')
-FROM pg_roles, pg_class WHERE pg_class.oid = to_regclass(%s) AND rolname = ANY (%s)
+# A member may take another role's place by SET ROLE, even if it inherits nothing.
+BECOMES_SCORER = """EXISTS (
+    SELECT FROM pg_roles AS hat WHERE hat.oid <> role.oid AND pg_has_role(role.oid, hat.oid, 'MEMBER')
+        AND has_table_privilege(hat.oid, records.oid, 'INSERT'))"""
+KNOWN = f"""
+SELECT rolname, rolsuper, rolname <> pg_get_userbyid(relowner) AND pg_has_role(role.oid, relowner, 'MEMBER'),
+    rolname = pg_get_userbyid(relowner), rolcreaterole, {BECOMES_SCORER},
+    has_schema_privilege(role.oid, relnamespace, 'USAGE'),
+    has_sequence_privilege(role.oid, to_regclass(%s)::oid, 'UPDATE')
+FROM pg_roles AS role, pg_class AS records WHERE records.oid = to_regclass(%s) AND rolname = ANY (%s)
 """
 # Who else can be the scorer.
-STRANGERS = """
-SELECT rolname FROM pg_roles, pg_class
-WHERE pg_class.oid = to_regclass(%s) AND rolcanlogin AND NOT rolsuper AND rolname <> ALL (%s)
-    AND NOT pg_has_role(pg_roles.oid, relowner, 'USAGE') AND has_table_privilege(pg_roles.oid, pg_class.oid, 'INSERT')
+STRANGERS = f"""
+SELECT rolname FROM pg_roles AS role, pg_class AS records
+WHERE records.oid = to_regclass(%s) AND rolcanlogin AND NOT rolsuper AND rolname <> ALL (%s)
+    AND NOT pg_has_role(role.oid, relowner, 'MEMBER')
+    AND (has_table_privilege(role.oid, records.oid, 'INSERT') OR {BECOMES_SCORER})
 ORDER BY rolname
 """
 
@@ -57,6 +63,8 @@ class Known:
     is_superuser: bool
     acts_for_owner: bool
     is_owner: bool
+    makes_roles: bool
+    becomes_scorer: bool
     sees_schema: bool
     shows_lease: bool
 
@@ -82,7 +90,7 @@ def faults(names: Names) -> list[str]:
 
 
 def known(logins: Iterable[str]) -> dict[str, Known]:
-    return {name: Known(*facts) for name, *facts in fetch_rows(KNOWN, [SEQUENCE, CUSTOMERS, list(logins)])}
+    return {name: Known(*facts) for name, *facts in fetch_rows(KNOWN, [SEQUENCE, RECORDS, list(logins)])}
 
 
 def about_role(role: str, name: str, found: Known | None) -> Iterator[str]:
@@ -91,6 +99,10 @@ def about_role(role: str, name: str, found: Known | None) -> Iterator[str]:
     elif fault := found.fault():
         yield f"{name}: {fault}"
     else:
+        if found.makes_roles:
+            yield f"{name}: too much, may give itself any role (CREATEROLE)"
+        if found.becomes_scorer:
+            yield f"{name}: too much, may take the place of a role that stores scores"
         if not found.sees_schema:
             yield f"{name}: lacks USAGE on the schema of the tables"
         if found.shows_lease != (role in LEASE_HOLDERS):

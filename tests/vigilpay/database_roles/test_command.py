@@ -83,6 +83,9 @@ DIFFERENCES = {
     "REVOKE UPDATE (age) ON customers_customer FROM {web}": "{web}: lacks UPDATE (age) on customers_customer",
     "GRANT SELECT ON events_turn TO PUBLIC": "every role: too much, SELECT on events_turn",
     "GRANT {worker} TO {web}": "{web}: too much, INSERT on customers_scorerecord",
+    "ALTER ROLE {web} NOINHERIT; GRANT {worker} TO {web}": "{web}: too much, may take the place of a role that stores "
+    "scores",
+    "ALTER ROLE {worker} CREATEROLE": "{worker}: too much, may give itself any role (CREATEROLE)",
     "ALTER ROLE {web} SUPERUSER": "{web}: is a superuser: nothing holds it back",
     "GRANT {owner} TO {application}": "{application}: is a member of the role that owns "
     "the tables, and may do the same",
@@ -110,6 +113,12 @@ def test_a_full_reload_by_truncate_is_the_banks_own_choice():
 
 def test_another_login_that_may_store_scores_is_named():
     with our_roles() as names, role("vp_other", "GRANT INSERT ON customers_scorerecord") as other:
+        assert compared(names) == [f"{other}: too much, may store scores and is none of these roles"]
+
+
+def test_so_is_one_that_may_take_the_place_of_such_a_role():
+    with our_roles() as names, role("vp_other") as other:
+        sql(f"ALTER ROLE {other} NOINHERIT; GRANT {names.worker} TO {other}")
         assert compared(names) == [f"{other}: too much, may store scores and is none of these roles"]
 
 
