@@ -10,15 +10,22 @@ from django.db import DatabaseError
 from customers.ml_service import ModelError, current_forest
 from customers.ml_service.files import former
 from customers.ml_service.files.assets import MODEL_FILE
+from customers.ml_service.files.registry import refuse_undescribed
 from customers.models import ModelRelease
 from customers.releases.active import in_place
 
 
 @register()
 def model_is_usable(**kwargs: Any) -> list[CheckMessage]:
-    """A warning, not an error: without a model edits must go on, and rows simply stay stale."""
+    """A warning, not an error: without a model edits must go on, and rows simply stay stale.
+
+    In production only the files are looked at: which of them may be opened is a question to the database.
+    """
     try:
-        current_forest()
+        if settings.ACCEPT_UNRELEASED_MODEL:
+            current_forest()
+        else:
+            refuse_undescribed()
     except ModelError as error:
         kept = "" if settings.ACCEPT_UNRELEASED_MODEL else ", unless the active model's files are kept on this machine"
         return [Warning(str(error), hint=f"Until this is mended no customer is scored{kept}.", id="customers.W001")]

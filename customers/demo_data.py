@@ -4,7 +4,7 @@ Drawn in blocks that each have a random stream of their own, so that the first c
 those of a small one by the same seed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -19,7 +19,7 @@ Columns = Mapping[str, Array]
 
 BLOCK_ROWS = 10_000
 # What a block's streams are for; a seed is [the user's, this, the block's number].
-VALUES, NAMES, LABELS = range(3)
+VALUES, NAMES = range(2)
 
 FRANCE, GERMANY, SPAIN = range(len(GEOGRAPHIES))
 FEMALE, MALE = range(len(GENDERS))
@@ -67,10 +67,6 @@ def surnames(count: int, seed: int) -> Iterator[str]:
         yield from map("".join, zip(*parts, strict=True))
 
 
-def as_columns(rows: Iterable[tuple[Any, ...]]) -> Columns:
-    return {field: np.array(values) for field, values in zip(FEATURES, zip(*rows, strict=True), strict=True)}
-
-
 def block_sizes(count: int) -> Iterator[tuple[int, int]]:
     """The blocks' numbers, and how many rows of each are wanted."""
     for block, start in enumerate(range(0, count, BLOCK_ROWS)):
@@ -92,6 +88,8 @@ def draw(rng: Generator, size: int) -> Columns:
     group = np.digitize(age, AGE_GROUPS)
     country = pick(rng, COUNTRIES[group])
     balance = draw_balances(rng, country, ZERO_BALANCES[group])
+    elsewhere: Array = np.where((balance > 0)[:, None], PRODUCTS_WITH_MONEY[group], PRODUCTS_WITHOUT[group])
+    products = np.where((country == GERMANY)[:, None], PRODUCTS_GERMANY[group], elsewhere)
     return {
         "credit_score": np.clip(np.rint(rng.normal(651, 97, size)), 350, 850).astype(int),
         "geography": np.array(GEOGRAPHIES)[country],
@@ -99,7 +97,7 @@ def draw(rng: Generator, size: int) -> Columns:
         "age": age,
         "tenure": np.rint(rng.uniform(0, 10, size)).astype(int),
         "balance": balance,
-        "num_of_products": 1 + pick(rng, product_shares(group, country, balance)),
+        "num_of_products": 1 + pick(rng, products),
         "has_cr_card": rng.random(size) < 0.705,
         "is_active_member": rng.random(size) < ACTIVES[np.digitize(age, ACTIVE_FROM_AGE)],
     }
@@ -125,63 +123,3 @@ def draw_balances(rng: Generator, country: Array, zero_shares: Array) -> Array:
     money = rng.normal(np.where(german, 119_700, 119_900), np.where(german, 27_000, 32_000))
     empty = (rng.random(len(country)) < zero_shares) & ~german
     return np.where(empty, 0.0, np.maximum(money, SMALLEST_BALANCE).round(2))
-
-
-def product_shares(group: Array, country: Array, balance: Array) -> Array:
-    elsewhere: Array = np.where((balance > 0)[:, None], PRODUCTS_WITH_MONEY[group], PRODUCTS_WITHOUT[group])
-    return np.where((country == GERMANY)[:, None], PRODUCTS_GERMANY[group], elsewhere)
-
-
-# --- who leaves -------------------------------------------------------------------------------------------------------
-
-
-def churn_labels(rows: Iterable[tuple[Any, ...]], seed: int) -> NDArray[np.bool_]:
-    """Draw whether each customer, a tuple in the order of ``FEATURES``, has left."""
-    probabilities = churn_probabilities(as_columns(rows))
-    labels: NDArray[np.bool_] = default_rng([seed, LABELS]).random(len(probabilities)) < probabilities
-    return labels
-
-
-def churn_probabilities(columns: Columns) -> NDArray[np.float64]:
-    """The probability that the made-up customers' labels are drawn by."""
-    logit = 1.07 * (-2.95 + leaning(columns) + products_leaning(columns) + age_leaning(columns)) + 0.04
-    probabilities: NDArray[np.float64] = 1 / (1 + np.exp(-logit))
-    return probabilities
-
-
-def leaning(columns: Columns) -> Array:
-    score = columns["credit_score"]
-    leans: Array = (
-        0.82 * (columns["geography"] == GEOGRAPHIES[GERMANY])
-        + 0.49 * (columns["gender"] == GENDERS[FEMALE])
-        + 0.68 * inactive(columns)
-        + 3.8 * (score < 405)
-        - 0.04 * (score - 650) / 100
-        - 0.24 * (columns["tenure"] - 5) / 10
-    )
-    return leans
-
-
-def products_leaning(columns: Columns) -> Array:
-    products, empty = columns["num_of_products"], columns["balance"].astype(float) == 0
-    one, two = products == 1, products == 2
-    leans: Array = (
-        -0.91 * two + 2.74 * (products == 3) + 7.7 * (products == 4) + 0.82 * (empty & one) - 1.01 * (empty & two)
-    )
-    return leans
-
-
-def age_leaning(columns: Columns) -> Array:
-    over = {year: np.maximum(columns["age"] - year, 0) / 10 for year in (35, 47, 53, 60)}
-    leans: Array = (
-        1.72 * over[35]
-        - 1.49 * over[47]
-        - 0.91 * over[53]
-        - 1.52 * over[60]
-        + inactive(columns) * (2.21 * over[47] - 1.78 * over[60])
-    )
-    return leans
-
-
-def inactive(columns: Columns) -> Array:
-    return np.subtract(1, columns["is_active_member"])

@@ -17,6 +17,7 @@ from django.core.management import call_command, get_commands
 
 from customers import ml_service
 from customers.models import ModelRelease
+from customers.releases import records
 from events.worker.heartbeat import ANSWER_SECONDS, CONNECT_SECONDS
 from events.worker.supervisor import CHECK_SECONDS
 from tests.factories import make_scored
@@ -108,16 +109,18 @@ def test_a_model_is_released_in_the_read_only_container(image, settings, another
     models = image.inside(image.environment["VIGILPAY_ML_ASSETS"])
     candidate = shutil.copy(another_forest, image.root / "candidate.pkl")
     settings.ML_ASSETS_DIR, settings.ACCEPT_UNRELEASED_MODEL = models, False
-    ml_service.configure(assets_dir=models, accept_unreleased=False)
+    records.configure_models()
     request.addfinalizer(lambda: ml_service.configure(assets_dir=ROOT / "ml_assets", accept_unreleased=True))
     make_scored()  # as root, perhaps, who keeps the model: it belongs to the image's user all the same
     subprocess.run(["chmod", "-R", "a-w", image.inside("."), models.parent], check=True)
     subprocess.run(["chmod", "-R", "u+w", models], check=True)
     if IS_ROOT:
-        call_command("release_model", candidate, dry_run=True, stdout=StringIO())  # imports what it needs, as root
+        call_command(
+            "release_model", candidate, "--yes", dry_run=True, stdout=StringIO()
+        )  # imports what it needs, as root
         os.seteuid(image.uid)
         request.addfinalizer(lambda: os.seteuid(0))
-    call_command("release_model", candidate, note="in a container", stdout=StringIO())
+    call_command("release_model", candidate, "--yes", note="in a container", stdout=StringIO())
     call_command("release_model", "--rollback", stdout=StringIO())
     assert [release.note[:7] for release in ModelRelease.objects.order_by("id")] == ["first m", "in a co", "back to"]
 

@@ -6,6 +6,8 @@ changed in one of them afterwards; a dump of the result equals one of a database
 
 import os
 import random
+import secrets
+import shutil
 import subprocess
 import sys
 import threading
@@ -170,3 +172,47 @@ def test_jobs_that_a_former_version_has_queued_run_and_lose_nothing(old_database
     assert editor.errors == []
     assert connection.execute(FAILED).fetchall() == []
     assert dict(connection.execute("SELECT customer_id, age FROM customers_customer")) == editor.ages
+
+
+BEFORE_ARRAYS = """
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from customers.scoring import scorer
+call_command("migrate", verbosity=0)
+call_command("seed_demo", customers=40, verbosity=0)
+assert scorer.rescore_batch().stored == 40
+parents = MigrationLoader(connection).graph.node_map["customers", "0016_arrays_checksum"].parents
+[before] = [parent.key[1] for parent in parents if parent.key[0] == "customers"]
+call_command("migrate", "customers", before, verbosity=0)
+"""
+ASK_FOR_MODEL = """
+from customers.releases.active import active_model
+from customers.scoring import scorer
+print(active_model()[0].unpickled, scorer.rescore_batch().claimed)
+"""
+RELEASES = "SELECT id, fingerprint, arrays_sha256 FROM customers_modelrelease"
+
+
+@pytest.fixture
+def production(monkeypatch, tmp_path):
+    """For processes that are started from now on; the folder of their model is their own."""
+    models = shutil.copytree(ROOT / "ml_assets", tmp_path / "models", ignore=shutil.ignore_patterns("former"))
+    environment = {"VIGILPAY_ENV": "production", "SECRET_KEY": secrets.token_hex(32), "ALLOWED_HOSTS": "localhost"}
+    for name, value in {**environment, "VIGILPAY_ML_ASSETS": str(models)}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_release_without_a_checksum_of_its_arrays_gets_one_and_no_row_becomes_stale(production):
+    with scratch_database("vigilpay_test_arrays") as url, psycopg.connect(url, autocommit=True) as connection:
+        run(url, BEFORE_ARRAYS)
+        [(release, fingerprint)] = connection.execute("SELECT id, fingerprint FROM customers_modelrelease").fetchall()
+        run(url, UPGRADE)
+        assert connection.execute(RELEASES).fetchall() == [(release, fingerprint, "")]
+        assert count(connection, STALE) == 0
+        # Built from the released model.pkl once; from then on the arrays are known.
+        assert run(url, ASK_FOR_MODEL).splitlines()[-1] == "True 0"
+        [(same_release, same_fingerprint, contents)] = connection.execute(RELEASES).fetchall()
+        assert (same_release, same_fingerprint, len(contents)) == (release, fingerprint, 64)
+        assert run(url, ASK_FOR_MODEL).splitlines()[-1] == "False 0"
+        assert count(connection, STALE) == 0

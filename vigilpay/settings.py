@@ -207,7 +207,7 @@ SITE_URL = env.text("VIGILPAY_SITE_URL", default="")
 
 # --- model -----------------------------------------------------------------------------------------------------------
 ML_ASSETS_DIR = Path(env.text("VIGILPAY_ML_ASSETS", default=str(BASE_DIR / "ml_assets")))
-# A pickle is code: outside development only the file that model.json names by its checksum is loaded.
+# A pickle is code: outside development only a file that was released in the database is loaded, or the first one.
 ACCEPT_UNRELEASED_MODEL = not PRODUCTION
 # From which score on a customer's risk is called medium, high, critical; below the first it is low.
 RISK_BANDS = env.thresholds("VIGILPAY_RISK_BANDS", default=(0.25, 0.5, 0.75))

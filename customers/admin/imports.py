@@ -154,13 +154,12 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             steps.begin(obj, file.chunks(storage.PIECE_BYTES))
         elif form.cleaned_data["next_step"] == NextStepForm.IMPORT and form.is_of_another_check:
             messages.warning(request, "Nothing was done: the file has been compared again. Look at what has changed.")
-        elif not self.take_step(request, obj, form.cleaned_data["next_step"]):
+        elif not (
+            steps.confirm(obj, request.user.pk or 0)
+            if form.cleaned_data["next_step"] == NextStepForm.IMPORT
+            else steps.cancel(obj, f"Cancelled by {request.user.get_username()}.")
+        ):
             messages.warning(request, "Nothing was done: the import has moved on meanwhile.")
-
-    def take_step(self, request: HttpRequest, batch: ImportBatch, step: str) -> bool:
-        if step == NextStepForm.IMPORT:
-            return steps.confirm(batch, request.user.pk or 0)
-        return steps.cancel(batch, f"Cancelled by {request.user.get_username()}.")
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """What the log keeps of it: a sentence."""

@@ -32,11 +32,11 @@ def about_others(columns: Sequence[Alone]) -> Iterator[str]:
     """The columns that are not trained on, and how much each alone says of who left."""
     if columns:
         yield from ("", "Columns that are not trained on, with the ROC AUC of each alone:")
-        yield from _table(("column", "alone", ""), [(it.name, f"{it.roc_auc:.3f}", _note(it)) for it in columns])
-
-
-def _note(column: Alone) -> str:
-    return "nearly copies the label" if column.leaks else "an id" if column.is_id else ""
+        rows = [
+            (it.name, f"{it.roc_auc:.3f}", "nearly copies the label" if it.leaks else "an id" if it.is_id else "")
+            for it in columns
+        ]
+        yield from _table(("column", "alone", ""), rows)
 
 
 def warnings(features: Sequence[Alone], others: Sequence[Alone]) -> Iterator[str]:

@@ -39,6 +39,10 @@ class UnreleasedModelError(ModelError):
     """The file is not the one that was released, and only released files are accepted here."""
 
 
+class UnknownReleaseError(UnreleasedModelError):
+    """The records of releases do not know the file, which was not unpickled. They may know it later."""
+
+
 class InputError(ScoringError):
     """A customer's data cannot be scored. `field` names the culprit, `row` its index in a batch (else None)."""
 
@@ -47,7 +51,3 @@ class InputError(ScoringError):
         self.message = message
         self.field = field
         self.row = row
-
-    def at_row(self, row: int) -> "InputError":
-        """Return the same error, found in row `row` of a batch."""
-        return InputError(self.message, field=self.field, row=row)

@@ -121,7 +121,7 @@ class Customer(Behaviour):
         null=True,
         blank=True,
         editable=False,
-        help_text="The top reasons for the score, first things first: numbers of ml_service/reason_codes.py.",
+        help_text="The top reasons for the score, first things first: numbers of ml_service/reasons/reason_codes.py.",
     )
 
     objects = CustomerQuerySet.as_manager()

@@ -81,7 +81,7 @@ class Outcome(models.Model):
     # Not a foreign key, as in ScoreRecord: a customer who has left may be deleted.
     customer_id = models.BigIntegerField(primary_key=True)
     left_on = models.DateField(null=True)
-    stayed_until = models.DateField(null=True, help_text="The last day on which he is known to have been a customer.")
+    stayed_until = models.DateField(null=True, help_text="The last day on which they were known to be a customer.")
 
     class Meta:
         constraints = [

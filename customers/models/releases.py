@@ -5,8 +5,8 @@ from typing import Any
 from django.db import connections, models
 from django.db.models.functions import Now
 
-# The two columns that every batch needs; the others are read when they are asked for.
-ACTIVE = "SELECT id, fingerprint FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
+# The columns that every batch needs; the others are read when they are asked for.
+ACTIVE = "SELECT id, fingerprint, arrays_sha256 FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
 
 
 class ModelReleaseQuerySet(models.QuerySet["ModelRelease"]):
@@ -15,7 +15,7 @@ class ModelReleaseQuerySet(models.QuerySet["ModelRelease"]):
         with connections[self.db].cursor() as cursor:
             cursor.execute(ACTIVE)
             row = cursor.fetchone()
-        return ModelRelease.from_db(self.db, ["id", "fingerprint"], row) if row else None
+        return ModelRelease.from_db(self.db, ["id", "fingerprint", "arrays_sha256"], row) if row else None
 
     def newest_id(self) -> models.QuerySet["ModelRelease", Any]:
         """The id of that release, for a subquery."""
@@ -32,6 +32,13 @@ class ModelRelease(models.Model):
     sha256 = models.CharField(max_length=64, help_text="Checksum of the model file.")
     fingerprint = models.CharField(
         max_length=64, help_text="Of the file and its label codes: the same file gives other scores with other codes."
+    )
+    arrays_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Checksum of what the compiled forest holds; empty: not known yet.",
     )
     released_at = models.DateTimeField(db_default=Now())
     note = models.CharField(max_length=500, blank=True, default="")

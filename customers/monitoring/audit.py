@@ -17,7 +17,7 @@ from customers.ml_service.files.assets import MODEL_FILE
 from customers.ml_service.files.original import Original
 from customers.ml_service.files.pickles import load_estimator, read_bytes, sha256_of
 from customers.ml_service.schema import FEATURES
-from customers.models import AuditFinding, Customer, ScoreRecord
+from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
 from customers.releases.active import ModelNotActiveError, active_model
 from customers.scoring import scorer
 from customers.scoring.claims import CustomerBusyError
@@ -92,7 +92,7 @@ class Auditor:
 
     def __init__(self) -> None:
         forest, self.release = active_model()
-        self._original = original_of(forest)
+        self._original = original_of(forest, self.release)
 
     def audit(self, ids: Sequence[int] | None = None, *, mend: bool, progress: Progress) -> AuditReport:
         """Audit the customers with these ids, or all."""
@@ -196,10 +196,10 @@ def repair(customer_id: int) -> None:
         log.warning("Customer %s could not be repaired: %s", customer_id, error)
 
 
-def original_of(forest: Forest) -> Original:
-    """The active model as scikit-learn knows it. The file is unpickled: it is the one whose checksum was released."""
+def original_of(forest: Forest, release: ModelRelease) -> Original:
+    """The active model as scikit-learn knows it. Only a file with the checksum of its release is unpickled."""
     folders = (settings.ML_ASSETS_DIR, former.folder_of(settings.ML_ASSETS_DIR, forest.fingerprint))
     for path in (folder / MODEL_FILE for folder in folders):
-        if path.exists() and sha256_of(data := read_bytes(path)) == forest.sha256:
+        if path.exists() and sha256_of(data := read_bytes(path)) == release.sha256:
             return Original(load_estimator(data), forest.encodings)
     raise ModelNotActiveError("The model file was replaced at this moment; audit again.")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from django.conf import settings
 from django.utils import timezone
@@ -103,9 +103,6 @@ class Drift:
         shifted.sort(key=lambda shift: -shift.psi)
         listed = ", ".join(f"{shift.column} {shift.psi:.2f} ({shift.verdict})" for shift in shifted)
         return f"Customers are not as they were in training, by PSI: {listed}." if listed else ""
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "shifts": [{**asdict(shift), "verdict": shift.verdict} for shift in self.shifts]}
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 Each function says what happens while it happens, line by line. They raise ``ModelError`` or ``OSError``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from django.conf import settings
 from customers.ml_service import ModelError
 from customers.ml_service.files import former, model_folder
 from customers.ml_service.files.packaging import Package, verify
+from customers.ml_service.files.pickles import read_expected, sha256_of
 from customers.models import ModelRelease
 from customers.releases.active import put_into_service, remembered
 from customers.releases.dry_run import rehearse, table
@@ -33,14 +34,29 @@ class Terms:
             model_folder.refuse_unwritable(settings.ML_ASSETS_DIR)
 
 
-def accept(path: Path, terms: Terms, *, sha256: str, trusted: str) -> Iterator[str]:
-    """Put this file into service."""
+def accept(path: Path, terms: Terms, *, sha256: str, trusted: str, may_be_opened: Callable[[], bool]) -> Iterator[str]:
+    """Put this file into service, if it has the checksum that is expected, and ``may_be_opened`` lets it be unpickled.
+
+    By then its path and checksum were yielded. What is unpickled are the bytes of that checksum, or nothing.
+    """
     terms.refuse_unwritable()
-    package = verify(path, note=terms.note, remembered=remembered(path), expected_sha256=sha256, trusted=trusted)
+    checksum = sha256_of(data := read_expected(path, sha256))
+    yield from describe_unopened(path, checksum, len(data))
+    if not may_be_opened():
+        raise ModelError(f"{path} was not opened, and nothing was changed.")
+    package = verify(path, note=terms.note, remembered=remembered(checksum), expected_sha256=checksum, trusted=trusted)
     yield from try_out(package, terms)
     if not terms.dry_run:
         yield from activate_package(package, terms.note or f"released from {path.name}")
         former.forget_intent(settings.ML_ASSETS_DIR)
+
+
+def describe_unopened(path: Path, checksum: str, size: int) -> Iterator[str]:
+    """What is known of a file before it is unpickled."""
+    release = ModelRelease.objects.filter(sha256=checksum).first()
+    yield f"The model file {path.resolve()}"
+    yield f"  sha256 {checksum}"
+    yield f"  {size:,} bytes; {f'served here as {release}' if release else 'never released in this database'}"
 
 
 def go_back(release_id: int | None, terms: Terms) -> Iterator[str]:

@@ -19,8 +19,9 @@ from customers.ml_service import Forest, ModelError, current_forest
 from customers.ml_service.files import former
 from customers.ml_service.files.assets import MODEL_FILE, TRUSTED
 from customers.ml_service.files.packaging import Package
-from customers.ml_service.files.pickles import read_bytes, sha256_of
+from customers.ml_service.files.registry import current_identity
 from customers.models import ModelRelease
+from customers.releases.records import note_contents_if_missing, note_verified_contents
 
 log = logging.getLogger("vigilpay.model")
 
@@ -62,7 +63,7 @@ def active_model() -> tuple[Forest, ModelRelease]:
     release = ModelRelease.objects.active()
     if release is None or settings.ACCEPT_UNRELEASED_MODEL:
         seen = noticed(release)
-        _served = seen if seen[0] is current_forest() else _served
+        _served = seen if settings.ACCEPT_UNRELEASED_MODEL and seen[0] is current_forest() else _served
     else:
         seen = active_forest_of(release), release
     _seen = seen  # which another thread's new connection may forget at once
@@ -94,8 +95,7 @@ def hold_to(release: ModelRelease, newest: str | None) -> None:
 
 def noticed(release: ModelRelease | None) -> tuple[Forest, ModelRelease]:
     """The forest in place and its release, which is made if this is not the one of that forest."""
-    forest = current_forest()
-    if release is None or release.fingerprint != forest.fingerprint:
+    if release is None or release.fingerprint != (forest := current_forest()).fingerprint:
         forest, release = activate_noticed()
     keep_if_possible(forest)
     return forest, release
@@ -107,8 +107,10 @@ def active_forest_of(release: ModelRelease) -> Forest:
     if forest is not None:
         displaced.end("The files of %s are in place again.", release)
         keep_if_possible(forest)
+        note_contents_if_missing(release, forest)
         return forest
     forest = kept_forest_of(release, instead)
+    note_contents_if_missing(release, forest)
     path = former.folder_of(settings.ML_ASSETS_DIR, release.fingerprint) / MODEL_FILE
     displaced.begin(
         "This machine goes on scoring with the kept files of %s: %s. Put them back with: manage.py release_model %s",
@@ -127,14 +129,15 @@ def forest_of(release: ModelRelease) -> Forest:
 
 
 def in_place(release: ModelRelease) -> tuple[Forest | None, str]:
-    """The forest in place if it is this release's, else what is there instead, in words."""
+    """The forest in place if it is this release's, else what is there instead, in words. Another is not even loaded."""
     try:
-        forest = current_forest()
+        found = current_identity()
+        forest = current_forest() if found.fingerprint == release.fingerprint else None
     except ModelError as error:
         return None, str(error)
-    if forest.fingerprint == release.fingerprint:
+    if forest is not None and forest.fingerprint == release.fingerprint:
         return forest, ""
-    return None, f"{settings.ML_ASSETS_DIR / MODEL_FILE} is another model ({forest.sha256[:12]})"
+    return None, f"{settings.ML_ASSETS_DIR / MODEL_FILE} is another model ({found.sha256[:12]})"
 
 
 def kept_forest_of(release: ModelRelease, instead: str) -> Forest:
@@ -202,22 +205,34 @@ def put_into_service(note: str, package: Package | None = None) -> ModelRelease:
 
 def put_into_service_in_turn(note: str, package: Package | None) -> ModelRelease:
     take_turns()
-    if package is not None:
-        keep_outgoing(package)
-        former.keep_package(settings.ML_ASSETS_DIR, package)
-        package.install(settings.ML_ASSETS_DIR)
-    forest = current_forest()
-    if package is not None and forest.fingerprint != package.forest.fingerprint:
-        raise ModelError("Another process has replaced the model file at this very moment. Nothing was activated.")
+    forest = current_forest() if package is None else installed(package)
     active = ModelRelease.objects.active()
-    return active if active is not None and active.fingerprint == forest.fingerprint else activate(forest, note=note)
+    if active is None or active.fingerprint != forest.fingerprint:
+        return activate(forest, note=note)
+    if package is not None:
+        note_verified_contents(active, forest)
+    return active
+
+
+def installed(package: Package) -> Forest:
+    """Put the files of the package in place, and keep them and those before them; the forest that lies there then."""
+    keep_outgoing(package)
+    former.keep_package(settings.ML_ASSETS_DIR, package)
+    package.install(settings.ML_ASSETS_DIR)
+    if current_identity().fingerprint != package.forest.fingerprint:
+        raise ModelError("Another process has replaced the model file at this very moment. Nothing was activated.")
+    return package.forest
 
 
 def keep_outgoing(package: Package) -> None:
-    """Keep the files in place, whatever they are, for a return to them.
+    """Keep the files in place for a return to them.
 
-    In development they are the active model, even if no process has noticed that yet.
+    In development they are the active model, even if no process has noticed that yet. In production files that never
+    served are not opened for this, and not kept.
     """
+    active = ModelRelease.objects.active()
+    if active is None and not settings.ACCEPT_UNRELEASED_MODEL:
+        return
     try:
         forest = current_forest()
     except ModelError:
@@ -225,7 +240,7 @@ def keep_outgoing(package: Package) -> None:
     if forest.sha256 == package.forest.sha256:
         return  # as after a crash, or copied there to be released
     if settings.ACCEPT_UNRELEASED_MODEL:
-        noticed(ModelRelease.objects.active())
+        noticed(active)
     former.keep_forest(settings.ML_ASSETS_DIR, forest)
 
 
@@ -246,7 +261,11 @@ def is_left_over(forest: Forest, active: ModelRelease) -> bool:
 def activate(forest: Forest, *, note: str) -> ModelRelease:
     """Append the release that is active from the moment this commits; every stored score is stale then."""
     release = ModelRelease.objects.using(settings.SCORER_DATABASE).create(
-        sha256=forest.sha256, fingerprint=forest.fingerprint, note=note, metadata=summary(forest)
+        sha256=forest.sha256,
+        fingerprint=forest.fingerprint,
+        arrays_sha256=forest.flat.contents,
+        note=note,
+        metadata=summary(forest),
     )
     release._state.db = DEFAULT_DB_ALIAS  # the same row, by whichever role it was written
     log.warning("Active model is now %s: %s. All customers will be rescored.", release, note)
@@ -260,8 +279,7 @@ def summary(forest: Forest) -> dict[str, object]:
     return {"n_trees": forest.n_trees, **{key: forest.metadata[key] for key in kept if key in forest.metadata}}
 
 
-def remembered(path: Path) -> dict[str, object]:
+def remembered(sha256: str) -> dict[str, object]:
     """What this database knows of a file that served before: its label codes, above all. Empty for any other file."""
-    sha256 = sha256_of(read_bytes(path))
     former = ModelRelease.objects.filter(sha256=sha256, metadata__has_key="encodings").order_by("-id").first()
     return dict(former.metadata) if former else {}

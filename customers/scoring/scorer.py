@@ -68,62 +68,60 @@ def rescore_batch(limit: int | None = None) -> Batch:
 
     Rows that are being edited at this moment are left out: they will be stale again, or still. What the model has
     no answer to is recorded as a failure, apart from the scores: neither waits for the other. A sweep that is due gets
-    one step further, and what it finds is scored at once where there was nothing else. Raises ``ModelError`` when
-    there is no usable model; nothing is written then and the rows stay stale.
+    one step further, and what it finds is scored at once where there was nothing else.
+
+    Where another model became active at this moment, that one scores. A batch that is lost to an editor, or of which
+    the database refuses a row, is tried again, each customer for itself. Raises ``ModelError`` when there is no usable
+    model; nothing is written then and the rows stay stale.
     """
     rows = pace.limited(limit or settings.DRAIN_BATCH_ROWS)
-    batch = batch_by_active_model(rows)
-    return replace(batch_by_active_model(rows), swept=True) if batch.swept and not batch.claimed else batch
+    model_has_changed = has_swept = False
+    while True:
+        try:
+            batch = batch_of(rows)
+        except ReleaseMovedOnError:
+            if model_has_changed:
+                raise
+            active_model()  # from here on it is at hand
+            model_has_changed = True
+            continue
+        if batch.claimed or not batch.swept or has_swept:
+            return replace(batch, swept=batch.swept or has_swept)
+        has_swept = True
 
 
-def batch_by_active_model(rows: int) -> Batch:
-    """A batch. Where another model became active at this moment, one by that model."""
+def batch_of(rows: int, storing: Store = store) -> Batch:
+    """Claim, predict and store in one transaction, refused customers apart.
+
+    A batch that is lost to an editor, or of which the database refuses a row, is tried again one by one. Raises
+    ``ReleaseMovedOnError`` if the release at hand is not the active one; nothing has happened then.
+    """
+    forest, release = model_at_hand()
     try:
-        return batch_or_one_by_one(rows)
-    except ReleaseMovedOnError:
-        active_model()  # from here on it is at hand
-        return batch_or_one_by_one(rows)
-
-
-def batch_or_one_by_one(rows: int) -> Batch:
-    """A batch. Where it is lost to an editor, or the database refuses a row, another one, each customer for itself."""
-    try:
-        batch = batch_of(rows, store)
-        pace.won()
-        return batch
+        with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
+            claim = claim_next(cursor, release, rows)
+            scorable, answers, refusals = explain(forest, claim)
+            stored = storing(cursor, scorable, answers, release) if len(scorable) else Stored(0)
+            refusals += stored.refusals
+            if stored.left:
+                mark_again(cursor, release, scorable.ids[-stored.left :], set(claim.requested))
+            elif stored.rows + len(refusals) < len(claim):
+                marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
+            failures.record(cursor, refusals, release)
     except DatabaseError as error:
         is_lost = lost_to_an_editor(error)
+        if not is_lost and (storing is store_one_by_one or not refuses_a_row(error)):
+            raise
+        if storing is store_one_by_one:
+            return Batch(claimed=0, passed_over=1)
         if is_lost:
             pace.lost()
             rows = min(rows, FEW_ROWS)
-        elif refuses_a_row(error):
-            log.warning("A batch could not be stored, its customers are tried one by one: %s", type(error).__name__)
         else:
-            raise
-    try:
+            log.warning("A batch could not be stored, its customers are tried one by one: %s", type(error).__name__)
         return batch_of(rows, store_one_by_one)
-    except DatabaseError as error:
-        if not is_lost or not lost_to_an_editor(error):
-            raise
-        return Batch(claimed=0, passed_over=1)
-
-
-def batch_of(rows: int, storing: Store) -> Batch:
-    """Claim, predict and store in one transaction, refused customers apart.
-
-    Raises ``ReleaseMovedOnError`` if the release at hand is not the active one; nothing has happened then.
-    """
-    forest, release = model_at_hand()
-    with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
-        claim = claim_next(cursor, release, rows)
-        scorable, answers, refusals = explain(forest, claim)
-        stored = storing(cursor, scorable, answers, release) if len(scorable) else Stored(0)
-        refusals += stored.refusals
-        if stored.left:
-            mark_again(cursor, release, scorable.ids[-stored.left :], set(claim.requested))
-        elif stored.rows + len(refusals) < len(claim):
-            marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
-        failures.record(cursor, refusals, release)
+    if storing is store:
+        pace.won()
     swept = claim.sweep_is_due and marks.sweep()
     return Batch(len(claim) - stored.left, stored.rows, len(refusals), claim.passed_over + stored.left, swept)
 

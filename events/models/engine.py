@@ -68,7 +68,7 @@ class Overview(models.Model):
     counted_at = models.DateTimeField(help_text="All figures are of this moment.")
     took_seconds = models.FloatField(help_text="What the count cost.")
     asked_at = models.DateTimeField(null=True, help_text="When a worker was last asked to count anew.")
-    figures = models.JSONField(help_text="See events/figures.py.")
+    figures = models.JSONField(help_text="See events/overview/figures.py.")
 
     class Meta:
         default_permissions = ("view",)

@@ -55,7 +55,10 @@ class Figures:
             distribution=Distribution(**stored["distribution"]),
             portfolio=Portfolio(**{**portfolio, "coverage": [Coverage(**group) for group in portfolio["coverage"]]}),
             lag=Lag(**{**lag, "histogram": [LagStep(**step) for step in lag["histogram"]]}),
-            movers=[movers_from_json(window) for window in stored["movers"]],
+            movers=[
+                Movers(**{**window, **{side: [Mover(**one) for one in window[side]] for side in ("risers", "fallers")}})
+                for window in stored["movers"]
+            ],
         )
 
 
@@ -69,8 +72,3 @@ def movers_in_time(cursor: CursorWrapper, at: datetime) -> list[Movers]:
         return []
     without_movers.end("The overview has movers again.")
     return found
-
-
-def movers_from_json(stored: Mapping[str, Any]) -> Movers:
-    moves = {side: [Mover(**one) for one in stored[side]] for side in ("risers", "fallers")}
-    return Movers(**{**stored, **moves})

@@ -264,7 +264,7 @@ class Storm:
     def release(self, path: Path) -> None:
         """As an operator does, with a connection of the day."""
         connections.close_all()
-        call_command("release_model", path, note="in a storm", stdout=StringIO())
+        call_command("release_model", path, "--yes", note="in a storm", stdout=StringIO())
 
     def active_release(self) -> int:
         from customers.models import ModelRelease

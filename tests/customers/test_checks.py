@@ -55,7 +55,7 @@ class TestActiveModelInProduction:
         shutil.rmtree(strict_assets / "former")
         [warning] = active_model_outlives_an_upgrade(databases=["default"])
         assert warning.id == "customers.W003"
-        call_command(*warning.hint.split("manage.py ")[1].split(), stdout=StringIO())
+        call_command(*warning.hint.split("manage.py ")[1].split(), "--yes", stdout=StringIO())
         assert self.found() == []
 
     def test_where_it_is_missing_nothing_is_scored(self, strict_assets, another_forest):

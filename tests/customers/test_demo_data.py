@@ -6,16 +6,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from customers.demo_data import (
-    BLOCK_ROWS,
-    as_columns,
-    churn_labels,
-    churn_probabilities,
-    generate,
-    generate_named,
-    surnames,
-)
+from customers.demo_data import BLOCK_ROWS, generate, generate_named, surnames
 from customers.ml_service.schema import BOUNDS, CATEGORIES, FEATURES
+from tests.customers.churn_labels import as_columns, churn_labels, churn_probabilities
 
 MANY = 50_000
 

@@ -27,7 +27,7 @@ def no_customer_is_stale():
 def test_it_is_told_once_that_nothing_is_scored_and_the_next_upgrade_stops_nothing(
     tmp_path, strict_assets, another_forest, third_forest, settings
 ):
-    call_command("release_model", another_forest, note="our own", stdout=StringIO())
+    call_command("release_model", another_forest, "--yes", note="our own", stdout=StringIO())
     shutil.rmtree(strict_assets / "former")
     bring(third_forest, assets_dir=strict_assets)
     customer, log = make_customer(), tmp_path / "worker.log"
@@ -45,7 +45,7 @@ def test_it_is_told_once_that_nothing_is_scored_and_the_next_upgrade_stops_nothi
         assert "the active model is release" in line
         assert Customer.objects.stale().exists()
 
-        call_command("release_model", another_forest, stdout=StringIO())
+        call_command("release_model", another_forest, "--yes", stdout=StringIO())
         await_that(no_customer_is_stale, "it scores again")
         bring(third_forest, assets_dir=strict_assets)
         customer.refresh_from_db()

@@ -19,6 +19,7 @@ from customers.import_export.uploads.worker import work_off
 from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
 from customers.models.imports import ImportBatch
 from customers.releases.active import active_model, put_into_service
+from customers.releases.records import note_verified_contents
 from customers.scoring import failures
 from events import jobs
 from events.alerts import outbox, sending
@@ -269,8 +270,12 @@ class TestWorker:
         assert AuditFinding.objects.get().repaired_at is not None
 
     def test_another_model_is_put_into_service(self, assets, roles):
-        put_into_service("spring")
+        release = put_into_service("spring")
         assert ModelRelease.objects.count() == 1
+        forest, _release = active_model()
+        release.arrays_sha256 = ""
+        note_verified_contents(release, forest)
+        assert release.arrays_sha256 == forest.flat.contents
 
     def test_it_has_no_business_with_accounts(self):
         for table in ("auth_user", "django_session", "django_admin_log"):

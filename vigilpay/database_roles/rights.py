@@ -18,7 +18,7 @@ ROLES = (WEB, WORKER, APPLICATION)
 
 ALL_COLUMNS = "*"
 
-# An edit. Of the columns in brackets only: the engine's are the triggers' and the scorer's.
+# A right in brackets is one on that column only; on those of the bank's where the others are the engine's.
 EDITS = "SELECT INSERT(bank) UPDATE(bank) DELETE"
 APPENDS = "SELECT INSERT"
 WRITES = "SELECT INSERT UPDATE"
@@ -29,7 +29,7 @@ KEEPS = "SELECT INSERT DELETE"
 # By model: what web pages may, and what the worker may. PostgreSQL asks for UPDATE where rows are locked, too.
 RIGHTS: dict[str, tuple[str, str]] = {
     "customers.Customer": (EDITS, "SELECT INSERT(bank) UPDATE"),
-    "customers.ModelRelease": ("SELECT", APPENDS),
+    "customers.ModelRelease": ("SELECT", "SELECT INSERT UPDATE(arrays_sha256)"),
     "customers.ScoreRecord": ("SELECT", KEEPS),
     "customers.UnscoredVersion": ("SELECT", "SELECT DELETE"),
     "customers.StaleMark": ("SELECT", EVERYTHING),
@@ -121,8 +121,8 @@ def rights_on(model: type[models.Model]) -> Iterator[Right]:
     application = EDITS if model is Customer else ""
     for role, privileges in ((WEB, web), (WORKER, worker), (APPLICATION, application)):
         for privilege in privileges.split():
-            name, _, bracket = privilege.partition("(")
-            for column in bank_columns(name) if bracket else [ALL_COLUMNS]:
+            name, _, bracket = privilege.rstrip(")").partition("(")
+            for column in bank_columns(name) if bracket == "bank" else [bracket or ALL_COLUMNS]:
                 yield Right(role, model._meta.db_table, name, column)
 
 

@@ -46,8 +46,12 @@ class Rejects:
             kind = Fault(fault.column, fault.reason)
             self.kinds[kind] += 1
             self.first_rows.setdefault(kind, rejected.row_number)
-        if self.path is not None:
-            self._write_row(self.path, rejected)
+        if self.path is None:
+            return
+        try:
+            (self._writer or self._open(self.path)).writerow(line_of(rejected))
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
 
     def summary(self) -> list[str]:
         """The commonest reasons, each with how often and where first, as lines for staff."""
@@ -57,12 +61,6 @@ class Rejects:
             for kind, times in kinds[:KINDS_SHOWN]
         ]
         return [*lines, f"Rejected for {len(kinds) - KINDS_SHOWN} more reasons"] if len(kinds) > KINDS_SHOWN else lines
-
-    def _write_row(self, path: Path, rejected: Rejected) -> None:
-        try:
-            (self._writer or self._open(path)).writerow(line_of(rejected))
-        except OSError as error:
-            raise cannot_write(path, error) from None
 
     def _open(self, path: Path) -> Any:
         # Readable by its owner alone, as temporary files are: it holds customers' data.

@@ -46,5 +46,5 @@ def describe_report(report: AuditReport) -> str:
 
 def describe_rest(report: AuditReport) -> str:
     left = f"{report.left:,} customers are left with a broken row; the log names the wrong ones." if report.left else ""
-    hint = "Nobody will find the stale customers without a mark: see docs/operations.md." if report.unmarked else ""
+    hint = "No drain will find the stale customers without a mark: see docs/operations.md." if report.unmarked else ""
     return " ".join(filter(None, [left, hint]))

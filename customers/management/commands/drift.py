@@ -1,6 +1,7 @@
 """Compare the customers with those that the model was trained on."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -25,7 +26,11 @@ class Command(BaseCommand):
             found = measure()
         except NothingToCompareError as error:
             raise CommandError(f"Nothing was compared. {error}", returncode=NOTHING_TO_COMPARE) from None
-        self.stdout.write(json.dumps(found.as_dict()) if options["json"] else table_of(found))
+        self.stdout.write(
+            json.dumps({**asdict(found), "shifts": [{**asdict(it), "verdict": it.verdict} for it in found.shifts]})
+            if options["json"]
+            else table_of(found)
+        )
         if found.alarms:
             raise CommandError(found.warning)
 

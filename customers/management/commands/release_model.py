@@ -1,6 +1,7 @@
 """Accept a model file, go back to a former one, or tell how far the customers are on their way to the active one."""
 
 import argparse
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, nargs="?", help="a RandomForestClassifier dumped with joblib")
         parser.add_argument("--note", default="", help="why; kept with the release")
-        parser.add_argument("--sha256", default="", metavar="HEX", help="refuse another file before it is opened")
+        parser.add_argument(
+            "--sha256", default="", metavar="HEX", help="refuse another file; at least 16 digits of its checksum"
+        )
+        parser.add_argument("--yes", action="store_true", help="open the file without asking")
         parser.add_argument(
             "--trust-columns", default="", metavar="REASON", help="why the columns are right, if thresholds look wrong"
         )
@@ -48,8 +52,15 @@ class Command(BaseCommand):
             if rollback:
                 self.print_lines(go_back(options["to"], terms))
             elif path:
+                trusted = options["trust_columns"].strip()
                 self.print_lines(
-                    accept(path, terms, sha256=options["sha256"], trusted=options["trust_columns"].strip())
+                    accept(
+                        path,
+                        terms,
+                        sha256=options["sha256"],
+                        trusted=trusted,
+                        may_be_opened=lambda: options["yes"] or self.ask_to_open(),
+                    )
                 )
         except OSError as error:
             raise CommandError(model_folder.describe_write_error(error, settings.ML_ASSETS_DIR)) from error
@@ -59,6 +70,19 @@ class Command(BaseCommand):
             self.print_lines(describe_status())
         if wait and not options["dry_run"]:
             self.watch()
+
+    def ask_to_open(self) -> bool:
+        """Whether the user at the terminal trusts the file whose path and checksum were just printed."""
+        self.stdout.write("A model file is a pickle: to open it is to run the code in it.")
+        if not sys.stdin.isatty():
+            raise CommandError(
+                "It was not opened: there is no terminal to ask at. Compare the checksum with its source's, then run "
+                "the command again with --yes, best with --sha256 as well."
+            )
+        try:
+            return input("Does it come from a source that you trust? Open it? [y/N] ").strip().lower() in ("y", "yes")
+        except EOFError:
+            return False
 
     def watch(self) -> None:
         try:

@@ -82,7 +82,7 @@ class Command(BaseCommand):
         if output or candidate or not settings.ACCEPT_UNRELEASED_MODEL:
             self.stdout.write(f'Try it out with: {release} --dry-run\nPut it into service with: {release} --note "why"')
         else:
-            self.put_into_service(path, f"trained on {csv_path.name}", release)
+            self.put_into_service(path, trained.sha256, f"trained on {csv_path.name}", release)
 
     def save(self, trained: Trained, output: Path | None) -> Path:
         """Write the model to its folder; its model.pkl."""
@@ -96,10 +96,11 @@ class Command(BaseCommand):
         self.stdout.write(f"{folder} holds the model: {metadata['n_nodes']:,} nodes, sha256 {metadata['sha256'][:12]}…")
         return folder / MODEL_FILE
 
-    def put_into_service(self, path: Path, note: str, command: str) -> None:
-        """As by hand: verified, tried out, put into service, and the model before it kept."""
+    def put_into_service(self, path: Path, sha256: str, note: str, command: str) -> None:
+        """As by hand: verified, tried out, put into service, and the model before it kept. The file is our own."""
+        own = {"sha256": sha256, "yes": True}
         try:
-            call_command("release_model", str(path), note=note, stdout=self.stdout, stderr=self.stderr)
+            call_command("release_model", str(path), note=note, **own, stdout=self.stdout, stderr=self.stderr)
         except Error as error:  # a training that took minutes is not lost for a database that is away or empty
             problem = str(error).strip().splitlines()[0]
             raise CommandError(f"It is not in service: {problem}. After `manage.py migrate`: {command}") from None

@@ -1,6 +1,7 @@
-"""The files of a model: model.pkl, the model.json that vouches for it, and the flat arrays that load without pickle.
+"""The files of a model: model.pkl, the model.json that describes it, and the flat arrays that load without pickle.
 
-`model.pkl` is the source of truth. The metadata and the arrays count only when they name its SHA-256.
+`model.pkl` is the source of truth. The metadata and the arrays count only when they name its SHA-256. A user who can
+write one of these files can write all: where only released models will do, the records of releases decide.
 """
 
 import io
@@ -10,17 +11,18 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from customers.ml_service.errors import ModelCorruptError, ModelError, UnreleasedModelError
+from customers.ml_service.errors import ModelCorruptError, ModelError, UnknownReleaseError, UnreleasedModelError
 from customers.ml_service.forest.compiled import FlatForest, build, from_arrays
 from customers.ml_service.forest.encoding import Encodings
-from customers.ml_service.forest.forest import Forest
+from customers.ml_service.forest.forest import Forest, fingerprint_of
 
 from . import golden, thresholds
 from .pickles import load_estimator, read_bytes, sha256_of
+from .records import Records
 
 logger = logging.getLogger("vigilpay.model")
 
@@ -32,6 +34,39 @@ TRUSTED = "columns_trusted"
 DEFAULT_ASSETS_DIR = Path(__file__).parents[3] / "ml_assets"
 
 
+class ModelFile(NamedTuple):
+    """A model.pkl as bytes, not unpickled, and the content of the model.json beside it if that names this file."""
+
+    path: Path
+    data: bytes
+    sha256: str
+    metadata: Mapping[str, Any]
+
+    @property
+    def encodings(self) -> Encodings:
+        """The label codes of the model.json, else the alphabetical ones. Raises ModelCorruptError."""
+        return encodings_from(self.metadata, self.path)
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint_of(self.sha256, self.encodings)
+
+    def refuse_undescribed(self) -> None:
+        """UnreleasedModelError where no model.json names this file."""
+        if not self.metadata:
+            raise UnreleasedModelError(
+                f"{self.path} (sha256 {self.sha256[:12]}…) is not the released model; "
+                "look at where it came from, then accept it with `manage.py release_model PATH`"
+            )
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read a model file without unpickling it. Raises ModelMissingError or ModelCorruptError."""
+    data = read_bytes(path)
+    sha256 = sha256_of(data)
+    return ModelFile(path, data, sha256, metadata_for(sha256, path.with_name(METADATA_FILE)))
+
+
 def load_forest(path: str | Path) -> Forest:
     """Load the forest in `path`, whatever it is and wherever it lies; only a model.json beside it is looked at.
 
@@ -41,22 +76,37 @@ def load_forest(path: str | Path) -> Forest:
     return open_forest(Path(path), accept_unreleased=True)
 
 
-def open_forest(path: Path, *, accept_unreleased: bool) -> Forest:
-    """Load the forest in `path`; UnreleasedModelError, before anything is unpickled, if only released ones will do."""
-    data = read_bytes(path)
-    sha256 = sha256_of(data)
-    metadata = metadata_for(sha256, path.with_name(METADATA_FILE))
-    if not metadata and not accept_unreleased:
-        raise UnreleasedModelError(
-            f"{path} (sha256 {sha256[:12]}…) is not the released model; "
+def open_forest(path: Path, *, accept_unreleased: bool, records: Records | None = None) -> Forest:
+    """Load the forest in `path`. If only released ones will do, `records` are what is known of releases of this file.
+
+    Then model.pkl is unpickled only if they let it, and the arrays are used only with contents that they know. Without
+    records the arrays alone are read. Raises UnreleasedModelError before anything is unpickled.
+    """
+    file = read_model_file(path)
+    if not accept_unreleased:
+        file.refuse_undescribed()
+        _refuse_unknown(file, records)
+    codes = file.encodings
+    flat = _released_arrays(file, None if accept_unreleased else records)
+    unpickled = flat is None
+    if flat is None:
+        if not accept_unreleased and records is None:
+            raise UnknownReleaseError(f"{path} is not unpickled: there are no records of releases to ask here")
+        flat = _from_pickle(file.data, codes, file.metadata)
+    encodings = replace(codes, roundings=flat.roundings)
+    golden.check(flat, encodings, file.metadata)
+    warn_of_assumed_codes(file.metadata, path)
+    return Forest(
+        flat, file.sha256, encodings, released=bool(file.metadata), metadata=file.metadata, unpickled=unpickled
+    )
+
+
+def _refuse_unknown(file: ModelFile, records: Records | None) -> None:
+    if records is not None and not (records.may_be_unpickled and records.sha256 == file.sha256):
+        raise UnknownReleaseError(
+            f"{file.path} (sha256 {file.sha256[:12]}…) was never released in this database, and was not opened; "
             "look at where it came from, then accept it with `manage.py release_model PATH`"
         )
-    codes = encodings_from(metadata, path)
-    flat = _stored_arrays(metadata, path.parent) or _from_pickle(data, codes, metadata)
-    encodings = replace(codes, roundings=flat.roundings)
-    golden.check(flat, encodings, metadata)
-    warn_of_assumed_codes(metadata, path)
-    return Forest(flat, sha256, encodings, released=bool(metadata), metadata=metadata)
 
 
 def _from_pickle(data: bytes, codes: Encodings, metadata: Mapping[str, Any]) -> FlatForest:
@@ -87,8 +137,8 @@ def metadata_beside(path: Path) -> dict[str, Any]:
 
     Raises ModelMissingError.
     """
-    sha256 = sha256_of(read_bytes(path))
-    return {"sha256": sha256, **metadata_for(sha256, path.with_name(METADATA_FILE))}
+    file = read_model_file(path)
+    return {"sha256": file.sha256, **file.metadata}
 
 
 def encodings_from(metadata: Mapping[str, Any], path: Path) -> Encodings:
@@ -113,14 +163,30 @@ def warn_of_assumed_codes(metadata: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def _stored_arrays(metadata: Mapping[str, Any], folder: Path) -> FlatForest | None:
-    """Return the forest from the released arrays; None, with the reason logged, when model.pkl must be read instead."""
-    entry = metadata.get("arrays")
+def _released_arrays(file: ModelFile, records: Records | None) -> FlatForest | None:
+    """Return the forest of the stored arrays if these are those of a release; without records, of any."""
+    if records is not None and not records.contents:
+        return None
+    flat = stored_arrays(file)
+    if flat is None or records is None or flat.contents in records.contents:
+        return flat
+    logger.error(
+        "%s was altered: its arrays have the checksum %s…, released was %s…. They are refused; model.pkl is read "
+        "instead, which is slower. Find out who wrote there, then put the file right with "
+        "`manage.py release_model %s`",
+        *(file.path.with_name(ARRAYS_FILE), flat.contents[:12], min(records.contents)[:12], file.path),
+    )
+    return None
+
+
+def stored_arrays(file: ModelFile) -> FlatForest | None:
+    """Return the forest of the arrays that the model.json names; None, with the reason logged, if there is none."""
+    entry = file.metadata.get("arrays")
     if not isinstance(entry, dict):
         return None
     try:
-        data = (folder / Path(str(entry.get("file"))).name).read_bytes()
-        if sha256_of(data) != entry.get("sha256") or entry.get("source_sha256") != metadata["sha256"]:
+        data = (file.path.parent / Path(str(entry.get("file"))).name).read_bytes()
+        if sha256_of(data) != entry.get("sha256") or entry.get("source_sha256") != file.sha256:
             raise ModelCorruptError("their checksum is not the released one")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return from_arrays(dict(arrays))

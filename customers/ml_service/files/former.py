@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from customers.ml_service.errors import ModelCorruptError, ModelMissingError
+from customers.ml_service.errors import ModelCorruptError, ModelError, ModelMissingError
 from customers.ml_service.forest.forest import Forest
 
-from .assets import ARRAYS_FILE, METADATA_FILE, MODEL_FILE, metadata_for
+from .assets import ARRAYS_FILE, METADATA_FILE, MODEL_FILE, metadata_for, read_model_file, stored_arrays
 from .packaging import Package, write_all
 from .pickles import sha256_of
 from .registry import forest_in
@@ -32,12 +32,23 @@ def folder_of(assets_dir: Path, fingerprint: str) -> Path:
 def keep_forest(assets_dir: Path, forest: Forest) -> None:
     """Copy the files of this forest, which are in place, to where they can be found again."""
     # A model.json or arrays beside a file that was only copied there belong to another model.
-    names = (ARRAYS_FILE, MODEL_FILE, METADATA_FILE) if forest.released else (MODEL_FILE,)
+    names = [ARRAYS_FILE, MODEL_FILE, METADATA_FILE] if forest.released else [MODEL_FILE]
+    if forest.unpickled and forest.released and not _has_arrays_of(forest, assets_dir):
+        names.remove(ARRAYS_FILE)
     files = {name: (assets_dir / name).read_bytes() for name in names if (assets_dir / name).exists()}
     is_described = not forest.released or metadata_for(forest.sha256, assets_dir / METADATA_FILE)
     if sha256_of(files.get(MODEL_FILE, b"")) != forest.sha256 or not is_described:
         return  # replaced since the forest was loaded
     _write_what_differs(folder_of(assets_dir, forest.fingerprint), files)
+
+
+def _has_arrays_of(forest: Forest, assets_dir: Path) -> bool:
+    """Whether the arrays in place are right, where the forest was built without them."""
+    try:
+        arrays = stored_arrays(read_model_file(assets_dir / MODEL_FILE))
+    except ModelError:
+        return False  # replaced since the forest was loaded
+    return arrays is not None and arrays.contents == forest.flat.contents
 
 
 def keep_package(assets_dir: Path, package: Package) -> None:
@@ -73,7 +84,11 @@ def find(assets_dir: Path, fingerprint: str, sha256: str) -> Path:
 
 
 def is_kept(assets_dir: Path, fingerprint: str) -> bool:
-    return (folder_of(assets_dir, fingerprint) / MODEL_FILE).exists()
+    """Whether the files of that model lie there, and not others in their place. Nothing is unpickled."""
+    try:
+        return read_model_file(folder_of(assets_dir, fingerprint) / MODEL_FILE).fingerprint == fingerprint
+    except ModelError:
+        return False
 
 
 def remove_oldest(assets_dir: Path, active: str) -> None:

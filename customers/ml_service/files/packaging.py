@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from customers.ml_service.card import card_files, remove_other_pictures
-from customers.ml_service.errors import ModelCorruptError, ModelVersionError
+from customers.ml_service.errors import ModelVersionError
 from customers.ml_service.forest.columns import names_of
 from customers.ml_service.forest.compiled import FlatForest, build, score_matrix
 from customers.ml_service.forest.encoding import Encodings, encode_rows
@@ -23,7 +23,7 @@ from customers.ml_service.schema import FEATURES
 from . import golden, sanity, thresholds
 from .assets import ARRAYS_FILE, METADATA_FILE, MODEL_FILE, TRUSTED, encodings_from, metadata_for, warn_of_assumed_codes
 from .original import Original
-from .pickles import load_estimator, read_bytes, sha256_of
+from .pickles import load_estimator, read_expected, sha256_of
 from .thresholds import Column
 
 _PARITY = 1e-12
@@ -71,17 +71,12 @@ def verify(
 
     Encodings, metrics and golden rows of a model.json beside `path` are kept when it names this file's SHA-256;
     else those `remembered` of it from a former release; else the labels are taken as alphabetical. **Unpickles the
-    file**: the user who releases it vouches for its source. An `expected_sha256` is compared before that. `trusted` is
-    the reason why its columns are right although its thresholds look wrong.
+    file**: the user who releases it vouches for its source. An `expected_sha256`, or its first 16 digits or more, is
+    compared before that. `trusted` is the reason why its columns are right although its thresholds look wrong.
     Raises one of the ModelError family.
     """
     source = Path(path)
-    data = read_bytes(source)
-    if not sha256_of(data).startswith(expected_sha256.lower()):  # an abbreviated checksum will do
-        raise ModelCorruptError(
-            f"{path} has the SHA-256 {sha256_of(data)}, expected was {expected_sha256}: damaged, or another file. "
-            "It was not opened"
-        )
+    data = read_expected(source, expected_sha256)
     stored = metadata_for(sha256_of(data), source.with_name(METADATA_FILE))
     metadata = stored or dict(remembered or {})
     encodings = encodings_from(metadata, source)
@@ -119,7 +114,7 @@ def package_model(data: bytes, encodings: Encodings, metadata: Mapping[str, Any]
     }
     as_json = json.dumps(complete, indent=2, ensure_ascii=False) + "\n"
     files = {**card_files(complete), ARRAYS_FILE: arrays, MODEL_FILE: data, METADATA_FILE: as_json.encode()}
-    forest = Forest(flat, sha256_of(data), encodings, released=True, metadata=complete)
+    forest = Forest(flat, sha256_of(data), encodings, released=True, metadata=complete, unpickled=True)
     return Package(
         forest,
         files,

@@ -3,11 +3,18 @@
 import hashlib
 import io
 import logging
+import re
 import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
-from customers.ml_service.errors import ModelClassError, ModelCorruptError, ModelMissingError, ModelVersionError
+from customers.ml_service.errors import (
+    ModelClassError,
+    ModelCorruptError,
+    ModelError,
+    ModelMissingError,
+    ModelVersionError,
+)
 from customers.ml_service.forest.parts import parts_of
 
 logger = logging.getLogger("vigilpay.model")
@@ -22,6 +29,7 @@ OTHER_FORMATS = {
     b"CBM1": "is a model of CatBoost; VigilPay scores RandomForestClassifier, dumped with joblib",
     b"tree\nversion=": "is a model of LightGBM; VigilPay scores RandomForestClassifier, dumped with joblib",
 }
+_CHECKSUM = re.compile("[0-9a-fA-F]{16,64}")
 # Whose models are no forest of scikit-learn's, whatever version is installed.
 _OTHER_LIBRARIES = (
     "autogluon", "catboost", "cuml", "daal4py", "h2o", "imblearn", "interpret", "keras", "lightgbm", "mlxtend", "onnx",
@@ -48,6 +56,26 @@ def read_bytes(path: Path) -> bytes:
     for beginning, what in OTHER_FORMATS.items():
         if data[:64].lstrip().startswith(beginning):
             raise ModelCorruptError(f"the model file {path} {what}")
+    return data
+
+
+def read_expected(path: Path, sha256: str) -> bytes:
+    """As `read_bytes`, of the file with this SHA-256 or beginning of one; of any file if it is empty.
+
+    ModelError when it has less than 16 digits: another file that begins alike is found in minutes with eight digits, in
+    many years with 16. ModelCorruptError when the file is another one.
+    """
+    data = read_bytes(path)
+    if sha256 and not _CHECKSUM.fullmatch(sha256):
+        raise ModelError(
+            f"{sha256!r} is no checksum to rely on: give at least 16 hexadecimal digits of the file's SHA-256. "
+            f"{path} was not opened"
+        )
+    if not sha256_of(data).startswith(sha256.lower()):
+        raise ModelCorruptError(
+            f"{path} has the SHA-256 {sha256_of(data)}, expected was {sha256}: damaged, or another file. "
+            "It was not opened"
+        )
     return data
 
 

@@ -6,12 +6,14 @@ import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
-from customers.ml_service.errors import ModelError, ModelMissingError, UnreleasedModelError
+from customers.ml_service.errors import ModelError, ModelMissingError, UnknownReleaseError
 from customers.ml_service.forest import engine
 from customers.ml_service.forest.forest import Forest
 
-from .assets import DEFAULT_ASSETS_DIR, METADATA_FILE, MODEL_FILE, open_forest
+from .assets import DEFAULT_ASSETS_DIR, METADATA_FILE, MODEL_FILE, ModelFile, open_forest, read_model_file
+from .records import Records, RecordsOf
 
 _SWAP_SECONDS = 0.05  # how long a swap of the two files may be caught in the middle
 _MAX_LOADS = 5
@@ -23,13 +25,29 @@ Stamp = tuple[int, int, int] | None
 class _Settings:
     assets_dir: Path = DEFAULT_ASSETS_DIR
     accept_unreleased: bool = True
+    records_of: RecordsOf | None = None
+
+    @property
+    def model_path(self) -> Path:
+        return self.assets_dir / MODEL_FILE
 
     @cached_property
     def paths(self) -> tuple[str, str]:
-        return str(self.assets_dir / MODEL_FILE), str(self.assets_dir / METADATA_FILE)
+        return str(self.model_path), str(self.assets_dir / METADATA_FILE)
+
+    def records(self, sha256: str) -> Records | None:
+        """What is known of releases of the file, where that matters."""
+        return None if self.accept_unreleased or self.records_of is None else self.records_of(sha256)
 
 
 Signature = tuple[_Settings, Stamp, Stamp]
+
+
+class Identity(NamedTuple):
+    """Which model lies in a folder: the SHA-256 of its file, and the fingerprint of file and label codes."""
+
+    sha256: str
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -45,17 +63,44 @@ _lock = threading.RLock()
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _settings = _Settings()
 _held: dict[_Settings, _Held] = {}
+_identified: tuple[Signature, Identity] | None = None
 
 
-def configure(*, assets_dir: Path, accept_unreleased: bool, numba_cache_dir: Path | None = None) -> None:
+def configure(
+    *,
+    assets_dir: Path,
+    accept_unreleased: bool,
+    records_of: RecordsOf | None = None,
+    numba_cache_dir: Path | None = None,
+) -> None:
     """Set where the model lies and whether a file that was never released may be used (development only).
 
+    If not, `records_of` is asked with the SHA-256 of each model.pkl before it is loaded, never for one that is loaded;
+    its errors reach the caller. Without it nothing is unpickled, and arrays are used as the model.json names them.
     `numba_cache_dir` must be writable; None leaves the choice to numba. Without any call: the checkout's ml_assets/
     and development rules.
     """
     global _settings
-    _settings = _Settings(Path(assets_dir), accept_unreleased)
+    _settings = _Settings(Path(assets_dir), accept_unreleased, records_of)
     engine.set_cache_directory(numba_cache_dir)
+
+
+def current_identity() -> Identity:
+    """Return which model lies in the configured `assets_dir`, in which nothing is unpickled. Cheap until it changes.
+
+    Raises ModelMissingError or ModelCorruptError.
+    """
+    global _identified
+    signature, identified = _signature(_settings), _identified
+    if identified is None or identified[0] != signature:
+        file = read_model_file(_settings.model_path)
+        _identified = identified = signature, Identity(file.sha256, file.fingerprint)
+    return identified[1]
+
+
+def refuse_undescribed() -> None:
+    """Raise UnreleasedModelError if no model.json names the model in the configured `assets_dir`."""
+    read_model_file(_settings.model_path).refuse_undescribed()
 
 
 def current_forest() -> Forest:
@@ -86,8 +131,8 @@ def _reload(settings: _Settings) -> _Held:
         held = _held.get(settings)
         if held is None or held.signature != _signature(settings):
             held = _load(settings)
-            if not isinstance(held.outcome, ModelMissingError):
-                # Permissions or mounts can change without changing the files: then look again next time.
+            if not isinstance(held.outcome, ModelMissingError | UnknownReleaseError):
+                # Permissions, mounts and releases can change without changing the files: then look again next time.
                 _held[settings] = held
             for other in set(_held) - {settings, _settings}:
                 del _held[other]  # a model that was kept elsewhere, and was the active one once
@@ -108,12 +153,17 @@ def _load(settings: _Settings) -> _Held:
 
 
 def _open_tolerantly(settings: _Settings) -> Forest:
-    path = settings.assets_dir / MODEL_FILE
-    try:
-        return open_forest(path, accept_unreleased=False)
-    except UnreleasedModelError:
-        time.sleep(_SWAP_SECONDS)  # model.json may have been replaced an instant before model.pkl, or after it
-        return open_forest(path, accept_unreleased=settings.accept_unreleased)
+    file = _read_tolerantly(settings.model_path)
+    return open_forest(file.path, accept_unreleased=settings.accept_unreleased, records=settings.records(file.sha256))
+
+
+def _read_tolerantly(path: Path) -> ModelFile:
+    """The file as it is, or some ms later: model.json may be replaced an instant before model.pkl, or after it."""
+    file = read_model_file(path)
+    if not file.metadata:
+        time.sleep(_SWAP_SECONDS)
+        file = read_model_file(path)
+    return file
 
 
 def _signature(settings: _Settings) -> Signature:

@@ -5,6 +5,7 @@ is the left one's neighbour; a leaf has threshold +inf and points to itself, so 
 always ends in the right leaf without a branch.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -57,6 +58,18 @@ class FlatForest:
         """What kernels read: words and thresholds, which are one memory, (2N,); values, roots and depths."""
         words = self.nodes.reshape(-1)
         return words, words.view(np.float32), self.values, self.roots, self.depths
+
+    @cached_property
+    def contents(self) -> str:
+        """The SHA-256 of what is scored with: name, type, shape and bytes of each array, by name.
+
+        It does not depend on how a file packs the arrays, nor on what else the file holds.
+        """
+        checksum = hashlib.sha256()
+        for name, array in sorted(self.as_arrays().items()):
+            checksum.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            checksum.update(array.tobytes())
+        return checksum.hexdigest()
 
     @property
     def packed(self) -> NDArray[np.uint32]:

@@ -212,4 +212,4 @@ def _each(function: Callable[[_Given], _Result], rows: Iterable[_Given]) -> Iter
         try:
             yield function(row)
         except InputError as error:
-            raise error.at_row(index) from None
+            raise InputError(error.message, field=error.field, row=index) from None

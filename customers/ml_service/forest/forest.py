@@ -26,7 +26,8 @@ class Forest:
     """A loaded model. Immutable and safe to share between threads and forks.
 
     `sha256` is the model.pkl's; `released` is whether the model.json beside it names that sha256; `metadata` is
-    that file's content, empty when it belongs to another model.
+    that file's content, empty when it belongs to another model; `unpickled` is whether it was built from the model.pkl
+    itself, and not read from stored arrays.
     """
 
     flat: FlatForest
@@ -34,6 +35,7 @@ class Forest:
     encodings: Encodings
     released: bool
     metadata: Mapping[str, Any]
+    unpickled: bool = False
 
     @cached_property
     def fingerprint(self) -> str:

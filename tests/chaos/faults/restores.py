@@ -57,7 +57,7 @@ def release_beside(storm: "Storm", path: Path, release: int) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(GIVE_IDS_FROM.format(release))
     environment = {**storm.environment(), "DATABASE_URL": url, "VIGILPAY_ML_ASSETS": str(folder)}
-    command = [sys.executable, "manage.py", "release_model", str(path), "--note=on another host"]
+    command = [sys.executable, "manage.py", "release_model", str(path), "--yes", "--note=on another host"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
 
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 def run(*arguments, **options):
     """What a call of the command prints."""
     out = StringIO()
-    call_command("release_model", *map(str, arguments), stdout=out, **options)
+    call_command("release_model", *map(str, arguments), yes=True, stdout=out, **options)
     return out.getvalue()
 
 
@@ -314,13 +314,13 @@ class TestKeeping:
         with pytest.raises(CommandError, match="No model preceded"):
             run(rollback=True)
 
-    def test_of_files_in_place_that_never_served_and_of_those_that_follow_them(
+    def test_of_a_released_model_when_it_comes_and_not_of_files_that_never_served(
         self, strict_assets, another_forest, monkeypatch
     ):
         outgoing = current_forest().fingerprint
         monkeypatch.setattr(active, "keep_if_possible", lambda _forest: None)
         run(another_forest)
-        assert former.is_kept(strict_assets, outgoing)
+        assert not former.is_kept(strict_assets, outgoing)
         assert former.is_kept(strict_assets, ModelRelease.objects.get().fingerprint)
 
     def test_there_is_nothing_to_keep_where_the_files_in_place_are_no_model(self, strict_assets, another_forest):
@@ -359,7 +359,7 @@ class TestCommand:
         make_customers(2)
         scorer.rescore_batch()
         said = StringIO()
-        call_command("release_model", another_forest, note="spring campaign", stdout=said)
+        call_command("release_model", another_forest, "--yes", note="spring campaign", stdout=said)
         active = ModelRelease.objects.active()
         assert active.note == "spring campaign"
         assert active.sha256 == load_forest(another_forest).sha256
@@ -369,7 +369,7 @@ class TestCommand:
 
     def test_accepting_the_active_file_again_makes_nothing_stale(self, assets):
         make_scored()
-        call_command("release_model", assets / "model.pkl", stdout=StringIO())
+        call_command("release_model", assets / "model.pkl", "--yes", stdout=StringIO())
         assert not Customer.objects.stale().exists()
 
     @pytest.mark.parametrize("damage", ["nothing there", "not a pickle"])
@@ -379,7 +379,7 @@ class TestCommand:
         if damage == "not a pickle":
             path.write_bytes(b"surprise")
         with pytest.raises(CommandError, match=r"wrong\.pkl|no joblib pickle"):
-            call_command("release_model", path)
+            call_command("release_model", path, "--yes")
         assert ModelRelease.objects.count() == 1
         assert active_model()[0].released
 
@@ -545,14 +545,14 @@ class TestLabelCodes:
     def test_a_former_file_without_its_model_json_gets_the_codes_it_served_with(self, assets, another_forest, tmp_path):
         codes = active_model()[0].encodings
         former = shutil.copy(assets / "model.pkl", tmp_path / "former.pkl")
-        call_command("release_model", str(another_forest), stdout=StringIO())
-        call_command("release_model", str(former), stdout=StringIO())
+        call_command("release_model", str(another_forest), "--yes", stdout=StringIO())
+        call_command("release_model", str(former), "--yes", stdout=StringIO())
         assert current_forest().encodings == codes
         assert current_forest().sha256 == load_forest(former).sha256
 
     def test_releasing_what_is_active_says_that_no_score_changes(self, assets):
         active_model()
         said = StringIO()
-        call_command("release_model", str(assets / "model.pkl"), stdout=said)
+        call_command("release_model", str(assets / "model.pkl"), "--yes", stdout=said)
         assert "no score changes" in said.getvalue()
         assert ModelRelease.objects.count() == 1

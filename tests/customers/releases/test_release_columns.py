@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 def run(*arguments):
     """What a call of the command prints."""
     out = StringIO()
-    call_command("release_model", *map(str, arguments), stdout=out)
+    call_command("release_model", *map(str, arguments), yes=True, stdout=out)
     return out.getvalue()
 
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 def command(*arguments, **options):
     """What a call prints."""
     out = StringIO()
-    call_command("release_model", *map(str, arguments), stdout=out, **options)
+    call_command("release_model", *map(str, arguments), yes=True, stdout=out, **options)
     return out.getvalue()
 
 

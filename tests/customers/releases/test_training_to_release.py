@@ -96,9 +96,9 @@ class TestProduction:
     def test_the_printed_lines_try_it_out_and_put_it_into_service(self, strict_assets, table):
         shipped = active_model()[1].sha256
         lines = [line.split("manage.py ")[1] for line in train(table).splitlines() if "manage.py" in line]
-        assert "Dry run: nothing was changed." in run(*shlex.split(lines[0]))
+        assert "Dry run: nothing was changed." in run(*shlex.split(lines[0]), "--yes")
         assert ModelRelease.objects.count() == 1
-        run(*shlex.split(lines[1]))
+        run(*shlex.split(lines[1]), "--yes")
         assert active_model()[1].sha256 == load_forest(candidates(strict_assets)[0]).sha256
         assert ModelRelease.objects.latest("id").note == "why"
         run("release_model", "--rollback")

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 
 from customers import ml_service
 from customers.models import ModelRelease
+from customers.releases import records
 from customers.releases.active import active_model
 from tests.conftest import SHIPPED
 from tests.customers.ml_service.forests import write_csv
@@ -31,7 +32,7 @@ def folder(settings, another_forest):
         shutil.copytree(SHIPPED, settings.ML_ASSETS_DIR, ignore=shutil.ignore_patterns("former", "candidates"))
         shutil.copy(another_forest, settings.ML_ASSETS_DIR / "next.pkl")
         settings.ACCEPT_UNRELEASED_MODEL = False
-        ml_service.configure(assets_dir=settings.ML_ASSETS_DIR, accept_unreleased=False)
+        records.configure_models()
         make_scored()
         run(settings.ML_ASSETS_DIR / "next.pkl", dry_run=True)  # so that all it needs is imported
         yield settings.ML_ASSETS_DIR
@@ -59,7 +60,7 @@ def not_writable(path, models=None):
 
 def run(*arguments, **options):
     out = StringIO()
-    call_command("release_model", *map(str, arguments), stdout=out, **options)
+    call_command("release_model", *map(str, arguments), yes=True, stdout=out, **options)
     return out.getvalue()
 
 
@@ -89,7 +90,7 @@ def test_a_folder_that_is_not_there_yet_is_made_where_that_is_possible(folder, s
     settings.ML_ASSETS_DIR = folder / "deep" / "models"
     with not_writable(folder), pytest.raises(CommandError, match=f"cannot write to {folder}, "):
         run(folder / "next.pkl")
-    ml_service.configure(assets_dir=settings.ML_ASSETS_DIR, accept_unreleased=False)
+    records.configure_models()
     run(folder / "next.pkl")
     assert active_model()[1].note == "released from next.pkl"
 

@@ -112,7 +112,7 @@ def test_an_import(crowded, tmp_path):
 
 def test_a_release(crowded, assets, another_forest):
     make_scored()
-    for release in ([str(another_forest)], ["--rollback"]):
+    for release in ([str(another_forest), "--yes"], ["--rollback"]):
         call_command("release_model", *release, stdout=StringIO())
         assert sum(scorer.rescore_batch().stored for _ in range(2)) == 1
 

@@ -152,14 +152,15 @@ def test_no_name_or_value_of_a_customer_is_in_what_is_recorded_or_logged(trouble
 
 def test_all_who_are_refused_for_one_reason_are_told_in_one_line(caplog):
     caplog.set_level(logging.DEBUG, "vigilpay.scoring")
-    first, _second = poison(), poison()
+    both = poison(), poison()
     with forest_that_answers(stumble):
         assert scorer.rescore_batch().refused == 2
     told = [(record.levelname, record.message) for record in caplog.records if record.name == "vigilpay.scoring"]
-    assert told == [
-        ("DEBUG", "A batch of 2 could not be scored as a whole"),
-        ("WARNING", f"No score for customer {first.pk}, version 1 and 1 others: {A_STUMBLE}"),
-    ]
+    assert len(told) == 2
+    assert told[0] == ("DEBUG", "A batch of 2 could not be scored as a whole")
+    # Rows are claimed in the order in which they lie in the table.
+    whichever = [("WARNING", f"No score for customer {it.pk}, version 1 and 1 others: {A_STUMBLE}") for it in both]
+    assert told[1] in whichever
 
 
 def test_where_none_is_refused_the_database_is_asked_nothing():

@@ -59,7 +59,7 @@ def test_ctrl_c_ends_any_command_that_waits_for_the_database(tmp_path):
     commands = [
         ["migrate"],
         ["audit_scores"],
-        ["release_model", "ml_assets/model.pkl", "--dry-run"],
+        ["release_model", "ml_assets/model.pkl", "--dry-run", "--yes"],
         ["import_customers", str(tmp_path / "customers.csv")],
     ]
     with outsider(autocommit=False) as other:

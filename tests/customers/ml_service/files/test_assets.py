@@ -19,8 +19,10 @@ from customers.ml_service import (
     UnreleasedModelError,
     load_forest,
 )
+from customers.ml_service.errors import UnknownReleaseError
 from customers.ml_service.files.assets import open_forest
 from customers.ml_service.files.golden import generate_rows
+from customers.ml_service.files.records import Records
 from tests.customers.ml_service.forests import CUSTOMER, as_mapping, as_numbers, dump, fit, release
 
 
@@ -153,6 +155,44 @@ def test_an_unreleased_pickle_is_refused_before_it_can_run(tmp_path):
         open_forest(path, accept_unreleased=False)
     with pytest.raises(pytest.fail.Exception):
         open_forest(path, accept_unreleased=True)
+
+
+class TestReleasedAlone:
+    """Where only released files will do, the records of releases decide, not the files."""
+
+    @pytest.fixture
+    def opened(self, released):
+        """Opens it by records with these contents."""
+        checksum = hashlib.sha256(released.read_bytes()).hexdigest()
+
+        def load(*contents, may_be_unpickled=True, sha256=checksum):
+            records = Records(sha256, may_be_unpickled, frozenset(contents))
+            return open_forest(released, accept_unreleased=False, records=records)
+
+        return load
+
+    def test_arrays_with_contents_of_a_release_are_used(self, released, opened):
+        contents = load_forest(released).flat.contents
+        assert not opened("0" * 64, contents).unpickled
+
+    @pytest.mark.parametrize("contents", [[], ["0" * 64]])
+    def test_others_are_built_from_the_pickle(self, released, opened, contents):
+        expected = load_forest(released)
+        assert not expected.unpickled
+        forest = opened(*contents)
+        assert forest.unpickled
+        assert forest.flat.contents == expected.flat.contents
+
+    @pytest.mark.parametrize("unknown", [{"may_be_unpickled": False}, {"sha256": "0" * 64}])
+    def test_what_they_do_not_know_is_not_loaded(self, released, opened, unknown):
+        with pytest.raises(UnknownReleaseError, match="never released in this database"):
+            opened(load_forest(released).flat.contents, **unknown)
+
+    def test_without_records_arrays_are_read_and_no_pickle(self, released):
+        assert not open_forest(released, accept_unreleased=False).unpickled
+        released.with_name("model.npz").unlink()
+        with pytest.raises(UnknownReleaseError, match="not unpickled"):
+            open_forest(released, accept_unreleased=False)
 
 
 def test_golden_rows_that_disagree_refuse_the_model(released):

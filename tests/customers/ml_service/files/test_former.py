@@ -56,6 +56,15 @@ def test_of_a_file_that_was_only_copied_there_nothing_else_is_kept(assets, tmp_p
     assert load_forest(folder / "model.pkl").fingerprint == forest.fingerprint
 
 
+@pytest.mark.parametrize("damage", [b"another", b"<html>"])
+def test_what_lies_there_instead_is_not_taken_for_kept(assets, damage):
+    forest = load_forest(assets / "model.pkl")
+    former.keep_forest(assets, forest)
+    assert former.is_kept(assets, forest.fingerprint)
+    former.find(assets, forest.fingerprint, forest.sha256).write_bytes(damage)
+    assert not former.is_kept(assets, forest.fingerprint)
+
+
 def test_what_is_kept_already_is_not_written_again(assets):
     forest = load_forest(assets / "model.pkl")
     former.keep_forest(assets, forest)

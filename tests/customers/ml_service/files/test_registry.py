@@ -19,7 +19,10 @@ from customers.ml_service import (
     predict_churn,
     predict_many,
 )
+from customers.ml_service.errors import UnknownReleaseError
 from customers.ml_service.files import registry
+from customers.ml_service.files.records import Records
+from customers.ml_service.files.registry import current_identity
 from tests.customers.ml_service.forests import CUSTOMER, dump, fit, release
 
 
@@ -161,6 +164,58 @@ def test_a_swap_caught_half_way_is_waited_for(assets, sources, tmp_path_factory)
         assert current_forest().metadata["sha256"] == current_forest().sha256
     finally:
         thread.join()
+
+
+class TestRecords:
+    """Who keeps the records of releases is asked before a file is loaded."""
+
+    @pytest.fixture
+    def asked(self, assets):
+        """What was asked; answers are taken from `answer`."""
+        asked = []
+
+        def records_of(sha256):
+            asked.append(sha256)
+            if isinstance(self.answer, Exception):
+                raise self.answer
+            return Records(sha256, may_be_unpickled=self.answer)
+
+        configure(assets_dir=assets, accept_unreleased=False, records_of=records_of)
+        return asked
+
+    answer: object = True
+
+    def test_once_for_a_file_that_may_be_loaded(self, asked):
+        assert current_forest() is current_forest()
+        assert asked == [current_forest().sha256]
+
+    def test_again_each_time_for_one_that_may_not_until_it_may(self, asked):
+        self.answer = False
+        for _ in range(2):
+            with pytest.raises(UnknownReleaseError):
+                current_forest()
+        self.answer = True
+        assert current_forest().unpickled
+        assert len(asked) == 3
+
+    def test_an_error_of_the_records_reaches_the_caller_and_is_not_remembered(self, asked):
+        self.answer = ConnectionError("away")
+        with pytest.raises(ConnectionError, match="away"):
+            current_forest()
+        self.answer = True
+        assert current_forest().released
+
+    def test_not_at_all_in_development(self, asked, assets):
+        configure(assets_dir=assets, accept_unreleased=True, records_of=lambda _sha256: pytest.fail("asked"))
+        assert current_forest().released
+
+    def test_not_for_the_question_which_model_it_is(self, asked, assets, sources):
+        before = current_identity()
+        assert (before.sha256, before.fingerprint) == (current_forest().sha256, current_forest().fingerprint)
+        asked.clear()
+        release(sources[1], assets_dir=assets)
+        assert current_identity() is current_identity() != before
+        assert asked == []
 
 
 def test_configuring_another_folder_changes_the_model(assets, sources, tmp_path_factory):

@@ -189,6 +189,28 @@ def test_stored_arrays_give_the_same_forest():
     np.testing.assert_array_equal(score_matrix(forest, matrix), score_matrix(build(fit(100, n_estimators=3)), matrix))
 
 
+def test_the_checksum_of_the_contents_is_that_of_what_is_scored_with():
+    stored = arrays()
+    contents = from_arrays(stored).contents
+    assert build(fit(100, n_estimators=3)).contents == contents
+    reordered = dict(reversed([*stored.items(), ("note", np.array(["not scored with"]))]))
+    reordered["nodes"] = np.asfortranarray(stored["nodes"])
+    assert from_arrays(reordered).contents == contents
+
+
+@pytest.mark.parametrize("name", ["values", "shares", "roots", "nodes"])
+def test_any_other_value_is_another_checksum(name):
+    stored = arrays()
+    contents = from_arrays(stored).contents
+    if name == "roots":
+        stored["roots"] = stored["roots"][::-1].copy()
+    elif name == "nodes":
+        stored["nodes"].view(np.float32)[0, 0] += 1
+    else:
+        stored[name][-1] = 0.125
+    assert from_arrays(stored).contents != contents
+
+
 def point_outside(stored):
     stored["nodes"][0, 1] |= 0x0FFFFFFF
 

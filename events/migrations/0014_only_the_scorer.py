@@ -189,7 +189,7 @@ UNINSTALL = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0012_marks_are_arrays")]
+    dependencies = [("events", "0013_help_texts")]
     operations = [
         migrations.CreateModel(
             name="Turn",
