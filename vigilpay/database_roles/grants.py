@@ -34,7 +34,8 @@ def statements(names: Names, *, database: str, schema: str) -> Iterator[str]:
     if names.owner:
         yield from ownership(quoted(names.owner), quoted(schema))
     everyone = ", ".join(quoted(names.of(role)) for role in ROLES)
-    yield f"GRANT CONNECT ON DATABASE {quoted(database)} TO {everyone};"
+    connecting = everyone + (f", {quoted(names.owner)}" if names.owner else "")
+    yield f"GRANT CONNECT ON DATABASE {quoted(database)} TO {connecting};"
     # Imports are staged in a temporary table.
     yield f"GRANT TEMPORARY ON DATABASE {quoted(database)} TO {quoted(names.worker)};"
     yield f"REVOKE CREATE ON SCHEMA {quoted(schema)} FROM PUBLIC, {everyone};"
