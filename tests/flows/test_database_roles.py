@@ -25,8 +25,11 @@ NAMES = ["--web", WEB, "--worker", WORKER, "--application", BANK]
 pytestmark = pytest.mark.timeout(120)
 
 
-def manage(url, *command):
-    told = {**os.environ, "DATABASE_URL": url}
+ANALYZE = "from customers.scoring.scorer import analyze; print(analyze(1))"
+
+
+def manage(url, *command, **environment):
+    told = {**os.environ, "DATABASE_URL": url, **environment}
     done = subprocess.run(
         [sys.executable, "manage.py", *command], cwd=ROOT, env=told, capture_output=True, text=True, check=False
     )
@@ -79,6 +82,11 @@ def test_what_the_application_edits_is_scored_by_the_worker_and_by_no_other_role
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             bank.execute("UPDATE customers_customer SET stale_since = NULL")
         await_that(lambda: current(bank) == 20, "they are scored once more", seconds=60)
+    analyze = ("shell", "--no-imports", "-c", ANALYZE)
+    scored = manage(url_as(url, WEB), *analyze, VIGILPAY_SCORER_DATABASE_URL=url_as(url, WORKER))
+    assert 0 < float(scored) < 1
+    causes = superuser.execute("SELECT cause FROM customers_scorerecord ORDER BY id DESC LIMIT 2").fetchall()
+    assert causes == [("analyze",), ("edited",)]
     [(scores, editors)] = bank_sees(superuser)
     assert (scores, editors) == (1, [f"sql:{BANK}"])
     assert not re.search(r"Traceback|ERROR|CRITICAL|denied", log.read_text()), log.read_text()
@@ -90,5 +98,5 @@ def current(bank):
 
 def bank_sees(superuser):
     return superuser.execute(
-        "SELECT count(DISTINCT churn_risk_score), array_agg(DISTINCT edited_by) FROM customers_customer WHERE age = 70"
+        "SELECT count(DISTINCT round(churn_risk_score::numeric, 9)), array_agg(DISTINCT edited_by) FROM customers_customer WHERE age = 70"
     ).fetchall()
