@@ -98,5 +98,6 @@ def current(bank):
 
 def bank_sees(superuser):
     return superuser.execute(
-        "SELECT count(DISTINCT round(churn_risk_score::numeric, 9)), array_agg(DISTINCT edited_by) FROM customers_customer WHERE age = 70"
+        "SELECT count(DISTINCT round(churn_risk_score::numeric, 9)), array_agg(DISTINCT edited_by) "
+        "FROM customers_customer WHERE age = 70"
     ).fetchall()
