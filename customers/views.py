@@ -27,7 +27,7 @@ database_away = Condition(log)
 # What our own code raises when it can't answer.
 REFUSALS = (
     *(BodyError, WrongFieldsError, PositionGoneError, InputError),
-    *(Customer.DoesNotExist, CustomerBusyError, CustomerObjectedError, ModelError),
+    *(Customer.DoesNotExist, CustomerBusyError, CustomerObjectedError, ModelError, scorer.NotTheScorerError),
 )
 
 
@@ -75,7 +75,7 @@ def status_of(raised: Exception) -> int:
             return 409
         case PositionGoneError():
             return 410
-        case _:  # a busy customer, or a ModelError
+        case _:  # a busy customer, a ModelError, or one of the set-up
             return 503
 
 

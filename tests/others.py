@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 from django.db import connection, connections
 
+from customers import turns
+
 
 def outsider(*, autocommit: bool = True, options: str = "") -> "closing[psycopg.Connection[Any]]":
     """A connection as psql has one: no signals, no lease cache, only what PostgreSQL itself does."""
@@ -18,6 +20,16 @@ def outsider(*, autocommit: bool = True, options: str = "") -> "closing[psycopg.
         if name in ("host", "port", "user", "password", "dbname")
     }
     return closing(psycopg.connect(**params, autocommit=autocommit, options=options))
+
+
+@contextmanager
+def turn_held(name: str) -> Iterator[None]:
+    """Another session has this turn, in a transaction of its own."""
+    with outsider() as maker, outsider(autocommit=False) as holder:
+        maker.execute(turns.ADD, [name])
+        holder.execute(turns.WAIT, [name])
+        yield
+        holder.rollback()
 
 
 def together(*parts: Callable[[], Any], seconds: float = 60) -> list[Any]:

@@ -171,6 +171,13 @@ DATABASES: dict[str, dict[str, Any]] = {
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
 }
+# Where web pages have a role that may not store scores, "analyze" stores its score, and nothing else, as another one.
+SCORER_URL = env.text("VIGILPAY_SCORER_DATABASE_URL", default="")
+SCORER_DATABASE = "scorer" if SCORER_URL and DATABASE_URL else "default"
+if SCORER_DATABASE == "scorer":
+    scorer: dict[str, Any] = env.database_url(SCORER_URL, name="VIGILPAY_SCORER_DATABASE_URL")
+    scorer["OPTIONS"] = {**GIVE_UP_LOST_HOSTS, **scorer["OPTIONS"]}
+    DATABASES["scorer"] = {**DATABASES["default"], **scorer, "TEST": {"MIRROR": "default"}}
 # How long one statement of a web page may take before PostgreSQL stops it; workers and commands have no such limit.
 WEB_STATEMENT_TIMEOUT_SECONDS = env.seconds("VIGILPAY_WEB_STATEMENT_TIMEOUT_SECONDS", default=5.0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -14,6 +14,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import errors
 
+from customers import turns
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID
 from customers.scoring.contention import lost_to_an_editor
@@ -34,8 +35,7 @@ LOCK_PATIENCE_SECONDS = 60.0
 LOCK_PAUSE_SECONDS = 0.1
 TURN_PAUSE_SECONDS = 0.2
 PROGRESS_ROWS = 10_000
-# What two loads agree on to take turns; any number that nothing else uses.
-TURN = 0x5669_6769_6C50
+TURN = "load"
 
 # How a staged value differs from the stored one, replaces it, and comes with a new row: in general, and of an
 # objection, which keeps its time as long as it stands.
@@ -194,7 +194,7 @@ class Staging:
     ) -> RowCounts:
         """Bring the table to the staged values above the id ``after``, each slice in a transaction of its own."""
         counts = RowCounts()
-        with own_turn(self._cursor, self._progress):
+        with own_turn(self._progress):
             for piece in self._slices(slice_rows, after):
                 counts += self._store_patiently(piece, counts, patience_seconds)
                 self._progress("stored", counts.rows)
@@ -264,16 +264,15 @@ def staged(
 
 
 @contextmanager
-def own_turn(cursor: CursorWrapper, progress: Progress) -> Iterator[None]:
+def own_turn(progress: Progress) -> Iterator[None]:
     """Wait until no other load stores, so that of two at once one is stored wholly before the other."""
-    while not fetch_row("SELECT pg_try_advisory_lock(%s)", [TURN])[0]:
+    while not turns.take(TURN):
         progress("waiting for another import", 0)
         sleep(TURN_PAUSE_SECONDS)
     try:
         yield
     finally:
-        with suppress(DatabaseError):
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [TURN])
+        turns.leave(TURN)
 
 
 def stopped(error: DatabaseError, before: RowCounts) -> str:

@@ -25,6 +25,7 @@ from customers.models.rescoring import (
     is_excluded,
 )
 from customers.models.scores import ScoreRecord, UnscoredVersion
+from customers.models.turns import Turn
 
 __all__ = [
     "ACTIVE",
@@ -54,6 +55,7 @@ __all__ = [
     "ScoringFailure",
     "ScoringFailureQuerySet",
     "StaleMark",
+    "Turn",
     "UnscoredVersion",
     "import_is_due",
     "is_excluded",

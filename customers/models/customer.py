@@ -1,6 +1,6 @@
 """What the bank knows of a customer, and what the active model says of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,9 @@ LARGEST_CUSTOMER_ID = 2**63 - 1  # what a bigint holds
 POSSIBLE_TIMES = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))  # of an objection
 
 
+OBJECTION = "objected_at"
+
+
 def is_stale(release: Any) -> Q:
     """Edited since it was scored, or scored by another release than this; ``scoring.staleness`` says so in SQL.
 
@@ -27,7 +30,16 @@ def is_stale(release: Any) -> Q:
     return Q(objected_at__isnull=True) & (Q(stale_since__isnull=False) | ~Q(scored_by=release))
 
 
+def of_the_bank(fields: Sequence["models.Field[Any, Any]"]) -> list["models.Field[Any, Any]"]:
+    """Those that an edit writes. The others are the engine's: a role that edits needs no right on them."""
+    return [field for field in fields if field.editable or field.attname == OBJECTION]
+
+
 class CustomerQuerySet(models.QuerySet["Customer"]):
+    def _insert(self, objs: Any, fields: Any, *args: Any, **kwargs: Any) -> Any:
+        """As Django's, for ``bulk_create``. What an instance has in the engine's columns is not sent."""
+        return super()._insert(objs, of_the_bank(fields), *args, **kwargs)  # type: ignore[misc]
+
     def stale(self) -> "CustomerQuerySet":
         """Customers whose stored score is not that of the active model for the fields as they are."""
         return self.filter(is_stale(models.Subquery(ModelRelease.objects.newest_id())))
@@ -218,13 +230,17 @@ class Customer(Behaviour):
         An instance that was read before the objection was recorded would withdraw it without meaning to.
         """
         fields = None if update_fields is None else frozenset(update_fields)
-        self._means_objection = fields is not None and "objected_at" in fields
+        self._means_objection = fields is not None and OBJECTION in fields
         super().save(*args, update_fields=fields, **options)
 
-    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *options: Any) -> Any:
-        """Django's step from an instance to its UPDATE."""
-        kept = [value for value in values if self._means_objection or value[0].attname != "objected_at"]
-        return super()._do_update(base_qs, using, pk_val, kept, *options)
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> Any:
+        """Django's step from an instance to its UPDATE: an old one holds old scores, which are not sent."""
+        written = of_the_bank([field for field, _model, _value in values])
+        kept = [it for it in values if it[0] in written and (self._means_objection or it[0].attname != OBJECTION)]
+        return super()._do_update(base_qs, using, pk_val, kept, *args)
+
+    def _do_insert(self, manager: Any, using: Any, fields: Any, *args: Any) -> Any:
+        return super()._do_insert(manager, using, of_the_bank(fields), *args)  # type: ignore[misc]
 
     def is_current(self) -> bool:
         """Whether the stored score is the active model's answer to the fields of this row."""

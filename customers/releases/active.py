@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, transaction
+from psycopg.errors import InsufficientPrivilege
 
+from customers import turns
 from customers.conditions import Condition
 from customers.ml_service import Forest, ModelError, current_forest
 from customers.ml_service.files import former
@@ -20,12 +22,13 @@ from customers.ml_service.files.packaging import Package
 from customers.ml_service.files.registry import current_identity
 from customers.models import ModelRelease
 from customers.releases.records import note_contents_if_missing, note_verified_contents
-from customers.sql import execute
 
 log = logging.getLogger("vigilpay.model")
 
-# Any constant number: registering a file is rare, and two processes that notice it at once must take turns.
-REGISTER_LOCK = 0x56494749
+# Registering a file is rare, and two processes that notice it at once must take turns.
+TURN = "release"
+
+NOT_ALLOWED = "No usable model is active, and the database role of this process may not activate one"
 
 
 class ModelNotActiveError(ModelError):
@@ -164,9 +167,18 @@ def keep_if_possible(forest: Forest) -> None:
         log.debug("The files of the active model are not kept: %s", error)  # `check` warns of it, customers.W003
 
 
-@transaction.atomic
 def activate_noticed() -> tuple[Forest, ModelRelease]:
-    """Make the file in place the active model, where the rules let it."""
+    """Make the file in place the active model, where the rules let it, and this process: else ``ModelError``."""
+    try:
+        with transaction.atomic(using=settings.SCORER_DATABASE):
+            return activate_in_turn()
+    except DatabaseError as error:
+        if isinstance(error.__cause__, InsufficientPrivilege):
+            raise ModelError(f"{NOT_ALLOWED}; a worker does so when it starts.") from error
+        raise
+
+
+def activate_in_turn() -> tuple[Forest, ModelRelease]:
     take_turns()
     active = ModelRelease.objects.active()
     if active is not None and not settings.ACCEPT_UNRELEASED_MODEL:
@@ -180,7 +192,6 @@ def activate_noticed() -> tuple[Forest, ModelRelease]:
     return forest, activate(forest, note="noticed in ml_assets" if active else "first model of this database")
 
 
-@transaction.atomic
 def put_into_service(note: str, package: Package | None = None) -> ModelRelease:
     """Make the file in ml_assets/ the active model because an operator said so, even if it served before.
 
@@ -188,6 +199,11 @@ def put_into_service(note: str, package: Package | None = None) -> ModelRelease:
     other process can activate anything: a crash between the two leaves the former release active, and running the same
     again completes it.
     """
+    with transaction.atomic(using=settings.SCORER_DATABASE):
+        return put_into_service_in_turn(note, package)
+
+
+def put_into_service_in_turn(note: str, package: Package | None) -> ModelRelease:
     take_turns()
     forest = current_forest() if package is None else installed(package)
     active = ModelRelease.objects.active()
@@ -230,7 +246,7 @@ def keep_outgoing(package: Package) -> None:
 
 def take_turns() -> None:
     """Hold other processes that activate a model until this transaction ends."""
-    execute("SELECT pg_advisory_xact_lock(%s)", [REGISTER_LOCK])
+    turns.wait_for(TURN, using=settings.SCORER_DATABASE)
 
 
 def is_left_over(forest: Forest, active: ModelRelease) -> bool:
@@ -244,13 +260,14 @@ def is_left_over(forest: Forest, active: ModelRelease) -> bool:
 
 def activate(forest: Forest, *, note: str) -> ModelRelease:
     """Append the release that is active from the moment this commits; every stored score is stale then."""
-    release = ModelRelease.objects.create(
+    release = ModelRelease.objects.using(settings.SCORER_DATABASE).create(
         sha256=forest.sha256,
         fingerprint=forest.fingerprint,
         arrays_sha256=forest.flat.contents,
         note=note,
         metadata=summary(forest),
     )
+    release._state.db = DEFAULT_DB_ALIAS  # the same row, by whichever role it was written
     log.warning("Active model is now %s: %s. All customers will be rescored.", release, note)
     return release
 

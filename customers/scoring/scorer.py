@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
+from psycopg.errors import InsufficientPrivilege
 
 from customers.ml_service import Explained
 from customers.models import ModelRelease, ScoreRecord
@@ -31,6 +32,15 @@ TAKE_RIGHTS_IN_A_HURRY = f"""{TAKE_RIGHTS}, set_config('synchronous_commit', 'of
     set_config('idle_in_transaction_session_timeout', '15s', true),
     set_config('lock_timeout', '{LOCK_TIMEOUT}', true)"""
 GIVE_RIGHTS_BACK = "SELECT set_config('vigilpay.scorer', 'off', true); SET LOCAL lock_timeout TO DEFAULT"
+
+
+NOT_THE_SCORER = (
+    "The database role of this process may not store scores: set VIGILPAY_SCORER_DATABASE_URL to one that may."
+)
+
+
+class NotTheScorerError(Exception):
+    """PostgreSQL lets another role store scores, and not the one of this process. Nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -128,19 +138,26 @@ def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE, *, seconds
 
     An open edit of the row is waited for so many seconds, or else as the settings say.
     Raises ``Customer.DoesNotExist``; ``CustomerBusyError`` when the row stays locked, or models keep changing;
-    ``ModelError`` when there is no usable model; ``InputError`` when the model has no answer to these values.
+    ``ModelError`` when there is no usable model; ``InputError`` when the model has no answer to these values;
+    ``NotTheScorerError`` when this process may not store scores.
+
+    Where web pages have a role that may not, ``VIGILPAY_SCORER_DATABASE_URL`` names one that may: this is the only
+    thing that is done in its name, so a caller's open edit of the same customer would be waited for in vain.
     """
+    scorer = settings.SCORER_DATABASE
     busy = "The active model changed again and again while this customer was being scored."
     for _ in range(ANALYZE_ATTEMPTS):
         try:
             forest, release = active_model()
-            with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor):
+            with transaction.atomic(using=scorer), connections[scorer].cursor() as cursor, scorer_rights(cursor):
                 claim = claim_one(cursor, customer_id, seconds)
                 cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
                 answers = forest.explain_matrix(claim.features)
                 if store(cursor, claim, answers, release, cause).rows:
                     return float(answers.scores[0])
         except DatabaseError as error:
+            if isinstance(error.__cause__, InsufficientPrivilege):
+                raise NotTheScorerError(NOT_THE_SCORER) from error
             if not lost_to_an_editor(error):
                 raise
             busy = "An open edit holds what has to be written with this customer's score; nothing was written."
@@ -156,5 +173,5 @@ def scorer_rights(cursor: CursorWrapper, *, wait_for_disk: bool = True) -> Itera
     """
     cursor.execute(TAKE_RIGHTS if wait_for_disk else TAKE_RIGHTS_IN_A_HURRY)
     yield
-    if connection.savepoint_ids:
+    if cursor.db.savepoint_ids:
         cursor.execute(GIVE_RIGHTS_BACK)

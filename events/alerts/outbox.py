@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.conf import Conf
 
+from customers import turns
 from customers.sql import execute, fetch_row
 from events.models.alerts import Alert, AlertQuerySet, Delivery
 
@@ -43,7 +44,7 @@ RETURNING id
 """
 BEGUN = "UPDATE events_messenger SET called_until = clock_timestamp() + make_interval(secs => %s)"
 # One claims at a time, so that nothing is folded into two messages. It takes a millisecond.
-ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('vigilpay.alerts', 0))"
+TURN = "alerts"
 
 
 def anything_due() -> bool:
@@ -67,7 +68,7 @@ def claim() -> Delivery | None:
     The attempt is committed when this returns: call it outside of any transaction.
     """
     with transaction.atomic(durable=True):
-        execute(ONE_AT_A_TIME)
+        turns.wait_for(TURN)
         # Those whose last attempt ended with its worker.
         Delivery.objects.due().filter(attempts__gte=settings.ALERT_ATTEMPTS).update(
             state=Delivery.State.GIVEN_UP, ended_at=Now(), error="The worker ended before the message was sent."

@@ -18,6 +18,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 from django.utils import timezone
 
+from customers import turns
 from customers.models import ModelRelease
 from events.freshness.queries import LIMIT_TIME
 from events.models.engine import Overview
@@ -41,9 +42,9 @@ PAGE_PATIENCE = "5s"
 JOB_PATIENCE = "20s"
 
 ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-# Any constant number: one count at a time is enough.
-COUNT_LOCK = 0x56494750
-TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s), statement_timestamp()"
+# One count at a time is enough.
+TURN = "overview"
+MOMENT = "SELECT statement_timestamp()"
 
 
 def shown() -> Overview | None:
@@ -94,11 +95,13 @@ def count_now(patience: str = JOB_PATIENCE) -> bool:
     Raises ``OperationalError`` when a statement takes longer than its ``patience``.
     """
     began = monotonic()
+    turns.add(TURN)
     with one_moment() as cursor:
         cursor.execute(LIMIT_TIME, [patience])
-        cursor.execute(TRY_LOCK, [COUNT_LOCK])
-        is_locked, at = cursor.fetchone()
-        figures = Figures.counted(cursor, at) if is_locked else None
+        is_ours = turns.take_if_free(TURN)
+        cursor.execute(MOMENT)
+        (at,) = cursor.fetchone()
+        figures = Figures.counted(cursor, at) if is_ours else None
         cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
     if figures is not None:
         store_figures(figures, at, monotonic() - began)

@@ -11,9 +11,9 @@ from events.triggers import feed, lives
 from events.triggers.alert_sql import ALERTED
 from events.triggers.channels import STALE_CHANNEL
 from events.triggers.feed import ANNOUNCED
+from events.triggers.rights import NOT_THE_SCORER, NOTE_THE_EDITOR, RETURN_IF_SCORER, RIGHTS
 from events.triggers.sql import (
     DECIDE,
-    EDITOR,
     MARK,
     MARKING,
     MEND,
@@ -48,11 +48,11 @@ ARRIVE = Trigger(
     event="BEFORE INSERT",
     body=f"""
 BEGIN
-    NEW.arrived_at := clock_timestamp();
+    NEW.arrived_at := pg_catalog.clock_timestamp();
     NEW.version := 1;
-    NEW.stale_since := CASE WHEN NEW.objected_at IS NULL THEN statement_timestamp() END;
-    NEW.edited_at := CASE WHEN NEW.objected_at IS NOT NULL THEN statement_timestamp() END;
-    NEW.edited_by := {EDITOR};
+    NEW.stale_since := CASE WHEN NEW.objected_at IS NULL THEN pg_catalog.statement_timestamp() END;
+    NEW.edited_at := CASE WHEN NEW.objected_at IS NOT NULL THEN pg_catalog.statement_timestamp() END;
+    {NOTE_THE_EDITOR}
 {clear(SCORE_COLUMNS)}
     RETURN NEW;
 END
@@ -64,7 +64,7 @@ END
 GUARD = Trigger(
     name="vigilpay_1_guard",
     event=f"BEFORE UPDATE OF {', '.join(ENGINE_COLUMNS)}",
-    condition="\nWHEN (current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on')",
+    condition=f"\nWHEN {NOT_THE_SCORER}",
     body=f"""
 BEGIN
 {keep_old(ENGINE_COLUMNS)}
@@ -86,24 +86,23 @@ STAMP = Trigger(
     body=f"""
 BEGIN
     IF NOT ({changed(("customer_id", *FEATURES, "objected_at"))}) THEN
-        IF current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on' AND ({changed(ENGINE_COLUMNS)}) THEN
+        {RETURN_IF_SCORER}
+        IF {changed(ENGINE_COLUMNS)} THEN
         {keep_old(ENGINE_COLUMNS)}
-        ELSIF NEW.objected_at IS NOT NULL AND NEW.churn_risk_score IS NOT NULL THEN
-            RETURN NULL;
         END IF;
         RETURN NEW;
     END IF;
-    IF NEW.customer_id <> OLD.customer_id THEN
-        NEW.arrived_at := GREATEST(clock_timestamp(), statement_timestamp());
+    IF NEW.customer_id OPERATOR(pg_catalog.<>) OLD.customer_id THEN
+        NEW.arrived_at := GREATEST(pg_catalog.clock_timestamp(), pg_catalog.statement_timestamp());
     END IF;
     IF OLD.stale_since IS NOT NULL THEN
-        NEW.edited_at := statement_timestamp();
+        NEW.edited_at := pg_catalog.statement_timestamp();
     END IF;
-    NEW.stale_since := COALESCE(NEW.stale_since, statement_timestamp());
-    NEW.version := OLD.version + 1;
-    NEW.edited_by := {EDITOR};
+    NEW.stale_since := COALESCE(NEW.stale_since, pg_catalog.statement_timestamp());
+    NEW.version := OLD.version OPERATOR(pg_catalog.+) 1;
+    {NOTE_THE_EDITOR}
     IF COALESCE(NEW.objected_at, OLD.objected_at) IS NOT NULL THEN
-        NEW.edited_at := statement_timestamp();
+        NEW.edited_at := pg_catalog.statement_timestamp();
         IF NEW.objected_at IS NOT NULL THEN
     NEW.stale_since := NULL;
 {clear(SCORE_COLUMNS)}
@@ -286,7 +285,7 @@ END
 """,
 )
 
-TRIGGERS = (ARRIVE, GUARD, STAMP, ARRIVED, EDITED, REPLICATED, LEAVE, LEAVE_ALL, RELEASED, ANNOUNCED, ALERTED)
+TRIGGERS = (ARRIVE, GUARD, STAMP, RIGHTS, ARRIVED, EDITED, REPLICATED, LEAVE, LEAVE_ALL, RELEASED, ANNOUNCED, ALERTED)
 
 
 def install_sql() -> list[str]:

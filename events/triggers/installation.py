@@ -19,6 +19,7 @@ from events.triggers.sql import (
     REPLICA,
     SAFE_PATH,
     SCHEMA,
+    TELLING,
     Trigger,
 )
 
@@ -36,14 +37,21 @@ WHERE trigger.tgrelid = ANY (%s::regclass[]) AND NOT trigger.tgisinternal
 
 # What the triggers write with the rights of the customers' owner.
 WRITTEN = ["customers_scorechange", "customers_stalemark", "customers_unscoredversion"]
-# Tables that their owner may not write, or that row security guards from it or from a worker.
+# Tables that their owner may not write, or that row security guards from it or from a worker. The right to write the
+# history of scores is what makes a role the scorer, and the triggers mend a row by it.
 CLOSED = """
-SELECT relation.relname, relation.relrowsecurity OR relation.relforcerowsecurity
-FROM pg_class AS relation, pg_class AS customers
-WHERE relation.oid = ANY (%s::regclass[]) AND customers.oid = %s::regclass
-    AND (relation.relrowsecurity OR relation.relforcerowsecurity
-        OR NOT has_table_privilege(customers.relowner, relation.oid, 'INSERT'))
-ORDER BY relname
+SELECT relname, is_guarded FROM (
+    SELECT relation.relname, has_table_privilege(customers.relowner, relation.oid, 'INSERT') AS is_writable,
+        relation.oid <> %s::regclass AND (relation.relrowsecurity OR relation.relforcerowsecurity) AS is_guarded
+    FROM pg_class AS relation, pg_class AS customers
+    WHERE relation.oid = ANY (%s::regclass[]) AND customers.oid = %s::regclass
+) AS written
+WHERE is_guarded OR NOT is_writable ORDER BY relname
+"""
+# Rights that mean something to the triggers, where every role has them.
+OF_ALL = """
+SELECT name, privilege FROM unnest(%s::text[], %s::text[]) AS telling (name, privilege)
+WHERE has_table_privilege('public', name::regclass::oid, privilege)
 """
 
 
@@ -64,8 +72,10 @@ def differences(alias: str) -> list[CheckMessage]:
     with connections[alias].cursor() as cursor:
         cursor.execute(INSTALLED, [CUSTOMERS, [CUSTOMERS, RELEASES, RECORDS]])
         triggers = {name: found for name, *found in cursor.fetchall()}
-        cursor.execute(CLOSED, [WRITTEN, CUSTOMERS])
+        cursor.execute(CLOSED, [RECORDS, [*WRITTEN, RECORDS], CUSTOMERS])
         closed = cursor.fetchall()
+        cursor.execute(OF_ALL, list(map(list, zip(*TELLING, strict=True))))
+        of_all = cursor.fetchall()
     faults = [
         *(
             f"Trigger {it.name} on {it.table} {fault}"
@@ -77,6 +87,9 @@ def differences(alias: str) -> list[CheckMessage]:
             for name in triggers
             if re.match(OURS, name) and name not in {it.name for it in TRIGGERS}
         ),
+    ]
+    faults += [
+        f"Every role has {privilege} on {table}, which no role but VigilPay's may have" for table, privilege in of_all
     ]
     faults += [f"Table {table} {'has row security' if guarded else IS_NOT_WRITABLE}" for table, guarded in closed]
     return [
@@ -121,4 +134,4 @@ def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:
 
 def in_one_spelling(definition: str, schema: str) -> str:
     """PostgreSQL gives a definition back in its own spacing and case, writes the casts out, and the schema at times."""
-    return " ".join(definition.replace("::text", "").replace(f"{schema}.", "").lower().split())
+    return " ".join(definition.replace("::text", "").replace("::oid", "").replace(f"{schema}.", "").lower().split())

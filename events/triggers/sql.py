@@ -80,6 +80,11 @@ EXECUTE FUNCTION @schema@.{self.name}()"""
         return sha256(self.create_sql().encode()).hexdigest()
 
 
+# The rights that make a role the scorer, or let it name editors: rights.py. Never those of every role, as default
+# privileges may have it.
+UPLOADS = "customers_importbatch"
+TELLING = ((RECORDS, "INSERT"), (UPLOADS, "UPDATE"))
+
 # The triggers write these with the rights of the customers' owner, whom row security may bind, too.
 OPEN_TABLES = INSTALL.format(
     sql="".join(
@@ -88,6 +93,8 @@ ALTER TABLE @schema@.{table} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECU
 GRANT SELECT, INSERT ON @schema@.{table} TO @owner@;"""
         for table in ("customers_stalemark", "customers_unscoredversion", "customers_scorechange")
     )
+    + f"\nGRANT INSERT ON @schema@.{RECORDS} TO @owner@;"
+    + "".join(f"\nREVOKE {privilege} ON @schema@.{table} FROM PUBLIC;" for table, privilege in TELLING)
 )
 
 
@@ -182,7 +189,7 @@ MARK = f"""IF cardinality(ids) > {LIVE_ROWS} THEN
     END IF;
     {NOTIFY_UNLESS_LEASED}"""
 
-# Cut to length: no edit may fail for a long name.
+# For what comes behind RIGHTS in rights.py. Cut to length: no edit may fail for a long name.
 EDITOR = "left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80)"
 
 # Rows that a trigger of the bank's has changed behind ours: stale from now on, by the scorer's right. This UPDATE fires

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from customers.models import Customer, ModelRelease
 from customers.scoring.scorer import scorer_rights
@@ -205,3 +206,52 @@ def test_no_index_has_to_be_written_with_an_edit_of_what_moves_most():
 
 def test_nothing_that_is_logged_or_shown_of_a_customer_names_a_person():
     assert str(make_customer(customer_id=7, surname="Secret")) == "customer 7"
+
+
+class TestWhatIsSent:
+    """A role with rights on the bank's columns alone can save: Django would write every column."""
+
+    ENGINE = (
+        "version",
+        "churn_risk_score",
+        "stale_since",
+        "scored_",
+        "edited_",
+        "arrived_at",
+        "contributions",
+        "reason_codes",
+    )
+
+    def written(self, queries):
+        """The columns that statements write, without those that they ask back."""
+        statements = [
+            query["sql"].partition("RETURNING")[0] for query in queries if "customers_customer" in query["sql"]
+        ]
+        return [column for column in self.ENGINE for sql in statements if f'"{column}' in sql]
+
+    def test_no_column_of_the_engines_on_a_full_save(self):
+        customer = make_scored()
+        with CaptureQueriesContext(connection) as queries:
+            customer.save()
+        assert '"age"' in queries[0]["sql"]
+        assert self.written(queries) == []
+
+    def test_nor_on_an_insert_which_learns_them_all_the_same(self):
+        with CaptureQueriesContext(connection) as queries:
+            customer = make_customer(version=7)
+        assert self.written(queries) == []
+        assert customer.version == 1
+        assert customer.stale_since is not None
+        assert customer.arrived_at.year > 2020
+
+    def test_nor_on_a_bulk_insert(self):
+        with CaptureQueriesContext(connection) as queries:
+            [customer] = Customer.objects.bulk_create([Customer(customer_id=5, churn_risk_score=0.5, **A_CUSTOMER)])
+        assert self.written(queries) == []
+        assert customer.version == 1
+
+    def test_a_save_of_the_engines_columns_alone_sends_nothing_and_succeeds(self):
+        customer = make_scored()
+        with CaptureQueriesContext(connection) as queries:
+            customer.save(update_fields=["churn_risk_score"])
+        assert self.written(queries) == []

@@ -136,6 +136,8 @@ RIGHTS = {
     "another search path": f"ALTER FUNCTION {ARRIVED.name} SET search_path TO public",
     "executable by all": f"GRANT EXECUTE ON FUNCTION {EDITED.name} TO PUBLIC",
     "another owner": f"CREATE ROLE vigilpay_test_other; ALTER FUNCTION {ARRIVED.name} OWNER TO vigilpay_test_other",
+    "every role the scorer": "GRANT INSERT ON customers_scorerecord TO PUBLIC",
+    "every role may name editors": "GRANT ALL ON customers_importbatch TO PUBLIC",
     "row security on marks": "ALTER TABLE customers_stalemark ENABLE ROW LEVEL SECURITY",
     "forced row security on history": "ALTER TABLE customers_unscoredversion FORCE ROW LEVEL SECURITY",
 }

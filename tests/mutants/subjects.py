@@ -22,6 +22,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "tests/customers/scoring/test_requests.py",
         "tests/customers/admin/test_list.py",
     ),
+    "customers/turns.py": ("tests/customers/test_turns.py",),
     "customers/releases/active.py": (
         "tests/customers/releases/test_active.py",
         "tests/customers/releases/test_reused_release.py",
@@ -31,6 +32,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "tests/customers/scoring/test_dead_letters.py",
     ),
     "events/queue/lease.py": ("tests/events/queue/test_lease.py", "tests/events/queue/test_dispatch.py"),
+    "events/triggers/rights.py": ("tests/security/test_database_attacks.py",),
     "events/triggers/definitions.py": (
         "tests/events/triggers/test_definitions.py",
         "tests/events/triggers/test_lives.py",

@@ -15,6 +15,7 @@ NAMES = [
     *("LOOK_SECONDS", "DRAIN_BATCH_ROWS", "DRAIN_SECONDS", "STALL_SECONDS", "ANALYZE_LOCK_SECONDS", "DATABASES"),
     *("RISK_BANDS", "AUTHENTICATION_BACKENDS", "MIDDLEWARE", "SESSION_COOKIE_AGE", "SESSION_IDLE_SECONDS", "PROXIES"),
     *("SECRET_KEY_FALLBACKS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD", "LOGGING"),
+    *("SCORER_DATABASE",),
 ]
 SHOW = f"""
 import json
@@ -228,3 +229,20 @@ def test_what_a_client_says_of_its_address_counts_only_behind_a_proxy(developmen
     assert development["PROXIES"] == 0
     assert settings_with(BEHIND_TLS_PROXY="1")["PROXIES"] == 1
     assert settings_with(BEHIND_TLS_PROXY="1", VIGILPAY_PROXIES="2")["PROXIES"] == 2
+
+
+def test_web_pages_may_have_another_role_to_store_scores_by():
+    scorer = "postgres://scorer:s3cret@db.bank.example/churn?application_name=analyze"
+    both = settings_with(DATABASE_URL=BANK, VIGILPAY_SCORER_DATABASE_URL=scorer)
+    assert both["SCORER_DATABASE"] == "scorer"
+    assert (both["DATABASES"]["scorer"]["USER"], both["DATABASES"]["default"]["USER"]) == ("scorer", "teller")
+    assert both["DATABASES"]["scorer"]["OPTIONS"]["application_name"] == "analyze"
+    assert both["DATABASES"]["scorer"]["OPTIONS"]["connect_timeout"] == "5"
+    assert settings_with(DATABASE_URL=BANK)["SCORER_DATABASE"] == "default"
+    assert "scorer" not in settings_with(DATABASE_URL=BANK)["DATABASES"]
+
+
+def test_an_address_of_that_role_that_cannot_be_read_is_named_without_its_password():
+    done = run(DATABASE_URL=BANK, VIGILPAY_SCORER_DATABASE_URL="mysql://scorer:s3cret@db/churn")
+    assert "VIGILPAY_SCORER_DATABASE_URL must start with postgres://" in done.stderr
+    assert "s3cret" not in done.stderr

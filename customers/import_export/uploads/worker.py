@@ -1,12 +1,12 @@
 """What the workers do about imports: check what was uploaded, import what was confirmed, one after the other.
 
-A job is a hint, the batch's state says what is to be done. The worker that holds the lock does it; one that dies loses
-the lock, and the next job begins the check anew, or goes on importing above the last customer stored.
+A job is a hint, the batch's state says what is to be done. The worker that has the turn does it; one that dies loses
+it, and the next job begins the check anew, or goes on importing above the last customer stored.
 """
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from math import inf
 from tempfile import TemporaryFile
@@ -14,11 +14,12 @@ from time import monotonic
 from typing import Any, TextIO
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.timezone import localtime
 
+from customers import turns
 from customers.editors import on_behalf_of
 from customers.import_export.csv_files.columns import CUSTOMERS
 from customers.import_export.csv_files.file import RefusedError, text_of
@@ -32,15 +33,14 @@ from customers.import_export.uploads.since_check import Changed, ChangedSinceChe
 from customers.models import LARGEST_CUSTOMER_ID
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.presentation.numbers import format_count
-from customers.sql import execute, fetch_row
 
 log = logging.getLogger("vigilpay.imports")
 
 State = ImportBatch.State
 SEEN = ImportPiece.Of.SEEN
 
-# One import at a time, whatever the number of workers: the others score. Any number that nothing else uses.
-TURN = 0x5669_6769_6C49
+# One import at a time, whatever the number of workers: the others score.
+TURN = "import"
 # A batch whose worker died so often, in a row and without having stored anything, is left to staff.
 MOST_ATTEMPTS = 5
 LOCK_PATIENCE_SECONDS = 15.0
@@ -60,7 +60,7 @@ def work_off() -> int:
     ends = monotonic() + settings.DRAIN_SECONDS / 2
     steps = 0
     while next_due() is not None:  # once more behind the lock's end: a job that came meanwhile found it held
-        with turn() as is_ours:
+        with turns.taken(TURN) as is_ours:
             if not is_ours:
                 return steps
             while (batch := next_due()) is not None:
@@ -74,18 +74,6 @@ def work_off() -> int:
 
 def next_due() -> ImportBatch | None:
     return ImportBatch.objects.filter(state__in=ImportBatch.DUE).order_by("id").first()
-
-
-@contextmanager
-def turn() -> Iterator[bool]:
-    """Whether this connection is the one that imports. A lock of the session: it ends with a worker that dies."""
-    (is_ours,) = fetch_row("SELECT pg_try_advisory_lock(%s)", [TURN])
-    try:
-        yield is_ours
-    finally:
-        if is_ours:
-            with suppress(DatabaseError):
-                execute("SELECT pg_advisory_unlock(%s)", [TURN])
 
 
 def step(batch: ImportBatch) -> bool:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from customers import turns
 from customers.import_export import staging
 from customers.management import progress
 from customers.management.progress import TerminalProgress
@@ -168,7 +169,7 @@ def as_process(path, **how):
 
 def turn_is_free():
     with outsider() as other:
-        return other.execute("SELECT pg_try_advisory_lock(%s)", [staging.TURN]).fetchone()[0]
+        return other.execute(turns.HOLD, [staging.TURN]).rowcount == 1
 
 
 class Terminal(io.StringIO):

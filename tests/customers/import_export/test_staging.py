@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from customers import turns
 from customers.import_export.csv_files.columns import STORED
 from customers.import_export.staging import TURN, LoadError, Progress, RowCounts, staged
 from customers.ml_service.schema import FEATURES
@@ -190,18 +191,18 @@ class TestOthersAtWork:
     def test_a_load_waits_while_another_stores_and_says_so(self):
         progress = Recorder()
         with outsider() as other:
-            other.execute("SELECT pg_advisory_lock(%s)", [TURN])
+            other.execute(turns.HOLD, [TURN])
 
             def finish_later():
                 await_that(lambda: progress.said, "the load has noticed the other")
                 found = other.execute("SELECT count(*) FROM customers_customer").fetchone()
-                other.execute("SELECT pg_advisory_unlock(%s)", [TURN])
+                other.execute(turns.LEAVE, [TURN])
                 return found
 
             tally, stored_meanwhile = together(lambda: load(staged_row(7), progress=progress), finish_later)
             assert (tally, stored_meanwhile) == (RowCounts(new=1), (0,))
             assert set(progress.said) == {"waiting for another import", "stored"}
-            assert other.execute("SELECT pg_try_advisory_lock(%s)", [TURN]).fetchone() == (True,)
+            assert other.execute(turns.HOLD, [TURN]).rowcount == 1
 
 
 class Recorder(Progress):

@@ -24,7 +24,7 @@ from customers.releases.active import ModelNotActiveError, active_model, put_int
 from customers.scoring import scorer
 from tests.customers.ml_service.forests import release as release_file
 from tests.factories import A_CUSTOMER, edit, make_customer, make_customers, make_scored
-from tests.others import outsider, together
+from tests.others import together, turn_held
 
 pytestmark = pytest.mark.django_db
 
@@ -72,8 +72,7 @@ def test_a_process_that_notices_late_what_is_active_already_makes_no_release(ass
 
 @pytest.mark.parametrize("activates", [active.activate_noticed, lambda: put_into_service("spring")])
 def test_whatever_makes_a_model_active_waits_for_its_turn(assets, activates):
-    with outsider() as another, connection.cursor() as cursor:
-        another.execute("SELECT pg_advisory_lock(%s)", [active.REGISTER_LOCK])
+    with turn_held(active.TURN), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '10ms'")
         with pytest.raises(OperationalError, match="lock timeout"):
             activates()

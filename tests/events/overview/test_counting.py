@@ -17,7 +17,7 @@ from events.models.engine import Overview
 from events.overview import counting, figures
 from events.overview.figures import Figures
 from tests.factories import edit, make_customer, make_customers, make_scored, random_fields
-from tests.others import outsider, together
+from tests.others import outsider, together, turn_held
 
 pytestmark = pytest.mark.django_db
 
@@ -158,8 +158,7 @@ class TestWhoCounts:
         assert Overview.objects.get().took_seconds > counting.QUICK_SECONDS  # the next to look does not try again
 
     def test_while_one_counts_no_other_does(self):
-        with outsider(autocommit=False) as other:
-            other.execute("SELECT pg_advisory_xact_lock(%s)", [counting.COUNT_LOCK])
+        with turn_held(counting.TURN):
             assert not counting.count_now()
         assert not Overview.objects.exists()
 

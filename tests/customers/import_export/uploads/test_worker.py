@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.utils import timezone
 
+from customers import turns
 from customers.import_export.staging import SLICE_ROWS, LoadError, Staging
 from customers.import_export.uploads import steps, worker
 from customers.models import Customer
@@ -76,9 +77,9 @@ class TestInTheMiddle:
     def test_while_one_worker_is_at_it_the_others_leave_it_to_him(self):
         begun(row(1))
         with outsider() as other:
-            other.execute("SELECT pg_advisory_lock(%s)", [worker.TURN])
+            other.execute(turns.HOLD, [worker.TURN])
             assert worker.work_off() == 0
-            other.execute("SELECT pg_advisory_unlock(%s)", [worker.TURN])
+            other.execute(turns.LEAVE, [worker.TURN])
         assert worker.work_off() == 1
 
     def test_a_worker_that_dies_in_the_middle_leaves_the_rest_to_the_next(self, monkeypatch):

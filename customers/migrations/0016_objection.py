@@ -79,7 +79,7 @@ class AddIndex(AddIndexConcurrently):
 class Migration(migrations.Migration):
     atomic = False  # for CONCURRENTLY, and so that a lock is held for one step alone
 
-    dependencies = [("customers", "0016_arrays_checksum")]
+    dependencies = [("customers", "0015_change_feed")]
 
     operations = [
         migrations.SeparateDatabaseAndState(

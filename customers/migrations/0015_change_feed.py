@@ -20,7 +20,7 @@ CREATE UNLOGGED TABLE customers_feedepoch (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0016_arrays_checksum")]
+    dependencies = [("customers", "0014_arrays_checksum")]
 
     operations = [
         migrations.CreateModel(
