@@ -9,6 +9,7 @@ docs/decisions/0035-operations.md has the measurement.
 import errno
 import re
 import socket
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +17,6 @@ from selectors import EVENT_READ
 from time import monotonic
 from typing import Any
 
-from gunicorn import util
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 # How long a request line, its headers and a small body may take to arrive; meanwhile they hold no thread.
@@ -25,14 +25,16 @@ ARRIVAL_SECONDS = 10.0
 AWAITED_BODY_BYTES = 32 * 1024
 # More than gunicorn's own limits on a request line and headers let through in one piece; what is longer it refuses.
 HEAD_BYTES = 32 * 1024
-# How long a thread waits for one client in all: this, and a second for so many bytes that have passed.
+# How long a thread waits for one client at once, and in all: this, and a second for so many bytes that have passed.
 PATIENCE_SECONDS = 10.0
 SLOWEST_BYTES_A_SECOND = 16 * 1024
 # What the kernel may keep of an answer until its client takes it, as far as it grants that (net.core.wmem_max): mostly
 # all of it, so that no thread waits. By itself it grants little beyond loopback.
 SEND_BUFFER_BYTES = 512 * 1024
-# How long a thread waits for a client to take the answer before the connection is closed.
+# How long a connection stays for a client to take the last answer, and how much of what it still sends is passed over.
 LINGER_SECONDS = 1.0
+MOST_PASSED_OVER_BYTES = 256 * 1024
+PIECE_BYTES = 16 * 1024
 
 END_OF_HEAD = b"\r\n\r\n"
 BODY_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,12})[ \t]*\r\n", re.IGNORECASE)
@@ -45,8 +47,9 @@ class Budget:
         self.waited = self.bytes = 0.0
 
     def left(self) -> float:
-        """In seconds; never 0, which would ask for a socket that does not wait."""
-        return max(0.001, PATIENCE_SECONDS + self.bytes / SLOWEST_BYTES_A_SECOND - self.waited)
+        """In seconds, and never 0, which would ask for a socket that does not wait."""
+        earned = self.bytes / SLOWEST_BYTES_A_SECOND
+        return max(0.001, PATIENCE_SECONDS - max(0.0, self.waited - earned))
 
 
 class ImpatientSocket(socket.socket):
@@ -100,6 +103,8 @@ class ImpatientSocket(socket.socket):
 class Connection(TConn):  # type: ignore[misc]  # gunicorn has no type information
     """One client."""
 
+    passed_over = 0
+
     def has_arrived(self) -> bool:
         """Whether there is a whole request to be read, as far as it is awaited, or an end, or too much.
 
@@ -121,9 +126,16 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no type informati
     def report_after(self, size: int) -> None:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
-    def close(self, graceful: bool = False) -> None:
-        """At once, whatever is asked for: the worker's one poller calls this. Threads have waited before."""
-        util.close(self.sock)
+    def has_ended(self) -> bool:
+        """Whether there is nothing more to be read, or more than is worth the while."""
+        try:
+            rest = len(self.sock.recv(PIECE_BYTES))
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        self.passed_over += rest
+        return not rest or self.passed_over > MOST_PASSED_OVER_BYTES
 
 
 def is_complete(seen: bytes) -> bool:
@@ -137,6 +149,10 @@ def is_complete(seen: bytes) -> bool:
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type information
     """Threads get requests that have arrived."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lingering: deque[Connection] = deque()
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection, and await its request."""
@@ -179,9 +195,39 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type inform
         self.keepalived_conns.remove(conn)
         self.await_request(conn)
 
-    def handle(self, conn: Connection) -> Any:
-        """In a thread. An answer that closes the connection is awaited here, where only this thread waits."""
-        goes_on = super().handle(conn)
-        if goes_on is False:
-            util.close_graceful(conn.sock, timeout=LINGER_SECONDS)
-        return goes_on
+    def finish_request(self, conn: Connection, answered: Any) -> None:
+        """A thread is done with a request. gunicorn itself would close by waiting here, and all others with it."""
+        if answered.cancelled() or answered.exception() or answered.result():
+            super().finish_request(conn, answered)
+        else:
+            self.linger(conn)
+
+    def linger(self, conn: Connection) -> None:
+        """Close when the client does, or soon: an earlier close may cut the answer off (RFC 9112, 9.6)."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            conn.sock.setblocking(False)
+        except OSError:  # it has left
+            return self.end(conn)
+        conn.timeout = monotonic() + LINGER_SECONDS
+        self.lingering.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_lingering_socket_readable, conn))
+
+    def on_lingering_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        """The client has closed, or is still sending what is not read any more."""
+        if conn.has_ended():
+            self.poller.unregister(client)
+            self.lingering.remove(conn)
+            self.end(conn)
+
+    def murder_pending(self) -> None:
+        """Called every second, and after every event: gunicorn's own list of those who are late, and ours."""
+        super().murder_pending()
+        while self.lingering and self.lingering[0].timeout <= monotonic():
+            conn = self.lingering.popleft()
+            self.poller.unregister(conn.sock)
+            self.end(conn)
+
+    def end(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.close()
