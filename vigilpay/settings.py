@@ -70,7 +70,6 @@ PROXIES = env.integer("VIGILPAY_PROXIES", default=int(BEHIND_TLS_PROXY), minimum
 if BEHIND_TLS_PROXY:
     # Only a proxy that overwrites this header may be trusted with it.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
     "vigilpay.apps.VigilPayConfig",
@@ -91,7 +90,7 @@ MIDDLEWARE = [
     "vigilpay.web.csp.ContentSecurityPolicyMiddleware",
     "vigilpay.web.request_id.RequestIdMiddleware",
     "vigilpay.web.metrics.MetricsMiddleware",
-    "vigilpay.log_context.CustomerInLogMiddleware",
+    "vigilpay.web.log_context.CustomerInLogMiddleware",
     "vigilpay.web.request_size.RequestSizeMiddleware",
     "vigilpay.web.statement_timeout.StatementTimeoutMiddleware",
     "vigilpay.web.odd_requests.OddRequestsMiddleware",
@@ -276,7 +275,6 @@ REASONS_NAME_PROTECTED = env.flag("VIGILPAY_REASONS_NAME_PROTECTED", default=Fal
 LANGUAGE_CODE = env.text("VIGILPAY_LANGUAGE", default="en-us")
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 TIME_ZONE = "UTC"
-USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None  # for `collectstatic`
 WHITENOISE_USE_FINDERS = not PRODUCTION
@@ -296,6 +294,7 @@ METRICS_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", default="")
 
 # --- logging: never a customer's name, never a secret ----------------------------------------------------------------
 DEFAULT_EXCEPTION_REPORTER_FILTER = "vigilpay.web.error_reports.NoValues"
-LOG_LEVEL = env.text("VIGILPAY_LOG_LEVEL", default="INFO")
-LOG_FORMAT = env.choice("VIGILPAY_LOG_FORMAT", ["line", "json"], default="line")
-LOGGING = logs.configuration(LOG_LEVEL, LOG_FORMAT)
+LOGGING = logs.configuration(
+    level=env.text("VIGILPAY_LOG_LEVEL", default="INFO"),
+    log_format=env.choice("VIGILPAY_LOG_FORMAT", ["line", "json"], default="line"),
+)

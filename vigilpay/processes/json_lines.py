@@ -4,7 +4,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
-# What the context adds to a record where it is known: vigilpay/log_context.py.
+# What the context adds to a record where it is known: vigilpay/web/log_context.py.
 CONTEXT = ("request_id", "job_id", "job", "customer_id")
 
 

@@ -51,7 +51,7 @@ def configuration(level: str, log_format: str) -> dict[str, Any]:
         },
         "filters": {
             "brief": {"()": "vigilpay.processes.logs.Brief"},
-            "context": {"()": "vigilpay.log_context.LogContext"},
+            "context": {"()": "vigilpay.web.log_context.LogContext"},
         },
         "handlers": {
             "console": {

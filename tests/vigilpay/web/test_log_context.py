@@ -12,9 +12,8 @@ from django.urls import resolve
 
 from tests.factories import make_scored
 from tests.staff import superuser
-from vigilpay import log_context
-from vigilpay.log_context import LogContext, customer_of
-from vigilpay.web import request_id
+from vigilpay.web import log_context, request_id
+from vigilpay.web.log_context import LogContext, customer_of
 
 
 def context_of(record=None):
