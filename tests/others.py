@@ -10,6 +10,7 @@ import psycopg
 from django.db import connection, connections
 
 from customers import turns
+from customers.sql import fetch_row
 
 
 def outsider(*, autocommit: bool = True, options: str = "") -> "closing[psycopg.Connection[Any]]":
@@ -60,6 +61,19 @@ def await_that(condition: Callable[[], Any], what: str, seconds: float = 30) -> 
         assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
         time.sleep(0.01)
     return found
+
+
+# Other processes of the tests have databases of their own on this server, and its transactions have one count.
+ENDED_ELSEWHERE = """
+SELECT NOT EXISTS (
+    SELECT FROM pg_stat_activity WHERE datname <> current_database() AND backend_xid IS NOT NULL
+        AND backend_xid::text::bigint <= (SELECT COALESCE(max(transaction_id), 0) FROM customers_scorechange))
+"""
+
+
+def await_other_databases() -> None:
+    """Wait until no transaction of another database holds up the feed of changed scores."""
+    await_that(lambda: fetch_row(ENDED_ELSEWHERE)[0], "older transactions of other databases end", 120)
 
 
 def waiting_for_locks() -> int:

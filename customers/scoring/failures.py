@@ -20,7 +20,6 @@ from customers.ml_service import Explained, Forest, InputError, ModelError
 from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
 from customers.models import CustomerQuerySet, Exclusion, ModelRelease, ScoringFailure
 from customers.models.rescoring import SAME_VERSION
-from customers.scoring import marks
 from customers.scoring.claims import Claim
 
 log = logging.getLogger("vigilpay.scoring")
@@ -153,14 +152,12 @@ def record(cursor: CursorWrapper, refusals: Sequence[Refusal], release: ModelRel
 def requeue(customers: Any = None) -> int:
     """Try these again at once, or all, with a full number of attempts, whatever had excluded them; how many there were.
 
-    ``customers`` are ids, or a query of them. A customer who has objected is not tried.
+    ``customers`` are ids, or a query of them. Customers who have objected are not tried. A drain marks the due.
     """
     failed = ScoringFailure.objects.of_present_life()
     if customers is not None:
         failed = failed.filter(pk__in=customers)
-    number = failed.update(attempts=0, retry_at=Now())
-    marks.restore_marks()  # as the next drain would
-    return number
+    return failed.update(attempts=0, retry_at=Now())
 
 
 def with_failure(customers: CustomerQuerySet) -> CustomerQuerySet:

@@ -253,11 +253,11 @@ class TestWhatIf:
         response = ask(client, f'{{"customer_id": 1, "changes": {{"age": {number}}}}}')
         assert (response.status_code, response.json()["fields"].keys()) == (422, {"age"})
 
-    @pytest.mark.parametrize("size", [16_385, 3_000_000])
-    def test_a_body_too_large_is_refused(self, client, size):
+    @pytest.mark.parametrize(("size", "limit"), [(16_385, "16384"), (3_000_000, "1,048,576")])
+    def test_a_body_too_large_is_refused(self, client, size, limit):
         response = ask(client, b'"' + b"x" * (size - 2) + b'"')
         assert response.status_code == 413
-        assert "16384" in response.json()["error"]
+        assert limit in response.json()["error"]
 
     @pytest.mark.parametrize(
         "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]

@@ -33,6 +33,7 @@ ACTIONS = {
     ("events.alert", "acknowledge"): {"analyst"},
     ("events.delivery", "try_again"): {"operator"},
     ("events.pause", "resume_scoring"): {"operator"},
+    ("vigilpay.servicetoken", "revoke"): set(),
 }
 
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)

@@ -73,7 +73,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "auth.User_groups": (KEEPS, ""),
     "auth.User_user_permissions": (KEEPS, ""),
     "contenttypes.ContentType": ("SELECT", ""),
-    "sessions.Session": (EVERYTHING, "SELECT DELETE"),
+    "sessions.Session": (EVERYTHING, "SELECT(expire_date) DELETE"),
 }
 # A full reload may begin with it. A bank that wants that grants it.
 TOLERATED_OF_APPLICATION = ("customers_customer", "TRUNCATE")

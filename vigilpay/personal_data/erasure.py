@@ -6,6 +6,7 @@ from typing import Any
 from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
+from customers import turns
 from customers.import_export.uploads.worker import TURN
 from customers.models import Customer
 from customers.sql import execute, fetch_row
@@ -63,9 +64,9 @@ def erase_once(customer_id: int, hashed: str) -> dict[str, int]:
 
 def hold_imports() -> None:
     """One that runs has the customer's values in its session, and would store them again."""
-    (is_ours,) = fetch_row("SELECT pg_try_advisory_xact_lock(%s)", [TURN])
-    if not is_ours:
+    if not turns.take(TURN):
         raise NotErasedError("An import is running; nothing was erased. Try again when it has ended.")
+    turns.leave(TURN)  # from the end of this transaction on, until which the row is locked
 
 
 def hold(customer_id: int) -> str:

@@ -24,7 +24,7 @@ Row = Mapping[str, object]
 Rows = Sequence[Row]
 
 # Of the customer's own row: the engine's other columns say how the score was made, which the sections do in words.
-VALUES = ("customer_id", "surname", *FEATURES, "arrived_at", "edited_at", "edited_by", "version")
+VALUES = ("customer_id", "surname", *FEATURES, "objected_at", "arrived_at", "edited_at", "edited_by", "version")
 SCORE = ("churn_risk_score", "scored_at", "scored_version", "stale_since")
 
 

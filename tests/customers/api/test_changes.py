@@ -7,12 +7,14 @@ from customers.api import changes
 from customers.models import Customer, FeedEpoch
 from customers.scoring import scorer
 from tests.factories import edit, make_customer, make_scored
+from tests.others import await_other_databases
 
 # Within one open transaction nothing could be told: it is itself the oldest.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def ask(client, **asked):
+    await_other_databases()
     return client.get(reverse("customers:changes"), asked)
 
 

@@ -8,15 +8,20 @@ from django.db import connection
 from django.utils import timezone
 
 from customers.history import feed
-from customers.history.feed import Position, PositionGoneError, read_changes
+from customers.history.feed import Position, PositionGoneError
 from customers.history.retention import prune_changes
 from customers.models import FeedEpoch, ScoreChange
 from customers.scoring import scorer
 from tests.factories import make_customer, make_customers, make_scored
-from tests.others import outsider
+from tests.others import await_other_databases, outsider
 
 # Within one open transaction nothing could be told: it is itself the oldest.
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def read_changes(*asked):
+    await_other_databases()
+    return feed.read_changes(*asked)
 
 
 def now():

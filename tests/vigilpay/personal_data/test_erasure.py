@@ -11,6 +11,7 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django_q.models import Task
 
+from customers import turns
 from customers.history.timeline import read_history
 from customers.import_export.uploads import storage
 from customers.import_export.uploads.worker import TURN
@@ -248,7 +249,7 @@ class TestMeanwhile:
     def test_while_an_import_runs_nothing_is_erased(self):
         make_scored(customer_id=ID, surname=SURNAME)
         with outsider() as importer:
-            importer.execute("SELECT pg_advisory_lock(%s)", [TURN])
+            importer.execute(turns.HOLD, [TURN])
             with pytest.raises(NotErasedError, match="An import is running"):
                 erase(ID, "me")
         assert Customer.objects.exists()

@@ -21,8 +21,17 @@ def crash(request):
     raise RuntimeError
 
 
-urlpatterns = [path("name/", name), path("crash/", crash), path("", include(urls.urlpatterns))]
+urlpatterns = [
+    path("name/", name, name="name"),
+    path("crash/", crash, name="crash"),
+    path("", include(urls.urlpatterns)),
+]
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
+
+
+@pytest.fixture(autouse=True)
+def open_to_all(settings):
+    settings.OPEN_ADDRESSES = ["name", "crash"]
 
 
 def ask(address="/name/", **headers):
