@@ -9,7 +9,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from customers.management.columns import in_columns
 from customers.models import ScoringFailure
-from customers.scoring import failures
+from customers.scoring import failures, marks
 
 FIELDS = (
     *("customer_id", "version", "release_id", "attempts", "first_failed_at", "last_failed_at", "retry_at"),
@@ -28,14 +28,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, requeue: list[int] | None, requeue_all: bool, **options: Any) -> None:
         if requeue_all:
-            self.stdout.write(f"To be tried again now: {failures.requeue()}.")
+            self.report(failures.requeue())
         elif requeue:
             failed = ScoringFailure.objects.of_present_life().in_bulk(requeue)
             if unknown := [str(customer_id) for customer_id in requeue if customer_id not in failed]:
                 raise CommandError(f"No failure of these is known, nothing was done: {', '.join(unknown)}")
-            self.stdout.write(f"To be tried again now: {failures.requeue(requeue)}.")
+            self.report(failures.requeue(requeue))
         else:
             self.stdout.write(listed(options["json"]))
+
+    def report(self, number: int) -> None:
+        marks.restore_marks()  # as the next drain would
+        self.stdout.write(f"To be tried again now: {number}.")
 
 
 def listed(as_json: bool) -> str:

@@ -263,6 +263,7 @@ class TestAttempts:
     def test_requeued_it_is_tried_at_once_and_as_often_as_at_first(self, named):
         customer = give_up(poison())
         assert failures.requeue([customer.pk] if named else None) == 1
+        marks.restore_marks()  # as a drain does
         assert scorer.rescore_batch().refused == 1
         assert (failure().attempts, pause_seconds()) == (1, pytest.approx(10, abs=0.5))
 

@@ -76,6 +76,7 @@ class TestNowhere:
         assert {it for it in tables - MAY_KEEP_THE_ID if not re.search(rf"\b{it}\b", listed)} == set()
 
 
+@pytest.mark.django_db
 class TestOthers:
     def test_all_others_are_where_they_were(self, everything):
         _, other = everything
