@@ -71,7 +71,7 @@ test-browser: setup-dev ## Log in, look, edit and be refused in a real browser: 
 	@$(PY) -m tests.browser.chromium
 	@$(PY) -m pytest -m browser tests/browser
 
-security: setup-dev ## Who is let in where, and what is refused: every address, role and token
+security: setup-dev ## Every address, role and token; attacks on the database; the feed of 100,000 edits: ten minutes
 	@$(PY) -m pytest -m security
 
 lint: setup-dev ## Style, and code that looks like a bug

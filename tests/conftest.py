@@ -68,7 +68,12 @@ PROCESSES = (
 
 
 # Who is let in where, and what is refused: ``make security`` runs these alone.
-SECURITY = ("security/", "vigilpay/access/", "vigilpay/web/test_access.py", "events/queue/test_allowed.py")
+SECURITY = (
+    *("security/", "vigilpay/access/", "vigilpay/database_roles/", "vigilpay/personal_data/", "vigilpay/trail/"),
+    *("vigilpay/web/test_access.py", "vigilpay/web/test_openapi_answers.py", "vigilpay/web/test_request_size.py"),
+    *("vigilpay/web/test_gthread.py", "events/queue/test_allowed.py", "events/triggers/test_objection.py"),
+    *("customers/releases/test_records.py", "flows/test_change_feed.py", "flows/test_objection.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
