@@ -49,15 +49,10 @@ hypothesis_settings.load_profile("patient")
 # What starts processes of its own, or trains models: ``make test-fast`` leaves these folders and files out.
 PROCESSES = (
     *("benchmarks/", "browser/", "chaos/", "flows/", "load/", "test_deploy.py", "test_makefile.py", "test_upgrade.py"),
-    "test_side_by_side.py",
-    "vigilpay/web/test_gthread.py",
+    *("test_side_by_side.py", "vigilpay/web/test_gthread.py", "vigilpay/test_single_sign_on.py"),
     *("vigilpay/private_postgresql/", "vigilpay/processes/", "vigilpay/test_pooler.py", "vigilpay/test_run_worker.py"),
-    *(
-        "vigilpay/test_sessions.py",
-        "vigilpay/test_settings.py",
-        "vigilpay/test_single_sign_on.py",
-        "events/test_promotion.py",
-    ),
+    *("vigilpay/test_sessions.py", "vigilpay/test_settings.py", "events/test_promotion.py"),
+    *("vigilpay/web/test_metrics.py", "vigilpay/web/test_openapi_answers.py"),
     *("events/worker/test_supervisor.py", "events/triggers/test_migrations.py", "events/queue/test_broker.py"),
     *("security/test_workers.py", "customers/releases/test_rollback.py", "customers/scoring/test_bank_columns.py"),
     *("customers/scoring/test_versions.py", "customers/ml_service/training/"),
