@@ -21,7 +21,7 @@ from customers.models import (
     UnscoredVersion,
 )
 from customers.releases.active import active_model
-from customers.scoring import failures, scorer
+from customers.scoring import failures, marks, scorer
 from customers.scoring.claims import Claim, claim_one
 from customers.scoring.marks import ARRAY_IDS, LARGE, LATER, LIVE, RESTING, SWEEP
 from events.queue import lease
@@ -626,6 +626,7 @@ class TestBeside:
             assert stale_since(customer) is not None
             sql(f'DROP TRIGGER "{name}" ON customers_customer')
             failures.requeue()
+            marks.restore_marks()  # as a drain does
             scorer.rescore_batch()
         assert_right(customer)
 
