@@ -64,8 +64,8 @@ db-status: setup ## Is it running, and where is it?
 test: lint types check audit-code ## Everything that must pass before a merge
 	@$(TESTS) --cov --cov-report=
 
-test-fast: setup-dev ## For work in progress: without worker processes, browser and training; two minutes
-	@$(TESTS) -m "not slow and not process"
+test-fast: setup-dev ## For work in progress: without worker processes, browser, training and attacks; two minutes
+	@$(TESTS) -m "not slow and not process and not security"
 
 test-browser: setup-dev ## Log in, look, edit and be refused in a real browser: Chromium, which must be installed
 	@$(PY) -m tests.browser.chromium
