@@ -11,7 +11,7 @@ from psycopg.errors import QueryCanceled
 from customers.api import at_risk, changes, history_page, insights, objection
 from customers.api.json_body import BodyError, json_object
 from customers.api.parameters import WrongFieldsError, parse_query
-from customers.api.responses import P, View, error, posts_only, reads_only, wrong_fields
+from customers.api.responses import P, View, database_is_away, error, posts_only, reads_only, wrong_fields
 from customers.api.validation import MOST_IDS_BYTES, WhatIfQuestion, parse_objection, read_customer_ids
 from customers.conditions import Condition
 from customers.history.feed import PositionGoneError
@@ -43,7 +43,7 @@ def answers_errors(view: View[P]) -> View[P]:
             if isinstance(lost.__cause__, QueryCanceled):
                 raise  # the web server's own limit of time, which answers by itself
             database_away.begin("The database can't be reached: %s", lost, state="away")
-            return error(503, "The database can't be reached at this moment; try again.", **{"Retry-After": "5"})
+            return database_is_away()
         database_away.end("The database can be reached again.")
         return answer
 

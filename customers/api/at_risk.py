@@ -11,10 +11,10 @@ from customers.api.parameters import Parameter, one_of, parse_query, whole_numbe
 from customers.api.scores import Json, score_entry
 from customers.ml_service.reasons.reason_codes import BY_NUMBER
 from customers.ml_service.schema import BOUNDS, GEOGRAPHIES
-from customers.models import Customer, ModelRelease, is_stale
+from customers.models import Customer, ModelRelease, is_current_by
 from customers.presentation.bands import BANDS, is_in_band
-from customers.presentation.reasons import MAIN_NUMBERS
-from customers.scoring.marks import where_stale_ones_are
+from customers.presentation.reasons import MAIN_NUMBERS, has_main_reason
+from customers.scoring.marks import is_stale_by_marks
 
 DEFAULT_LIMIT, MOST = 100, 500
 
@@ -65,10 +65,10 @@ def condition(name: str, value: Any) -> Any:
         case "band":
             return is_in_band(value)
         case "main_reason":
-            # Of a stale score no reason is shown: it was that of other fields.
-            return Q(reason_codes__0=MAIN_REASONS[value], stale_since=None)
+            return has_main_reason(MAIN_REASONS[value])
         case "freshness":
-            return is_fresh() if value == "current" else is_not_fresh()
+            release = ModelRelease.objects.active_id()
+            return is_current_by(release) if value == "current" else is_stale_by_marks(release)
         case _:
             return Q(**{name: value})
 
@@ -81,16 +81,6 @@ def is_behind(position: str) -> LessThan:
 
 def row(*values: Any) -> Func:
     return Func(*values, function="ROW", output_field=FloatField())
-
-
-def is_fresh() -> Q:
-    active = ModelRelease.objects.active()
-    return Q(stale_since=None, scored_by=active.pk if active else None)
-
-
-def is_not_fresh() -> Q:
-    active = ModelRelease.objects.active()
-    return where_stale_ones_are() & is_stale(active.pk if active else None)
 
 
 def position_of(customer: Customer) -> str:

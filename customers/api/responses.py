@@ -15,6 +15,11 @@ def error(status: int, reason: str, **headers: str) -> JsonResponse:
     return JsonResponse({"error": reason}, status=status, headers=headers)
 
 
+def database_is_away() -> JsonResponse:
+    """The answer while PostgreSQL can't be reached."""
+    return error(503, "The database can't be reached at this moment; try again.", **{"Retry-After": "5"})
+
+
 def wrong_fields(expected: Mapping[str, str]) -> JsonResponse:
     """A JSON answer that names every field that is wrong, with what is expected of it."""
     return JsonResponse(

@@ -41,12 +41,12 @@ def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
     # A file whose writer gets each line back.
     write = csv.writer(SimpleNamespace(write=str), lineterminator="\r\n").writerow
     yield BYTE_ORDER_MARK + str(write(HEADER))
-    active = ModelRelease.objects.active()
+    active = ModelRelease.objects.active_id()
     labels = main_reasons()
     ids = array("q", customers.values_list("pk", flat=True).iterator())
     for first in range(0, len(ids), FETCH_ROWS):
         rows = read(ids[first : first + FETCH_ROWS])
-        yield "".join(str(write(line(row, active.pk if active else None, labels))) for row in rows)
+        yield "".join(str(write(line(row, active, labels))) for row in rows)
 
 
 def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> list[Any]:

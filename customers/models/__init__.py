@@ -8,6 +8,7 @@ from customers.models.customer import (
     Behaviour,
     Customer,
     CustomerQuerySet,
+    is_current_by,
     is_stale,
 )
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
@@ -58,6 +59,7 @@ __all__ = [
     "Turn",
     "UnscoredVersion",
     "import_is_due",
+    "is_current_by",
     "is_excluded",
     "is_stale",
 ]

@@ -30,6 +30,11 @@ def is_stale(release: Any) -> Q:
     return Q(objected_at__isnull=True) & (Q(stale_since__isnull=False) | ~Q(scored_by=release))
 
 
+def is_current_by(release: Any) -> Q:
+    """Scored by this release for the fields as they are."""
+    return Q(stale_since=None, scored_by=release, objected_at=None)
+
+
 def of_the_bank(fields: Sequence["models.Field[Any, Any]"]) -> list["models.Field[Any, Any]"]:
     """Those that an edit writes. The others are the engine's: a role that edits needs no right on them."""
     return [field for field in fields if field.editable or field.attname == OBJECTION]

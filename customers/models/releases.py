@@ -17,6 +17,11 @@ class ModelReleaseQuerySet(models.QuerySet["ModelRelease"]):
             row = cursor.fetchone()
         return ModelRelease.from_db(self.db, ["id", "fingerprint", "arrays_sha256"], row) if row else None
 
+    def active_id(self) -> int | None:
+        """The id of that release; None before the first."""
+        active = self.active()
+        return active.pk if active else None
+
     def newest_id(self) -> models.QuerySet["ModelRelease", Any]:
         """The id of that release, for a subquery."""
         return self.order_by("-id").values("id")[:1]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext
 
 from customers.ml_service.reasons.reason_codes import BY_NUMBER, OTHER_FACTORS, PART_NAMES, RAISES
@@ -29,6 +30,12 @@ def reasons_of(customer: Customer) -> tuple[Reason, ...]:
         return ()
     codes = [number for number in customer.reason_codes if may_be_shown(number)]
     return numbered_reasons(codes, customer.contributions, customer.features(), gettext)
+
+
+def has_main_reason(number: int) -> Q:
+    """A condition on customers: those for whom this raises the risk most. Of a stale score no reason is shown: it was
+    that of other fields."""
+    return Q(reason_codes__0=number, stale_since=None)
 
 
 def may_be_shown(number: int) -> bool:

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from time import monotonic
 
 from django.conf import settings
-from django.db import DatabaseError, connections, transaction
-from psycopg.errors import InsufficientPrivilege
+from django.db import DatabaseError
 
 from customers.ml_service import InputError
 from customers.models import Customer, ScoreRecord
@@ -13,7 +12,7 @@ from customers.releases.active import active_model
 from customers.scoring.claims import CustomerBusyError, CustomerObjectedError, claim_free
 from customers.scoring.contention import LOCK_TIMEOUT, lost_to_an_editor
 from customers.scoring.failures import describe_refusal, explain
-from customers.scoring.scorer import NOT_THE_SCORER, NotTheScorerError, analyze, scorer_rights
+from customers.scoring.scorer import analyze, as_scorer
 from customers.scoring.writing import refuses_a_row, store
 
 # So many are held at once: an editor of one of them waits some milliseconds.
@@ -42,16 +41,13 @@ def analyze_many(customer_ids: Iterable[int]) -> dict[int, Outcome]:
 
 def analyze_free(ids: list[int]) -> dict[int, Outcome]:
     """Those of these whom no other session holds. Of none where the batch as a whole could not be stored."""
-    scorer = settings.SCORER_DATABASE
     forest, release = active_model()
     try:
-        with transaction.atomic(using=scorer), connections[scorer].cursor() as cursor, scorer_rights(cursor):
+        with as_scorer() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
             claim, answers, refusals = explain(forest, claim_free(cursor, ids))
             stored = store(cursor, claim, answers, release, ScoreRecord.Cause.ANALYZE).rows if len(claim) else 0
     except DatabaseError as error:
-        if isinstance(error.__cause__, InsufficientPrivilege):
-            raise NotTheScorerError(NOT_THE_SCORER) from error
         if not (lost_to_an_editor(error) or refuses_a_row(error)):
             raise
         return {}

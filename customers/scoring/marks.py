@@ -14,7 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from customers.models import ModelRelease, ScoringFailure
+from customers.models import ModelRelease, ScoringFailure, is_stale
 from customers.releases.active import NEWEST_RELEASE, hold_to
 from customers.scoring.staleness import NOT_EXCLUDED, OF_THIS_VERSION, STALE
 from customers.sql import execute, fetch_row, fetch_rows
@@ -284,3 +284,8 @@ def where_stale_ones_are() -> Q:
     if not all_are_marked or len(marked) > MOST_MARKED or len(failed) > MOST_FAILURES:
         return Q()
     return Q(customer_id__in=[*failed, *marked])
+
+
+def is_stale_by_marks(release: int | None) -> Q:
+    """As ``models.is_stale``, found without an index."""
+    return where_stale_ones_are() & is_stale(release)

@@ -38,8 +38,8 @@ def request_rescoring(customers: QuerySet[Customer]) -> int:
     Those excluded from scoring are left out; what is tried again in any case is left to that. No customer becomes stale
     by it: a current score stays current until it is replaced.
     """
-    active = ModelRelease.objects.active()
-    chosen, parameters = compiled(customers.filter(~is_excluded(active.pk if active else None)), "customer_id")
+    excluded = is_excluded(ModelRelease.objects.active_id())
+    chosen, parameters = compiled(customers.filter(~excluded), "customer_id")
     return sum(size for (size,) in fetch_rows(REQUEST.format(chosen=chosen), [settings.DRAIN_BATCH_ROWS, *parameters]))
 
 

@@ -144,24 +144,37 @@ def analyze(customer_id: int, cause: str = ScoreRecord.Cause.ANALYZE, *, seconds
     Where web pages have a role that may not, ``VIGILPAY_SCORER_DATABASE_URL`` names one that may: this is the only
     thing that is done in its name, so a caller's open edit of the same customer would be waited for in vain.
     """
-    scorer = settings.SCORER_DATABASE
     busy = "The active model changed again and again while this customer was being scored."
     for _ in range(ANALYZE_ATTEMPTS):
         try:
             forest, release = active_model()
-            with transaction.atomic(using=scorer), connections[scorer].cursor() as cursor, scorer_rights(cursor):
+            with as_scorer() as cursor:
                 claim = claim_one(cursor, customer_id, seconds)
                 cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
                 answers = forest.explain_matrix(claim.features)
                 if store(cursor, claim, answers, release, cause).rows:
                     return float(answers.scores[0])
         except DatabaseError as error:
-            if isinstance(error.__cause__, InsufficientPrivilege):
-                raise NotTheScorerError(NOT_THE_SCORER) from error
             if not lost_to_an_editor(error):
                 raise
             busy = "An open edit holds what has to be written with this customer's score; nothing was written."
     raise CustomerBusyError(busy)
+
+
+@contextmanager
+def as_scorer() -> Iterator[CursorWrapper]:
+    """A transaction that may store scores, of the role that may, where this process has another one.
+
+    Raises ``NotTheScorerError`` where PostgreSQL does not let it.
+    """
+    using = settings.SCORER_DATABASE
+    try:
+        with transaction.atomic(using=using), connections[using].cursor() as cursor, scorer_rights(cursor):
+            yield cursor
+    except DatabaseError as error:
+        if isinstance(error.__cause__, InsufficientPrivilege):
+            raise NotTheScorerError(NOT_THE_SCORER) from error
+        raise
 
 
 @contextmanager

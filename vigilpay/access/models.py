@@ -44,7 +44,7 @@ class ServiceToken(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(scopes__contained_by=["read", "score", "import", "operate"]) & Q(scopes__len__gte=1),
+                condition=Q(scopes__contained_by=Scope.values) & Q(scopes__len__gte=1),
                 name="servicetoken_scopes_are_known",
             )
         ]

@@ -15,7 +15,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
 
-from customers.models import LARGEST_CUSTOMER_ID, Customer
+from customers.api.validation import is_customer_id
+from customers.models import Customer
 from events.models import Overview
 from vigilpay.trail.models import TrailEntry
 
@@ -94,11 +95,7 @@ def names_customers(model: type[Model]) -> bool:
 def customers_of(request: HttpRequest, match: ResolverMatch, response: HttpResponseBase) -> list[int]:
     """The ids of all customers whom the answer shows, or whom the request has acted on; each once."""
     found = [*ids_in_address(match), *ids_sent(request, match, response), *ids_shown(request, response)]
-    return list(dict.fromkeys(customer_id for customer_id in found if is_id(customer_id)))
-
-
-def is_id(value: object) -> bool:
-    return type(value) is int and 1 <= value <= LARGEST_CUSTOMER_ID
+    return list(dict.fromkeys(customer_id for customer_id in found if is_customer_id(customer_id)))
 
 
 def ids_in_address(match: ResolverMatch) -> Iterator[int]:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.views import csrf
 
-from customers.api.responses import error
+from customers.api.responses import database_is_away, error
 from customers.conditions import Condition
 from vigilpay.access import rules, tokens
 
@@ -26,7 +26,6 @@ NO_RULE = "No rule says who may call this address, so no request is let in."
 LOG_IN = "Log in first, at /admin/, or send a service token: Authorization: Bearer vp_..."
 INVALID = "This token is unknown, expired or revoked: ask an administrator for another."
 NO_STAFF = "Your account is not one of the staff: ask an administrator for that and a role."
-AWAY = "The database can't be reached at this moment; try again."
 FORGED = "The CSRF token is missing or wrong: send the cookie csrftoken also as the header X-CSRFToken."
 
 View = Callable[..., HttpResponseBase]
@@ -47,7 +46,7 @@ class AccessMiddleware(MiddlewareMixin):
             refused = refusal(request, view)
         except (OperationalError, InterfaceError) as lost:
             database_away.begin("Who is calling can't be looked up: %s", lost, state="away")
-            return error(503, AWAY, **{"Retry-After": "5"})
+            return database_is_away()
         database_away.end("Who is calling can be looked up again.")
         return refused
 

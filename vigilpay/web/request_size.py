@@ -27,7 +27,8 @@ Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 class RequestSizeMiddleware:
-    """Before every middleware that may look at the body. A chunked body has no length: Django never reads it."""
+    """Before every middleware that may look at the body. A chunked body has no length: Django
+    never reads it, and ``customers/api/json_body.py`` no further than its own limit."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response

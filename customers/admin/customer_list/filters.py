@@ -6,10 +6,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from customers.models import ModelRelease, ScoringFailure, is_stale
+from customers.models import ModelRelease, ScoringFailure, is_current_by
 from customers.presentation.bands import BANDS, is_in_band
-from customers.presentation.reasons import choices
-from customers.scoring.marks import where_stale_ones_are
+from customers.presentation.reasons import choices, has_main_reason
+from customers.scoring.marks import is_stale_by_marks, where_stale_ones_are
 
 MOST_PRODUCTS = 4  # the table would hold more, the bank sells no more
 RELEASES = 10  # the newest; nearly all customers have the score of the first
@@ -50,8 +50,7 @@ class MainReasonFilter(ChoiceFilter):
         return choices()
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-        # Of a stale score no reason is shown: it was that of other fields.
-        return rows.filter(reason_codes__0=int(value), stale_since=None)
+        return rows.filter(has_main_reason(int(value)))
 
 
 class ProductsFilter(ChoiceFilter):
@@ -83,12 +82,12 @@ class FreshnessFilter(ChoiceFilter):
             return rows.filter(objected_at__isnull=False)
         if value == "not_scored":
             return rows.filter(churn_risk_score=None, objected_at=None)
-        release = active_release()
+        release = ModelRelease.objects.active_id()
         if value == "current":
-            return rows.filter(stale_since=None, scored_by=release, objected_at=None)
+            return rows.filter(is_current_by(release))
         if value == "set_aside":
             return rows.filter(ScoringFailure.objects.dead_letters().of_customer(release))
-        return rows.filter(where_stale_ones_are(), is_stale(release))
+        return rows.filter(is_stale_by_marks(release))
 
 
 class ReleaseFilter(ChoiceFilter):
@@ -104,9 +103,5 @@ class ReleaseFilter(ChoiceFilter):
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         scored_by_it = rows.filter(scored_by=int(value))
         # Customers with the score of a former model are stale.
-        return scored_by_it if int(value) == active_release() else scored_by_it.filter(where_stale_ones_are())
-
-
-def active_release() -> int | None:
-    active = ModelRelease.objects.active()
-    return active.pk if active else None
+        is_active = int(value) == ModelRelease.objects.active_id()
+        return scored_by_it if is_active else scored_by_it.filter(where_stale_ones_are())

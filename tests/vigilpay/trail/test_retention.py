@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
+from customers.history import retention as history
 from vigilpay.trail import retention, writing
 from vigilpay.trail.models import TrailEntry
 
@@ -31,7 +32,7 @@ def test_older_ones_go_and_erasures_stay(settings):
 
 
 def test_it_goes_on_slice_by_slice_until_the_time_is_up(settings, monkeypatch):
-    monkeypatch.setattr(retention, "SLICE_ROWS", 2)
+    monkeypatch.setattr(history, "SLICE_ROWS", 2)
     settings.TRAIL_DAYS = 1
     for _ in range(5):
         entry(days=2)
