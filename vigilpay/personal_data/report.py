@@ -113,7 +113,7 @@ def alerts_of(customer_id: int) -> Rows:
 
 def failures_of(customer_id: int) -> Rows:
     rows = ScoringFailure.objects.filter(pk=customer_id)
-    return list(rows.values("error", "attempts", "first_failed_at", "last_failed_at", "retry_at"))
+    return list(rows.values("reason", "error", "attempts", "first_failed_at", "last_failed_at", "retry_at"))
 
 
 def findings_of(customer_id: int) -> Rows:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.management.progress import positive
+from customers.management.questions import ask
 from customers.ml_service import ModelError
 from customers.ml_service.files import model_folder
 from customers.releases.acceptance import Terms, accept, go_back
@@ -79,10 +80,7 @@ class Command(BaseCommand):
                 "It was not opened: there is no terminal to ask at. Compare the checksum with its source's, then run "
                 "the command again with --yes, best with --sha256 as well."
             )
-        try:
-            return input("Does it come from a source that you trust? Open it? [y/N] ").strip().lower() in ("y", "yes")
-        except EOFError:
-            return False
+        return ask("Does it come from a source that you trust? Open it? [y/N] ").lower() in ("y", "yes")
 
     def watch(self) -> None:
         try:

@@ -1,5 +1,6 @@
 """An erased customer is nowhere, and all others are where they were."""
 
+import io
 import re
 import threading
 
@@ -268,6 +269,13 @@ class TestCommand:
         call_command("erase_customer", ID)
         assert not Customer.objects.exists()
         assert "1 customers, 1 scores" in capsys.readouterr().out
+
+    def test_without_a_terminal_it_says_how_to_answer(self, monkeypatch):
+        make_scored(customer_id=ID)
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+        with pytest.raises(CommandError, match=r"Nothing was erased: .* Without a terminal, --yes answers"):
+            call_command("erase_customer", str(ID))
+        assert Customer.objects.exists()
 
     def test_it_does_not_ask_where_it_is_told_so(self, capsys):
         make_scored(customer_id=ID)

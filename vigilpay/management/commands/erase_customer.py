@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.management.progress import positive
+from customers.management.questions import ask
 from vigilpay.personal_data.erasure import NotErasedError, erase
 from vigilpay.trail.writing import command_actor
 
@@ -17,8 +18,8 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *args: Any, customer_id: int, yes: bool, **options: Any) -> None:
-        if not yes and input(f"Type {customer_id} to erase that customer for good: ").strip() != str(customer_id):
-            raise CommandError("Nothing was erased.")
+        if not yes and ask(f"Type {customer_id} to erase that customer for good: ") != str(customer_id):
+            raise CommandError("Nothing was erased: the id was not typed. Without a terminal, --yes answers.")
         try:
             erased = erase(customer_id, command_actor("erase_customer"))
         except NotErasedError as error:
