@@ -7,6 +7,7 @@ from django.db.models.signals import post_migrate, post_save
 
 class EventsConfig(AppConfig):
     name = "events"
+    verbose_name = "Monitoring"  # over the pages of its models
 
     def ready(self) -> None:
         from django_q.signals import post_spawn, pre_enqueue

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import SplitResult, unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 from psycopg.pq import Conninfo
 
@@ -114,6 +115,15 @@ def choice(name: str, options: Iterable[str], default: str) -> str:
 def words(name: str, default: Sequence[str] = ()) -> list[str]:
     """A list separated by commas; blanks around the words and empty words are dropped."""
     return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]
+
+
+def time_zone(name: str, default: str) -> str:
+    """A zone of the IANA database, by its name."""
+    value = text(name, default)
+    try:
+        return ZoneInfo(value).key
+    except (ValueError, OSError, LookupError):  # a name with odd characters, a folder, and one that does not exist
+        return _refuse(name, value, "the name of a time zone, such as Europe/Berlin")
 
 
 def database_url(url: str, *, name: str = "DATABASE_URL") -> dict[str, object]:

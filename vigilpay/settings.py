@@ -3,9 +3,8 @@
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from vigilpay import env, localdb, production
+from vigilpay import databases, env, production
 from vigilpay.processes import logs
 from vigilpay.secret import local_secret_key
 
@@ -144,39 +143,14 @@ AUTH_PASSWORD_VALIDATORS = [
 DATABASE_URL = env.text("DATABASE_URL") if PRODUCTION else env.text("DATABASE_URL", default="")
 # Beside a pooler's address in DATABASE_URL, for all but web pages: docs/maintenance.md.
 DIRECT_URL = env.text("VIGILPAY_DIRECT_DATABASE_URL", default="")
-DATABASE: dict[str, Any] = (
-    env.database_url(DATABASE_URL) if DATABASE_URL else localdb.local_server().connection_settings()
-)
-if DIRECT_URL and DATABASE_URL and "vigilpay.wsgi" not in sys.modules:
-    DATABASE = env.database_url(DIRECT_URL, name="VIGILPAY_DIRECT_DATABASE_URL")
-# A host that has vanished without a word is given up within some 15 s, and its database looked for anew; the address
-# may say otherwise. Without meaning on a unix socket.
-GIVE_UP_LOST_HOSTS = {
-    "connect_timeout": "5",
-    "tcp_user_timeout": "15000",
-    "keepalives_idle": "5",
-    "keepalives_interval": "3",
-    "keepalives_count": "3",
-}
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": {
-        **DATABASE,
-        "ENGINE": "django.db.backends.postgresql",
-        "OPTIONS": {**GIVE_UP_LOST_HOSTS, **DATABASE.get("OPTIONS", {})},
-        # A worker that reconnects for every job pays 26-36 ms for it; a connection that died is replaced unseen.
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-        # A pooler may lend every statement another session, and a cursor of the server's stays with one.
-        "DISABLE_SERVER_SIDE_CURSORS": True,
-    }
-}
 # Where web pages have a role that may not store scores, "analyze" stores its score, and nothing else, as another one.
 SCORER_URL = env.text("VIGILPAY_SCORER_DATABASE_URL", default="")
 SCORER_DATABASE = "scorer" if SCORER_URL and DATABASE_URL else "default"
-if SCORER_DATABASE == "scorer":
-    scorer: dict[str, Any] = env.database_url(SCORER_URL, name="VIGILPAY_SCORER_DATABASE_URL")
-    scorer["OPTIONS"] = {**GIVE_UP_LOST_HOSTS, **scorer["OPTIONS"]}
-    DATABASES["scorer"] = {**DATABASES["default"], **scorer, "TEST": {"MIRROR": "default"}}
+DATABASES = databases.addressed(
+    DATABASE_URL,
+    direct_url="" if "vigilpay.wsgi" in sys.modules else DIRECT_URL,
+    scorer_url=SCORER_URL if SCORER_DATABASE == "scorer" else "",
+)
 # How long one statement of a web page may take before PostgreSQL stops it; workers and commands have no such limit.
 WEB_STATEMENT_TIMEOUT_SECONDS = env.seconds("VIGILPAY_WEB_STATEMENT_TIMEOUT_SECONDS", default=5.0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -271,10 +245,12 @@ RISK_BANDS = env.thresholds("VIGILPAY_RISK_BANDS", default=(0.25, 0.5, 0.75))
 # Whether staff see gender and country by name as reasons; else they count among "Other factors".
 REASONS_NAME_PROTECTED = env.flag("VIGILPAY_REASONS_NAME_PROTECTED", default=False)
 
-# --- words, time, static files ---------------------------------------------------------------------------------------
-LANGUAGE_CODE = env.text("VIGILPAY_LANGUAGE", default="en-us")
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]
-TIME_ZONE = "UTC"
+# --- words, time, money, static files --------------------------------------------------------------------------------
+LANGUAGE_CODE, LANGUAGES = "en", [("en", "English")]
+FORMAT_MODULE_PATH = "vigilpay.formats"
+# The bank's own zone, for all times that staff read, and the currency of all balances, as an ISO 4217 code or a sign.
+TIME_ZONE = env.time_zone("VIGILPAY_TIME_ZONE", default="UTC")
+CURRENCY = env.text("VIGILPAY_CURRENCY", default="EUR")
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None  # for `collectstatic`
 WHITENOISE_USE_FINDERS = not PRODUCTION

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 
 from django.conf import settings
-from django.utils.translation import gettext
 
 from customers.api.validation import WhatIfQuestion
 from customers.ml_service import NOTE, best_changes, compare
@@ -25,7 +24,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
     values = customer.features()
     forest, release = active_model()
     explanation = forest.explain_one(values)
-    reasons = reasons_for(explanation, name_protected=settings.REASONS_NAME_PROTECTED, translate=gettext)
+    reasons = reasons_for(explanation, name_protected=settings.REASONS_NAME_PROTECTED)
     score = customer.churn_risk_score
     return {
         "customer_id": customer.pk,
@@ -49,9 +48,9 @@ def of_customer(customer_id: int) -> dict[str, object]:
                 "band_after": band(it.score_after),
                 "points_gained": it.points_gained,
             }
-            for it in best_changes(forest, values, translate=gettext)
+            for it in best_changes(forest, values)
         ],
-        "caveat": gettext(NOTE),
+        "caveat": NOTE,
     }
 
 
@@ -64,7 +63,7 @@ def answer_what_if(question: WhatIfQuestion) -> dict[str, object]:
     stored = question.customer_id
     values = question.customer if stored is None else get_scorable(stored).features()
     forest, release = active_model()
-    answer = compare(forest, values, question.changes, translate=gettext)
+    answer = compare(forest, values, question.changes)
     return {
         "customer_id": stored,
         "changes": answer.changes,

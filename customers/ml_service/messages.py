@@ -1,27 +1,32 @@
-"""Words for people. This room knows no Django: messages are marked here and translated where they are shown."""
+"""Words for people."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-Translate = Callable[[str], str]
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def gettext_noop(message: str) -> str:
-    """Mark a message for Django's makemessages."""
-    return message
+def format_percent(share: float, decimals: int = 1) -> str:
+    """``97.6 %`` of a share or probability of 0.976."""
+    return f"{100 * share:.{decimals}f}{NO_BREAK}%"
+
+
+def format_points(points: float, decimals: int = 1) -> str:
+    """``+42.3 points``: percentage points, with their sign."""
+    return f"{points:+.{decimals}f}{NO_BREAK}points"
 
 
 # What people call the nine fields.
 FIELD_NAMES: Mapping[str, str] = MappingProxyType(
     {
-        "credit_score": gettext_noop("credit score"),
-        "geography": gettext_noop("country"),
-        "gender": gettext_noop("gender"),
-        "age": gettext_noop("age"),
-        "tenure": gettext_noop("years with the bank"),
-        "balance": gettext_noop("balance"),
-        "num_of_products": gettext_noop("number of products"),
-        "has_cr_card": gettext_noop("credit card"),
-        "is_active_member": gettext_noop("active membership"),
+        "credit_score": "credit score",
+        "geography": "country",
+        "gender": "gender",
+        "age": "age",
+        "tenure": "years with the bank",
+        "balance": "balance",
+        "num_of_products": "number of products",
+        "has_cr_card": "credit card",
+        "is_active_member": "active membership",
     }
 )

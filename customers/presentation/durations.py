@@ -1,13 +1,27 @@
 """How times and durations are written: the one place that chooses units."""
 
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Literal
+
+from django.utils import timezone
 
 Style = Literal["rounded", "whole", "seconds"]
 
 
-def format_time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+# Not strftime's, which are those of the machine's language.
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def format_day(day: date) -> str:
+    """``25 Nov 2026``; of a moment, the day in the bank's zone."""
+    at = timezone.localtime(day) if isinstance(day, datetime) else day
+    return f"{at.day} {MONTHS[at.month - 1]} {at.year}"
+
+
+def format_time(at: datetime, *, seconds: bool = False) -> str:
+    """``25 Nov 2026, 23:09``, or ``25 Nov 2026, 23:09:41``, in the bank's zone: ``VIGILPAY_TIME_ZONE``."""
+    local = timezone.localtime(at)
+    return f"{format_day(local)}, {local:%H:%M:%S}" if seconds else f"{format_day(local)}, {local:%H:%M}"
 
 
 def format_age(then: datetime, now: datetime, style: Style = "rounded") -> str:

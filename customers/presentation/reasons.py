@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.db.models import Q
-from django.utils.translation import gettext
 
 from customers.ml_service.reasons.reason_codes import BY_NUMBER, OTHER_FACTORS, PART_NAMES, RAISES
 from customers.ml_service.reasons.reasons import PROTECTED, Reason, by_part, numbered_reasons
@@ -29,7 +28,7 @@ def reasons_of(customer: Customer) -> tuple[Reason, ...]:
     if customer.stale_since is not None or not customer.reason_codes or customer.contributions is None:
         return ()
     codes = [number for number in customer.reason_codes if may_be_shown(number)]
-    return numbered_reasons(codes, customer.contributions, customer.features(), gettext)
+    return numbered_reasons(codes, customer.contributions, customer.features())
 
 
 def has_main_reason(number: int) -> Q:
@@ -50,18 +49,16 @@ def ranked_parts(contributions: Sequence[float]) -> list[tuple[str, float]]:
 
 
 def format_contributions(contributions: Sequence[float]) -> str:
-    return ", ".join(f"{gettext(PART_NAMES[name])} {100 * share:+.1f}" for name, share in ranked_parts(contributions))
+    return ", ".join(f"{PART_NAMES[name]} {100 * share:+.1f}" for name, share in ranked_parts(contributions))
 
 
 def choices() -> list[Choice]:
     """The reasons worth asking for, by the numbers of their codes."""
-    return [(str(number), gettext(BY_NUMBER[number].label).replace("%(value)s", "…")) for number in MAIN_NUMBERS]
+    return [(str(number), BY_NUMBER[number].label.replace("%(value)s", "…")) for number in MAIN_NUMBERS]
 
 
 def main_reasons() -> dict[int, str]:
     """By the number of its code what a main reason is called in one phrase, as far as staff may see it."""
     return {
-        number: gettext(reason.label).replace("%(value)s", "…")
-        for number, reason in BY_NUMBER.items()
-        if may_be_shown(number)
+        number: reason.label.replace("%(value)s", "…") for number, reason in BY_NUMBER.items() if may_be_shown(number)
     }

@@ -47,7 +47,7 @@ class AlertRule(models.Model):
     geography = models.CharField("country", max_length=10, blank=True, default="", choices=Behaviour.Geography)
     is_active_member = models.BooleanField("active member", null=True, blank=True)
     num_of_products = models.SmallIntegerField("products", null=True, blank=True)
-    has_cr_card = models.BooleanField("has credit card", null=True, blank=True)
+    has_cr_card = models.BooleanField("credit card", null=True, blank=True)
     least_balance = models.DecimalField("balance of at least", max_digits=15, decimal_places=2, null=True, blank=True)
 
     recipients = models.TextField(

@@ -15,7 +15,7 @@ NAMES = [
     *("LOOK_SECONDS", "DRAIN_BATCH_ROWS", "DRAIN_SECONDS", "STALL_SECONDS", "ANALYZE_LOCK_SECONDS", "DATABASES"),
     *("RISK_BANDS", "AUTHENTICATION_BACKENDS", "MIDDLEWARE", "SESSION_COOKIE_AGE", "SESSION_IDLE_SECONDS", "PROXIES"),
     *("SECRET_KEY_FALLBACKS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD", "LOGGING"),
-    *("SCORER_DATABASE",),
+    *("SCORER_DATABASE", "TIME_ZONE", "CURRENCY"),
 ]
 SHOW = f"""
 import json
@@ -246,3 +246,11 @@ def test_an_address_of_that_role_that_cannot_be_read_is_named_without_its_passwo
     done = run(DATABASE_URL=BANK, VIGILPAY_SCORER_DATABASE_URL="mysql://scorer:s3cret@db/churn")
     assert "VIGILPAY_SCORER_DATABASE_URL must start with postgres://" in done.stderr
     assert "s3cret" not in done.stderr
+
+
+def test_a_time_zone_that_does_not_exist_is_refused():
+    for name in ("Europe/Atlantis", "../etc/passwd", "Europe"):
+        done = run(VIGILPAY_TIME_ZONE=name)
+        assert done.returncode != 0
+        assert "expected the name of a time zone, such as Europe/Berlin" in done.stderr
+    assert settings_with(VIGILPAY_TIME_ZONE="Europe/Berlin")["TIME_ZONE"] == "Europe/Berlin"

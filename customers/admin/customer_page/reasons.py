@@ -2,7 +2,6 @@
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 
 from customers.admin.customer_page.facts import CustomerFacts
 from customers.admin.customer_page.values import format_value, part_name
@@ -38,7 +37,7 @@ def reasons_block(facts: CustomerFacts) -> SafeString | str:
 def suggestions_block(facts: CustomerFacts) -> SafeString | str:
     try:
         forest, _ = active_model()
-        found = best_changes(forest, facts.customer.features(), translate=gettext)
+        found = best_changes(forest, facts.customer.features())
     except (ModelError, InputError) as refused:
         return f"The model can't be asked: {refused}"
     if not found:
@@ -46,5 +45,5 @@ def suggestions_block(facts: CustomerFacts) -> SafeString | str:
     return format_html(
         '<div class="vp-block"><ul>{}</ul><p class="vp-quiet">{}</p></div>',
         format_html_join("", "<li>{} ({})</li>", ((it.text, band(it.score_after)) for it in found)),
-        gettext(NOTE),
+        NOTE,
     )

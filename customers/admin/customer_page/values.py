@@ -7,7 +7,6 @@ from typing import Any
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import gettext
 
 from customers.ml_service.reasons.reason_codes import PART_NAMES
 
@@ -22,7 +21,7 @@ def format_value(field: str, value: Any) -> str:
 
 
 def part_name(field: str) -> str:
-    return capfirst(gettext(PART_NAMES[field]))
+    return capfirst(PART_NAMES[field])
 
 
 def format_changes(changes: Iterable[tuple[str, Any, Any]]) -> SafeString:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from customers.ml_service.messages import FIELD_NAMES
-from customers.ml_service.messages import gettext_noop as _
 
 Numbers = NDArray[Any]
 Condition = Callable[[Numbers], NDArray[np.bool_]]
@@ -62,122 +61,122 @@ def equal(number: float) -> Condition:
 TABLE: tuple[ReasonCode, ...] = (
     ReasonCode(
         1, "LOW_CREDIT_SCORE", "credit_score", RAISES, below(LOW_CREDIT_SCORE),
-        _("Credit score too low"), _("A credit score of only %(value)s raises the risk by %(points)s points"),
+        "Credit score too low", "A credit score of only %(value)s raises the risk by %(points)s points",
     ),
     ReasonCode(
         2, "CREDIT_SCORE_RAISES", "credit_score", RAISES, always,
-        _("Credit score %(value)s"), _("A credit score of %(value)s raises the risk by %(points)s points"),
+        "Credit score %(value)s", "A credit score of %(value)s raises the risk by %(points)s points",
     ),
     ReasonCode(
         3, "CREDIT_SCORE_LOWERS", "credit_score", LOWERS, always,
-        _("Credit score %(value)s"), _("A credit score of %(value)s lowers the risk by %(points)s points"),
+        "Credit score %(value)s", "A credit score of %(value)s lowers the risk by %(points)s points",
     ),
     ReasonCode(
         4, "AGE_RAISES", "age", RAISES, always,
-        _("Age %(value)s"), _("An age of %(value)s raises the risk by %(points)s points"),
+        "Age %(value)s", "An age of %(value)s raises the risk by %(points)s points",
     ),
     ReasonCode(
         5, "AGE_LOWERS", "age", LOWERS, always,
-        _("Age %(value)s"), _("An age of %(value)s lowers the risk by %(points)s points"),
+        "Age %(value)s", "An age of %(value)s lowers the risk by %(points)s points",
     ),
     ReasonCode(
         6, "TENURE_RAISES", "tenure", RAISES, always,
-        _("Years with the bank: %(value)s"),
-        _("The time with the bank (years: %(value)s) raises the risk by %(points)s points"),
+        "Years with the bank: %(value)s",
+        "The time with the bank (years: %(value)s) raises the risk by %(points)s points",
     ),
     ReasonCode(
         7, "TENURE_LOWERS", "tenure", LOWERS, always,
-        _("Years with the bank: %(value)s"),
-        _("The time with the bank (years: %(value)s) lowers the risk by %(points)s points"),
+        "Years with the bank: %(value)s",
+        "The time with the bank (years: %(value)s) lowers the risk by %(points)s points",
     ),
     ReasonCode(
         8, "LOW_BALANCE", "balance", RAISES, below(LOW_BALANCE),
-        _("Balance too low"), _("A balance of only %(value)s raises the risk by %(points)s points"),
+        "Balance too low", "A balance of only %(value)s raises the risk by %(points)s points",
     ),
     ReasonCode(
         9, "LOW_BALANCE_LOWERS", "balance", LOWERS, below(LOW_BALANCE),
-        _("Low balance"), _("A balance of only %(value)s lowers the risk by %(points)s points"),
+        "Low balance", "A balance of only %(value)s lowers the risk by %(points)s points",
     ),
     ReasonCode(
         10, "HIGH_BALANCE", "balance", RAISES, always,
-        _("High balance to lose"), _("A balance of %(value)s raises the risk by %(points)s points"),
+        "High balance to lose", "A balance of %(value)s raises the risk by %(points)s points",
     ),
     ReasonCode(
         11, "HIGH_BALANCE_LOWERS", "balance", LOWERS, always,
-        _("High balance"), _("A balance of %(value)s lowers the risk by %(points)s points"),
+        "High balance", "A balance of %(value)s lowers the risk by %(points)s points",
     ),
     ReasonCode(
         12, "SINGLE_PRODUCT", "num_of_products", RAISES, equal(1),
-        _("Only one product"), _("Having only one product raises the risk by %(points)s points"),
+        "Only one product", "Having only one product raises the risk by %(points)s points",
     ),
     ReasonCode(
         13, "MANY_PRODUCTS", "num_of_products", RAISES, at_least(MANY_PRODUCTS),
-        _("Too many products (%(value)s)"),
-        _("Having as many as %(value)s products raises the risk by %(points)s points"),
+        "Too many products (%(value)s)",
+        "Having as many as %(value)s products raises the risk by %(points)s points",
     ),
     ReasonCode(
         14, "PRODUCTS_RAISE", "num_of_products", RAISES, always,
-        _("Products: %(value)s"), _("The number of products (%(value)s) raises the risk by %(points)s points"),
+        "Products: %(value)s", "The number of products (%(value)s) raises the risk by %(points)s points",
     ),
     ReasonCode(
         15, "PRODUCTS_LOWER", "num_of_products", LOWERS, always,
-        _("Products: %(value)s"), _("The number of products (%(value)s) lowers the risk by %(points)s points"),
+        "Products: %(value)s", "The number of products (%(value)s) lowers the risk by %(points)s points",
     ),
     ReasonCode(
         16, "NO_CREDIT_CARD", "has_cr_card", RAISES, equal(0),
-        _("No credit card"), _("Having no credit card raises the risk by %(points)s points"),
+        "No credit card", "Having no credit card raises the risk by %(points)s points",
     ),
     ReasonCode(
         17, "NO_CREDIT_CARD_LOWERS", "has_cr_card", LOWERS, equal(0),
-        _("No credit card"), _("Having no credit card lowers the risk by %(points)s points"),
+        "No credit card", "Having no credit card lowers the risk by %(points)s points",
     ),
     ReasonCode(
         18, "CREDIT_CARD_RAISES", "has_cr_card", RAISES, always,
-        _("Has a credit card"), _("Having a credit card raises the risk by %(points)s points"),
+        "Has a credit card", "Having a credit card raises the risk by %(points)s points",
     ),
     ReasonCode(
         19, "CREDIT_CARD", "has_cr_card", LOWERS, always,
-        _("Has a credit card"), _("Having a credit card lowers the risk by %(points)s points"),
+        "Has a credit card", "Having a credit card lowers the risk by %(points)s points",
     ),
     ReasonCode(
         20, "INACTIVE_MEMBER", "is_active_member", RAISES, equal(0),
-        _("Inactive member"), _("Not an active member raises the risk by %(points)s points"),
+        "Inactive member", "Not an active member raises the risk by %(points)s points",
     ),
     ReasonCode(
         21, "INACTIVE_MEMBER_LOWERS", "is_active_member", LOWERS, equal(0),
-        _("Inactive member"), _("Not an active member lowers the risk by %(points)s points"),
+        "Inactive member", "Not an active member lowers the risk by %(points)s points",
     ),
     ReasonCode(
         22, "ACTIVE_MEMBER_RAISES", "is_active_member", RAISES, always,
-        _("Active member"), _("Being an active member raises the risk by %(points)s points"),
+        "Active member", "Being an active member raises the risk by %(points)s points",
     ),
     ReasonCode(
         23, "ACTIVE_MEMBER", "is_active_member", LOWERS, always,
-        _("Active member"), _("Being an active member lowers the risk by %(points)s points"),
+        "Active member", "Being an active member lowers the risk by %(points)s points",
     ),
     ReasonCode(
         24, "COUNTRY_RAISES", "geography", RAISES, always,
-        _("Customer in %(value)s"), _("The country, %(value)s, raises the risk by %(points)s points"),
+        "Customer in %(value)s", "The country, %(value)s, raises the risk by %(points)s points",
     ),
     ReasonCode(
         25, "COUNTRY_LOWERS", "geography", LOWERS, always,
-        _("Customer in %(value)s"), _("The country, %(value)s, lowers the risk by %(points)s points"),
+        "Customer in %(value)s", "The country, %(value)s, lowers the risk by %(points)s points",
     ),
     ReasonCode(
         26, "GENDER_RAISES", "gender", RAISES, always,
-        _("Gender: %(value)s"), _("The gender (%(value)s) raises the risk by %(points)s points"),
+        "Gender: %(value)s", "The gender (%(value)s) raises the risk by %(points)s points",
     ),
     ReasonCode(
         27, "GENDER_LOWERS", "gender", LOWERS, always,
-        _("Gender: %(value)s"), _("The gender (%(value)s) lowers the risk by %(points)s points"),
+        "Gender: %(value)s", "The gender (%(value)s) lowers the risk by %(points)s points",
     ),
     ReasonCode(
         28, "OTHER_FACTORS_RAISE", OTHER_FACTORS, RAISES, always,
-        _("Other factors"), _("Other factors raise the risk by %(points)s points"),
+        "Other factors", "Other factors raise the risk by %(points)s points",
     ),
     ReasonCode(
         29, "OTHER_FACTORS_LOWER", OTHER_FACTORS, LOWERS, always,
-        _("Other factors"), _("Other factors lower the risk by %(points)s points"),
+        "Other factors", "Other factors lower the risk by %(points)s points",
     ),
 )  # fmt: skip
 
@@ -194,5 +193,5 @@ CODES: Mapping[tuple[str, str], tuple[ReasonCode, ...]] = MappingProxyType(
 
 # What a person calls a part of the score when no value is at hand, as where two scores are compared.
 PART_NAMES: Mapping[str, str] = MappingProxyType(
-    {**FIELD_NAMES, OTHER_FACTORS: _("other factors"), MODEL: _("the model itself")}
+    {**FIELD_NAMES, OTHER_FACTORS: "other factors", MODEL: "the model itself"}
 )

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from customers.ml_service.messages import Translate
 from customers.ml_service.schema import FEATURES, Explanation
 
 from .reason_codes import BY_NUMBER, CODES, LOWERS, OTHER_FACTORS, RAISES, ReasonCode
@@ -40,20 +39,17 @@ class ScoreParts(NamedTuple):
     contributions: NDArray[np.float64]
 
 
-def reasons_for(
-    explanation: Explanation, *, limit: int = TOP, name_protected: bool = False, translate: Translate = str
-) -> tuple[Reason, ...]:
+def reasons_for(explanation: Explanation, *, limit: int = TOP, name_protected: bool = False) -> tuple[Reason, ...]:
     """Return at most `limit` reasons: those that raise the risk first, the weightiest first in each direction.
 
     Contributions under half a percentage point are left out. `name_protected` words gender and country as well.
-    `translate` gives a message of `reason_codes` in another language.
     """
     values: Mapping[str, Any] = explanation.inputs
     # The words of country and gender, whose codes have no conditions, may be any number.
     matrix = np.array([[0.0 if isinstance(values[field], str) else float(values[field]) for field in FEATURES]])
     contributions = np.array([[explanation.contributions[field] for field in FEATURES]])
     [numbers] = top_codes(matrix, contributions, limit=limit, name_protected=name_protected).tolist()
-    return numbered_reasons(numbers, contributions[0].tolist(), values, translate)
+    return numbered_reasons(numbers, contributions[0].tolist(), values)
 
 
 def top_codes(
@@ -74,11 +70,11 @@ def top_codes(
 
 
 def numbered_reasons(
-    numbers: Sequence[int], contributions: Sequence[float], values: Mapping[str, Any], translate: Translate = str
+    numbers: Sequence[int], contributions: Sequence[float], values: Mapping[str, Any]
 ) -> tuple[Reason, ...]:
     """Return the reasons of one customer by the code numbers, the nine contributions and the nine values stored."""
     parts = {**by_part(contributions, name_protected=True), **by_part(contributions, name_protected=False)}
-    return tuple(_reason(BY_NUMBER[number], parts, values, translate) for number in numbers if number in BY_NUMBER)
+    return tuple(_reason(BY_NUMBER[number], parts, values) for number in numbers if number in BY_NUMBER)
 
 
 def by_part(contributions: Sequence[float], *, name_protected: bool) -> dict[str, float]:
@@ -87,13 +83,13 @@ def by_part(contributions: Sequence[float], *, name_protected: bool) -> dict[str
     return dict(zip(names, sums[0].tolist(), strict=True))
 
 
-def _reason(code: ReasonCode, parts: Mapping[str, float], values: Mapping[str, Any], translate: Translate) -> Reason:
+def _reason(code: ReasonCode, parts: Mapping[str, float], values: Mapping[str, Any]) -> Reason:
     points, value = 100 * parts[code.part], values.get(code.part)
     filled = {
         "value": value if isinstance(value, str) else "" if value is None else f"{float(value):,.0f}",
         "points": f"{abs(points):.{0 if abs(points) >= 10 else 1}f}",
     }
-    return Reason(code.code, translate(code.label) % filled, translate(code.sentence) % filled, points, code.direction)
+    return Reason(code.code, code.label % filled, code.sentence % filled, points, code.direction)
 
 
 def _parts(contributions: NDArray[np.float64], name_protected: bool) -> ScoreParts:

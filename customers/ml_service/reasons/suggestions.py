@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from customers.ml_service.forest import engine
 from customers.ml_service.forest.encoding import encode_row, pick
 from customers.ml_service.forest.forest import Forest
-from customers.ml_service.messages import Translate, gettext_noop
 from customers.ml_service.schema import FEATURES
 
 from .what_if import NOTE
@@ -35,15 +34,15 @@ BALANCE_RISES = (0.25, 0.5, 1.0)
 SMALLEST_BASE = 100_000
 BALANCE_GRAIN = 1_000
 
-_ACTIVE = gettext_noop("active membership")
-_CARD = gettext_noop("a credit card")
+_ACTIVE = "active membership"
+_CARD = "a credit card"
 _PRODUCTS = {
-    1: gettext_noop("1 product instead of %(before)s"),
-    2: gettext_noop("2 products instead of %(before)s"),
+    1: "1 product instead of %(before)s",
+    2: "2 products instead of %(before)s",
 }
-_BALANCE = gettext_noop("a balance of %(after)s instead of %(before)s")
-_ONE_STEP = gettext_noop("With %(step)s the model sees a risk of %(after)s instead of %(before)s")
-_TWO_STEPS = gettext_noop("With %(step)s and %(other)s the model sees a risk of %(after)s instead of %(before)s")
+_BALANCE = "a balance of %(after)s instead of %(before)s"
+_ONE_STEP = "With %(step)s the model sees a risk of %(after)s instead of %(before)s"
+_TWO_STEPS = "With %(step)s and %(other)s the model sees a risk of %(after)s instead of %(before)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +78,7 @@ class Step(NamedTuple):
 Plan = tuple[Step, ...]
 
 
-def best_changes(
-    forest: Forest, customer_data: Mapping[str, Any], *, limit: int = 5, translate: Translate = str
-) -> tuple[Suggestion, ...]:
+def best_changes(forest: Forest, customer_data: Mapping[str, Any], *, limit: int = 5) -> tuple[Suggestion, ...]:
     """Return at most `limit` suggestions, the lowest score first; none when nothing would gain SMALLEST_GAIN.
 
     A pair is suggested only where it gains that much more than every single change of either field, and of several
@@ -98,11 +95,11 @@ def best_changes(
     return tuple(
         Suggestion(
             code="_AND_".join(step.code for step in plan),
-            text=_describe_plan(plan, own, before, outlook.scores[plan], translate),
+            text=_describe_plan(plan, own, before, outlook.scores[plan]),
             changes={step.field: step.value for step in plan},
             score_before=before,
             score_after=outlook.scores[plan],
-            caveat=translate(NOTE),
+            caveat=NOTE,
         )
         for plan in chosen[:limit]
     )
@@ -188,11 +185,9 @@ class Outlook:
         return next(plan for plan in plans if points_between(self.scores[plan], best) < SMALLEST_GAIN)
 
 
-def _describe_plan(plan: Plan, own: Mapping[str, float], before: float, after: float, translate: Translate) -> str:
-    step, *others = (
-        translate(step.words) % {"before": f"{own[step.field]:,.0f}", "after": f"{step.value:,}"} for step in plan
-    )
+def _describe_plan(plan: Plan, own: Mapping[str, float], before: float, after: float) -> str:
+    step, *others = (step.words % {"before": f"{own[step.field]:,.0f}", "after": f"{step.value:,}"} for step in plan)
     risks = {"before": f"{before:.1%}", "after": f"{after:.1%}"}
     if others:
-        return translate(_TWO_STEPS) % {"step": step, "other": others[0], **risks}
-    return translate(_ONE_STEP) % {"step": step, **risks}
+        return _TWO_STEPS % {"step": step, "other": others[0], **risks}
+    return _ONE_STEP % {"step": step, **risks}

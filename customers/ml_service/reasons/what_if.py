@@ -8,10 +8,9 @@ from customers.ml_service.errors import InputError
 from customers.ml_service.forest import engine
 from customers.ml_service.forest.encoding import encode_row, expected_of, pick
 from customers.ml_service.forest.forest import Forest
-from customers.ml_service.messages import Translate, gettext_noop
 from customers.ml_service.schema import FEATURES
 
-NOTE = gettext_noop(
+NOTE = (
     "The model shows what goes together with leaving, not what causes it: "
     "whether a change would have this effect, it cannot say."
 )
@@ -35,9 +34,7 @@ class WhatIf:
         return self.score_after - self.score_before
 
 
-def compare(
-    forest: Forest, customer_data: Mapping[str, Any], changes: Mapping[str, Any], *, translate: Translate = str
-) -> WhatIf:
+def compare(forest: Forest, customer_data: Mapping[str, Any], changes: Mapping[str, Any]) -> WhatIf:
     """Return the scores of a customer as given and with these changes, a mapping of some of the nine fields to values.
 
     Raises InputError naming a field that cannot be scored, or a change of something that is none of the nine.
@@ -50,4 +47,4 @@ def compare(
     now_and_then = pick(customer_data), pick({**customer_data, **changes})
     matrix = forest.encodings.in_float32([encode_row(row, forest.encodings) for row in now_and_then])
     before, after = engine.score_rows(forest.flat, matrix).tolist()
-    return WhatIf(before, after, dict(changes), translate(NOTE))
+    return WhatIf(before, after, dict(changes), NOTE)

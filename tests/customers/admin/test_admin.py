@@ -3,7 +3,6 @@
 import pytest
 from django.contrib import admin
 from django.utils.html import escape
-from django.utils.translation import override
 
 from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
 from customers.presentation.reasons import choices, reasons_of
@@ -166,10 +165,6 @@ class TestReasons:
         assert "COUNTRY_RAISES" in [reason.code for reason in reasons_of(customer)]
         settings.REASONS_NAME_PROTECTED = False
         assert not {"COUNTRY_RAISES", "GENDER_RAISES", "GENDER_LOWERS"} & {it.code for it in reasons_of(customer)}
-
-    def test_they_are_in_the_language_that_is_set(self):
-        with override("de"):
-            assert "Risiko" in reasons_of(make_scored(age=58))[0].text
 
 
 class TestEdit:

@@ -93,11 +93,6 @@ class TestWhatIsSaid:
     def test_nothing_is_claimed_that_is_not_so(self, inputs, contributions, label):
         assert only(explained(inputs, **contributions)).label == label
 
-    def test_a_translation_gets_the_message_before_the_values_are_put_in(self):
-        messages = {"Age %(value)s": "Alter %(value)s"}
-        reason = only(explained(age=0.1), translate=lambda message: messages.get(message, message))
-        assert reason.label == "Alter 40"
-
 
 class TestTable:
     def test_numbers_and_codes_are_given_once(self):

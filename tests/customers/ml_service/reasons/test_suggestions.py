@@ -216,20 +216,6 @@ def test_a_customer_who_cannot_be_scored_is_refused_by_the_name_of_the_field():
     assert caught.value.row is None
 
 
-def test_every_word_is_translated():
-    forest = forest_that_learned(lambda it: not (it["is_active_member"] and it["balance"] > 90_000))
-    words = {"active membership": "aktiver Mitgliedschaft", "With %(step)s and": "Mit %(step)s und"}
-
-    def translate(message):
-        for english, german in words.items():
-            message = message.replace(english, german)
-        return message.upper() if message == NOTE else message
-
-    (suggestion,) = best_changes(forest, CUSTOMER, translate=translate)
-    assert suggestion.text.startswith("Mit aktiver Mitgliedschaft und a balance of")
-    assert suggestion.caveat == NOTE.upper()
-
-
 def test_a_suggestion_can_be_taken_apart_for_json():
     forest = forest_that_learned(lambda customer: not customer["is_active_member"])
     (suggestion,) = best_changes(forest, CUSTOMER)
