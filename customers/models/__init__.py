@@ -13,6 +13,7 @@ from customers.models.customer import (
 )
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
+from customers.models.outreach import Contact, ControlGroup, WorklistItem
 from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
 from customers.models.rescoring import (
     SAME_LIFE,
@@ -38,6 +39,8 @@ __all__ = [
     "AuditFinding",
     "AuditFindingQuerySet",
     "Behaviour",
+    "Contact",
+    "ControlGroup",
     "Customer",
     "CustomerQuerySet",
     "DriftCheck",
@@ -58,6 +61,7 @@ __all__ = [
     "StaleMark",
     "Turn",
     "UnscoredVersion",
+    "WorklistItem",
     "import_is_due",
     "is_current_by",
     "is_excluded",

@@ -83,13 +83,13 @@ class Behaviour(models.Model):
         MALE = "Male"
 
     credit_score = models.SmallIntegerField()
-    geography = models.CharField(max_length=10, choices=Geography)
+    geography = models.CharField("country", max_length=10, choices=Geography)
     gender = models.CharField(max_length=6, choices=Gender)
     age = models.SmallIntegerField(help_text="Years.")
-    tenure = models.SmallIntegerField(help_text="Years with the bank.")
+    tenure = models.SmallIntegerField("years with the bank")
     balance = models.DecimalField(max_digits=15, decimal_places=2)
     num_of_products = models.SmallIntegerField("products")
-    has_cr_card = models.BooleanField("has credit card")
+    has_cr_card = models.BooleanField("credit card")
     is_active_member = models.BooleanField("active member")
 
     edited_by = models.CharField(
@@ -128,6 +128,13 @@ class Customer(Behaviour):
         null=True, editable=False, help_text="When a row that was stale already was edited again."
     )
     churn_risk_score = models.FloatField("churn risk", null=True, blank=True, editable=False)
+    value_at_risk = models.DecimalField(
+        max_digits=15,
+        decimal_places=2,
+        null=True,
+        editable=False,
+        help_text="What the bank would expect to lose: the balance, if it is above 0, times the churn risk.",
+    )
     version = models.BigIntegerField(db_default=1, editable=False, help_text="Moves with every behavioural change.")
     stale_since = models.DateTimeField(
         null=True, db_default=Now(), editable=False, help_text="When the oldest change that is not yet scored was made."

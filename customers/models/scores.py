@@ -28,14 +28,14 @@ class ScoreRecord(models.Model):
 
     # The values scored, as in Behaviour. Empty, like the cause, in records from before these columns.
     credit_score = models.SmallIntegerField(null=True)
-    geography = models.CharField(max_length=10, default="", db_default="")
+    geography = models.CharField("country", max_length=10, default="", db_default="")
     gender = models.CharField(max_length=6, default="", db_default="")
     age = models.SmallIntegerField(null=True)
-    tenure = models.SmallIntegerField(null=True)
+    tenure = models.SmallIntegerField("years with the bank", null=True)
     balance = models.DecimalField(max_digits=15, decimal_places=2, null=True)
-    num_of_products = models.SmallIntegerField(null=True)
-    has_cr_card = models.BooleanField(null=True)
-    is_active_member = models.BooleanField(null=True)
+    num_of_products = models.SmallIntegerField("products", null=True)
+    has_cr_card = models.BooleanField("credit card", null=True)
+    is_active_member = models.BooleanField("active member", null=True)
     edited_by = models.CharField(max_length=80, default="", db_default="", help_text="As in Behaviour.")
     arrived_at = arrived_at()
 

@@ -42,6 +42,9 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # The feed of changed scores: triggers write it with the owner's rights.
     "customers.ScoreChange": ("SELECT", "SELECT DELETE"),
     "customers.FeedEpoch": (WRITES, CHANGES),
+    "customers.Contact": (APPENDS, "SELECT DELETE"),
+    "customers.WorklistItem": (WRITES, "SELECT DELETE"),
+    "customers.ControlGroup": (APPENDS, APPENDS),
     "customers.ImportBatch": (WRITES, CHANGES),
     "customers.ImportPiece": (KEEPS, KEEPS),
     "events.Alert": (CHANGES, KEEPS),
