@@ -17,12 +17,16 @@ from customers.models import Customer, ModelRelease
 from customers.presentation.bands import band
 from customers.presentation.reasons import main_reasons
 
-READ = ("customer_id", "surname", *FEATURES, "churn_risk_score", "scored_at", "stale_since", "scored_by_id")
+READ = (
+    *("customer_id", "surname", *FEATURES),
+    *("churn_risk_score", "value_at_risk", "scored_at", "stale_since", "scored_by_id"),
+)
 HEADER = (
     "customer_id",
     "surname",
     *FEATURES,
     "churn_risk_score",
+    "value_at_risk",
     "risk_band",
     "main_reason",
     "is_current",
@@ -51,7 +55,7 @@ def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
 
 def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> list[Any]:
     customer_id, surname, *numbers, has_card, is_active = row[: 2 + len(FEATURES)]
-    score, scored_at, stale_since, scored_by, reason = row[2 + len(FEATURES) :]
+    score, value, scored_at, stale_since, scored_by, reason = row[2 + len(FEATURES) :]
     main_reason = (
         "" if stale_since is not None else labels.get(reason, "")
     )  # a stale score's reason was that of other fields
@@ -62,6 +66,7 @@ def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> li
         int(has_card),
         int(is_active),
         score,
+        value,
         "" if score is None else band(score),
         neutralised(main_reason),
         int(stale_since is None and scored_by == active),

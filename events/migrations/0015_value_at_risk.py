@@ -316,8 +316,8 @@ FILL = f"""UPDATE customers_customer AS customer SET value_at_risk = {VALUE}
 WHERE {IS_WRONG} AND customer.customer_id IN (
     SELECT customer.customer_id FROM customers_customer AS customer
     WHERE customer.customer_id > %s AND customer.customer_id <= %s AND {IS_WRONG}
-    FOR NO KEY UPDATE SKIP LOCKED)"""
-ANY_WRONG = f"SELECT EXISTS (SELECT FROM customers_customer AS customer WHERE {IS_WRONG})"
+    FOR NO KEY UPDATE SKIP LOCKED)"""  # noqa: S608  # made of the constants above
+ANY_WRONG = f"SELECT EXISTS (SELECT FROM customers_customer AS customer WHERE {IS_WRONG})"  # noqa: S608
 AS_THE_SCORER = "SELECT set_config('vigilpay.scorer', 'on', true), set_config('jit', 'off', true)"
 ATTEMPTS = 60
 PAUSE_SECONDS = 0.5
@@ -326,7 +326,7 @@ PAUSE_SECONDS = 0.5
 def fill(apps, schema_editor):
     """Rows that an editor holds are passed over, and come again."""
     with schema_editor.connection.cursor() as cursor:
-        for attempt in range(ATTEMPTS):
+        for _attempt in range(ATTEMPTS):
             go_through(cursor)
             cursor.execute(ANY_WRONG)
             if not cursor.fetchone()[0]:

@@ -1,4 +1,4 @@
-"""The value at risk: what the balance that was scored, times the risk, comes to, to the cent, for as long as the score."""
+"""The value at risk: the balance that was scored times the risk, to the cent, for as long as the score stands."""
 
 import random
 from decimal import Decimal
@@ -163,7 +163,7 @@ def test_the_table_itself_refuses_one_without_the_other(change):
     make_scored()
     with (
         no_trigger(),
-        pytest.raises(IntegrityError, match="customer_(value_goes_with_score|objected_means_no_score)"),
+        pytest.raises(IntegrityError, match=r"customer_(value_goes_with_score|objected_means_no_score)"),
         transaction.atomic(),
     ):
         sql(f"UPDATE customers_customer SET {change}")
