@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,6 @@ def answers(*scores: float) -> Explained:
     """What a forest might say of so many customers, without a reason for any of them."""
     shape = (len(scores), len(FEATURES))
     return Explained(np.array(scores), np.zeros(shape), np.zeros(shape, dtype=np.float32))
-
-
-def value_at_risk(balance: Decimal, score: float) -> Decimal:
-    """As the scorer's statement rounds it, computed anew: PostgreSQL takes a score to numeric with 15 digits."""
-    return (max(balance, Decimal(0)) * Decimal(f"{score:.15g}")).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def write_as_scorer(customer: Customer, **fields: Any) -> None:

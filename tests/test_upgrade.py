@@ -23,7 +23,8 @@ from django.db import connection
 from customers.models import Customer
 from customers.monitoring import audit
 from tests.databases import scratch_database
-from tests.factories import A_CUSTOMER, make_scored, no_trigger, value_at_risk
+from tests.factories import A_CUSTOMER, make_scored, no_trigger
+from tests.money import value_at_risk
 from tests.others import await_that, meanwhile, outsider
 from tests.workers import running_cluster
 

@@ -33,6 +33,7 @@ HEADER = (
     "scored_at",
 )
 FETCH_ROWS = 2000
+SCORE_DIGITS = 6  # what a spreadsheet can show of a probability; the JSON views have all digits
 # Without it Excel takes UTF-8 for something else; the import passes over it.
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -65,7 +66,7 @@ def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> li
         *numbers,
         int(has_card),
         int(is_active),
-        score,
+        score if score is None else f"{score:.{SCORE_DIGITS}f}",
         value,
         "" if score is None else band(score),
         neutralised(main_reason),

@@ -11,7 +11,8 @@ from customers.api import at_risk
 from customers.ml_service.reasons.reason_codes import BY_NUMBER
 from customers.models import Customer
 from customers.scoring import marks, scorer
-from tests.factories import edit, make_customer, make_customers, make_scored, value_at_risk, write_as_scorer
+from tests.factories import edit, make_customer, make_customers, make_scored, write_as_scorer
+from tests.money import value_at_risk
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db

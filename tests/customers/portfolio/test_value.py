@@ -11,7 +11,8 @@ from customers.models import Customer
 from customers.portfolio.value import sum_value_at_risk
 from customers.presentation.bands import BANDS, band
 from customers.scoring import scorer
-from tests.factories import edit, make_customer, make_scored, random_fields, value_at_risk, write_as_scorer
+from tests.factories import edit, make_customer, make_scored, random_fields, write_as_scorer
+from tests.money import value_at_risk
 
 pytestmark = pytest.mark.django_db
 

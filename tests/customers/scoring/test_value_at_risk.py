@@ -21,9 +21,9 @@ from tests.factories import (
     no_trigger,
     random_fields,
     rescore,
-    value_at_risk,
     write_as_scorer,
 )
+from tests.money import value_at_risk
 
 pytestmark = pytest.mark.django_db
 
