@@ -59,7 +59,7 @@ class ObjectionForm(CustomerForm):
     )
 
     objection = forms.ChoiceField(
-        label="Objection to profiling",
+        label="Objection",
         choices=CHOICES,
         required=False,
         help_text="GDPR, Article 21. Takes effect when you save.",

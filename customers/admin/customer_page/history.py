@@ -19,6 +19,7 @@ from customers.presentation.trend import Level, ScoredThen, trend
 
 CHANGES_SHOWN = 10
 MOVES_SHOWN = 4
+VISIBLE_POINTS = 0.05  # with one decimal
 SAME_TIME_SECONDS = 10.0
 NO_EDITOR = ("", "django")  # in particular
 
@@ -28,11 +29,7 @@ def trend_block(facts: CustomerFacts) -> SafeString | str:
     if not scores:
         return "No scores yet"
     levels = [Level(score, name) for score, name in zip(settings.RISK_BANDS, BANDS[1:], strict=True)]
-    # A picture that is wider than a phone is moved by finger or by the arrow keys.
-    return format_html(
-        '<div class="vp-block vp-wide" tabindex="0" role="group" aria-label="Churn risk over time">{}</div>',
-        trend(scores, levels, facts.now),
-    )
+    return format_html('<div class="vp-block">{}</div>', trend(scores, levels, facts.now))
 
 
 def history_block(facts: CustomerFacts) -> SafeString | str:
@@ -50,7 +47,7 @@ def history_block(facts: CustomerFacts) -> SafeString | str:
     if not rows:
         return "No history yet"
     return format_html(
-        '<div class="vp-block vp-wide"><table class="vp-story"><thead><tr><th scope="col">Time</th>'
+        '<div class="vp-block"><table class="vp-story"><thead><tr><th scope="col">Time</th>'
         '<th scope="col">Churn risk</th><th scope="col">Change</th>'
         '<th scope="col">Effect in points</th></tr></thead>'
         "<tbody>{}</tbody></table>{}</div>",
@@ -103,9 +100,8 @@ def format_edit(edit: Edit, editor: str = "") -> SafeString | str:
 def format_moves(moves: Sequence[Move]) -> SafeString | str:
     named = ((part_name(move.part).lower(), format_points(move.points)) for move in moves[:MOVES_SHOWN])
     shown = format_html_join(", ", "{} {}", named)
-    if not moves[MOVES_SHOWN:]:
-        return shown
-    return format_html("{}, other {}", shown, format_points(sum(move.points for move in moves[MOVES_SHOWN:])))
+    others = sum(move.points for move in moves[MOVES_SHOWN:])
+    return format_html("{}, other {}", shown, format_points(others)) if abs(others) >= VISIBLE_POINTS else shown
 
 
 def format_points(number: float, unit: str = "") -> SafeString:

@@ -19,9 +19,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from customers.admin.customer_page.headline import CAUSES
-from customers.admin.customer_page.history import editor_of, format_edit, format_risk
-from customers.history.timeline import MOST_SCORES, HistoryEntry, editor_names, read_history
+from customers.admin.customer_page.history import editor_of, format_edit
+from customers.history.timeline import MOST_SCORES, HistoryEntry, Score, editor_names, read_history
 from customers.models import Customer
+from customers.presentation.bands import band
+from customers.presentation.numbers import format_percent, format_points
 
 MOST_LOGGED = 200
 ROWS_ON_A_PAGE = 100
@@ -80,8 +82,15 @@ def rows_of_entry(entry: HistoryEntry, editors: Mapping[str, str]) -> Iterator[R
         if edit.edited_at is not None:
             yield Row(edit.edited_at, Actor(editor_of(edit, editors)), format_edit(edit))
     if entry.score is not None:
-        cause = CAUSES.get(entry.score.cause, "Scored")
-        yield Row(entry.score.scored_at, Actor(""), format_html("{}: {}", cause, format_risk(entry.score)))
+        yield Row(entry.score.scored_at, Actor(""), describe_score(entry.score))
+
+
+def describe_score(score: Score) -> str:
+    """``Churn risk 45.1 % (medium), +32.8 points. Data changed.``"""
+    risk = f"Churn risk {format_percent(score.score)} ({band(score.score)})"
+    change = "" if score.previous_score is None else f", {format_points(100 * (score.score - score.previous_score))}"
+    cause = CAUSES.get(score.cause, "")
+    return f"{risk}{change}. {cause}{'.' if cause else ''}".rstrip()
 
 
 def logged(customer: Customer) -> list[Row]:

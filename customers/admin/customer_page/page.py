@@ -131,7 +131,7 @@ class CustomerPage(HistoryPage, WhatIfPage):
             messages.error(request, f"{gone} Nothing was saved.")
             return redirect("admin:customers_customer_changelist")
 
-    @admin.display(description="Churn risk")
+    @admin.display(description="Score")
     def churn_risk(self, customer: Customer) -> SafeString:
         return headline.headline(facts_of(customer))
 
@@ -151,7 +151,7 @@ class CustomerPage(HistoryPage, WhatIfPage):
     def history(self, customer: Customer) -> SafeString | str:
         return history.history_block(facts_of(customer))
 
-    @admin.display(description="What if")
+    @admin.display(description="Other values")
     def what_if_link(self, customer: Customer) -> SafeString:
         return what_if_panel.link_to_what_if(facts_of(customer))
 

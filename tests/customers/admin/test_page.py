@@ -85,7 +85,7 @@ class TestScore:
     def test_parts_come_in_the_order_that_staff_ask_for_them(self, staff):
         shown = page(staff, make_scored())
         labels = re.findall(r"<label>([^<]+):</label>", shown)
-        assert labels[:5] == ["Churn risk", "Reasons", "What would lower it", "Trend", "History"]
+        assert labels[:5] == ["Score", "Reasons", "What would lower it", "Trend", "History"]
         sections = re.findall(r'class="fieldset-heading">([^<]+)<', shown)
         assert sections == [
             *("Churn risk", "Customer data", "What if", "Objection to profiling", "Versions and model release"),
@@ -237,7 +237,9 @@ class TestHistoryPage:
         rows = re.findall(r'<th scope="row">.*?</th>\s*<td>(.*?)</td>\s*<td>(.*?)</td>', shown, re.DOTALL)
         newest, *_, oldest = rows
         assert newest[0] == ""
-        assert newest[1].startswith("Data changed: <span")
+        score = Customer.objects.get().churn_risk_score
+        assert newest[1].startswith(f"Churn risk {format_percent(score)} ({band(score)}), ")
+        assert newest[1].endswith(f"{NO_BREAK}points. Data changed.")
         assert ("clerk", "Data changed: Age 40 → <strong>71</strong>") in rows
         assert ("clerk", "Changed Age.") in rows
         assert oldest == ("", "Customer added")
@@ -248,7 +250,7 @@ class TestHistoryPage:
             scorer.analyze(customer.pk)
         shown = staff.get(address(customer, "history")).content.decode()
         assert "have a change history" not in shown
-        assert shown.count("Score requested: <span") == 3
+        assert shown.count(". Score requested.") == 3
         assert "Customer added" in shown
 
     def test_a_long_one_has_pages(self, staff, monkeypatch):
