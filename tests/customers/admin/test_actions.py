@@ -82,7 +82,7 @@ class TestExport:
         assert (row["customer_id"], row["surname"], row["is_current"]) == (str(picked.pk), "Müller", "1")
         assert row["churn_risk_score"] == f"{picked.churn_risk_score:.6f}"
         assert Decimal(row["value_at_risk"]) == value_at_risk(picked.balance, picked.churn_risk_score)
-        assert (row["risk_band"], row["main_reason"]) == ("critical", "Too many products (…)")
+        assert (row["risk_band"], row["main_reason"]) == ("critical", "Three or more products")
 
     def test_all_that_match_come_in_the_order_of_the_list(self, staff):
         customers = [make_scored(age=age) for age in (25, 60, 45)]
