@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from customers.admin.customer_list.actions import CustomerActions
-from customers.admin.customer_list.list import CustomerList, inform_where_others_are
+from customers.admin.customer_list.list import CustomerList, inform_as_of_when, inform_where_others_are
 from customers.admin.customer_page import after_save
 from customers.admin.customer_page.page import CustomerPage
 from customers.models import Customer
@@ -17,7 +17,7 @@ from customers.scoring import pause
 def warn_if_paused(request: HttpRequest) -> None:
     """On top of the page that is about to be rendered."""
     if notice := pause.notice():
-        messages.warning(request, f"{notice} Whoever is edited meanwhile waits for a score.")
+        messages.warning(request, f"{notice} New scores follow when scoring is resumed.")
 
 
 @admin.register(Customer)
@@ -32,6 +32,7 @@ class CustomerAdmin(CustomerActions, CustomerList, CustomerPage):
         response = super().changelist_view(request, extra_context)
         if isinstance(response, TemplateResponse):  # before a redirect they would be shown twice
             inform_where_others_are(request, response)
+            inform_as_of_when(request, response)
             warn_if_paused(request)
         return response
 
