@@ -143,7 +143,7 @@ def count_overview() -> bool:
 
 
 def search_moves() -> bool:
-    """Find whose risk has risen within a week, for the filters of the list, unless that is too soon. Run by a schedule."""
+    """Find whose risk has risen within a week, for the filters of the list, at a measured pace. Run by a schedule."""
     return moves.search_if_due()
 
 

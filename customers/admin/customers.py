@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -10,7 +10,6 @@ from customers.admin.customer_list.actions import CustomerActions
 from customers.admin.customer_list.list import CustomerList, inform_as_of_when, inform_where_others_are
 from customers.admin.customer_page import after_save
 from customers.admin.customer_page.page import CustomerPage
-from customers.models import Customer
 from customers.scoring import pause
 
 
@@ -20,8 +19,9 @@ def warn_if_paused(request: HttpRequest) -> None:
         messages.warning(request, f"{notice} New scores follow when scoring is resumed.")
 
 
-@admin.register(Customer)
 class CustomerAdmin(CustomerActions, CustomerList, CustomerPage):
+    """Registered by ``events/admin/customers.py``, with the alerts, of which this package knows nothing."""
+
     class Media:
         css = {"all": ("customers/vigilpay.css",)}
 

@@ -1,8 +1,8 @@
 """Whose risk has risen within a week: found by a job of the workers, and held against the present scores on each page.
 
-A score that was stored says nothing of the one that stood a week ago, and to look that up for each of a million
-customers takes seconds. So a job searches at a measured pace and keeps the few hundred or thousand that it finds. A page
-shows of these only who has risen still. See docs/decisions/0039-list-and-recent-moves.md.
+A stored score says nothing of the one that stood a week ago, and to look that up for each of a million customers takes
+seconds. So a job searches at a measured pace and keeps what it finds; of that a page shows only customers whose risk is
+still so much higher. See docs/decisions/0039-list-and-recent-moves.md.
 """
 
 from datetime import datetime, timedelta

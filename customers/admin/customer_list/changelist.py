@@ -35,8 +35,6 @@ class CustomerChangeList(ChangeList):
         self.page_num = min(self.page_num, self.paginator.num_pages)
         start = (self.page_num - 1) * self.list_per_page
         stop = start + self.list_per_page
-        if self.result_count <= self.list_per_page or (self.show_all and self.can_show_all):
-            start, stop = 0, int(self.result_count)
         # The index of the main reasons is in the order of risk itself.
         are_few = not self.paginator.is_cut and MainReasonFilter.parameter_name not in self.filter_params
         ids = ids_of_page(self.queryset, start, stop, are_few=are_few)

@@ -60,12 +60,15 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
     show_full_result_count = False  # a count of all rows, at every page
     show_facets = admin.ShowFacets.NEVER  # a count of all rows, for every choice
     list_per_page = 50
+    list_max_show_all = 0  # a link to what the page shows already, or to more than a page should hold
     paginator = CappedPaginator
 
     @admin.display(description="Customer")
     def customer(self, customer: Customer) -> SafeString:
         return format_html(
-            '<span class="vp-name">{}</span> <span class="vp-quiet">{}</span>', customer.surname or "–", customer.pk
+            '<span class="vp-name">{}</span> <span class="vp-quiet">{}</span>',
+            customer.surname or "Customer",
+            customer.pk,
         )
 
     @admin.display(description="Churn risk", ordering="churn_risk_score")
@@ -87,9 +90,10 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
         now, before = customer.churn_risk_score, customer.score_before
         if now is None:
             return None
-        points = 100 * (now - (now if before is None else before))
-        way = "raises" if points >= moves.RISEN_POINTS else "steady"
-        return format_html('<span class="vp-{}" title="{}">{:+.1f}</span>', way, format_points(points), points + 0.0)
+        points = round(100 * (now - (now if before is None else before)), 1)
+        words = f"{points:+.1f}" if points else "0.0"
+        way = "vp-risen" if points >= moves.RISEN_POINTS else "vp-steady"
+        return format_html('<span class="{}" title="{}">{}</span>', way, format_points(points), words)
 
     @admin.display(description="Main reason", empty_value="")
     def main_reason(self, customer: Customer) -> SafeString | None:
@@ -98,7 +102,7 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
             return None
         return format_html('<span title="{0}">{0}</span>', f"{reason.label}: {format_points(reason.points, 0)}")
 
-    @admin.display(description=f"Value at risk ({settings.CURRENCY})", ordering="value_at_risk", empty_value="–")
+    @admin.display(description=f"Value at risk ({settings.CURRENCY})", ordering="value_at_risk")
     def value(self, customer: Customer) -> str | None:
         return None if customer.value_at_risk is None else format_amount(customer.value_at_risk)
 

@@ -77,7 +77,7 @@ class TestRecording:
         answer = save(staff, objector, objection="", age=61)
         objector.refresh_from_db()
         assert (objector.age, objector.objected_at is None, objector.churn_risk_score) == (61, False, None)
-        assert any("objected on" in message for message in said(answer))
+        assert any("Objected to profiling on" in message for message in said(answer))
 
     def test_what_stands_already_is_no_news(self, staff, objector):
         save(staff, objector, objection="record")
@@ -124,7 +124,7 @@ class TestWhileItStands:
             rescore(objector)
         edit(objector, objected_at=Now())
         shown = staff.get(LIST, {"freshness": "objected"}).content.decode()
-        assert "objected on 2" in shown
+        assert ">Objected to profiling on 2" in shown
         assert "<svg" not in shown.split("result_list")[1].split("</table>")[0]
 
     def test_without_a_model_the_customer_does_not_pass_for_current(self, staff):
@@ -142,8 +142,8 @@ class TestWhileItStands:
             f"{LIST}?q={objector.pk}", {"action": "rescore_now", "_selected_action": [objector.pk]}, follow=True
         )
         assert said(answer) == [
-            "To be rescored by the workers: 0 customers.",
-            "Have objected to profiling, and are not scored: 1 customer.",
+            "0 customers queued for rescoring.",
+            "1 customer not queued: objected to profiling.",
         ]
 
     def test_no_export_names_the_customer_however_picked(self, staff, objector):
