@@ -29,7 +29,7 @@ class CustomerAdmin(CustomerActions, CustomerList, CustomerPage):
         """With all messages of the list: after a save, where the list is cut off, and while scoring is paused."""
         if request.method == "GET":
             after_save.report(request)
-        response = super().changelist_view(request, extra_context)
+        response = super().changelist_view(request, {"title": "Customers", **(extra_context or {})})
         if isinstance(response, TemplateResponse):  # before a redirect they would be shown twice
             inform_where_others_are(request, response)
             inform_as_of_when(request, response)

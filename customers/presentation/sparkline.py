@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 from customers.presentation.numbers import format_percent
 
-_WIDTH, _HEIGHT = 60, 18
+_WIDTH, _HEIGHT = 48, 16
 _MARGIN = 3  # for the dot at the end
 
 
