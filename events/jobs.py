@@ -13,6 +13,7 @@ from customers.import_export.uploads import worker as import_work
 from customers.ml_service import ModelError
 from customers.models import ScoringFailure
 from customers.monitoring import audit, drift
+from customers.portfolio import moves
 from customers.portfolio.sampling import random_ids
 from customers.releases import active
 from customers.scoring import marks, scorer
@@ -139,6 +140,11 @@ def send_alerts() -> int:
 def count_overview() -> bool:
     """Count what the overview shows, unless that was done just now. Run by a schedule, and when the page is opened."""
     return counting.count_if_due()
+
+
+def search_moves() -> bool:
+    """Find whose risk has risen within a week, for the filters of the list, at a measured pace. Run by a schedule."""
+    return moves.search_if_due()
 
 
 def report_refused(reason: str) -> None:

@@ -1,5 +1,5 @@
-"""Pages of the engine itself: the overview, pausing and resuming, what the drains did, and alerts."""
+"""Pages of the engine: the overview, pausing and resuming, what the drains did, alerts, and customers with these."""
 
-from events.admin import alerts, deliveries, drains, overview, pause
+from events.admin import alerts, customers, deliveries, drains, overview, pause
 
-__all__ = ["alerts", "deliveries", "drains", "overview", "pause"]
+__all__ = ["alerts", "customers", "deliveries", "drains", "overview", "pause"]
