@@ -215,7 +215,7 @@ DRIFT_ALARM = env.number("VIGILPAY_DRIFT_ALARM", default=0.25)
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 
 # --- contacts and worklist: docs/worklist.md --------------------------------------------------------------------------
-# A customer who was contacted is offered to no worklist for so many days; a claim may be taken over after so many hours.
+# For so many days after a contact a customer is in no worklist; after so many hours a claim may be taken over.
 CONTACT_PAUSE_DAYS = env.integer("VIGILPAY_CONTACT_PAUSE_DAYS", default=14, minimum=0)
 CLAIM_HOURS = env.integer("VIGILPAY_CLAIM_HOURS", default=24, minimum=1)
 # The share of the customers whom no worklist contains, for comparison: fixed once, by the first migrate that finds it.
