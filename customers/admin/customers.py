@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 from customers.admin.customer_list.actions import CustomerActions
 from customers.admin.customer_list.list import CustomerList, inform_where_others_are
 from customers.admin.customer_page import after_save
+from customers.admin.customer_page.contacts import ContactsPage
 from customers.admin.customer_page.page import CustomerPage
 from customers.models import Customer
 from customers.scoring import pause
@@ -21,7 +22,7 @@ def warn_if_paused(request: HttpRequest) -> None:
 
 
 @admin.register(Customer)
-class CustomerAdmin(CustomerActions, CustomerList, CustomerPage):
+class CustomerAdmin(ContactsPage, CustomerActions, CustomerList, CustomerPage):
     class Media:
         css = {"all": ("customers/vigilpay.css",)}
 

@@ -38,17 +38,20 @@ ATTEMPTS, PAUSE_SECONDS = 50, 0.01
 EXPIRED = """GREATEST(item.claimed_at, item.snoozed_until::timestamp AT TIME ZONE %(zone)s)
     < now() - make_interval(hours => %(claim_hours)s)"""
 
-# Each look-up goes by the customer's id: the index of the value is walked from the top, past those already dealt with.
+# The index of the value is walked from the top, past all who were dealt with: those of the last days, tens of thousands
+# perhaps, are looked up in one hash table, which has to fit into the memory that a statement may have.
+PREPARE = "SELECT set_config('work_mem', '64MB', true)"
 OFFERED = f"""
     customer.value_at_risk IS NOT NULL AND customer.churn_risk_score >= %(least)s
     AND customer.stale_since IS NULL AND customer.scored_by_id = %(release)s AND customer.objected_at IS NULL
+    AND customer.customer_id NOT IN (
+        SELECT contact.customer_id FROM customers_contact AS contact
+        WHERE contact.at > now() - make_interval(days => %(pause_days)s))
     AND (item.id IS NULL OR {EXPIRED})
-    AND (SELECT contact.at FROM customers_contact AS contact WHERE contact.customer_id = customer.customer_id
-         ORDER BY contact.id DESC LIMIT 1) > now() - make_interval(days => %(pause_days)s) IS NOT TRUE
+    AND (%(control_share)s = 0 OR NOT {IN_CONTROL})
     AND (SELECT contact.outcome FROM customers_contact AS contact
          WHERE contact.customer_id = customer.customer_id AND contact.outcome <> '{Contact.Outcome.NOT_REACHED}'
-         ORDER BY contact.id DESC LIMIT 1) IS DISTINCT FROM '{Contact.Outcome.NO_CONTACT}'
-    AND (%(control_share)s = 0 OR NOT {IN_CONTROL})"""
+         ORDER BY contact.id DESC LIMIT 1) IS DISTINCT FROM '{Contact.Outcome.NO_CONTACT}'"""
 
 # How many are offered, and whom this claim has got: none where others hold the turns of all, or have just taken them.
 CLAIM = f"""
@@ -115,6 +118,7 @@ def claim_next(by: str) -> int | None:
         with transaction.atomic():
             if resumed := fetch_row(RESUME, values):
                 return int(resumed[0])
+            execute(PREPARE)
             offered, claimed = fetch_row(CLAIM, values)
         if claimed is not None or not offered:
             return claimed  # type: ignore[no-any-return]
@@ -173,11 +177,9 @@ def snooze(by: str, customer_id: int, until: date) -> bool:
     return mine.update(snoozed_until=until) > 0
 
 
-def snooze_fault(until: date | None) -> str:
+def snooze_fault(until: date) -> str:
     """Why this day can't be chosen; empty where it can."""
     today = timezone.localdate()
-    if until is None:
-        return "Enter the day on which the customer is to come back."
     if until <= today:
         return "Choose a day after today."
     if until > today + timedelta(days=MOST_SNOOZE_DAYS):
