@@ -51,7 +51,7 @@ class OverviewAdmin(ReadOnlyAdmin):
 def sections(request: HttpRequest, found: Overview) -> list[Section]:
     """The page from top to bottom. A user who may not see customers sees none by name."""
     figures = Figures.from_json(found.figures)
-    now = queries.freshness_of(figures.portfolio, figures.lag)
+    now = queries.freshness_of(figures.portfolio, figures.lag, found.counted_at)
     may_see = request.user.has_perm("customers.view_customer")
     return [
         section(None, html.state_section(found, now, is_due=counting.is_due(found))),

@@ -172,9 +172,10 @@ class TestPage:
         with CaptureQueriesContext(connection) as captured:
             ann.get(PAGE)
         asked = [query["sql"] for query in captured if re.search("customers_(customer|scorerecord)\\b", query["sql"])]
-        # Of the movers their names by the key, of those who failed their version.
-        assert len(asked) == 2
-        assert sum("customers_scoringfailure" in sql for sql in asked) == 1
+        # Of the movers their names by the key, of those who failed their version, of those who wait what marks name.
+        assert len(asked) == 3
+        assert sum("customers_scoringfailure" in sql for sql in asked) == 2
+        assert sum("customers_stalemark WHERE kind" in sql for sql in asked) == 2
         assert sum('"customer_id" IN (' in sql for sql in asked) == 1
 
 
