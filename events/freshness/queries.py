@@ -33,6 +33,7 @@ from events.freshness.answer import (
 )
 from events.freshness.status import Waiting, judge
 from events.freshness.waiting import waiting_now
+from events.freshness.workers import RUNNING, RUNNING_VALUES
 
 # The lag of the scores of this time is given in these steps.
 LAG_WINDOW_SECONDS = 15 * 60
@@ -45,8 +46,6 @@ LAG_CAUSES = [
 ]
 # No answer is better than a busy connection; 1,000,000 customers take less than a tenth of it.
 PATIENCE = "5s"
-# A worker whose last heartbeat is no older than this counts as running: each of its parts leaves one every second.
-HEARTBEAT_SECONDS = 10.0
 # Later the status does not mention messages that were given up; they stay in the admin.
 GIVEN_UP_DAYS = 7
 # So old may the view's answer be, or so many times as old as its making took: monitors shall not keep PostgreSQL busy
@@ -97,14 +96,6 @@ SELECT count(*), percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY lag),
     {", ".join(f"count(*) FILTER (WHERE lag <= {step})" for step in LAG_STEPS_SECONDS)}
 FROM score
 """
-
-# The pusher leaves no heartbeat while it waits to hand on a job, as in a storm, when each job takes a drain's whole
-# time: then the sentinel's counts, or an acknowledgement. Without a supervisor the sentinel leaves none: then a job
-# that was claimed, and may still be at work by django-q2's own limit, says that the worker lives.
-RUNNING = """(GREATEST(looked_at, guarded_at, acknowledged_at)
-        > statement_timestamp() - make_interval(secs => %(heartbeat)s)
-     OR guarded_at IS NULL AND claimed_at > statement_timestamp() - make_interval(secs => %(job)s))"""
-RUNNING_VALUES = {"heartbeat": HEARTBEAT_SECONDS, "job": Conf.TIMEOUT or Conf.RETRY}
 
 # At work is a job that is claimed, while a worker that still runs was there by then. What a worker that is gone had
 # claimed waits for its time, when it is given out again. A claim locks a job for the time of a retry.

@@ -287,7 +287,8 @@ class TestDrift:
         found = freshness()
         assert found.status == "current"
         assert found.warnings == [
-            "Customers are not as they were in training, by PSI: age 0.30 (major shift), tenure 0.15 (moderate shift)."
+            "The customers differ from those the model was trained on: "
+            "age (PSI 0.30, major shift), years with the bank (PSI 0.15, moderate shift)."
         ]
         settings.DRIFT_WARNING = settings.DRIFT_ALARM = 0.4
         assert freshness().warnings == []
