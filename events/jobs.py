@@ -128,7 +128,7 @@ def check_drift() -> str:
     try:
         return drift.check().warning
     except drift.NothingToCompareError as error:
-        log.info("Drift was not looked for: %s", error)
+        log.info("Drift was not checked: %s", error)
         return ""
 
 
@@ -138,8 +138,14 @@ def send_alerts() -> int:
 
 
 def count_overview() -> bool:
-    """Count what the overview shows, unless that was done just now. Run by a schedule, and when the page is opened."""
-    return counting.count_if_due()
+    """Count what the overview shows, unless that was done just now. Run by a schedule, and when the page is opened.
+
+    What was counted also says whether so many customers have come or gone that drift is to be checked before its day.
+    """
+    is_new = counting.count_if_due()
+    if counting.drift_is_due():
+        check_drift()
+    return is_new
 
 
 def search_moves() -> bool:
