@@ -14,6 +14,7 @@ from customers.models.customer import (
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
 from customers.models.outreach import Contact, ControlGroup, WorklistItem
+from customers.models.portfolio import PortfolioSnapshot
 from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
 from customers.models.rescoring import (
     SAME_LIFE,
@@ -53,6 +54,7 @@ __all__ = [
     "Outcome",
     "OutcomesComplete",
     "Pause",
+    "PortfolioSnapshot",
     "RescoreRequest",
     "ScoreChange",
     "ScoreRecord",

@@ -45,6 +45,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "customers.Contact": (APPENDS, "SELECT DELETE"),
     "customers.WorklistItem": (WRITES, "SELECT DELETE"),
     "customers.ControlGroup": (APPENDS, APPENDS),
+    "customers.PortfolioSnapshot": ("SELECT", KEEPS),
     "customers.ImportBatch": (WRITES, CHANGES),
     "customers.ImportPiece": (KEEPS, KEEPS),
     "events.Alert": (CHANGES, KEEPS),
