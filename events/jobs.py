@@ -13,7 +13,7 @@ from customers.import_export.uploads import worker as import_work
 from customers.ml_service import ModelError
 from customers.models import ScoringFailure
 from customers.monitoring import audit, drift
-from customers.portfolio import moves
+from customers.portfolio import moves, snapshots
 from customers.portfolio.sampling import random_ids
 from customers.releases import active
 from customers.scoring import marks, scorer
@@ -153,6 +153,12 @@ def search_moves() -> bool:
     return moves.search_if_due()
 
 
+def take_snapshot() -> bool:
+    """Store how the portfolio stands, once a day. Run by a schedule more often, so that a worker that was away at
+    midnight takes it later."""
+    return snapshots.take_snapshot()
+
+
 def report_refused(reason: str) -> None:
     """Stands in the queue for a job that workers do not run: ``events/queue/allowed.py``."""
     log.error("A job was refused: %s.", reason)
@@ -169,6 +175,7 @@ def prune_history(after_record: int = 0) -> int:
     imports.forget_imports(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     prune_alerts(before)
+    snapshots.prune_snapshots(before)
     retention.prune_changes(timezone.now() - timedelta(days=settings.FEED_DAYS))
     pruned = retention.prune_history(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:
