@@ -57,7 +57,7 @@ def test_asking_why_stores_nothing():
 def test_reasons_are_in_plain_words():
     customer = make_scored(age=65, is_active_member=False)
     reasons = insights.of_customer(customer.pk)["reasons"]
-    assert "Not an active member raises the risk by" in str(reasons)
+    assert "Inactive member: +" in str(reasons)
 
 
 def test_an_unknown_customer_is_not_there():
