@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from customers.admin.customer_list.filters import MainReasonFilter, ScoreFilter
 from customers.admin.customer_list.objectors import is_narrowed, without_objectors
-from customers.admin.customer_list.ordering import ids_of_page, unscored_last
+from customers.admin.customer_list.ordering import ids_of_page, is_by_risk, unscored_last
 from customers.models import ScoreRecord
 from customers.portfolio.moves import score_before
 
@@ -36,7 +36,8 @@ class CustomerChangeList(ChangeList):
         start = (self.page_num - 1) * self.list_per_page
         stop = start + self.list_per_page
         # The index of the main reasons is in the order of risk itself.
-        are_few = not self.paginator.is_cut and MainReasonFilter.parameter_name not in self.filter_params
+        has_index = MainReasonFilter.parameter_name in self.filter_params and is_by_risk(self.queryset)
+        are_few = not self.paginator.is_cut and not has_index
         ids = ids_of_page(self.queryset, start, stop, are_few=are_few)
         # The newest first, by the index of the history.
         records = ScoreRecord.objects.filter(customer_id=OuterRef("pk")).order_by("-id")

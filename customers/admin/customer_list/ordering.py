@@ -12,7 +12,7 @@ OF_SCORED = ("churn_risk_score", "value_at_risk")
 FALLING = {field: F(field).desc(nulls_last=True) for field in OF_SCORED}
 RISING = {field: F(field).asc(nulls_last=True) for field in OF_SCORED}
 # In expressions that no index has: where few rows are to be sorted.
-UNINDEXED = {
+UNINDEXED: dict[Any, OrderBy] = {
     **{FALLING[field]: OrderBy(F(field) + 0, descending=True, nulls_last=True) for field in OF_SCORED},
     **{RISING[field]: OrderBy(F(field) + 0, nulls_last=True) for field in OF_SCORED},
 }
@@ -25,10 +25,15 @@ def unscored_last(field: Ordering) -> Ordering:
     return FALLING.get(field.removeprefix("-"), field) if field.startswith("-") else RISING.get(field, field)
 
 
+def is_by_risk(customers: QuerySet[Any]) -> bool:
+    """Whether the queryset is in the order of risk, either way round."""
+    return customers.query.order_by[:1] in ((FALLING["churn_risk_score"],), (RISING["churn_risk_score"],))
+
+
 def ids_of_page(customers: QuerySet[Any], start: int, stop: int, *, are_few: bool) -> list[int]:
     """The ids from ``start`` to ``stop`` in the order of the queryset, found in the way that is fast for it.
 
-    Of few matches all are found and sorted: walking the whole portfolio in the order of risk until the last of them
+    Of few matches all are found and sorted: walking the whole portfolio in order until the last of them
     has come is what PostgreSQL would do if it took them for many. Of many matches the next one is never far.
     """
     ordering = customers.query.order_by

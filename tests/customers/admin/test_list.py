@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from customers.admin.customer_list import paging
+from customers.admin.customer_list.list import CustomerList
 from customers.admin.customer_list.paging import CappedPaginator, Counted, estimate, rounded
 from customers.models import Customer, Exclusion, ModelRelease, RescoreRequest, ScoreRecord
 from customers.portfolio import moves
@@ -202,17 +203,41 @@ class TestOrder:
         assert list(chain(*pages)) == whole
         assert sorted(whole) == ids
 
-    def test_where_there_are_many_no_rows_are_sorted(self, staff, few_rows):
+    def test_by_value_at_risk_it_is_the_same(self, staff):
+        by_value = {"o": str(CustomerList.list_display.index("value") + 1)}
+        rich, unscored, poor, likely = with_scores(0.1, None, 0.9, 0.95)
+        for pk, balance in ((rich, 120_000), (poor, 20_000), (likely, 10)):
+            edit(Customer.objects.get(pk=pk), balance=balance)
+        scorer.rescore_batch()
+        whole = [rich, poor, likely, unscored]
+        values = dict(Customer.objects.values_list("pk", "value_at_risk"))
+        assert sorted(whole[:3], key=lambda pk: values[pk]) == listed(staff, **by_value)[:3]
+        assert listed(staff, **by_value)[3] == unscored
+
+    def test_few_of_one_main_reason_are_sorted_by_value(self, staff, few_rows):
+        """The index of the reasons is of no use for that order, and to walk the other one might take long."""
+        few = with_scores(0.1, 0.9, 0.5)
+        for pk, balance in zip(few, (30_000, 1_000, 20_000), strict=True):
+            write_as_scorer(Customer.objects.get(pk=pk), reason_codes=[20], value_at_risk=balance)
+        by_value = {"o": f"-{CustomerList.list_display.index('value') + 1}", "reason": "20"}
+        with CaptureQueriesContext(connection) as asked:
+            assert listed(staff, **by_value) == [few[0], few[2]]
+        assert any('ORDER BY ("customers_customer"."value_at_risk" + 0) DESC' in query["sql"] for query in asked)
+
+    @pytest.mark.parametrize("name", ["risk", "value"])
+    def test_where_there_are_many_no_rows_are_sorted(self, staff, few_rows, name):
         with_scores(0.1, 0.5, 0.3, 0.9, 0.2)
-        for order in (RISING, FALLING):
+        number = str(CustomerList.list_display.index(name) + 1)
+        field = {"risk": "churn_risk_score", "value": "value_at_risk"}[name]
+        for order in ({"o": number}, {"o": f"-{number}"}):
             with CaptureQueriesContext(connection) as asked:
                 listed(staff, **order)
-            [query, *_] = [q["sql"] for q in asked if ' ORDER BY "customers_customer"."churn_risk_score"' in q["sql"]]
+            [query, *_] = [q["sql"] for q in asked if f' ORDER BY "customers_customer"."{field}"' in q["sql"]]
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
                 cursor.execute(f"EXPLAIN {query}")
                 plan = "\n".join(row[0] for row in cursor.fetchall())
-            assert "customer_by_risk" in plan
+            assert f"customer_by_{name}" in plan
             assert "Sort" not in plan
 
 
