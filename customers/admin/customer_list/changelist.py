@@ -18,7 +18,7 @@ TREND_SCORES = 12
 
 class CustomerChangeList(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        return [unscored_last(field) for field in super().get_ordering(request, queryset)]
+        return unscored_last(super().get_ordering(request, queryset))
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """Customers who have objected to profiling are in no list by risk: only where staff have named them."""

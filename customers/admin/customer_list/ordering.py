@@ -1,5 +1,6 @@
 """Customers by risk or by value at risk, those without a score last, both ways round and by one index for each."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -18,11 +19,17 @@ UNINDEXED: dict[Any, OrderBy] = {
 }
 
 
-def unscored_last(field: Ordering) -> Ordering:
-    """Django's own descending order puts rows without a score on top; here they come last, both ways round."""
-    if not isinstance(field, str):
-        return field
-    return FALLING.get(field.removeprefix("-"), field) if field.startswith("-") else RISING.get(field, field)
+def unscored_last(ordering: Sequence[Ordering]) -> list[Ordering]:
+    """Django's own descending order puts rows without a score on top; here they come last, both ways round.
+
+    Where an index has the first field it has the rest of the order, too: whatever else came in between would have to be
+    sorted, and many customers have a value at risk of 0.
+    """
+    first = ordering[0]
+    if isinstance(first, str) and first.removeprefix("-") in OF_SCORED:
+        is_falling = first.startswith("-")
+        return [FALLING[first[1:]], "-pk"] if is_falling else [RISING[first], "pk"]
+    return [*ordering]
 
 
 def is_by_risk(customers: QuerySet[Any]) -> bool:

@@ -204,15 +204,12 @@ class TestOrder:
         assert sorted(whole) == ids
 
     def test_by_value_at_risk_it_is_the_same(self, staff):
-        by_value = {"o": str(CustomerList.list_display.index("value") + 1)}
-        rich, unscored, poor, likely = with_scores(0.1, None, 0.9, 0.95)
-        for pk, balance in ((rich, 120_000), (poor, 20_000), (likely, 10)):
-            edit(Customer.objects.get(pk=pk), balance=balance)
-        scorer.rescore_batch()
-        whole = [rich, poor, likely, unscored]
-        values = dict(Customer.objects.values_list("pk", "value_at_risk"))
-        assert sorted(whole[:3], key=lambda pk: values[pk]) == listed(staff, **by_value)[:3]
-        assert listed(staff, **by_value)[3] == unscored
+        by_value = CustomerList.list_display.index("value") + 1
+        poor, unscored, rich, likely = with_scores(0.1, None, 0.2, 0.95)
+        for pk, value in ((poor, 0), (rich, 24_000), (likely, 950)):
+            write_as_scorer(Customer.objects.get(pk=pk), value_at_risk=value)
+        assert listed(staff, o=f"-{by_value}") == [rich, likely, poor, unscored]
+        assert listed(staff, o=str(by_value)) == [poor, likely, rich, unscored]
 
     def test_few_of_one_main_reason_are_sorted_by_value(self, staff, few_rows):
         """The index of the reasons is of no use for that order, and to walk the other one might take long."""
