@@ -193,7 +193,7 @@ def test_no_index_has_to_be_written_with_a_score_but_those_that_the_list_needs()
         "btree (customer_id) WHERE (objected_at IS NOT NULL)",  # who have no score
         f"btree (num_of_products, {by_risk}) WHERE (num_of_products >= 3)",
         'btree (upper((surname)::text) COLLATE "C")',
-        f"btree (value_at_risk DESC NULLS LAST, customer_id DESC, {narrowed_by}, churn_risk_score)",
+        f"btree (value_at_risk DESC NULLS LAST, customer_id DESC, {narrowed_by}, (reason_codes[1]), churn_risk_score)",
     ]
 
 
