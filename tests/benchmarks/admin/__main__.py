@@ -98,12 +98,19 @@ def narrowed_pages(last: str) -> Iterator[Page]:
 
 
 def by_value(narrowed: Iterable[Page], last: str) -> Iterator[Page]:
-    """The list in the order of value at risk, both ways round; and all that narrows it down, highest first."""
+    """The list in the order of value at risk, both ways round; and all that narrows it down, highest first.
+
+    A main reason that few have is far down in that order: its pages are told, and not judged.
+    """
     for order, name in ((f"-{column('value')}", "value falling"), (column("value"), "value rising")):
         yield Page(name, {"o": order}, {"o": "-3"})
         yield Page(f"page {last}, {name}", {"o": order, "p": last}, {"o": "-3", "p": last})
     for page in narrowed:
-        yield replace(page, name=f"{page.name}, by value", query={**page.query, "o": f"-{column('value')}"}, stock=None)
+        yield Page(
+            f"{page.name}, by value",
+            {**page.query, "o": f"-{column('value')}"},
+            is_judged=page.is_judged and "reason" not in page.query,
+        )
 
 
 def of_releases() -> Iterator[Page]:
