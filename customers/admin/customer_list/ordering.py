@@ -12,7 +12,7 @@ OF_SCORED = ("churn_risk_score", "value_at_risk")
 FALLING = {field: F(field).desc(nulls_last=True) for field in OF_SCORED}
 RISING = {field: F(field).asc(nulls_last=True) for field in OF_SCORED}
 # In expressions that no index has: where few rows are to be sorted.
-UNINDEXED = {
+UNINDEXED: dict[Any, Any] = {
     **{FALLING[field]: OrderBy(F(field) + 0, descending=True, nulls_last=True) for field in OF_SCORED},
     **{RISING[field]: OrderBy(F(field) + 0, nulls_last=True) for field in OF_SCORED},
 }
