@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 from customers.admin.customer_list.actions import CustomerActions
 from customers.admin.customer_list.list import CustomerList, inform_as_of_when, inform_where_others_are
 from customers.admin.customer_page import after_save
+from customers.admin.customer_page.contacts import ContactsPage
 from customers.admin.customer_page.page import CustomerPage
 from customers.scoring import pause
 
@@ -19,7 +20,7 @@ def warn_if_paused(request: HttpRequest) -> None:
         messages.warning(request, f"{notice} New scores follow when scoring is resumed.")
 
 
-class CustomerAdmin(CustomerActions, CustomerList, CustomerPage):
+class CustomerAdmin(ContactsPage, CustomerActions, CustomerList, CustomerPage):
     """Registered by ``events/admin/customers.py``, with the alerts, of which this package knows nothing."""
 
     class Media:

@@ -7,7 +7,7 @@ BEFORE, AFTER = "set aside", "Excluded from scoring"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0017_outreach_and_value")]
+    dependencies = [("customers", "0018_value_at_risk")]
 
     operations = [
         migrations.CreateModel(

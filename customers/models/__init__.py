@@ -15,6 +15,7 @@ from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
 from customers.models.moves import MoveSearch, RecentMove
 from customers.models.outreach import Contact, ControlGroup, WorklistItem
+from customers.models.portfolio import PortfolioSnapshot
 from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
 from customers.models.rescoring import (
     SAME_LIFE,
@@ -55,6 +56,7 @@ __all__ = [
     "Outcome",
     "OutcomesComplete",
     "Pause",
+    "PortfolioSnapshot",
     "RecentMove",
     "RescoreRequest",
     "ScoreChange",

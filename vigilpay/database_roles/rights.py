@@ -47,6 +47,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "customers.ControlGroup": (APPENDS, APPENDS),
     "customers.RecentMove": ("SELECT", EVERYTHING),
     "customers.MoveSearch": ("SELECT", WRITES),
+    "customers.PortfolioSnapshot": ("SELECT", KEEPS),
     "customers.ImportBatch": (WRITES, CHANGES),
     "customers.ImportPiece": (KEEPS, KEEPS),
     "events.Alert": (CHANGES, KEEPS),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from decimal import Decimal
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +14,7 @@ from customers.import_export.export import csv_of
 from customers.models import Customer, RescoreRequest, ScoringFailure
 from customers.scoring import requests, scorer
 from tests.factories import forget_marks, make_customer, make_scored
+from tests.money import value_at_risk
 from tests.staff import logged_in, superuser
 
 pytestmark = pytest.mark.django_db
@@ -83,8 +85,9 @@ class TestExport:
         assert 'attachment; filename="customers-' in response["Content-Disposition"]
         [row] = exported(response)
         assert (row["customer_id"], row["surname"], row["is_current"]) == (str(picked.pk), "Müller", "1")
-        assert float(row["churn_risk_score"]) == picked.churn_risk_score
-        assert (row["risk_band"], row["main_reason"]) == ("critical", "Too many products (…)")
+        assert row["churn_risk_score"] == f"{picked.churn_risk_score:.6f}"
+        assert Decimal(row["value_at_risk"]) == value_at_risk(picked.balance, picked.churn_risk_score)
+        assert (row["risk_band"], row["main_reason"]) == ("critical", "Three or more products")
 
     def test_all_that_match_come_in_the_order_of_the_list(self, staff):
         customers = [make_scored(age=age) for age in (25, 60, 45)]
@@ -93,7 +96,8 @@ class TestExport:
         rows = exported(act(staff, "export", customers[0], matching=True, is_active_member__exact="0"))
         riskiest = sorted(customers, key=lambda customer: -customer.churn_risk_score)
         assert [row["customer_id"] for row in rows] == [str(customer.pk) for customer in [*riskiest, unscored]]
-        assert (rows[-1]["churn_risk_score"], rows[-1]["risk_band"], rows[-1]["is_current"]) == ("", "", "0")
+        assert {rows[-1][it] for it in ("churn_risk_score", "value_at_risk", "risk_band")} == {""}
+        assert rows[-1]["is_current"] == "0"
 
     @pytest.mark.parametrize("surname", ["=1+1", "+49", "-cmd|' /C calc'!A0", "@SUM(A1)", "\tx", "\rx", "  =1"])
     def test_nothing_that_a_spreadsheet_would_run(self, staff, surname):
