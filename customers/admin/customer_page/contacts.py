@@ -86,6 +86,15 @@ class ContactsPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
             given["form_kwargs"] = {"empty_permitted": False}
         return given
 
+    def get_inline_formsets(self, request: Any, formsets: Any, inline_instances: Any, obj: Any = None) -> Any:
+        """Django would leave out the form of a contact for a reader who may not edit the customer."""
+        former = is_contact_alone(request)
+        request.contact_alone = obj is not None and any(isinstance(it, ContactInline) for it in inline_instances)
+        try:
+            return super().get_inline_formsets(request, formsets, inline_instances, obj)
+        finally:
+            request.contact_alone = former
+
     def save_model(self, request: Any, obj: Customer, form: Any, change: bool) -> None:
         """Nothing of the customer where a contact is all that was sent. The score is read before an edit ends it."""
         if is_contact_alone(request):
