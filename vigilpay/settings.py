@@ -33,7 +33,7 @@ if PRODUCTION:
     production.refuse_weak(SECRET_KEY, ALLOWED_HOSTS, debug=DEBUG, api_login=API_LOGIN_REQUIRED)
 # Names of further addresses that need neither login nor token, for a bank's own settings module: docs/operations.md.
 OPEN_ADDRESSES: list[str] = []
-CSRF_FAILURE_VIEW = "vigilpay.web.access.csrf_failure"
+CSRF_FAILURE_VIEW = "vigilpay.web.error_pages.csrf_failure"
 # A login ends after a working day, and after a break without a request: vigilpay/access/time_limits.py.
 SESSION_COOKIE_AGE = env.integer("VIGILPAY_SESSION_SECONDS", default=36000, minimum=60)
 SESSION_IDLE_SECONDS = env.integer("VIGILPAY_SESSION_IDLE_SECONDS", default=1800, minimum=60)
@@ -261,6 +261,8 @@ CURRENCY = env.text("VIGILPAY_CURRENCY", default="EUR")
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None  # for `collectstatic`
 WHITENOISE_USE_FINDERS = not PRODUCTION
+# What browsers ask for at the root of a site, whatever its pages name: an SVG, whatever its name says.
+WHITENOISE_ROOT, WHITENOISE_MIMETYPES = BASE_DIR / "vigilpay" / "web" / "root", {"favicon.ico": "image/svg+xml"}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("customers", "0017_outreach_and_value")]
+    dependencies = [("customers", "0020_portfoliosnapshot")]
 
     operations = [
         migrations.AlterModelOptions(
