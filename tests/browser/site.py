@@ -21,7 +21,7 @@ from vigilpay.env import ROOT
 from vigilpay.processes.children import Child
 
 PASSWORD = "only in a browser's test"
-PEOPLE = ("root", "viewer", "analyst", "operator")
+PEOPLE = ("root", "viewer", "analyst", "operator", "agent")
 
 MAKE_PEOPLE = f"""
 from django.contrib.auth.models import Group, User
