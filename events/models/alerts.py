@@ -120,13 +120,12 @@ class AlertRule(models.Model):
 
     def describe_segment(self) -> str:
         """Whom it is for: ``Germany, active members``; empty where it is for all customers."""
-        products = self.num_of_products
         parts = [
             self.geography,
-            self.is_active_member is not None and ("active members" if self.is_active_member else "inactive members"),
-            products is not None and format_count(products, "product", "products"),
-            self.has_cr_card is not None and ("with a credit card" if self.has_cr_card else "without a credit card"),
-            self.least_balance is not None and f"balance of {format_money(self.least_balance)} or more",
+            {None: "", True: "active members", False: "inactive members"}[self.is_active_member],
+            "" if self.num_of_products is None else format_count(self.num_of_products, "product", "products"),
+            {None: "", True: "with a credit card", False: "without a credit card"}[self.has_cr_card],
+            "" if self.least_balance is None else f"balance of {format_money(self.least_balance)} or more",
         ]
         return ", ".join(filter(None, parts))
 

@@ -57,7 +57,10 @@ def rows(site):
         "INSERT INTO customers_importbatch (file_name, file_bytes, sha256, notes) VALUES"
         " ('branch.csv', 12, repeat('a', 64), '[]') RETURNING id"
     )
-    site.query("UPDATE customers_importbatch SET state = 'checked', new = 2, changed = 1, unchanged = 0, rejected = 0")
+    site.query(
+        "UPDATE customers_importbatch SET state = 'checked', checked_at = now(), new = 2, changed = 1, unchanged = 0,"
+        " rejected = 0"
+    )
     [[release]] = site.query("SELECT id FROM customers_modelrelease ORDER BY 1 LIMIT 1")
     [[record]] = site.query("SELECT id FROM customers_scorerecord ORDER BY 1 LIMIT 1")
     yield {
