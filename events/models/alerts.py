@@ -82,7 +82,7 @@ class AlertRule(models.Model):
                     days__range=(1, LONGEST_DAYS),
                 ),
                 name="alert_rule_says_when",
-                violation_error_message="A threshold rule needs a threshold up to 100 %, and neither rise nor days. "
+                violation_error_message="A threshold rule needs a threshold up to 100 %%, and neither rise nor days. "
                 f"A rise rule needs a rise of less than 100 points and 1 to {LONGEST_DAYS} days, and no threshold.",
             ),
             models.CheckConstraint(condition=Q(geography__in=["", *GEOGRAPHIES]), name="alert_rule_country_is_known"),
@@ -189,7 +189,7 @@ class Alert(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Alert {self.pk} on customer {self.customer_id}"
+        return f"alert {self.pk} on customer {self.customer_id}"
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
