@@ -17,6 +17,11 @@ NEEDED: dict[str, dict[str, str]] = {
         "days": f"Enter the number of days, from 1 to {LONGEST_DAYS}.",
     },
 }
+# Django would call an empty choice "Unknown".
+SEGMENTS = {
+    "is_active_member": [("unknown", "All customers"), ("true", "Active members"), ("false", "Inactive members")],
+    "has_cr_card": [("unknown", "All customers"), ("true", "With a credit card"), ("false", "Without a credit card")],
+}
 LEAVE_EMPTY = "Leave this empty for this kind of rule."
 FIELDS = ("threshold", "rise", "days")
 
@@ -63,6 +68,12 @@ class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
     class Meta:
         model = AlertRule
         fields = ("kind", *FIELDS)  # the page names all of its fields itself
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, choices in SEGMENTS.items():
+            if name in self.fields:
+                self.fields[name].widget.choices = choices  # type: ignore[attr-defined]  # a select, as Django makes it
 
     def clean(self) -> dict[str, Any] | None:
         """Each field that is missing or out of place with its own error."""
