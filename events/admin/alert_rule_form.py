@@ -73,7 +73,7 @@ class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
         super().__init__(*args, **kwargs)
         for name, choices in SEGMENTS.items():
             if name in self.fields:
-                self.fields[name].widget.choices = choices  # type: ignore[attr-defined]  # a select, as Django makes it
+                self.fields[name].widget.choices = choices
 
     def clean(self) -> dict[str, Any] | None:
         """Each field that is missing or out of place with its own error."""

@@ -311,7 +311,7 @@ class TestKeeping:
 
     def test_in_production_what_never_served_is_none_to_go_back_to(self, strict_assets, another_forest):
         run(another_forest)
-        with pytest.raises(CommandError, match="No model preceded"):
+        with pytest.raises(CommandError, match="There is no model before"):
             run(rollback=True)
 
     def test_of_a_released_model_when_it_comes_and_not_of_files_that_never_served(

@@ -74,7 +74,7 @@ class TestTarget:
         go_back()
         go_back()
         assert served()[3:] == [three[1], three[0]]
-        with pytest.raises(CommandError, match=r"No model preceded release .*Choose with --to"):
+        with pytest.raises(CommandError, match=r"There is no model before release .*Choose with --to"):
             go_back()
         assert len(served()) == 5
 
