@@ -148,7 +148,7 @@ def test_a_feature_that_is_the_label_is_refused(tmp_path):
 def test_what_tells_nothing_of_who_left_is_refused(tmp_path):
     # Whatever the age, one left and one stayed.
     customers = [row(n, Exited=str(n % 2), Age=str(20 + n // 2 % 50)) for n in range(1, 101)]
-    with pytest.raises(CommandError, match=r"nothing of who left: the ROC AUC of 0\.[0-4].*Nothing was trained\.$"):
+    with pytest.raises(CommandError, match=r"do not show who left: the ROC AUC of 0\.[0-4].*Nothing was trained\.$"):
         run(write(tmp_path / "a.csv", *customers), tmp_path)
     assert not (tmp_path / "assets").exists()
 
