@@ -402,7 +402,7 @@ class TestCommand:
 
     def test_a_mean_that_moves_too_far_is_refused(self, strict_assets, another_forest):
         make_scored(age=80)
-        with pytest.raises(CommandError, match=r"mean score would move by [+-]0\.\d+, more than 0\.001"):
+        with pytest.raises(CommandError, match=r"mean score would change by [+-]0\.\d+, more than 0\.001"):
             run(another_forest, max_mean_shift=0.001)
         assert ModelRelease.objects.count() == 1
         run(another_forest, max_mean_shift=1.0)
@@ -483,7 +483,7 @@ class TestProgress:
         monkeypatch.setattr(progress, "IDLE_SECONDS", 0)
         said = run(wait=True)
         assert "Is a worker running" in said
-        assert "rescoring goes on" in said
+        assert "rescoring continues" in said
 
 
 @pytest.mark.django_db(transaction=True)

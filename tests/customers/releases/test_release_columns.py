@@ -74,7 +74,7 @@ class TestTheLastStepAlone:
         assert run(pipelines / "forest.pkl").endswith("It was already active; no score changes.\n")
 
     def test_a_reason_is_for_a_path(self, assets):
-        with pytest.raises(CommandError, match="--trust-columns goes with the PATH"):
+        with pytest.raises(CommandError, match="--trust-columns needs the PATH"):
             run("--status", "--trust-columns", "why not")
 
 
