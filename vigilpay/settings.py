@@ -214,6 +214,13 @@ DRIFT_ALARM = env.number("VIGILPAY_DRIFT_ALARM", default=0.25)
 # How long analyze waits for a row that another session's open edit has locked.
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 
+# --- contacts and worklist: docs/worklist.md --------------------------------------------------------------------------
+# For so many days after a contact a customer is in no worklist; after so many hours a claim may be taken over.
+CONTACT_PAUSE_DAYS = env.integer("VIGILPAY_CONTACT_PAUSE_DAYS", default=14, minimum=0)
+CLAIM_HOURS = env.integer("VIGILPAY_CLAIM_HOURS", default=24, minimum=1)
+# The share of the customers whom no worklist contains, for comparison: fixed once, by the first migrate that finds it.
+CONTROL_SHARE = env.share("VIGILPAY_CONTROL_SHARE", default=0.0, below=0.5)
+
 # --- alerts: docs/alerts.md ------------------------------------------------------------------------------------------
 # E-mail goes out when there is a mail server, the webhook when there are an address and a secret to sign with.
 EMAIL_HOST = env.text("EMAIL_HOST", default="")

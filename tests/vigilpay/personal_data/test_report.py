@@ -46,7 +46,7 @@ def test_scores_have_their_model_and_their_reasons_in_words():
     found = report(ID)
     first, second = found.sections["scores"]
     assert first["because"]
-    assert second["because"] == "an edit"
+    assert second["because"] == "Data changed"
     assert "age +" in second["reasons"]
     assert second["model"].startswith("release ")
     assert found.sections["reasons"][0].keys() == {"reason", "points"}
