@@ -48,7 +48,7 @@ def describe_report(report: AuditReport) -> str:
     mended = report.wrong + report.unrecorded and not report.left
     return (
         f"{report.audited:,} current scores audited: {report.wrong:,} wrong, {report.unrecorded:,} not in the history"
-        f"{', all repaired' if mended else ''}; {report.unmarked:,} customers with a score pending but not queued"
+        f"{', all repaired' if mended else ''}; {report.unmarked:,} pending but not queued"
     )
 
 

@@ -283,7 +283,7 @@ class TestUnmarked:
         active_model()
         self.mark()
         said, code = run("--all")
-        assert "1 stale customers without a mark" in said
+        assert "1 pending but not queued" in said
         assert code == 1
         assert "covered by no mark" in caplog.text
 
@@ -293,7 +293,7 @@ class TestCommand:
         make_customers(3)
         scorer.rescore_batch()
         assert run("--all") == (
-            "3 current scores audited: 0 wrong, 0 not in the history; 0 stale customers without a mark\n",
+            "3 current scores audited: 0 wrong, 0 not in the history; 0 pending but not queued\n",
             0,
         )
         assert run("--sample", "2")[0].startswith("2 current scores audited")
