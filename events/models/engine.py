@@ -84,9 +84,9 @@ class Overview(models.Model):
 
 
 class SystemStatus(Overview):
-    """The operator's page, on top of the same figures. It has no permission of its own, but the overview's."""
+    """The operator's page, on top of the same figures."""
 
     class Meta:
         proxy = True
-        default_permissions = ()
+        default_permissions = ("view",)
         verbose_name = verbose_name_plural = "system status"

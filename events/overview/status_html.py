@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from customers.models import ModelRelease, ScoringFailure
+from customers.models import Exclusion, ModelRelease, ScoringFailure
 from customers.monitoring.drift import ColumnShift, Drift, column_name
 from customers.presentation.durations import format_duration, format_time
 from customers.presentation.numbers import format_percent
@@ -19,7 +19,6 @@ from events.overview.html import STATUS_SENTENCES, numbers
 from events.overview.tables import Cell, link, side_by_side, table
 
 BOX = '<p><a class="vp-button" href="{}">{}</a></p>'
-REASONS = {"model": "Refused by the model", "person": "Excluded by staff"}
 
 
 def status_section(now: Freshness, button: Cell) -> Cell:
@@ -167,8 +166,8 @@ def excluded_section(now: Freshness, newest: Iterable[ScoringFailure], *, may_se
     counts = [
         (link(f"{page}?state=excluded&reason__exact={reason}", name), f"{number:,}")
         for reason, name, number in (
-            ("model", REASONS["model"], by_model),
-            ("person", REASONS["person"], now.excluded_by_staff),
+            (Exclusion.MODEL, Exclusion.MODEL.label, by_model),
+            (Exclusion.PERSON, Exclusion.PERSON.label, now.excluded_by_staff),
         )
     ]
     counts.append((link(f"{page}?state=retry", "Retry scheduled"), f"{now.retries_waiting:,}"))
@@ -183,5 +182,5 @@ def newest_table(newest: Iterable[ScoringFailure], may_see_customers: bool) -> C
 def failure_rows(newest: Iterable[ScoringFailure], may_see_customers: bool) -> Iterator[Sequence[Cell]]:
     for failure in newest:
         address = reverse("admin:customers_customer_change", args=[failure.customer_id]) if may_see_customers else ""
-        reason = REASONS[failure.reason]
-        yield link(address, str(failure.customer_id)), reason, failure.error, format_time(failure.last_failed_at)
+        shown = (Exclusion(failure.reason).label, failure.error, format_time(failure.last_failed_at))
+        yield link(address, str(failure.customer_id)), *shown

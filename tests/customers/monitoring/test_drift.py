@@ -151,18 +151,18 @@ class TestNoReference:
     def test_a_release_without_one_says_so(self):
         _, release = active_model()
         ModelRelease.objects.filter(pk=release.pk).update(metadata={"n_trees": 7})
-        with pytest.raises(NothingToCompareError, match=rf"^Release {release.pk} .* keeps no reference"):
+        with pytest.raises(NothingToCompareError, match=rf"^Release {release.pk} .* has no figures of its training"):
             measure()
 
     def test_a_broken_one_is_named(self):
         release = refer_to(random_rows(5, seed=1))
         release.metadata["reference"]["columns"]["age"] = {}
         release.save()
-        with pytest.raises(NothingToCompareError, match="can't be used: the shares of age must be a list"):
+        with pytest.raises(NothingToCompareError, match="cannot be used: the shares of age must be a list"):
             measure()
 
     def test_before_the_first_model(self):
-        with pytest.raises(NothingToCompareError, match="No model has been in service"):
+        with pytest.raises(NothingToCompareError, match="No model has been released"):
             measure()
 
     def test_without_customers(self):
@@ -200,8 +200,8 @@ class TestCheck:
         drift.check()
         [line] = [record for record in caplog.records if record.name == "vigilpay.drift"]
         assert line.levelno == logging.WARNING
-        assert "by PSI: age " in line.message
-        assert "(major shift)" in line.message
+        assert "trained on: age (PSI " in line.message
+        assert ", major shift)" in line.message
 
     def test_customers_as_they_were_are_none(self, caplog):
         refer_to(random_rows(300, seed=1))
@@ -259,7 +259,7 @@ class TestCommand:
         assert not DriftCheck.objects.exists()
 
     def test_with_nothing_to_compare_it_says_why(self):
-        assert run() == ("", "Nothing was compared. No model has been in service yet.", 2)
+        assert run() == ("", "Nothing was compared. No model has been released yet.", 2)
 
 
 def test_customers_who_have_objected_are_left_out():
