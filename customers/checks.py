@@ -12,6 +12,7 @@ from customers.ml_service.files import former
 from customers.ml_service.files.assets import MODEL_FILE
 from customers.ml_service.files.registry import refuse_undescribed
 from customers.models import ModelRelease
+from customers.outreach import control
 from customers.releases.active import in_place
 
 
@@ -62,6 +63,24 @@ def about_active_model(alias: str) -> list[CheckMessage]:
             hint=f"As a user that may write there: manage.py release_model {settings.ML_ASSETS_DIR / MODEL_FILE}",
             id="customers.W003",
         )
+    ]
+
+
+@register(Tags.database)
+def control_group_is_the_one_that_was_fixed(
+    databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """The share of the control group never changes: what was measured with it would be lost."""
+    fixed = ((alias, control.differing_share(alias)) for alias in databases or ())
+    return [
+        Warning(
+            f"VIGILPAY_CONTROL_SHARE is {settings.CONTROL_SHARE:g}, but the control group was fixed at {share:g} and "
+            "does not change.",
+            hint=f"Set VIGILPAY_CONTROL_SHARE={share:g}.",
+            id="customers.W004",
+        )
+        for _alias, share in fixed
+        if share is not None
     ]
 
 

@@ -13,6 +13,7 @@ from customers.import_export.uploads import worker as import_work
 from customers.ml_service import ModelError
 from customers.models import ScoringFailure
 from customers.monitoring import audit, drift
+from customers.portfolio import moves, snapshots
 from customers.portfolio.sampling import random_ids
 from customers.releases import active
 from customers.scoring import marks, scorer
@@ -147,6 +148,17 @@ def count_overview() -> bool:
     return is_new
 
 
+def search_moves() -> bool:
+    """Find whose risk has risen within a week, for the filters of the list, at a measured pace. Run by a schedule."""
+    return moves.search_if_due()
+
+
+def take_snapshot() -> bool:
+    """Store how the portfolio stands, once a day. Run by a schedule more often, so that a worker that was away at
+    midnight takes it later."""
+    return snapshots.take_snapshot()
+
+
 def report_refused(reason: str) -> None:
     """Stands in the queue for a job that workers do not run: ``events/queue/allowed.py``."""
     log.error("A job was refused: %s.", reason)
@@ -163,6 +175,7 @@ def prune_history(after_record: int = 0) -> int:
     imports.forget_imports(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     prune_alerts(before)
+    snapshots.prune_snapshots(before)
     retention.prune_changes(timezone.now() - timedelta(days=settings.FEED_DAYS))
     pruned = retention.prune_history(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:

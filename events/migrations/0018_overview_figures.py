@@ -7,7 +7,7 @@ FORGET_FIGURES = "DELETE FROM events_overview"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0017_outreach_and_value"), ("events", "0014_rights_objections_and_feed")]
+    dependencies = [("customers", "0021_outreach_permissions"), ("events", "0015_value_at_risk")]
 
     operations = [
         migrations.RunSQL(FORGET_FIGURES, FORGET_FIGURES),

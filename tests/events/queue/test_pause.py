@@ -123,7 +123,7 @@ class TestCommands:
         pause.pause()
         call_command("resume_scoring")
         call_command("resume_scoring")
-        assert capsys.readouterr().out == "Scoring goes on.\nScoring was not paused.\n"
+        assert capsys.readouterr().out == "Scoring resumed.\nScoring was not paused.\n"
         assert not is_paused()
 
 
