@@ -80,7 +80,7 @@ class Overview(models.Model):
         constraints = [models.CheckConstraint(condition=Q(id=1), name="overview_has_one_row")]
 
     def __str__(self) -> str:
-        return f"counted on {format_time(self.counted_at)}" if self.figures else "not counted yet"
+        return f"as of {format_time(self.counted_at)}" if self.figures else "not counted yet"
 
 
 class SystemStatus(Overview):

@@ -10,8 +10,8 @@ STATUS = "/admin/events/systemstatus/1/change/"
 RELEASES = "/admin/customers/modelrelease/"
 SIZES = {"desk": {"width": 1366, "height": 768}, "phone": {"width": 390, "height": 844}}
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-CUT = """() => [...document.querySelectorAll('#result_list td, #result_list th')].filter(
-    it => it.scrollWidth > it.clientWidth + 1).length"""
+CUT = """() => [...document.querySelectorAll('#result_list tbody :is(td, th)')].filter(
+    it => it.scrollWidth > it.clientWidth + 1 || it.getBoundingClientRect().right > innerWidth).length"""
 
 
 def shoot(page, name):
