@@ -14,7 +14,7 @@ from django.test import RequestFactory
 
 from customers.models import Contact, Customer, ModelRelease, ScoreRecord, ScoringFailure, WorklistItem
 from customers.scoring.pause import is_paused
-from events.models.engine import Drain, Overview
+from events.models.engine import Drain, Overview, SystemStatus
 from events.queue import pause
 from tests.factories import make_failure, make_scored
 from tests.staff import superuser, with_role
@@ -32,7 +32,6 @@ ACTIONS = {
     ("customers.scoringfailure", "try_again"): {"analyst", "operator"},
     ("events.alert", "acknowledge"): {"agent", "analyst"},
     ("events.delivery", "try_again"): {"operator"},
-    ("events.pause", "resume_scoring"): {"operator"},
     ("vigilpay.servicetoken", "revoke"): set(),
 }
 
@@ -74,7 +73,7 @@ def some_key(model):
 
 def everything():
     """A fingerprint of all that a role might have changed. Each reader counts the overview, and is in the trail."""
-    written = (Overview, TrailEntry)
+    written = (Overview, SystemStatus, TrailEntry)
     tables = [model._meta.db_table for model in REGISTERED if model._meta.managed and model not in written]
     with connection.cursor() as cursor:
         found = {}
@@ -180,7 +179,7 @@ class TestWhatEachIsThereFor:
             with_role(role).post("/admin/events/pause/add/", {"reason": "review"})
             assert is_paused() is paused, role
         for role, paused in (("viewer", True), ("analyst", True), ("operator", False)):
-            with_role(role, f"{role} again").post("/admin/events/pause/1/delete/", {"post": "yes"})
+            with_role(role, f"{role} again").post("/admin/events/pause/1/change/", {"_resume": ""})
             assert is_paused() is paused, role
 
     def test_both_have_failures_tried_again_and_a_viewer_does_not(self):
@@ -192,7 +191,7 @@ class TestWhatEachIsThereFor:
             response = with_role(role).post(failures, {"action": "try_again", "_selected_action": [key]})
             assert (ScoringFailure.objects.get().retry_at is not None) is again, role
             said = [str(message) for message in get_messages(response.wsgi_request)]
-            assert ("To be tried again now: 1." in said) is again
+            assert ("1 customer queued for rescoring." in said) is again
 
     def test_none_of_them_sees_accounts_and_tokens(self):
         for role in ROLES:
