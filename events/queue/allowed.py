@@ -17,6 +17,7 @@ OURS = frozenset(
         ),
         *(f"events.jobs.{name}" for name in ("audit_sample", "check_drift", "send_alerts", "count_overview")),
         *("events.jobs.prune_history", "events.jobs.report_refused", "events.jobs.take_snapshot"),
+        "events.jobs.send_digest",
         "customers.imports.work.work_off",  # as earlier versions have queued it
     }
 )
