@@ -142,7 +142,10 @@ def head(former: Sequence[Former]) -> list[str]:
     changes = [
         name
         for it in former
-        for name in (f"Share critical, {it.days} days", f"Value at risk, {it.days} days ({settings.CURRENCY})")
+        for name in (
+            f"Share critical, {it.days}-day change",
+            f"Value at risk, {it.days}-day change ({settings.CURRENCY})",
+        )
     ]
     return ["Group", "Customers", "Critical", "Share critical", money, *changes]
 
