@@ -13,7 +13,7 @@ from customers.import_export.uploads import worker as import_work
 from customers.ml_service import ModelError
 from customers.models import ScoringFailure
 from customers.monitoring import audit, drift
-from customers.portfolio import snapshots
+from customers.portfolio import moves, snapshots
 from customers.portfolio.sampling import random_ids
 from customers.releases import active
 from customers.scoring import marks, scorer
@@ -130,7 +130,7 @@ def check_drift() -> str:
     try:
         return drift.check().warning
     except drift.NothingToCompareError as error:
-        log.info("Drift was not looked for: %s", error)
+        log.info("Drift was not checked: %s", error)
         return ""
 
 
@@ -140,8 +140,19 @@ def send_alerts() -> int:
 
 
 def count_overview() -> bool:
-    """Count what the overview shows, unless that was done just now. Run by a schedule, and when the page is opened."""
-    return counting.count_if_due()
+    """Count what the overview shows, unless that was done just now. Run by a schedule, and when the page is opened.
+
+    What was counted also says whether so many customers have come or gone that drift is to be checked before its day.
+    """
+    is_new = counting.count_if_due()
+    if counting.drift_is_due():
+        check_drift()
+    return is_new
+
+
+def search_moves() -> bool:
+    """Find whose risk has risen within a week, for the filters of the list, at a measured pace. Run by a schedule."""
+    return moves.search_if_due()
 
 
 def take_snapshot() -> bool:

@@ -33,7 +33,7 @@ if PRODUCTION:
     production.refuse_weak(SECRET_KEY, ALLOWED_HOSTS, debug=DEBUG, api_login=API_LOGIN_REQUIRED)
 # Names of further addresses that need neither login nor token, for a bank's own settings module: docs/operations.md.
 OPEN_ADDRESSES: list[str] = []
-CSRF_FAILURE_VIEW = "vigilpay.web.access.csrf_failure"
+CSRF_FAILURE_VIEW = "vigilpay.web.error_pages.csrf_failure"
 # A login ends after a working day, and after a break without a request: vigilpay/access/time_limits.py.
 SESSION_COOKIE_AGE = env.integer("VIGILPAY_SESSION_SECONDS", default=36000, minimum=60)
 SESSION_IDLE_SECONDS = env.integer("VIGILPAY_SESSION_IDLE_SECONDS", default=1800, minimum=60)
@@ -215,7 +215,7 @@ DRIFT_ALARM = env.number("VIGILPAY_DRIFT_ALARM", default=0.25)
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 
 # --- contacts and worklist: docs/worklist.md --------------------------------------------------------------------------
-# A customer who was contacted is offered to no worklist for so many days; a claim may be taken over after so many hours.
+# For so many days after a contact a customer is in no worklist; after so many hours a claim may be taken over.
 CONTACT_PAUSE_DAYS = env.integer("VIGILPAY_CONTACT_PAUSE_DAYS", default=14, minimum=0)
 CLAIM_HOURS = env.integer("VIGILPAY_CLAIM_HOURS", default=24, minimum=1)
 # The share of the customers whom no worklist contains, for comparison: fixed once, by the first migrate that finds it.
@@ -264,6 +264,8 @@ CURRENCY = env.text("VIGILPAY_CURRENCY", default="EUR")
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None  # for `collectstatic`
 WHITENOISE_USE_FINDERS = not PRODUCTION
+# What browsers ask for at the root of a site, whatever its pages name: an SVG, whatever its name says.
+WHITENOISE_ROOT, WHITENOISE_MIMETYPES = BASE_DIR / "vigilpay" / "web" / "root", {"favicon.ico": "image/svg+xml"}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

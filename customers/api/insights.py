@@ -9,6 +9,7 @@ from customers.ml_service import NOTE, best_changes, compare
 from customers.ml_service.reasons.reasons import reasons_for
 from customers.models import Customer
 from customers.presentation.bands import band
+from customers.presentation.numbers import format_money
 from customers.releases.active import active_model
 from customers.scoring import pause
 from customers.scoring.claims import CustomerObjectedError
@@ -24,11 +25,12 @@ def of_customer(customer_id: int) -> dict[str, object]:
     values = customer.features()
     forest, release = active_model()
     explanation = forest.explain_one(values)
-    reasons = reasons_for(explanation, name_protected=settings.REASONS_NAME_PROTECTED)
+    reasons = reasons_for(explanation, name_protected=settings.REASONS_NAME_PROTECTED, format_money=format_money)
     score = customer.churn_risk_score
     return {
         "customer_id": customer.pk,
         "churn_risk_score": score,
+        "value_at_risk": customer.value_at_risk,
         "band": None if score is None else band(score),
         "current": customer.is_current(),
         "paused": bool(pause.notice()),
@@ -48,7 +50,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
                 "band_after": band(it.score_after),
                 "points_gained": it.points_gained,
             }
-            for it in best_changes(forest, values)
+            for it in best_changes(forest, values, format_money=format_money)
         ],
         "caveat": NOTE,
     }

@@ -1,6 +1,6 @@
 """The history of one customer: every score, and the edits that lie between it and the one before."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -76,8 +76,8 @@ class Change:
 class Edit:
     """What made a version: when, by whom (see ``Behaviour.edited_by``), and which fields it changed.
 
-    Without changes: the customer came with these values, at version 1, or what was before is no longer kept. A customer
-    who has ``returned`` had left the table; the changes are those against the last values known.
+    Without changes: the customer was added with these values, at version 1, or the values before are no longer kept. A
+    customer who has ``returned`` had left the table; the changes are those against the last values known.
     """
 
     version: int
@@ -197,11 +197,26 @@ def changes(before: VersionRow | None, after: VersionRow) -> tuple[Change, ...]:
 
 def editor_names(entries: Sequence[HistoryEntry]) -> dict[str, str]:
     """What to call the editors of these entries: Django's users by their names, in one query."""
-    editors = {edit.edited_by for entry in entries for edit in entry.edits}
+    return names_of_editors({edit.edited_by for entry in entries for edit in entry.edits})
+
+
+def names_of_editors(editors: Set[str]) -> dict[str, str]:
+    """By ``Behaviour.edited_by``: Django's users by their names, in one query; what is no user as it stands there."""
     keys = {editor: editor.removeprefix("django:") for editor in editors if editor.startswith("django:")}
     users = get_user_model()._default_manager.filter(pk__in=[key for key in keys.values() if is_key(key)])
     names = {str(user.pk): user.get_username() for user in users}
     return {editor: names.get(keys.get(editor, ""), editor or "unknown") for editor in editors}
+
+
+def format_editor(name: str) -> str:
+    """What staff read for one of ``names_of_editors``: those that are no users in words, too."""
+    kind, _, key = name.partition(":")
+    match kind:
+        case "django":
+            return f"deleted user {key}" if key else "a program"
+        case "sql":
+            return f"database role {key}"
+    return name
 
 
 def is_key(text: str) -> bool:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("customers", "0017_outreach_and_value"),
+        ("customers", "0019_recent_moves"),
     ]
 
     operations = [

@@ -1,6 +1,6 @@
 """Words for people."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -14,6 +14,15 @@ def format_percent(share: float, decimals: int = 1) -> str:
 def format_points(points: float, decimals: int = 1) -> str:
     """``+42.3 points``: percentage points, with their sign."""
     return f"{points:+.{decimals}f}{NO_BREAK}points"
+
+
+# How amounts are written is the caller's: the currency is a setting, and these rooms have none.
+FormatMoney = Callable[[float], str]
+
+
+def format_plain_amount(amount: float) -> str:
+    """``182,160``: without a currency, where the caller names none."""
+    return f"{amount:,.0f}"
 
 
 # What people call the nine fields.

@@ -2,6 +2,8 @@
 
 import html
 
+from customers.ml_service.messages import NO_BREAK
+
 
 def element(name: str, *inside: str, **attributes: object) -> str:
     """An element around others, which stay as they are; `stroke_width=2` becomes `stroke-width="2"`."""
@@ -18,4 +20,4 @@ def written(value: object) -> str:
     """Escaped; numbers to the hundredth."""
     words = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
     # XML has no way at all to write most control characters.
-    return html.escape("".join(character for character in words if character.isprintable()))
+    return html.escape("".join(character for character in words if character.isprintable() or character == NO_BREAK))

@@ -16,8 +16,8 @@ from customers.models import ControlGroup
 
 # The first 32 bits of the MD5 of "<seed>:<customer id>", as a share of 2**32. MD5 protects nothing here: it mixes.
 BITS = 2**32
-IN_CONTROL = f"""(('x' || substr(md5(%(control_seed)s::text || ':' || customer.customer_id::text), 1, 8))::bit(32)::bigint
-    < %(control_share)s * {BITS}::float8)"""
+MIXED = "md5(%(control_seed)s::text || ':' || customer.customer_id::text)"
+IN_CONTROL = f"(('x' || substr({MIXED}, 1, 8))::bit(32)::bigint < %(control_share)s * {BITS}::float8)"
 
 FIX = """
 INSERT INTO customers_controlgroup (id, seed, share) VALUES (1, %s, %s) ON CONFLICT (id) DO NOTHING

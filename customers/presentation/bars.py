@@ -1,4 +1,4 @@
-"""Signed parts of a score: a table that reads without its pictures, a bar to the left or right of zero in each row."""
+"""Signed factors of a score: a table that reads without its pictures, a bar left or right of zero in each row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ def signed_bars(caption: str, bars: Sequence[SignedBar]) -> SafeString:
     reach = max((abs(bar.points) for bar in bars), default=0.0)
     return format_html(
         '<table class="vp-bars"><caption>{}</caption>'
-        '<thead><tr><th scope="col">Part</th><th scope="col">Value</th>'
+        '<thead><tr><th scope="col">Factor</th><th scope="col">Value</th>'
         '<th scope="col">Lowers | raises</th><th scope="col">Points</th></tr></thead>'
         "<tbody>{}</tbody></table>",
         caption,

@@ -1,13 +1,15 @@
-"""The reasons that were stored with a customer's score, in the language of this installation."""
+"""The reasons that were stored with a customer's score, in words."""
 
 from collections.abc import Sequence
 
 from django.conf import settings
 from django.db.models import Q
 
-from customers.ml_service.reasons.reason_codes import BY_NUMBER, OTHER_FACTORS, PART_NAMES, RAISES
+from customers.ml_service.messages import NO_BREAK
+from customers.ml_service.reasons.reason_codes import BY_NUMBER, OTHER_FACTORS, PART_NAMES, RAISES, format_topic
 from customers.ml_service.reasons.reasons import PROTECTED, Reason, by_part, numbered_reasons
 from customers.models import Customer
+from customers.presentation.numbers import format_money
 
 Choice = tuple[str, str]
 
@@ -28,7 +30,7 @@ def reasons_of(customer: Customer) -> tuple[Reason, ...]:
     if customer.stale_since is not None or not customer.reason_codes or customer.contributions is None:
         return ()
     codes = [number for number in customer.reason_codes if may_be_shown(number)]
-    return numbered_reasons(codes, customer.contributions, customer.features())
+    return numbered_reasons(codes, customer.contributions, customer.features(), format_money=format_money)
 
 
 def has_main_reason(number: int) -> Q:
@@ -49,16 +51,16 @@ def ranked_parts(contributions: Sequence[float]) -> list[tuple[str, float]]:
 
 
 def format_contributions(contributions: Sequence[float]) -> str:
-    return ", ".join(f"{PART_NAMES[name]} {100 * share:+.1f}" for name, share in ranked_parts(contributions))
+    """``age +12.3, balance -2.0 points``: the weightiest first."""
+    parts = ", ".join(f"{PART_NAMES[name]} {100 * share:+.1f}" for name, share in ranked_parts(contributions))
+    return f"{parts}{NO_BREAK}points"
 
 
 def choices() -> list[Choice]:
     """The reasons worth asking for, by the numbers of their codes."""
-    return [(str(number), BY_NUMBER[number].label.replace("%(value)s", "…")) for number in MAIN_NUMBERS]
+    return [(str(number), format_topic(BY_NUMBER[number], format_money)) for number in MAIN_NUMBERS]
 
 
 def main_reasons() -> dict[int, str]:
     """By the number of its code what a main reason is called in one phrase, as far as staff may see it."""
-    return {
-        number: reason.label.replace("%(value)s", "…") for number, reason in BY_NUMBER.items() if may_be_shown(number)
-    }
+    return {number: format_topic(it, format_money) for number, it in BY_NUMBER.items() if may_be_shown(number)}

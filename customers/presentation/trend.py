@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.utils.safestring import SafeString, mark_safe
 
 from customers.ml_service.svg import element, text
 from customers.presentation.durations import format_time
+from customers.presentation.numbers import format_count, format_percent
 
 _WIDTH, _HEIGHT = 640, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 76, 12, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 108, 14, 28
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SHORT_SECONDS = 600  # for a shorter picture minutes would be too coarse
-_APART = 14  # lines of words that are nearer than this would touch
+_APART = 22  # lines of words that are nearer than this would touch, on a phone where they are larger
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ def trend(scores: Sequence[ScoredThen], levels: Sequence[Level], until: datetime
     across = [_across(it.at, start, end) for it in scores]
     marks = [*_scale(), *_thresholds(levels), *_dates(start, end), _steps(scores, across), *_dots(scores, across)]
     description = (
-        f"{len(scores)} scores, from {first.score:.1%} on {format_time(first.at)} "
-        f"to {last.score:.1%} on {format_time(last.at)}."
+        f"{format_count(len(scores), 'score', 'scores')}, from {format_percent(first.score)} on "
+        f"{format_time(first.at)} to {format_percent(last.score)} on {format_time(last.at)}."
     )
     heading = [text("title", "Churn risk over time"), text("desc", description)]
     size = {"viewBox": f"0 0 {_WIDTH} {_HEIGHT}", "width": _WIDTH, "height": _HEIGHT}
@@ -61,7 +62,7 @@ def _up(score: float) -> float:
 def _scale() -> Iterable[str]:
     for tick in _TICKS:
         yield _across_the_picture(_up(tick), stroke_opacity=0.15)
-        yield text("text", f"{tick:.0%}", x=_LEFT - 6, y=_up(tick) + 4, text_anchor="end")
+        yield text("text", format_percent(tick, 0), x=_LEFT - 6, y=_up(tick) + 4, text_anchor="end")
 
 
 def _thresholds(levels: Sequence[Level]) -> Iterable[str]:
@@ -75,9 +76,9 @@ def _thresholds(levels: Sequence[Level]) -> Iterable[str]:
 
 
 def _dates(start: datetime, end: datetime) -> Iterable[str]:
-    show = "%Y-%m-%d %H:%M:%S" if (end - start).total_seconds() < _SHORT_SECONDS else "%Y-%m-%d %H:%M"
-    yield text("text", f"{start.astimezone(UTC):{show}}", x=_LEFT, y=_HEIGHT - 8)
-    yield text("text", f"{end.astimezone(UTC):{show}} UTC", x=_WIDTH - _RIGHT, y=_HEIGHT - 8, text_anchor="end")
+    is_short = (end - start).total_seconds() < _SHORT_SECONDS
+    yield text("text", format_time(start, seconds=is_short), x=_LEFT, y=_HEIGHT - 8)
+    yield text("text", format_time(end, seconds=is_short), x=_WIDTH - _RIGHT, y=_HEIGHT - 8, text_anchor="end")
 
 
 def _steps(scores: Sequence[ScoredThen], across: Sequence[float]) -> str:
@@ -89,7 +90,7 @@ def _steps(scores: Sequence[ScoredThen], across: Sequence[float]) -> str:
 
 def _dots(scores: Sequence[ScoredThen], across: Sequence[float]) -> Iterable[str]:
     for x, it in zip(across, scores, strict=True):
-        title = text("title", f"{it.score:.1%} on {format_time(it.at)}")
+        title = text("title", f"{format_percent(it.score)} on {format_time(it.at)}")
         yield element("circle", title, cx=x, cy=_up(it.score), r=3.5, class_="vp-dot")
 
 

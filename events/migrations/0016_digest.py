@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("events", "0014_rights_objections_and_feed"),
+        ("events", "0015_value_at_risk"),
     ]
 
     operations = [

@@ -210,7 +210,7 @@ class TestWhatIf:
         assert response.status_code == 200
         assert answer["score_before"] == pytest.approx(predict_churn(A_CUSTOMER), abs=1e-12)
         assert answer["score_after"] == pytest.approx(predict_churn({**A_CUSTOMER, "is_active_member": 1}), abs=1e-12)
-        assert "not what causes it" in answer["caveat"]
+        assert "not a guaranteed effect" in answer["caveat"]
         assert list(Customer.objects.stale()) == [customer]
         assert not ScoreRecord.objects.exists()
 

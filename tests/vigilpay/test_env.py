@@ -56,7 +56,7 @@ def test_a_share_is_below_its_limit(setting):
     assert env.share("NAME", 0.0, below=0.5) == 0.05
     for value in ("0.5", "1", "-0.1", "nan", "5%"):
         setting(value)
-        with pytest.raises(SettingError, match="expected a share from 0 to less than 0.5, such as 0.05"):
+        with pytest.raises(SettingError, match=r"expected a share from 0 to less than 0\.5, such as 0\.05"):
             env.share("NAME", 0.0, below=0.5)
 
 

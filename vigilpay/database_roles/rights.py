@@ -45,6 +45,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "customers.Contact": (APPENDS, "SELECT DELETE"),
     "customers.WorklistItem": (WRITES, "SELECT DELETE"),
     "customers.ControlGroup": (APPENDS, APPENDS),
+    "customers.RecentMove": ("SELECT", EVERYTHING),
+    "customers.MoveSearch": ("SELECT", WRITES),
     "customers.PortfolioSnapshot": ("SELECT", KEEPS),
     "customers.ImportBatch": (WRITES, CHANGES),
     "customers.ImportPiece": (KEEPS, KEEPS),

@@ -93,6 +93,7 @@ DELETED = {
     "mentions in the admin's log": ADMIN_LOG_TEXTS,
     "entries of the audit trail": TRAIL,
     "sweeps": SET_SWEEPS_ON,
+    "recent moves": "DELETE FROM customers_recentmove WHERE customer_id = %(id)s",
 }
 TAKEN_OUT = {"rescore requests": REQUESTS, "marks": MARKS}
 

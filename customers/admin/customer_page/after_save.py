@@ -5,11 +5,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest
+from django.utils import timezone
 
+from customers.admin.customer_page.state import describe_state
 from customers.models import Customer, ScoreRecord
 from customers.presentation.bands import band
 from customers.presentation.durations import format_age
-from customers.presentation.score_state import is_current, why_not_current
+from customers.presentation.numbers import format_percent
+from customers.presentation.score_state import is_current
 from customers.scoring import pause
 from customers.scoring.failures import with_failure
 
@@ -28,18 +31,22 @@ def expect(request: HttpRequest, customer_id: int, former: float | None) -> None
     request.session[AWAITED] = {"customer": customer_id, "former": former}
 
 
-def report(request: HttpRequest) -> None:
-    """Wait for the score that the last save of this session has called for, if one has, and report what it is."""
+def report(request: HttpRequest) -> Any:
+    """Wait for the score that the last save of this session has called for, if one has, and report what it is.
+
+    The customer whose new score was reported, or None.
+    """
     awaited = request.session.pop(AWAITED, None)
     if awaited is None:
-        return
+        return None
     customer = wait_for_score(awaited["customer"], patience=0.0 if pause.notice() else MOST_SECONDS)
     if customer is None:
-        return  # deleted meanwhile
+        return None  # deleted meanwhile
     if is_current(customer):
         messages.success(request, describe_score(customer, awaited["former"]))
-    else:
-        messages.warning(request, f"Customer {customer.pk}: {describe_wait(customer)}")
+        return customer
+    messages.warning(request, describe_missing_score(customer))
+    return None
 
 
 def wait_for_score(customer_id: int, patience: float) -> Any:
@@ -60,18 +67,18 @@ def is_held_back(customer: Any) -> bool:
 
 
 def describe_score(customer: Any, former: float | None) -> str:
-    """``Customer 5: 12.3% → 45.1%, medium risk, 18 ms after the edit.``"""
+    """``Score updated: 12.3 % → 45.1 % (medium), 18 ms after the change.``"""
     score = customer.churn_risk_score
-    way = f"{score:.1%}" if former is None else f"{former:.1%} → {score:.1%}"
+    change = format_percent(score) if former is None else f"{format_percent(former)} → {format_percent(score)}"
     record = ScoreRecord.objects.filter(customer_id=customer.pk, version=customer.version).first()
-    edited_at = record and record.stale_since
-    after = f", {format_age(edited_at, record.scored_at)} after the edit" if record and edited_at else ""
-    return f"Customer {customer.pk}: {way}, {band(score)} risk{after}."
+    changed_at = record and record.stale_since
+    after = f", {format_age(changed_at, record.scored_at)} after the change" if record and changed_at else ""
+    return f"Score updated: {change} ({band(score)}){after}."
 
 
-def describe_wait(customer: Any) -> str:
+def describe_missing_score(customer: Any) -> str:
     if is_held_back(customer):
-        return f"no new score; {why_not_current(customer)}"
+        return f"No new score. {describe_state(customer, timezone.now())}."
     if pause.notice():  # which the page itself reports
-        return "the new score waits until scoring goes on."
-    return "the new score is on its way; reload the page to see it."
+        return "New score pending until scoring is resumed."
+    return "New score pending. Reload the page to see it."

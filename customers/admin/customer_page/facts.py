@@ -24,7 +24,6 @@ class CustomerFacts:
     customer: Any
     reader: Reader
     asked: QueryDict | None
-    may_edit: bool
     now: datetime = field(default_factory=timezone.now)
 
     def may_see(self, model_name: str) -> bool:

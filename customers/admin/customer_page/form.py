@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.forms.utils import ErrorList
+from django.utils.html import format_html
 
 from customers.ml_service.forest.encoding import find_faults
 from customers.ml_service.schema import FEATURES
@@ -10,7 +12,10 @@ from customers.models import Customer
 
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
-    """Says beside the field what may stand there; the table's constraints would only say which of them is violated."""
+    """Says beside the field what may stand there; the table's constraints would only say which of them is violated.
+
+    What is wrong is in sight: listed at the head of the page, with a way to each field, and the first has the focus.
+    """
 
     class Meta:
         model = Customer
@@ -23,23 +28,41 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
             self.add_error(field, forms.ValidationError(f"{fault[:1].upper()}{fault[1:]}.", code="impossible"))
         return cleaned
 
+    def full_clean(self) -> None:
+        super().full_clean()
+        if first := next(iter(self.wrong_fields()), None):
+            first.field.widget.attrs["autofocus"] = True
+
+    def wrong_fields(self) -> list[forms.BoundField]:
+        """Those that may not stand as they are filled in, in the order of the form."""
+        return [field for field in self if field.name in self.errors]
+
+    def non_field_errors(self) -> ErrorList:
+        """Also those of the fields: the admin shows these at the head of the page."""
+        lines = (
+            format_html('<a href="#{}">{}</a>: {}', field.id_for_label, field.label, " ".join(map(str, field.errors)))
+            for field in self.wrong_fields()
+        )
+        return self.error_class([*super().non_field_errors(), *lines], error_class="nonfield", renderer=self.renderer)
+
 
 class ObjectionForm(CustomerForm):
     """With the customer's objection to profiling: what to do about it, not whether there is one. So a page that was
-    opened before it was recorded does not withdraw it."""
+    opened before it was recorded does not withdraw it.
+    """
 
     RECORD, WITHDRAW = "record", "withdraw"
     CHOICES = (
-        ("", "Leave it as it is"),
-        (RECORD, "The customer objects: delete the score and its reasons, and make no new one"),
-        (WITHDRAW, "The customer withdraws the objection: score the customer again"),
+        ("", "No change"),
+        (RECORD, "Record an objection: delete the score and its reasons, and calculate no new score"),
+        (WITHDRAW, "Withdraw the objection: score the customer again"),
     )
 
     objection = forms.ChoiceField(
-        label="Objection to profiling",
+        label="Objection",
         choices=CHOICES,
         required=False,
-        help_text="GDPR, Article 21. It takes effect when you save this page, at once.",
+        help_text="GDPR, Article 21. Takes effect when you save.",
     )
 
 

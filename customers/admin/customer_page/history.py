@@ -1,4 +1,4 @@
-"""How a customer's score came to where it is: the trend, and under it the changes, newest first."""
+"""How the score of a customer has changed: the trend, and under it the changes, newest first."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from customers.admin.customer_page.facts import CustomerFacts
 from customers.admin.customer_page.headline import CAUSES
 from customers.admin.customer_page.values import format_changes, part_name
-from customers.history.timeline import Edit, Score, editor_names
+from customers.history.timeline import Edit, Score, editor_names, format_editor
 from customers.ml_service.reasons.moves import Move
 from customers.presentation.bands import BANDS, badge
 from customers.presentation.bars import way
@@ -19,6 +19,7 @@ from customers.presentation.trend import Level, ScoredThen, trend
 
 CHANGES_SHOWN = 10
 MOVES_SHOWN = 4
+VISIBLE_POINTS = 0.05  # with one decimal
 SAME_TIME_SECONDS = 10.0
 NO_EDITOR = ("", "django")  # in particular
 
@@ -26,13 +27,9 @@ NO_EDITOR = ("", "django")  # in particular
 def trend_block(facts: CustomerFacts) -> SafeString | str:
     scores = [ScoredThen(it.score.scored_at, it.score.score) for it in facts.history if it.score]
     if not scores:
-        return "begins with the first score"
+        return "No scores yet"
     levels = [Level(score, name) for score, name in zip(settings.RISK_BANDS, BANDS[1:], strict=True)]
-    # A picture that is wider than a telephone is moved by finger or by the arrow keys.
-    return format_html(
-        '<div class="vp-block vp-wide" tabindex="0" role="group" aria-label="Churn risk over time">{}</div>',
-        trend(scores, levels, facts.now),
-    )
+    return format_html('<div class="vp-block">{}</div>', trend(scores, levels, facts.now))
 
 
 def history_block(facts: CustomerFacts) -> SafeString | str:
@@ -40,7 +37,7 @@ def history_block(facts: CustomerFacts) -> SafeString | str:
     editors = editor_names(facts.history)
     rows = [
         (
-            format_time(it.score.scored_at) if it.score else "waits for its score",
+            format_time(it.score.scored_at) if it.score else "Score pending",
             format_risk(it.score),
             format_edits(it.edits, it.score, editors),
             format_moves(it.moves),
@@ -48,11 +45,11 @@ def history_block(facts: CustomerFacts) -> SafeString | str:
         for it in facts.history[::-1][:CHANGES_SHOWN]
     ]
     if not rows:
-        return "begins with the first score"
+        return "No history yet"
     return format_html(
-        '<div class="vp-block vp-wide"><table class="vp-story"><thead><tr><th scope="col">When</th>'
-        '<th scope="col">Risk</th><th scope="col">What was done</th>'
-        '<th scope="col">What that moved, in points</th></tr></thead>'
+        '<div class="vp-block"><table class="vp-story"><thead><tr><th scope="col">Time</th>'
+        '<th scope="col">Churn risk</th><th scope="col">Change</th>'
+        '<th scope="col">Effect in points</th></tr></thead>'
         "<tbody>{}</tbody></table>{}</div>",
         format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows),
         link_to_whole_history(facts),
@@ -72,7 +69,7 @@ def format_edits(edits: Sequence[Edit], score: Score | None, editors: Mapping[st
     """The edits that led to this score, or why it was given without one."""
     if not edits:
         return CAUSES.get(score.cause, "") if score else ""
-    lines = ((format_edit_time(edit, score), format_edit(edit, editors[edit.edited_by])) for edit in edits)
+    lines = ((format_edit_time(edit, score), format_edit(edit, editor_of(edit, editors))) for edit in edits)
     return format_html_join("", "<p>{}{}</p>", lines)
 
 
@@ -83,23 +80,28 @@ def format_edit_time(edit: Edit, score: Score | None) -> str:
     return f"{format_time(edit.edited_at)}, "
 
 
-def format_edit(edit: Edit, editor: str) -> SafeString | str:
-    came = CAUSES["returned" if edit.returned else "created"]
-    what = f"{came} (by {editor})" if edit.edited_by not in NO_EDITOR else came
+def editor_of(edit: Edit, editors: Mapping[str, str]) -> str:
+    """By name; empty for none in particular."""
+    return "" if edit.edited_by in NO_EDITOR else format_editor(editors[edit.edited_by])
+
+
+def format_edit(edit: Edit, editor: str = "") -> SafeString | str:
+    """``Data changed by clerk: Age 40 → 41``; the editor where one is given."""
+    by = f" by {editor}" if editor else ""
+    what = f"{CAUSES['returned' if edit.returned else 'created']}{by}"
     if edit.changes:
         changes = format_changes((it.field, it.before, it.after) for it in edit.changes)
-        return format_html("{}: {}", what if edit.returned else editor, changes)
+        return format_html("{}: {}", what if edit.returned else f"Data changed{by}", changes)
     if edit.version > 1 and not edit.returned:
-        return f"edited by {editor}"  # what the customer was before is not kept any more
+        return f"Data changed{by}"  # the values before are no longer kept
     return what
 
 
 def format_moves(moves: Sequence[Move]) -> SafeString | str:
     named = ((part_name(move.part).lower(), format_points(move.points)) for move in moves[:MOVES_SHOWN])
     shown = format_html_join(", ", "{} {}", named)
-    if not moves[MOVES_SHOWN:]:
-        return shown
-    return format_html("{}, the rest {}", shown, format_points(sum(move.points for move in moves[MOVES_SHOWN:])))
+    others = sum(move.points for move in moves[MOVES_SHOWN:])
+    return format_html("{}, other {}", shown, format_points(others)) if abs(others) >= VISIBLE_POINTS else shown
 
 
 def format_points(number: float, unit: str = "") -> SafeString:
@@ -108,12 +110,6 @@ def format_points(number: float, unit: str = "") -> SafeString:
 
 
 def link_to_whole_history(facts: CustomerFacts) -> SafeString:
-    """The JSON view has all of it, page by page."""
-    address = reverse("customers:history", args=[facts.customer.pk])
-    if len(facts.history) <= CHANGES_SHOWN:
-        return format_html('<p class="vp-quiet"><a href="{}">The same as JSON</a></p>', address)
-    return format_html(
-        '<p class="vp-quiet">The newest {} are shown. <a href="{}">The whole history as JSON</a></p>',
-        CHANGES_SHOWN,
-        address,
-    )
+    address = reverse("admin:customers_customer_history", args=[facts.customer.pk])
+    newest = f"The newest {CHANGES_SHOWN} are shown. " if len(facts.history) > CHANGES_SHOWN else ""
+    return format_html('<p class="vp-quiet">{}<a href="{}">Full history</a></p>', newest, address)

@@ -10,56 +10,89 @@ from django.utils.safestring import SafeString
 from customers.admin.customer_page import after_save, headline, history, reasons, what_if_panel
 from customers.admin.customer_page.facts import facts_of
 from customers.admin.customer_page.form import ObjectionForm
-from customers.admin.customer_page.what_if import WhatIfPage
+from customers.admin.customer_page.history_page import HistoryPage
+from customers.admin.customer_page.what_if import WhatIfPage, is_what_if
+from customers.history.timeline import format_editor, names_of_editors
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 from customers.presentation.action_log import log_action
+from customers.presentation.durations import format_time
 
-RISK = ("churn_risk", "risk_over_time", "history", "reasons", "suggestions", "score_given", "given_by")
-VERSIONS = ("version", "scored_version", "stale_since", "edited_at", "edited_by")
-
-WHO: Any = (None, {"fields": ("customer_id", "surname")})
+RISK = ("churn_risk", "reasons", "suggestions", "risk_over_time", "history")
 BEHAVIOUR = (
     ("credit_score", "age", "tenure"),
     ("geography", "gender"),
     ("balance", "num_of_products"),
     ("has_cr_card", "is_active_member"),
 )
-OBJECTION: Any = ("Objection to profiling", {"fields": ("objected_at", "objection")})
-OBJECTION_SHOWN: Any = ("Objection to profiling", {"fields": ("objected_at",)})
+VERSIONS = ("score_given", "given_by", "version", "scored_version", "pending_since", "last_editor")
+
+Section = tuple[str | None, dict[str, Any]]
+
+DATA: Section = (
+    "Customer data",
+    {
+        "fields": (("customer_id", "surname"), *BEHAVIOUR),
+        "description": "A change of these values is rescored after you save.",
+    },
+)
+DATA_ALONE: Section = ("Customer data", {"fields": (("customer_id", "surname"), *BEHAVIOUR)})
+ASKING: Section = ("What if", {"fields": ("churn_risk", "what_if")})
+WHAT_IF: Section = ("What if", {"fields": ("what_if_link",)})
+OBJECTION: Section = ("Objection to profiling", {"fields": ("objected_at", "objection")})
+OBJECTION_SHOWN: Section = ("Objection to profiling", {"fields": ("objected_at",)})
+ENGINE: Section = ("Versions and model release", {"fields": VERSIONS, "classes": ("collapse",)})
+
 RECORDED = (
-    "The objection of customer {} has been recorded. The score and its reasons have been deleted; the customer is not "
-    "scored again unless the objection is withdrawn."
+    "Objection of customer {} recorded. The score and its reasons were deleted; no new score is calculated until the "
+    "objection is withdrawn."
 )
-WITHDRAWN = "The objection of customer {} has been withdrawn. The customer is scored again."
-HEADING = "Behaviour: a change here is rescored at once"
-SCORED: Any = (
-    ("Churn risk: kept current by the engine", {"fields": RISK}),
-    WHO,
-    (HEADING, {"fields": (*BEHAVIOUR, "what_if")}),
-)
-OBJECTED: Any = (("Churn risk", {"fields": RISK[:1]}), WHO, ("Behaviour", {"fields": BEHAVIOUR}))
+WITHDRAWN = "Objection of customer {} withdrawn. A new score is pending."
+NOTHING_TO_SAVE = {
+    "show_save": False,
+    "show_save_and_continue": False,
+    "show_save_and_add_another": False,
+    "show_delete": False,
+}
 
 
-class CustomerPage(WhatIfPage):
-    save_on_top = True  # also what Enter in a field presses: without it, that would be the button of the what-if
-    readonly_fields = ("customer_id", *RISK, "what_if", "objected_at", *VERSIONS)
+class CustomerPage(HistoryPage, WhatIfPage):
+    readonly_fields = ("customer_id", *RISK, "what_if", "what_if_link", "objected_at", *VERSIONS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
         return tuple(super().get_readonly_fields(request, obj)) if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
-        """The engine knows nothing of a customer who is not stored yet, and shows nothing of one who has objected."""
+        """The score and what follows from it first; after a refused save the data, so that the errors are in sight.
+
+        The engine knows nothing of a customer who is not stored yet, and shows nothing of one who has objected.
+        """
         if obj is None:
-            return (WHO, (HEADING, {"fields": BEHAVIOUR}))
-        return (
-            *(SCORED if obj.objected_at is None else OBJECTED),
-            OBJECTION if self.may_record_objection(request, obj) else OBJECTION_SHOWN,
-            ("Versions, for operators", {"fields": VERSIONS, "classes": ("collapse",)}),
-        )
+            return (DATA,)
+        if obj.objected_at is not None:
+            risk: Section = ("Churn risk", {"fields": RISK[:1]})
+            sections = [risk] if is_what_if(request) else [risk, DATA_ALONE, self.objection(request, obj), ENGINE]
+        elif is_what_if(request):
+            sections = [ASKING]
+        else:
+            sections = [("Churn risk", {"fields": RISK}), DATA, WHAT_IF, self.objection(request, obj), ENGINE]
+        was_refused = request.method == "POST"
+        return sorted(sections, key=lambda section: section[0] != DATA[0]) if was_refused else sections
+
+    def objection(self, request: HttpRequest, customer: Customer) -> Section:
+        return OBJECTION if self.may_record_objection(request, customer) else OBJECTION_SHOWN
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Under the name of the customer; on the page of a what-if with nothing to save."""
+        if customer := context["original"]:
+            title = f"{customer.surname or 'Customer'} · {customer.pk}"
+            asks = is_what_if(request)
+            context.update(title=f"What if · {title}" if asks else title, subtitle=None)
+            context.update(NOTHING_TO_SAVE if asks else {})
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is not None and self.may_record_objection(request, obj):
+        if obj is not None and self.may_record_objection(request, obj) and not is_what_if(request):
             kwargs["form"] = ObjectionForm
         return super().get_form(request, obj, change, **kwargs)
 
@@ -102,15 +135,7 @@ class CustomerPage(WhatIfPage):
     def churn_risk(self, customer: Customer) -> SafeString:
         return headline.headline(facts_of(customer))
 
-    @admin.display(description="Trend")
-    def risk_over_time(self, customer: Customer) -> SafeString | str:
-        return history.trend_block(facts_of(customer))
-
-    @admin.display(description="What moved it")
-    def history(self, customer: Customer) -> SafeString | str:
-        return history.history_block(facts_of(customer))
-
-    @admin.display(description="Why")
+    @admin.display(description="Reasons")
     def reasons(self, customer: Customer) -> SafeString | str:
         return reasons.reasons_block(facts_of(customer))
 
@@ -118,17 +143,37 @@ class CustomerPage(WhatIfPage):
     def suggestions(self, customer: Customer) -> SafeString | str:
         return reasons.suggestions_block(facts_of(customer))
 
-    @admin.display(description="Scored at")
+    @admin.display(description="Trend")
+    def risk_over_time(self, customer: Customer) -> SafeString | str:
+        return history.trend_block(facts_of(customer))
+
+    @admin.display(description="History")
+    def history(self, customer: Customer) -> SafeString | str:
+        return history.history_block(facts_of(customer))
+
+    @admin.display(description="Other values")
+    def what_if_link(self, customer: Customer) -> SafeString:
+        return what_if_panel.link_to_what_if(facts_of(customer))
+
+    @admin.display(description="Other values")
+    def what_if(self, customer: Customer) -> SafeString:
+        return what_if_panel.what_if_block(facts_of(customer))
+
+    @admin.display(description="Scored")
     def score_given(self, customer: Customer) -> SafeString | str:
         return headline.scored_block(facts_of(customer))
 
-    @admin.display(description="Model")
+    @admin.display(description="Model release")
     def given_by(self, customer: Customer) -> SafeString | str:
         return headline.format_model(facts_of(customer))
 
-    @admin.display(description="What if")
-    def what_if(self, customer: Customer) -> SafeString:
-        return what_if_panel.what_if_block(facts_of(customer))
+    @admin.display(description="Score pending since", empty_value="Not pending")
+    def pending_since(self, customer: Customer) -> str | None:
+        return format_time(customer.stale_since, seconds=True) if customer.stale_since else None
+
+    @admin.display(description="Last change by", empty_value="No change recorded")
+    def last_editor(self, customer: Customer) -> str | None:
+        return customer.edited_by and format_editor(names_of_editors({customer.edited_by})[customer.edited_by])
 
 
 def hold(customer: Customer) -> None:
@@ -138,4 +183,4 @@ def hold(customer: Customer) -> None:
     """
     rows = Customer.objects.select_for_update(no_key=True).filter(pk=customer.pk).values_list("pk")
     if not list(rows) and not list(rows.all()):
-        raise Customer.DoesNotExist(f"Customer {customer.pk} has left the table.")
+        raise Customer.DoesNotExist(f"Customer {customer.pk} no longer exists.")

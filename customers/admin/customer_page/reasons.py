@@ -8,40 +8,55 @@ from customers.admin.customer_page.values import format_value, part_name
 from customers.ml_service import NOTE, InputError, ModelError, best_changes
 from customers.presentation.bands import band
 from customers.presentation.bars import SignedBar, signed_bars
+from customers.presentation.numbers import format_count, format_money, format_percent
 from customers.presentation.reasons import ranked_parts, reasons_of
+from customers.presentation.score_state import is_current
 from customers.releases.active import active_model
+
+SMALLEST_BAR = 1.0  # percentage points
 
 
 def reasons_block(facts: CustomerFacts) -> SafeString | str:
-    """The top reasons as sentences, and every part as a bar; nothing of a score that answers other fields."""
+    """The top reasons in words, and each notable factor as a bar; nothing of a score that answers other fields."""
     customer = facts.customer
     if customer.stale_since is not None or customer.contributions is None:
-        return "comes with the next score"
-    sentences = [reason.text for reason in reasons_of(customer)] or ["no part of the score stands out"]
-    values = customer.features()
-    base = customer.churn_risk_score - sum(customer.contributions)
+        return "Reasons appear when the new score is there."
+    found = [reason.text for reason in reasons_of(customer)] or ["No factor changes the risk notably."]
     return format_html(
-        '<div class="vp-block"><ul>{}</ul>{}</div>',
-        format_html_join("", "<li>{}</li>", ((sentence,) for sentence in sentences)),
-        signed_bars(
-            f"Percentage points that each part adds to, or takes from, {base:.1%}: the average that the model starts "
-            "on.",
-            [
-                SignedBar(part_name(name), format_value(name, values.get(name)), 100 * share)
-                for name, share in ranked_parts(customer.contributions)
-            ],
-        ),
+        '<div class="vp-block"><ul class="vp-reasons">{}</ul>{}</div>',
+        format_html_join("", "<li>{}</li>", ((text,) for text in found)),
+        bars(facts),
     )
 
 
+def bars(facts: CustomerFacts) -> SafeString:
+    customer = facts.customer
+    values = customer.features()
+    parts = [
+        SignedBar(part_name(name), format_value(name, values.get(name)), 100 * share)
+        for name, share in ranked_parts(customer.contributions)
+    ]
+    shown = [part for part in parts if abs(part.points) >= SMALLEST_BAR]
+    if not shown:
+        return SafeString("")
+    average = format_percent(customer.churn_risk_score - sum(customer.contributions))
+    caption = f"Effect of each factor compared with the average risk of {average}."
+    if small := len(parts) - len(shown):
+        caption = f"{caption} Not shown: {format_count(small, 'factor', 'factors')} of less than 1 point."
+    return signed_bars(caption, shown)
+
+
 def suggestions_block(facts: CustomerFacts) -> SafeString | str:
+    """What the bank could offer; nothing beside a score that answers something else."""
+    if not is_current(facts.customer):
+        return "Offers appear when the new score is there."
     try:
         forest, _ = active_model()
-        found = best_changes(forest, facts.customer.features())
+        found = best_changes(forest, facts.customer.features(), format_money=format_money)
     except (ModelError, InputError) as refused:
-        return f"The model can't be asked: {refused}"
+        return f"The model cannot answer: {refused}"
     if not found:
-        return "Nothing that the bank could offer would lower the risk by a percentage point."
+        return "No offer would lower the risk by 1 point or more."
     return format_html(
         '<div class="vp-block"><ul>{}</ul><p class="vp-quiet">{}</p></div>',
         format_html_join("", "<li>{} ({})</li>", ((it.text, band(it.score_after)) for it in found)),

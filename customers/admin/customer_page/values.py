@@ -9,15 +9,16 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from customers.ml_service.reasons.reason_codes import PART_NAMES
+from customers.presentation.numbers import format_money
 
 
 def format_value(field: str, value: Any) -> str:
-    """Empty for what is no value of one field, as that of the parts that are shown as a sum."""
+    """``EUR 182,160``, ``yes``; empty for what is no value of one field, as that of factors that are shown as a sum."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{Decimal(value):,.2f}" if field == "balance" else str(value)
+    return format_money(value, cents=Decimal(value) % 1 != 0) if field == "balance" else str(value)
 
 
 def part_name(field: str) -> str:

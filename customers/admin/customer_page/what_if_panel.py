@@ -1,4 +1,4 @@
-"""The question what the score would be, and its answer, as a part of the page of a customer."""
+"""The question what the score would be, and its answer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,53 +18,61 @@ from customers.ml_service import InputError, ModelError
 from customers.presentation.bands import badge
 from customers.scoring.claims import CustomerObjectedError
 
-PLACE = "what-if"
+
+def link_to_what_if(facts: CustomerFacts) -> SafeString:
+    """On the page of the customer."""
+    address = reverse(f"admin:{URL_NAME}", args=[facts.customer.pk])
+    return format_html(
+        '<div class="vp-block"><a class="vp-button" href="{}">Try other values</a> '
+        '<span class="vp-quiet">{}</span></div>',
+        address,
+        "Calculates the churn risk with other values. Nothing is stored.",
+    )
 
 
 def what_if_block(facts: CustomerFacts) -> SafeString:
-    """The fields of the page are those of the question; a reader who may not edit them gets some to ask with."""
+    """The answer, if there was a question, and the fields of the next one."""
     question = Question(facts.asked, initial=facts.customer.features(), auto_id="what_if_%s")
-    address = reverse(f"admin:{URL_NAME}", args=[facts.customer.pk])
     return format_html(
-        '<div class="vp-block" id="{}">{}{}<p><button type="submit" class="vp-button" formaction="{}#{}">'
-        'What would the score be?</button></p><p class="vp-quiet">{} Nothing is stored.</p></div>',
-        PLACE,
+        '<div class="vp-block">{}{}<p><button type="submit" class="vp-button">Calculate risk</button> '
+        '<a href="{}">Back to the customer</a></p><p class="vp-quiet">Nothing is stored.</p></div>',
         SafeString("") if facts.asked is None else answer(facts, question),
-        SafeString("") if facts.may_edit else inputs(question),
-        address,
-        PLACE,
-        "Asks the model with the values that stand in the fields of this page now.",
-    )
-
-
-def inputs(question: Question) -> SafeString:
-    fields = ((it.id_for_label, it.label, it.as_widget(), it.errors) for it in question)
-    return format_html(
-        '<div class="vp-question">{}</div>',
-        format_html_join("", '<div><label for="{}">{}</label>{}{}</div>', fields),
-    )
-
-
-def answer(facts: CustomerFacts, question: Question) -> SafeString:
-    return format_html(
-        '<div class="vp-card" role="status">{}<p><a href="{}">Back to the stored values</a></p></div>',
-        answer_to(facts, question),
+        inputs(question),
         reverse("admin:customers_customer_change", args=[facts.customer.pk]),
     )
 
 
+def inputs(question: Question) -> SafeString:
+    fields = ((it.id_for_label, it.label, it.as_widget(), help_text(it), it.errors) for it in question)
+    return format_html(
+        '<div class="vp-question">{}</div>',
+        format_html_join("", '<div><label for="{}">{}</label>{}{}{}</div>', fields),
+    )
+
+
+def help_text(field: Any) -> SafeString:
+    """Where the field itself says that it is, to those who listen to the page."""
+    if not field.help_text:
+        return SafeString("")
+    return format_html('<div class="help" id="{}_helptext">{}</div>', field.id_for_label, field.help_text)
+
+
+def answer(facts: CustomerFacts, question: Question) -> SafeString:
+    return format_html('<div class="vp-card" role="status">{}</div>', answer_to(facts, question))
+
+
 def answer_to(facts: CustomerFacts, question: Question) -> SafeString:
     if not question.is_valid():
-        return format_html("<p>{}</p>", "Correct the fields that are marked, then ask again.")
+        return format_html("<p>{}</p>", "Correct the marked values, then calculate again.")
     stored = facts.customer.features()
     changes = {field: new for field, new in question.cleaned_data.items() if new != stored[field]}
     try:
         found: Mapping[str, Any] = insights.answer_what_if(WhatIfQuestion(facts.customer.pk, {}, changes))
     except (ModelError, InputError, CustomerObjectedError) as refused:
-        return format_html("<p>The model can't be asked: {}</p>", refused)
+        return format_html("<p>The model cannot answer: {}</p>", refused)
     before = badge(found["score_before"])
     if not found["changes"]:
-        return format_html("<p>No field differs from what is stored: {}. Change some, and ask again.</p>", before)
+        return format_html("<p>No value differs from the stored ones: {}. Change a value first.</p>", before)
     return format_html(
         '<p>{} → {} {}</p><p>With {}.</p><p class="vp-quiet">{}</p>',
         before,

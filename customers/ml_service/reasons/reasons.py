@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from customers.ml_service.messages import FormatMoney, format_plain_amount, format_points
 from customers.ml_service.schema import FEATURES, Explanation
 
-from .reason_codes import BY_NUMBER, CODES, LOWERS, OTHER_FACTORS, RAISES, ReasonCode
+from .reason_codes import BY_NUMBER, CODES, LOWERS, OTHER_FACTORS, RAISES, ReasonCode, format_label
 
 PROTECTED = ("geography", "gender")
 TOP = 3  # as many reasons as people read, and as are stored
@@ -23,7 +24,9 @@ NONE = 0  # where there are fewer reasons than places
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason for a score. `code` is stable, `label` and `text` are words; `points` are signed percentage points."""
+    """One reason for a score. `code` is stable. `label` (``4 products``) and `text` (``4 products: +42 points``) are
+    words, which may change; `points` are signed percentage points.
+    """
 
     code: str
     label: str
@@ -39,17 +42,24 @@ class ScoreParts(NamedTuple):
     contributions: NDArray[np.float64]
 
 
-def reasons_for(explanation: Explanation, *, limit: int = TOP, name_protected: bool = False) -> tuple[Reason, ...]:
+def reasons_for(
+    explanation: Explanation,
+    *,
+    limit: int = TOP,
+    name_protected: bool = False,
+    format_money: FormatMoney = format_plain_amount,
+) -> tuple[Reason, ...]:
     """Return at most `limit` reasons: those that raise the risk first, the weightiest first in each direction.
 
-    Contributions under half a percentage point are left out. `name_protected` words gender and country as well.
+    Contributions under half a percentage point are left out. `name_protected` words gender and country as well;
+    `format_money` writes balances.
     """
     values: Mapping[str, Any] = explanation.inputs
     # The words of country and gender, whose codes have no conditions, may be any number.
     matrix = np.array([[0.0 if isinstance(values[field], str) else float(values[field]) for field in FEATURES]])
     contributions = np.array([[explanation.contributions[field] for field in FEATURES]])
     [numbers] = top_codes(matrix, contributions, limit=limit, name_protected=name_protected).tolist()
-    return numbered_reasons(numbers, contributions[0].tolist(), values)
+    return numbered_reasons(numbers, contributions[0].tolist(), values, format_money=format_money)
 
 
 def top_codes(
@@ -70,11 +80,18 @@ def top_codes(
 
 
 def numbered_reasons(
-    numbers: Sequence[int], contributions: Sequence[float], values: Mapping[str, Any]
+    numbers: Sequence[int],
+    contributions: Sequence[float],
+    values: Mapping[str, Any],
+    *,
+    format_money: FormatMoney = format_plain_amount,
 ) -> tuple[Reason, ...]:
     """Return the reasons of one customer by the code numbers, the nine contributions and the nine values stored."""
     parts = {**by_part(contributions, name_protected=True), **by_part(contributions, name_protected=False)}
-    return tuple(_reason(BY_NUMBER[number], parts, values) for number in numbers if number in BY_NUMBER)
+    codes = (BY_NUMBER[number] for number in numbers if number in BY_NUMBER)
+    return tuple(
+        _reason(code, format_label(code, values.get(code.part), format_money), 100 * parts[code.part]) for code in codes
+    )
 
 
 def by_part(contributions: Sequence[float], *, name_protected: bool) -> dict[str, float]:
@@ -83,13 +100,9 @@ def by_part(contributions: Sequence[float], *, name_protected: bool) -> dict[str
     return dict(zip(names, sums[0].tolist(), strict=True))
 
 
-def _reason(code: ReasonCode, parts: Mapping[str, float], values: Mapping[str, Any]) -> Reason:
-    points, value = 100 * parts[code.part], values.get(code.part)
-    filled = {
-        "value": value if isinstance(value, str) else "" if value is None else f"{float(value):,.0f}",
-        "points": f"{abs(points):.{0 if abs(points) >= 10 else 1}f}",
-    }
-    return Reason(code.code, code.label % filled, code.sentence % filled, points, code.direction)
+def _reason(code: ReasonCode, label: str, points: float) -> Reason:
+    text = f"{label}: {format_points(points, 0 if abs(points) >= 10 else 1)}"
+    return Reason(code.code, label, text, points, code.direction)
 
 
 def _parts(contributions: NDArray[np.float64], name_protected: bool) -> ScoreParts:

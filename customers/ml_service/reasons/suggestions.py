@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from customers.ml_service.forest import engine
 from customers.ml_service.forest.encoding import encode_row, pick
 from customers.ml_service.forest.forest import Forest
+from customers.ml_service.messages import FormatMoney, format_percent, format_plain_amount
 from customers.ml_service.schema import FEATURES
 
 from .what_if import NOTE
@@ -33,16 +34,6 @@ BALANCES = range(50_000, 200_001)
 BALANCE_RISES = (0.25, 0.5, 1.0)
 SMALLEST_BASE = 100_000
 BALANCE_GRAIN = 1_000
-
-_ACTIVE = "active membership"
-_CARD = "a credit card"
-_PRODUCTS = {
-    1: "1 product instead of %(before)s",
-    2: "2 products instead of %(before)s",
-}
-_BALANCE = "a balance of %(after)s instead of %(before)s"
-_ONE_STEP = "With %(step)s the model sees a risk of %(after)s instead of %(before)s"
-_TWO_STEPS = "With %(step)s and %(other)s the model sees a risk of %(after)s instead of %(before)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +58,28 @@ class Suggestion:
 
 
 class Step(NamedTuple):
-    """Another value of one field, and the words for it."""
+    """Another value of one field."""
 
     code: str
     field: str
     value: int
-    words: str
 
 
 Plan = tuple[Step, ...]
 
 
-def best_changes(forest: Forest, customer_data: Mapping[str, Any], *, limit: int = 5) -> tuple[Suggestion, ...]:
+def best_changes(
+    forest: Forest,
+    customer_data: Mapping[str, Any],
+    *,
+    limit: int = 5,
+    format_money: FormatMoney = format_plain_amount,
+) -> tuple[Suggestion, ...]:
     """Return at most `limit` suggestions, the lowest score first; none when nothing would gain SMALLEST_GAIN.
 
     A pair is suggested only where it gains that much more than every single change of either field, and of several
     steps of the same fields the smallest that comes within it of the best.
-    Raises InputError naming a field that cannot be scored.
+    `format_money` writes balances. Raises InputError naming a field that cannot be scored.
     """
     row = encode_row(pick(customer_data), forest.encodings)
     own = dict(zip(FEATURES, row, strict=True))
@@ -95,7 +91,7 @@ def best_changes(forest: Forest, customer_data: Mapping[str, Any], *, limit: int
     return tuple(
         Suggestion(
             code="_AND_".join(step.code for step in plan),
-            text=_describe_plan(plan, own, before, outlook.scores[plan]),
+            text=_describe_plan(plan, before, outlook.scores[plan], format_money),
             changes={step.field: step.value for step in plan},
             score_before=before,
             score_after=outlook.scores[plan],
@@ -116,9 +112,9 @@ def points_between(before: float, after: float) -> float:
 def plans_for(own: Mapping[str, float]) -> list[list[Plan]]:
     """Return the plans in groups that change the same one or two fields, smaller steps first, single fields first."""
     steps = [
-        [] if own["is_active_member"] else [Step("BECOME_ACTIVE", "is_active_member", True, _ACTIVE)],
+        [] if own["is_active_member"] else [Step("BECOME_ACTIVE", "is_active_member", True)],
         product_steps(own["num_of_products"]),
-        [] if own["has_cr_card"] else [Step("TAKE_CREDIT_CARD", "has_cr_card", True, _CARD)],
+        [] if own["has_cr_card"] else [Step("TAKE_CREDIT_CARD", "has_cr_card", True)],
         balance_steps(own["balance"]),
     ]
     singles: list[list[Plan]] = [[(step,) for step in of_field] for of_field in steps]
@@ -129,7 +125,7 @@ def plans_for(own: Mapping[str, float]) -> list[list[Plan]]:
 def product_steps(own: float) -> list[Step]:
     """Return the other numbers of products that are worth a thought, the nearest first."""
     return [
-        Step("MORE_PRODUCTS" if number > own else "FEWER_PRODUCTS", "num_of_products", number, _PRODUCTS[number])
+        Step("MORE_PRODUCTS" if number > own else "FEWER_PRODUCTS", "num_of_products", number)
         for number in sorted(PRODUCTS, key=lambda number: abs(number - own))
         if number != own
     ]
@@ -139,7 +135,7 @@ def balance_steps(own: float) -> list[Step]:
     """Return higher balances such as the model has seen, the nearest first."""
     rises = (share * max(own, SMALLEST_BASE) for share in BALANCE_RISES)
     targets = (ceil((own + rise) / BALANCE_GRAIN) * BALANCE_GRAIN for rise in rises)
-    return [Step("RAISE_BALANCE", "balance", target, _BALANCE) for target in targets if target in BALANCES]
+    return [Step("RAISE_BALANCE", "balance", target) for target in targets if target in BALANCES]
 
 
 def variants(row: Sequence[float], plans: Sequence[Plan]) -> NDArray[np.float64]:
@@ -185,9 +181,17 @@ class Outlook:
         return next(plan for plan in plans if points_between(self.scores[plan], best) < SMALLEST_GAIN)
 
 
-def _describe_plan(plan: Plan, own: Mapping[str, float], before: float, after: float) -> str:
-    step, *others = (step.words % {"before": f"{own[step.field]:,.0f}", "after": f"{step.value:,}"} for step in plan)
-    risks = {"before": f"{before:.1%}", "after": f"{after:.1%}"}
-    if others:
-        return _TWO_STEPS % {"step": step, "other": others[0], **risks}
-    return _ONE_STEP % {"step": step, **risks}
+def _describe_plan(plan: Plan, before: float, after: float, format_money: FormatMoney) -> str:
+    """``2 products and active: 97.6 % → 33.8 %``; what the customer is, after what the customer has."""
+    steps = sorted(plan, key=lambda step: step.field == "is_active_member")
+    words = " and ".join(_describe_step(step, format_money) for step in steps)
+    return f"{words[0].upper()}{words[1:]}: {format_percent(before)} → {format_percent(after)}"
+
+
+def _describe_step(step: Step, format_money: FormatMoney) -> str:
+    match step.field:
+        case "num_of_products":
+            return f"{step.value} {'product' if step.value == 1 else 'products'}"
+        case "balance":
+            return f"balance {format_money(step.value)}"
+    return {"is_active_member": "active", "has_cr_card": "credit card"}[step.field]

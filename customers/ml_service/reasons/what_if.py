@@ -10,10 +10,8 @@ from customers.ml_service.forest.encoding import encode_row, expected_of, pick
 from customers.ml_service.forest.forest import Forest
 from customers.ml_service.schema import FEATURES
 
-NOTE = (
-    "The model shows what goes together with leaving, not what causes it: "
-    "whether a change would have this effect, it cannot say."
-)
+# The model shows what goes together with leaving, not what causes it.
+NOTE = "Estimate from past customers; not a guaranteed effect."
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from events.worker import drains
 
 
 class Command(BaseCommand):
-    help = "Delete old scores and unscored versions, but never the newest score of a customer; old drains and changes."
+    help = "Delete old scores, unscored versions, scoring runs and changes; the newest score of each customer stays."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             type=positive,
             default=settings.HISTORY_DAYS,
             metavar="N",
-            help="how many to keep (%(default)s)",
+            help="number of days to keep (%(default)s)",
         )
         parser.add_argument("--dry-run", action="store_true", help="count only")
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             retention.prune_changes(timezone.now() - timedelta(days=settings.FEED_DAYS))
             old_drains, old_alerts = drains.prune_drains(), prune_alerts(before)
         self.stdout.write(
-            f"{'Would delete' if dry_run else 'Deleted'} what is older than {days} days: {found.records:,} scores, "
+            f"{'Would delete' if dry_run else 'Deleted'} rows older than {days} days: {found.records:,} scores, "
             f"{found.unscored_versions:,} unscored versions, {old_alerts:,} acknowledged alerts; "
-            f"and {old_drains:,} drains older than {drains.KEPT_DAYS}."
+            f"and {old_drains:,} scoring runs older than {drains.KEPT_DAYS} days."
         )

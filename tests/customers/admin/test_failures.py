@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from customers.models import Customer, ModelRelease, ScoringFailure
+from customers.presentation.durations import format_time
 from tests.factories import make_customer, make_failure, make_scored
 from tests.staff import logged_in
 
@@ -46,23 +47,23 @@ def page(client, address, **query):
 
 class TestBesideTheCustomer:
     def test_list_and_page_say_who_is_set_aside_and_why(self, clerk, aside):
-        assert "set aside: Odd balance." in page(clerk, CUSTOMERS)
+        assert ">Excluded from scoring: Odd balance.<" in page(clerk, CUSTOMERS)
         assert "set aside: Odd balance." in page(clerk, f"{CUSTOMERS}{aside.pk}/change/")
 
     def test_and_who_is_tried_again_and_when(self, clerk, aside):
         then = timezone.now() + timedelta(hours=1)
         ScoringFailure.objects.update(retry_at=then)
-        assert f"tried again at {then:%H:%M:%S} UTC: Odd balance." in page(clerk, CUSTOMERS)
+        assert f"Scoring failed; next attempt {format_time(then)}: Odd balance." in page(clerk, CUSTOMERS)
 
     def test_an_edit_since_is_simply_not_scored_yet(self, clerk, aside):
         Customer.objects.filter(pk=aside.pk).update(age=70)
         said = page(clerk, CUSTOMERS)
-        assert "set aside:" not in said
-        assert '<td class="field-state nowrap">not scored</td>' in said or 'field-state">not scored<' in said
+        assert "Excluded from scoring:" not in said
+        assert '">Not scored yet</span></td>' in said
 
     def test_a_failure_of_a_former_model_says_nothing(self, clerk, aside):
         ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
-        assert "set aside:" not in page(clerk, CUSTOMERS)
+        assert "Excluded from scoring:" not in page(clerk, CUSTOMERS)
 
     def test_a_page_takes_as_many_queries_with_many_failures_as_with_one(self, clerk, aside):
         with CaptureQueriesContext(
@@ -74,7 +75,7 @@ class TestBesideTheCustomer:
             customer.refresh_from_db()
             make_failure(customer)
         with CaptureQueriesContext(connection) as many:
-            assert page(clerk, CUSTOMERS).count("set aside: ") == 6
+            assert page(clerk, CUSTOMERS).count(">Excluded from scoring: ") == 6
         assert len(many) == len(one)
 
 

@@ -60,24 +60,22 @@ class TestRecording:
         customer.refresh_from_db()
         assert customer.objected_at is not None
         assert customer.churn_risk_score is None
-        assert said(answer)[0].startswith(f"The objection of customer {customer.pk} has been recorded. The score and")
+        assert said(answer)[0].startswith(f"Objection of customer {customer.pk} recorded. The score and")
         recorded = LogEntry.objects.filter(change_message=f"Recorded the objection to profiling: {customer.pk}.")
         assert recorded.get().object_id == str(customer.pk)
 
     def test_it_is_withdrawn_and_the_customer_scored_again(self, staff, objector):
         answer = save(staff, objector, objection="withdraw")
-        assert said(answer)[0] == (
-            f"The objection of customer {objector.pk} has been withdrawn. The customer is scored again."
-        )
+        assert said(answer)[0] == f"Objection of customer {objector.pk} withdrawn. A new score is pending."
         assert list(Customer.objects.stale()) == [objector]
         rescore(objector)
-        assert "objection to profiling was withdrawn" in page(staff, objector)
+        assert "<p>Objection withdrawn." in page(staff, objector)
 
     def test_a_page_that_was_opened_before_it_was_recorded_does_not_withdraw_it(self, staff, objector):
         answer = save(staff, objector, objection="", age=61)
         objector.refresh_from_db()
         assert (objector.age, objector.objected_at is None, objector.churn_risk_score) == (61, False, None)
-        assert any("objected on" in message for message in said(answer))
+        assert any("No new score. Objected to profiling on" in message for message in said(answer))
 
     def test_what_stands_already_is_no_news(self, staff, objector):
         save(staff, objector, objection="record")
@@ -99,13 +97,14 @@ class TestRecording:
 class TestWhileItStands:
     def test_the_page_says_so_and_shows_no_profile(self, staff, objector):
         shown = page(staff, objector)
-        assert "The customer has objected to profiling since" in shown
-        assert "What would the score be?" not in shown
+        assert "Objected to profiling on " in shown
+        assert "; no score is calculated or kept while the objection stands." in shown
+        assert "Try other values" not in shown
         for place in ("vp-trend", "vp-story", "vp-points", "%", "What would lower it"):
-            assert place not in shown.split("Behaviour")[0].split("Churn risk")[1]
+            assert place not in shown.split("Customer data")[0].split("Churn risk")[1]
         asked = staff.post(f"{LIST}{objector.pk}/what-if/", {"age": 70}).content.decode()
         assert "vp-card" not in asked
-        assert "What if" not in asked
+        assert "what_if_age" not in asked
 
     def test_the_lists_leave_the_customer_out_unless_named(self, staff, objector):
         other = make_scored()
@@ -124,13 +123,13 @@ class TestWhileItStands:
             rescore(objector)
         edit(objector, objected_at=Now())
         shown = staff.get(LIST, {"freshness": "objected"}).content.decode()
-        assert "objected on 2" in shown
+        assert ">Objected to profiling on 2" in shown
         assert "<svg" not in shown.split("result_list")[1].split("</table>")[0]
 
     def test_without_a_model_the_customer_does_not_pass_for_current(self, staff):
         customer = make_customer(objected_at=Now())
         assert listed(staff, freshness="current") == []
-        assert "current: the active" not in page(staff, customer)
+        assert "Up to date" not in page(staff, customer)
 
     def test_the_default_list_counts_as_one_that_is_not_narrowed(self, staff):
         changes = staff.get(LIST).context["cl"]
@@ -142,8 +141,8 @@ class TestWhileItStands:
             f"{LIST}?q={objector.pk}", {"action": "rescore_now", "_selected_action": [objector.pk]}, follow=True
         )
         assert said(answer) == [
-            "To be rescored by the workers: 0 customers.",
-            "Have objected to profiling, and are not scored: 1 customer.",
+            "0 customers queued for rescoring.",
+            "1 customer not queued: objected to profiling.",
         ]
 
     def test_no_export_names_the_customer_however_picked(self, staff, objector):
@@ -162,8 +161,9 @@ def test_exclusion_by_staff_and_by_the_model_are_told_apart(staff):
         edit(customer, age=44)
     make_failure(by_model)
     make_failure(by_staff, reason="person", attempts=0, error="set aside by clerk")
-    assert "set aside: Odd balance. Correct the field" in page(staff, by_model)
-    assert "excluded from scoring by staff: set aside by clerk. Edit a field" in page(staff, by_staff)
+    assert "the model refused the data (Odd balance). Correct the field" in page(staff, by_model)
+    assert "Excluded from scoring by clerk on " in page(staff, by_staff)
+    assert "Correct" not in page(staff, by_staff)
 
 
 def test_the_list_reads_no_row_to_leave_objectors_out():

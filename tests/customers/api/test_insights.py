@@ -21,6 +21,7 @@ def test_a_current_score_is_explained_by_contributions_that_add_up_to_it():
     assert tuple(answer["contributions"]) == FEATURES
     total = answer["base_value"] + sum(answer["contributions"].values())
     assert total == pytest.approx(customer.churn_risk_score, abs=1e-6)
+    assert answer["value_at_risk"] == customer.value_at_risk
 
 
 def test_a_stale_score_is_shown_as_such_beside_what_the_present_fields_give():
@@ -56,7 +57,7 @@ def test_asking_why_stores_nothing():
 def test_reasons_are_in_plain_words():
     customer = make_scored(age=65, is_active_member=False)
     reasons = insights.of_customer(customer.pk)["reasons"]
-    assert "Not an active member raises the risk by" in str(reasons)
+    assert "Inactive member: +" in str(reasons)
 
 
 def test_an_unknown_customer_is_not_there():

@@ -237,7 +237,10 @@ class TestCommand:
         assert "major shift" in lines[3]
         assert "or more: " in lines[3]
         assert len(lines) == 3 + len(FEATURES)
-        assert (code, error.startswith("Customers are not as they were in training, by PSI: age ")) == (1, True)
+        assert (code, error.startswith("The customers differ from those the model was trained on: age (PSI ")) == (
+            1,
+            True,
+        )
 
     def test_below_the_alarm_it_succeeds(self, shifted, settings):
         settings.DRIFT_ALARM = 100.0

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from customers.ml_service.messages import NO_BREAK
 from customers.presentation.bars import SignedBar, signed_bars
 from customers.presentation.trend import Level, ScoredThen, trend
 
@@ -76,14 +77,14 @@ class TestTrend:
 
     def test_each_score_is_a_dot_that_tells_its_percentage_and_its_time(self):
         root = tree(trend(scored(0.123, 0.5), LEVELS, NOON))
-        told = [dot.find("title").text for dot in root.iter("circle")]
-        assert told == ["12.3% on 2026-03-01 12:00:00 UTC", "50.0% on 2026-03-01 13:00:00 UTC"]
+        told = [dot.find("title").text.replace(NO_BREAK, " ") for dot in root.iter("circle")]
+        assert told == ["12.3 % on 1 Mar 2026, 12:00", "50.0 % on 1 Mar 2026, 13:00"]
 
     def test_who_can_not_see_it_is_told_where_it_began_and_ended(self):
         root = tree(trend(scored(0.123, 0.5), LEVELS, NOON))
         assert root.get("role") == "img"
-        assert "from 12.3%" in root.find("desc").text
-        assert "to 50.0%" in root.find("desc").text
+        description = root.find("desc").text.replace(NO_BREAK, " ")
+        assert description == "2 scores, from 12.3 % on 1 Mar 2026, 12:00 to 50.0 % on 1 Mar 2026, 13:00."
 
     def test_bands_are_named_where_there_is_room(self):
         close = [Level(0.5, "medium"), Level(0.51, "high"), Level(0.9, "critical")]
@@ -94,7 +95,11 @@ class TestTrend:
 
     def test_days_are_told_where_seconds_would_mean_nothing(self):
         words = [it.text for it in tree(trend(scored(0.1, 0.2, apart=timedelta(days=9)), LEVELS, NOON)).iter("text")]
-        assert {"2026-03-01 12:00", "2026-03-10 12:00 UTC"} <= set(words)
+        assert {"1 Mar 2026, 12:00", "10 Mar 2026, 12:00"} <= set(words)
+
+    def test_seconds_are_told_where_minutes_would_be_the_same(self):
+        words = [it.text for it in tree(trend(scored(0.1, 0.2, apart=timedelta(seconds=9)), LEVELS, NOON)).iter("text")]
+        assert {"1 Mar 2026, 12:00:00", "1 Mar 2026, 12:00:09"} <= set(words)
 
     def test_without_a_score_there_is_no_picture(self):
         assert trend([], LEVELS, NOON) == ""

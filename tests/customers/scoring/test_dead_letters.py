@@ -51,7 +51,7 @@ def test_as_json(failed, capsys):
 
 
 def test_none_is_said_in_words_and_as_an_empty_list(capsys):
-    assert said(capsys) == "No customer is set aside, and none is waiting to be tried again.\n"
+    assert said(capsys) == "No customer is excluded from scoring, and none is waiting for a retry.\n"
     assert json.loads(said(capsys, "--json")) == []
 
 

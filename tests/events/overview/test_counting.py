@@ -63,7 +63,7 @@ class TestCount:
     def test_with_counted_customers_freshness_says_what_it_says_without(self):
         make_scored()
         counting.count_now()
-        found, now = freshness_of(kept().portfolio, kept().lag), freshness()
+        found, now = freshness_of(kept().portfolio, kept().lag, timezone.now()), freshness()
         assert found.coverage == now.coverage
         assert (found.status, found.status_reason) == (now.status, now.status_reason)
         assert found.lag == now.lag

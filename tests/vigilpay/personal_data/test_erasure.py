@@ -281,7 +281,7 @@ class TestCommand:
         make_scored(customer_id=ID)
         call_command("erase_customer", ID, "--yes")
         call_command("erase_customer", ID, "--yes")
-        assert f"Nothing is kept about customer {ID}." in capsys.readouterr().out
+        assert f"Nothing is stored about customer {ID}." in capsys.readouterr().out
         assert TrailEntry.objects.get().actor.startswith("command:erase_customer by ")
 
     def test_it_says_why_nothing_was_erased(self, monkeypatch):

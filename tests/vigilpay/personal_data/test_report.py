@@ -46,7 +46,7 @@ def test_scores_have_their_model_and_their_reasons_in_words():
     found = report(ID)
     first, second = found.sections["scores"]
     assert first["because"]
-    assert second["because"] == "an edit"
+    assert second["because"] == "Data changed"
     assert "age +" in second["reasons"]
     assert second["model"].startswith("release ")
     assert found.sections["reasons"][0].keys() == {"reason", "points"}
@@ -108,7 +108,7 @@ class TestCommand:
         assert entry.actor.startswith("command:subject_report by ")
 
     def test_of_a_customer_who_is_not_known_there_is_none(self):
-        with pytest.raises(CommandError, match=f"Nothing is kept about customer {ID}.$"):
+        with pytest.raises(CommandError, match=f"Nothing is stored about customer {ID}.$"):
             call_command("subject_report", ID)
         assert not TrailEntry.objects.exists()
 

@@ -285,7 +285,7 @@ def test_ctrl_c_at_any_moment_of_a_use_for_now_leaves_no_server(make_server, use
             process.send_signal(signal.SIGINT)
             time.sleep(0.05)
         said = process.communicate()[1]
-    assert (process.returncode, said.splitlines()[-1]) == (130, "Interrupted. Run the same again to finish.")
+    assert (process.returncode, said.splitlines()[-1]) == (130, "Interrupted. Run the same command again to finish.")
     assert "Traceback" not in said
     assert not runs(server)
     assert list(server.home.glob("draft-*")) == []

@@ -1,12 +1,24 @@
 """Which parts of a score are named, by which code and in which words: what the model shows of this customer."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from customers.ml_service import FEATURES, Explanation, reasons_for
-from customers.ml_service.reasons.reason_codes import BY_NUMBER, LOWERS, PART_NAMES, RAISES, TABLE
+from customers.ml_service.messages import format_plain_amount
+from customers.ml_service.reasons.reason_codes import (
+    BY_NUMBER,
+    LOW_CREDIT_SCORE,
+    LOWERS,
+    MANY_PRODUCTS,
+    PART_NAMES,
+    RAISES,
+    TABLE,
+    format_topic,
+)
 from customers.ml_service.reasons.reasons import NOTABLE, PROTECTED, TOP, by_part, numbered_reasons, top_codes
 from tests.customers.ml_service.forests import CUSTOMER
 
@@ -52,46 +64,51 @@ class TestWhichAreTold:
 
 
 class TestWhatIsSaid:
-    def test_the_effect_with_the_customers_own_value(self):
-        assert only(explained(is_active_member=0.12)).text == "Not an active member raises the risk by 12 points"
-        assert only(explained({"age": 57}, age=0.083)).text == "An age of 57 raises the risk by 8.3 points"
-        assert only(explained({"age": 27}, age=-0.1)).text == "An age of 27 lowers the risk by 10 points"
-        words = only(explained({"balance": 1234567.89}, balance=0.1)).text
-        assert words == "A balance of 1,234,568 raises the risk by 10 points"
+    def test_the_effect_beside_the_customers_own_value(self):
+        assert only(explained(is_active_member=0.12)).text == "Inactive member: +12\N{NO-BREAK SPACE}points"
+        assert only(explained({"age": 57}, age=0.083)).text == "Age 57: +8.3\N{NO-BREAK SPACE}points"
+        assert only(explained({"age": 27}, age=-0.1)).text == "Age 27: -10\N{NO-BREAK SPACE}points"
+        assert only(explained({"num_of_products": 4}, num_of_products=0.42)).text.startswith("4 products: +42")
+
+    def test_a_balance_is_written_as_the_caller_writes_money(self):
+        wealthy = explained({"balance": Decimal("1234567.89")}, balance=0.1)
+        assert only(wealthy).text.startswith("Balance 1,234,568: +10")
+        [reason] = reasons_for(wealthy, format_money=lambda amount: f"CHF {amount:.0f}")
+        assert reason.label == "Balance CHF 1234568"
 
     @pytest.mark.parametrize(
-        ("balance", "contribution", "code", "label"),
+        ("inputs", "contribution", "code", "label"),
         [
-            (0, 0.1, "LOW_BALANCE", "Balance too low"),
-            (0, -0.1, "LOW_BALANCE_LOWERS", "Low balance"),
-            (90_000, 0.1, "HIGH_BALANCE", "High balance to lose"),
-            (90_000, -0.1, "HIGH_BALANCE_LOWERS", "High balance"),
+            ({"balance": 0}, 0.1, "LOW_BALANCE", "Balance too low (0)"),
+            ({"balance": 0}, -0.1, "LOW_BALANCE_LOWERS", "Balance 0"),
+            ({"balance": 12_000}, 0.1, "HIGH_BALANCE", "Balance 12,000"),
+            ({"balance": 12_000}, -0.1, "HIGH_BALANCE_LOWERS", "Balance 12,000"),
+            ({"is_active_member": True}, -0.1, "ACTIVE_MEMBER", "Active member"),
+            ({"is_active_member": True}, 0.1, "ACTIVE_MEMBER_RAISES", "Active member"),
+            ({"is_active_member": False}, -0.1, "INACTIVE_MEMBER_LOWERS", "Inactive member"),
+            ({"credit_score": 380}, 0.1, "LOW_CREDIT_SCORE", "Credit score too low (380)"),
+            ({"credit_score": 380}, -0.1, "CREDIT_SCORE_LOWERS", "Credit score 380"),
+            ({"credit_score": 820}, 0.1, "CREDIT_SCORE_RAISES", "Credit score 820"),
+            ({"num_of_products": 1}, 0.1, "SINGLE_PRODUCT", "1 product"),
+            ({"num_of_products": 1}, -0.1, "PRODUCTS_LOWER", "1 product"),
+            ({"num_of_products": 2}, 0.1, "PRODUCTS_RAISE", "2 products"),
+            ({"num_of_products": 4}, 0.1, "MANY_PRODUCTS", "4 products"),
+            ({"tenure": 0}, 0.1, "TENURE_RAISES", "0 years with the bank"),
+            ({"tenure": 1}, 0.1, "TENURE_RAISES", "1 year with the bank"),
+            ({"tenure": 5}, -0.1, "TENURE_LOWERS", "5 years with the bank"),
+            ({"has_cr_card": 0}, 0.1, "NO_CREDIT_CARD", "No credit card"),
+            ({"has_cr_card": True}, 0.1, "CREDIT_CARD_RAISES", "Credit card"),
         ],
     )
-    def test_a_balance_is_too_low_only_where_it_raises_this_customers_risk(self, balance, contribution, code, label):
-        reason = only(explained({"balance": balance}, balance=contribution))
+    def test_nothing_is_claimed_that_is_not_so(self, inputs, contribution, code, label):
+        [field] = inputs
+        reason = only(explained(inputs, **{field: contribution}))
         assert (reason.code, reason.label) == (code, label)
 
-    @pytest.mark.parametrize(
-        ("inputs", "contributions", "label"),
-        [
-            ({"is_active_member": True}, {"is_active_member": -0.1}, "Active member"),
-            ({"is_active_member": True}, {"is_active_member": 0.1}, "Active member"),
-            ({"is_active_member": False}, {"is_active_member": -0.1}, "Inactive member"),
-            ({"credit_score": 380}, {"credit_score": 0.1}, "Credit score too low"),
-            ({"credit_score": 380}, {"credit_score": -0.1}, "Credit score 380"),
-            ({"credit_score": 820}, {"credit_score": 0.1}, "Credit score 820"),
-            ({"num_of_products": 1}, {"num_of_products": 0.1}, "Only one product"),
-            ({"num_of_products": 1}, {"num_of_products": -0.1}, "Products: 1"),
-            ({"num_of_products": 2}, {"num_of_products": 0.1}, "Products: 2"),
-            ({"num_of_products": 4}, {"num_of_products": 0.1}, "Too many products (4)"),
-            ({"tenure": 1}, {"tenure": 0.1}, "Years with the bank: 1"),
-            ({"has_cr_card": 0}, {"has_cr_card": 0.1}, "No credit card"),
-            ({"has_cr_card": True}, {"has_cr_card": 0.1}, "Has a credit card"),
-        ],
-    )
-    def test_nothing_is_claimed_that_is_not_so(self, inputs, contributions, label):
-        assert only(explained(inputs, **contributions)).label == label
+    def test_country_and_gender_are_said_as_stored(self):
+        inputs = {"geography": "Germany", "gender": "Female"}
+        named = reasons_for(explained(inputs, geography=0.2, gender=0.1), name_protected=True)
+        assert [reason.label for reason in named] == ["Country Germany", "Gender Female"]
 
 
 class TestTable:
@@ -117,10 +134,21 @@ class TestTable:
                 last = [reason for reason in TABLE if (reason.part, reason.direction) == (part, direction)][-1]
                 assert last.applies(np.array([-1e9, 0.0, 1e9])).all(), f"{last.code} must apply to whatever is left"
 
-    def test_sentences_tell_the_direction_of_their_code(self):
-        for reason in TABLE:
-            assert ("raise" in reason.sentence) == (reason.direction == RAISES)
-            assert "%(points)s" in reason.sentence
+    def test_topics_name_what_customers_have_in_common_and_no_value(self):
+        topics = {code.code: format_topic(code, format_plain_amount) for code in TABLE}
+        assert not any("%" in topic or "…" in topic for topic in topics.values())
+        assert topics["MANY_PRODUCTS"] == "Three or more products"
+        assert topics["LOW_BALANCE"] == "Balance too low (below 10,000)"
+        assert topics["INACTIVE_MEMBER"] == "Inactive member"
+
+    def test_limits_in_topics_are_those_of_the_conditions(self):
+        for code in (BY_NUMBER[1], BY_NUMBER[2]):
+            assert str(LOW_CREDIT_SCORE) in code.topic
+        assert MANY_PRODUCTS == 3
+
+    def test_what_raises_a_risk_can_be_told_apart_by_its_topic(self):
+        raising = [code.topic for code in TABLE if code.direction == RAISES]
+        assert len(set(raising)) == len(raising)
 
 
 ROW = st.fixed_dictionaries(

@@ -14,6 +14,7 @@ from customers.ml_service import BOUNDS, FEATURES, GENDERS, GEOGRAPHIES, NOTE, I
 from customers.ml_service.files.golden import generate_rows
 from customers.ml_service.forest import engine
 from customers.ml_service.forest.encoding import find_faults
+from customers.ml_service.messages import NO_BREAK
 from customers.ml_service.reasons.suggestions import BALANCES, PRODUCTS, SMALLEST_GAIN, balance_steps, points_between
 from tests.customers.ml_service.forests import CUSTOMER, as_mapping, as_numbers, fit, forest_of, shapes
 
@@ -123,7 +124,7 @@ def test_one_change_that_is_enough_is_suggested_alone():
     (suggestion,) = best_changes(forest, CUSTOMER)
     assert (suggestion.code, suggestion.changes) == ("BECOME_ACTIVE", {"is_active_member": True})
     assert (suggestion.score_before, suggestion.score_after, suggestion.points_gained) == (1, 0, 100)
-    assert suggestion.text == "With active membership the model sees a risk of 0.0% instead of 100.0%"
+    assert suggestion.text.replace(NO_BREAK, " ") == "Active: 100.0 % → 0.0 %"
 
 
 def test_a_pair_is_suggested_where_neither_half_helps():
@@ -131,7 +132,7 @@ def test_a_pair_is_suggested_where_neither_half_helps():
     (suggestion,) = best_changes(forest, CUSTOMER | {"has_cr_card": 0})
     assert suggestion.code == "BECOME_ACTIVE_AND_TAKE_CREDIT_CARD"
     assert suggestion.changes == {"is_active_member": True, "has_cr_card": True}
-    assert suggestion.text.startswith("With active membership and a credit card the model sees")
+    assert suggestion.text.startswith("Credit card and active: ")
 
 
 def test_a_pair_gives_way_to_another_value_of_one_of_its_fields():
@@ -159,7 +160,7 @@ def test_the_number_of_products_may_go_either_way(own, good, code):
     forest = forest_that_learned(lambda customer: customer["num_of_products"] != good)
     (suggestion,) = best_changes(forest, CUSTOMER | {"num_of_products": own})
     assert (suggestion.code, suggestion.changes) == (code, {"num_of_products": good})
-    assert f"With {good} products instead of {own}".replace("1 products", "1 product") in suggestion.text
+    assert suggestion.text.startswith("1 product: " if good == 1 else "2 products: ")
 
 
 def test_numbers_of_products_that_the_model_has_hardly_seen_are_not_suggested():
@@ -170,7 +171,9 @@ def test_of_several_steps_of_the_balance_the_smallest_that_does_is_suggested():
     forest = forest_that_learned(lambda customer: customer["balance"] < 130_000)
     (suggestion,) = best_changes(forest, CUSTOMER | {"balance": 100_000})
     assert suggestion.changes == {"balance": 150_000}
-    assert "With a balance of 150,000 instead of 100,000" in suggestion.text
+    assert suggestion.text.startswith("Balance 150,000: ")
+    [suggestion] = best_changes(forest, CUSTOMER | {"balance": 100_000}, format_money=lambda it: f"CHF {it}")
+    assert suggestion.text.startswith("Balance CHF 150000: ")
 
 
 @pytest.mark.parametrize(
