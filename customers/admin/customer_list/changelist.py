@@ -7,6 +7,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 
+from customers.admin.customer_list.contact_filters import with_last_contacts
 from customers.admin.customer_list.filters import MainReasonFilter, ScoreFilter
 from customers.admin.customer_list.objectors import is_narrowed, without_objectors
 from customers.admin.customer_list.ordering import ids_of_page, is_by_risk, unscored_last
@@ -45,3 +46,6 @@ class CustomerChangeList(ChangeList):
         of_page = self.root_queryset.annotate(last_scores=last_scores, score_before=score_before())
         found = of_page.in_bulk(ids)
         self.result_list = [found[it] for it in ids if it in found]  # one may just have been deleted
+        contacts = with_last_contacts(ids)
+        for customer in self.result_list:
+            customer.newest_contact = contacts.get(customer.pk)

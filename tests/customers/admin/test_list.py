@@ -18,6 +18,7 @@ from customers.portfolio import moves
 from customers.presentation.durations import format_age, format_time
 from customers.scoring import marks, requests, scorer
 from customers.scoring.marks import where_stale_ones_are
+from tests.customers.outreach.people import make_contact
 from tests.factories import (
     edit,
     forget_marks,
@@ -110,6 +111,15 @@ class TestRow:
     def test_a_single_score_is_no_trend(self, staff):
         make_scored()
         assert "vp-spark" not in page(staff)
+
+    def test_it_has_the_day_of_the_last_contact_and_what_came_of_it(self, staff):
+        customer, other = make_scored(), make_scored()
+        make_contact(customer, outcome="not reached", at="2026-11-24T12:00Z")
+        make_contact(customer, outcome="offer made", at="2026-11-25T12:00Z")
+        shown = page(staff)
+        assert '<td class="field-last_contact"><span title="25 Nov 2026: Offer made">25 Nov 2026</span></td>' in shown
+        assert shown.count("25 Nov 2026</span>") == 1
+        assert listed(staff, contact="not_lately") == [other.pk]
 
     def test_pages_take_as_many_statements_for_many_rows_as_for_one(self, staff):
         make_scored()
