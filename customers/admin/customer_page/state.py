@@ -40,7 +40,7 @@ def describe_pending(customer: Any, now: datetime) -> str:
     if customer.failure_error is not None:
         return describe_retry(customer)
     if customer.churn_risk_score is None:
-        return f"Score pending since {format_time(customer.stale_since)}"
+        return f"Score pending since {format_time(customer.stale_since)}" if customer.stale_since else "Score pending"
     if customer.stale_since is None:
         return "Scored by an earlier model; update pending"
     return f"Data changed {format_ago(customer.stale_since, now)}; {PENDING}"
