@@ -19,7 +19,7 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
-	test test-fast test-browser security lint types check coverage screenshots chaos chaos-short mutants \
+	test test-fast test-browser words security lint types check coverage screenshots chaos chaos-short mutants \
 	load audit-code audit-packages check-deploy bench bench-freshness bench-engine bench-model bench-admin freeze lock format clean
 
 help: ## List these commands
@@ -67,9 +67,12 @@ test: lint types check audit-code ## Everything that must pass before a merge
 test-fast: setup-dev ## For work in progress: without worker processes, browser, training and attacks; two minutes
 	@$(TESTS) -m "not slow and not process and not security"
 
-test-browser: setup-dev ## Log in, look, edit and be refused in a real browser: Chromium, which must be installed
+test-browser: setup-dev ## Staff's days in a real browser, and axe on each kind of page: Chromium must be installed
 	@$(PY) -m tests.browser.chromium
 	@$(PY) -m pytest -m browser tests/browser
+
+words: setup ## Every text that staff can meet, by module; exits 1 if one has a word that it should not have
+	@$(PY) -m tests.staff_words
 
 security: setup-dev ## Every address, role and token; attacks on the database; the feed of 100,000 edits: ten minutes
 	@$(PY) -m pytest -m security

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
-from django.db.models.signals import pre_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class CustomersConfig(AppConfig):
@@ -10,9 +10,11 @@ class CustomersConfig(AppConfig):
 
     def ready(self) -> None:
         from customers import checks, early_databases, editors  # noqa: F401  checks registers itself
+        from customers.outreach import control
         from customers.releases import active, records
 
         records.configure_models()
         pre_migrate.connect(early_databases.mend, sender=self, dispatch_uid="customers.early_databases")
+        post_migrate.connect(control.fix_control_group, sender=self, dispatch_uid="customers.control_group")
         connection_created.connect(editors.connected, dispatch_uid="customers.connected")
         connection_created.connect(active.forget_active, dispatch_uid="customers.forget_active")

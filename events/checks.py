@@ -53,7 +53,7 @@ def broker_listens(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "The broker is not events.broker.ListenBroker: edits made in plain SQL wait for the next sweep.",
+            "The broker is not events.broker.ListenBroker: edits in plain SQL wait for the next sweep.",
             hint="Remove VIGILPAY_BROKER from the environment, unless a minute is soon enough.",
             id="events.W001",
         )
@@ -67,9 +67,9 @@ def drains_fit_between_a_lease_and_a_stall(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            f"VIGILPAY_DRAIN_SECONDS is {settings.DRAIN_SECONDS:g}: drains never end unless it is more than "
-            f"{LEASE_SECONDS:g}, and are killed unless it is less than VIGILPAY_STALL_SECONDS.",
-            hint="A stall of twice the drain is a good choice: a last batch may begin when the time is nearly up.",
+            f"VIGILPAY_DRAIN_SECONDS is {settings.DRAIN_SECONDS:g}: scoring runs never end unless it is more than "
+            f"{LEASE_SECONDS:g}, and are stopped unless it is less than VIGILPAY_STALL_SECONDS.",
+            hint="Set VIGILPAY_STALL_SECONDS to twice VIGILPAY_DRAIN_SECONDS: a last batch may begin late.",
             id="events.E002",
         )
     ]

@@ -13,11 +13,15 @@ from customers.import_export.uploads import worker as import_work
 from customers.ml_service import ModelError
 from customers.models import ScoringFailure
 from customers.monitoring import audit, drift
+from customers.outreach.retention import prune_outreach
+from customers.portfolio import moves, snapshots
 from customers.portfolio.sampling import random_ids
 from customers.releases import active
 from customers.scoring import marks, scorer
 from events.alerts.retention import prune_alerts
 from events.alerts.sending import send_what_is_due
+from events.digest.outbox import prune_digests
+from events.digest.sending import send_if_due as send_digest_if_due
 from events.models.engine import Drain
 from events.overview import counting
 from events.queue import dispatch, lease, pause
@@ -127,7 +131,7 @@ def check_drift() -> str:
     try:
         return drift.check().warning
     except drift.NothingToCompareError as error:
-        log.info("Drift was not looked for: %s", error)
+        log.info("Drift was not checked: %s", error)
         return ""
 
 
@@ -137,8 +141,30 @@ def send_alerts() -> int:
 
 
 def count_overview() -> bool:
-    """Count what the overview shows, unless that was done just now. Run by a schedule, and when the page is opened."""
-    return counting.count_if_due()
+    """Count what the overview shows, unless that was done just now. Run by a schedule, and when the page is opened.
+
+    What was counted also says whether so many customers have come or gone that drift is to be checked before its day.
+    """
+    is_new = counting.count_if_due()
+    if counting.drift_is_due():
+        check_drift()
+    return is_new
+
+
+def search_moves() -> bool:
+    """Find whose risk has risen within a week, for the filters of the list, at a measured pace. Run by a schedule."""
+    return moves.search_if_due()
+
+
+def take_snapshot() -> bool:
+    """Store how the portfolio stands, once a day. Run by a schedule more often, so that a worker that was away at
+    midnight takes it later."""
+    return snapshots.take_snapshot()
+
+
+def send_digest() -> int:
+    """Send the digest of the last day or week, if one is wanted and was not sent; how many were. Run by a schedule."""
+    return send_digest_if_due()
 
 
 def report_refused(reason: str) -> None:
@@ -157,6 +183,9 @@ def prune_history(after_record: int = 0) -> int:
     imports.forget_imports(timezone.now() - timedelta(days=settings.IMPORT_DAYS))
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     prune_alerts(before)
+    snapshots.prune_snapshots(before)
+    prune_outreach(before)
+    prune_digests(before)
     retention.prune_changes(timezone.now() - timedelta(days=settings.FEED_DAYS))
     pruned = retention.prune_history(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:

@@ -24,4 +24,4 @@ def freshness(request: HttpRequest) -> JsonResponse:
         return JsonResponse(answer)
     except OperationalError as busy:
         unanswered.begin("No answer on freshness: %s", busy, state="unanswered")
-        return error(503, "The database has no answer at this moment; try again.", **{"Retry-After": "5"})
+        return error(503, "The database does not answer at the moment. Try again.", **{"Retry-After": "5"})

@@ -12,15 +12,20 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
+from django.db import connection
 
+from customers.models import Customer
 from customers.monitoring import audit
 from tests.databases import scratch_database
-from tests.factories import A_CUSTOMER
-from tests.others import await_that
+from tests.factories import A_CUSTOMER, make_scored, no_trigger
+from tests.money import value_at_risk
+from tests.others import await_that, meanwhile, outsider
 from tests.workers import running_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,6 +78,7 @@ STALE = """
 SELECT count(*) FROM customers_customer
 WHERE stale_since IS NOT NULL OR scored_by_id <> (SELECT max(id) FROM customers_modelrelease)
 """
+VALUES = "SELECT DISTINCT value_at_risk FROM customers_customer WHERE churn_risk_score IS NOT NULL"
 FAILED = "SELECT func, result FROM django_q_task WHERE NOT success"
 
 
@@ -146,6 +152,9 @@ def test_nothing_is_lost_and_everything_is_scored_or_stale_as_it_should_be(old_d
     assert {customer_id: version - 1 for customer_id, (_age, version, _stale) in found.items()} == editor.edits
     stale = {customer_id for customer_id, (_age, _version, is_stale) in found.items() if is_stale}
     assert stale == {customer_id for customer_id, edits in editor.edits.items() if edits or customer_id > 200}
+
+    # Also of who was edited meanwhile, for no edit was of the balance.
+    assert connection.execute(VALUES).fetchall() == [(value_at_risk(A_CUSTOMER["balance"], 0.25),)]
 
     # Another model than that of then is in place: all are scored by it, and the history begins.
     assert run(url, DRAIN).splitlines()[-1] == f"{CUSTOMERS} {audit.AuditReport(audited=CUSTOMERS)}"
@@ -242,3 +251,69 @@ def test_a_release_without_a_checksum_of_its_arrays_gets_one_and_no_row_becomes_
         assert (same_release, same_fingerprint, len(contents)) == (release, fingerprint, 64)
         assert run(url, ASK_FOR_MODEL).splitlines()[-1] == "False 0"
         assert count(connection, STALE) == 0
+
+
+BEFORE_VALUES = """
+from django.core.management import call_command
+from customers.scoring import scorer
+call_command("migrate", verbosity=0)
+call_command("seed_demo", customers=40, verbosity=0)
+assert scorer.rescore_batch().stored == 40
+call_command("migrate", "events", "0014", verbosity=0)
+call_command("migrate", "customers", "0017", verbosity=0)
+"""
+# As it was stored before there was a column: none has a value.
+FORGET_VALUES = """
+ALTER TABLE customers_customer DISABLE TRIGGER USER;
+UPDATE customers_customer SET value_at_risk = NULL;
+ALTER TABLE customers_customer ENABLE TRIGGER USER;
+ALTER TABLE customers_customer ENABLE ALWAYS TRIGGER zzz_vigilpay_stamp;
+"""
+WITH_VALUES = """
+SELECT customer_id, balance, churn_risk_score, value_at_risk FROM customers_customer ORDER BY customer_id
+"""
+
+
+def test_customers_scored_before_get_the_value_of_the_balance_that_was_scored():
+    with scratch_database("vigilpay_test_values") as url, psycopg.connect(url, autocommit=True) as connection:
+        run(url, BEFORE_VALUES)
+        connection.execute(FORGET_VALUES)
+        before = {customer_id: rest for customer_id, *rest in connection.execute(WITH_VALUES)}
+        edited, objector, *_others = before
+        change = "UPDATE customers_customer SET {} WHERE customer_id = %s"
+        connection.execute(change.format("balance = 7654321"), [edited])
+        connection.execute(change.format("objected_at = now()"), [objector])
+        run(url, UPGRADE)
+        after = {customer_id: rest for customer_id, *rest in connection.execute(WITH_VALUES)}
+        expected = {
+            customer_id: [balance, score, value_at_risk(balance, score)]
+            for customer_id, (balance, score, _none) in before.items()
+        }
+        expected[edited][0] = 7654321  # but the value is still that of the score
+        expected[objector][1:] = [None, None]
+        assert after == expected
+        # There and back again, as often as one likes.
+        run(url, "from django.core.management import call_command; call_command('migrate', 'events', '0014')")
+        run(url, UPGRADE)
+        assert {customer_id: rest for customer_id, *rest in connection.execute(WITH_VALUES)} == expected
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_customer_whom_an_open_edit_holds_gets_the_value_afterwards_and_no_other_waits(monkeypatch):
+    migration = import_module("events.migrations.0015_value_at_risk")
+    monkeypatch.setattr(migration, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(migration, "BATCH_ROWS", 3)
+    customers = [make_scored() for _ in range(8)]
+    expected = value_at_risk(A_CUSTOMER["balance"], customers[0].churn_risk_score)
+    Customer.objects.update(balance=1)
+    with no_trigger():
+        Customer.objects.update(value_at_risk=None)
+    filled = Customer.objects.filter(value_at_risk=expected)
+    with outsider(autocommit=False) as holder:
+        holder.execute(f"UPDATE customers_customer SET surname = 'Held' WHERE customer_id = {customers[4].pk}")
+        with connection.cursor() as cursor:
+            migration.go_through(cursor)
+        assert filled.count() == len(customers) - 1
+        with meanwhile(lambda: migration.fill(None, SimpleNamespace(connection=connection))):
+            holder.commit()
+    assert filled.count() == len(customers)

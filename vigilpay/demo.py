@@ -71,7 +71,7 @@ def wait_until_scored(since: datetime) -> None:
         has_drained = Drain.objects.filter(started_at__gt=since).exists()
         return has_drained and not Customer.objects.stale().exists() and not lease.is_held()
 
-    wait_until(is_done, "The worker has not scored the customers; see its messages above.")
+    wait_until(is_done, "The worker did not score the customers. See its messages above.")
 
 
 def wait_until_served(base: str) -> None:
@@ -98,7 +98,7 @@ def follow_an_edit() -> Followed:
     """Edit one customer in plain SQL, as a user of psql would, and time its score."""
     customer = Customer.objects.filter(is_active_member=True, num_of_products=2).riskiest_first().last()
     if customer is None or customer.churn_risk_score is None:
-        raise DemoFailedError("No active customer with two products is left to edit; load others with `seed_demo`.")
+        raise DemoFailedError("No active customer with two products is left to edit. Load others with `seed_demo`.")
     old_score = customer.churn_risk_score
     execute(EDIT, [customer.pk])
     committed = perf_counter()

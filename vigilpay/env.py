@@ -94,6 +94,13 @@ def number(name: str, default: float, *, expected: str = "a number, 0 or more, s
 seconds = partial(number, expected="a number of seconds, 0 or more, such as 0.5")
 
 
+def share(name: str, default: float, *, below: float) -> float:
+    """A part of a whole: 0 or more, and less than ``below``."""
+    expected = f"a share from 0 to less than {below}, such as 0.05"
+    found = number(name, default, expected=expected)
+    return found if found < below else _refuse(name, text(name, str(default)), expected)
+
+
 def thresholds(name: str, default: Sequence[float]) -> list[float]:
     """As many numbers as the default has, separated by commas: rising, above 0 and below 1."""
     value = text(name, ",".join(map(str, default)))

@@ -23,17 +23,26 @@ VIEWER = frozenset(
         "customers.view_scoringfailure",
         "customers.view_auditfinding",
         "customers.view_importbatch",
+        "customers.view_contact",
         "events.view_drain",
         "events.view_pause",
         "events.view_alert",
         "events.view_alertrule",
         "events.view_delivery",
         "events.view_overview",
+        "events.view_systemstatus",
     }
 )
 
+# Talks to customers: takes them on, records what came of it, and changes nothing of theirs.
+AGENT = VIEWER | {
+    "customers.add_contact",
+    "customers.work_worklist",
+    "events.acknowledge_alert",
+}
+
 # Works with customers, on their data and on what their scores set off.
-ANALYST = VIEWER | {
+ANALYST = AGENT | {
     "customers.add_customer",
     "customers.change_customer",
     "customers.rescore_customer",
@@ -42,7 +51,6 @@ ANALYST = VIEWER | {
     "customers.add_importbatch",
     "customers.change_importbatch",
     "customers.change_scoringfailure",  # have excluded customers tried again
-    "events.acknowledge_alert",
     "events.add_alertrule",
     "events.change_alertrule",
     "events.delete_alertrule",
@@ -57,7 +65,7 @@ OPERATOR = VIEWER | {
     "vigilpay.view_trailentry",  # see who has read and changed what
 }
 
-ROLES = {"viewer": VIEWER, "analyst": ANALYST, "operator": OPERATOR}
+ROLES = {"viewer": VIEWER, "agent": AGENT, "analyst": ANALYST, "operator": OPERATOR}
 
 
 def fill_groups(sender: AppConfig, *, using: str = DEFAULT_DB_ALIAS, apps: Any = installed, **kwargs: Any) -> None:

@@ -33,7 +33,7 @@ if PRODUCTION:
     production.refuse_weak(SECRET_KEY, ALLOWED_HOSTS, debug=DEBUG, api_login=API_LOGIN_REQUIRED)
 # Names of further addresses that need neither login nor token, for a bank's own settings module: docs/operations.md.
 OPEN_ADDRESSES: list[str] = []
-CSRF_FAILURE_VIEW = "vigilpay.web.access.csrf_failure"
+CSRF_FAILURE_VIEW = "vigilpay.web.error_pages.csrf_failure"
 # A login ends after a working day, and after a break without a request: vigilpay/access/time_limits.py.
 SESSION_COOKIE_AGE = env.integer("VIGILPAY_SESSION_SECONDS", default=36000, minimum=60)
 SESSION_IDLE_SECONDS = env.integer("VIGILPAY_SESSION_IDLE_SECONDS", default=1800, minimum=60)
@@ -214,6 +214,13 @@ DRIFT_ALARM = env.number("VIGILPAY_DRIFT_ALARM", default=0.25)
 # How long analyze waits for a row that another session's open edit has locked.
 ANALYZE_LOCK_SECONDS = env.seconds("VIGILPAY_ANALYZE_LOCK_SECONDS", default=2.0)
 
+# --- contacts and worklist: docs/worklist.md --------------------------------------------------------------------------
+# For so many days after a contact a customer is in no worklist; after so many hours a claim may be taken over.
+CONTACT_PAUSE_DAYS = env.integer("VIGILPAY_CONTACT_PAUSE_DAYS", default=14, minimum=0)
+CLAIM_HOURS = env.integer("VIGILPAY_CLAIM_HOURS", default=24, minimum=1)
+# The share of the customers whom no worklist contains, for comparison: fixed once, by the first migrate that finds it.
+CONTROL_SHARE = env.share("VIGILPAY_CONTROL_SHARE", default=0.0, below=0.5)
+
 # --- alerts: docs/alerts.md ------------------------------------------------------------------------------------------
 # E-mail goes out when there is a mail server, the webhook when there are an address and a secret to sign with.
 EMAIL_HOST = env.text("EMAIL_HOST", default="")
@@ -232,6 +239,9 @@ ALERT_ATTEMPTS = env.integer("VIGILPAY_ALERT_ATTEMPTS", default=7, minimum=1)
 ALERT_RETRY_SECONDS = env.seconds("VIGILPAY_ALERT_RETRY_SECONDS", default=10.0)
 # One rule sends no two e-mails within this time: what comes meanwhile is sent together.
 ALERT_DIGEST_SECONDS = env.seconds("VIGILPAY_ALERT_DIGEST_SECONDS", default=60.0)
+# An e-mail that sums up each day or week: events/digest.
+DIGEST = env.choice("VIGILPAY_DIGEST", ["off", "daily", "weekly"], default="off")
+DIGEST_RECIPIENTS = env.words("VIGILPAY_DIGEST_RECIPIENTS", default=[])
 # Where staff reach this installation, for links in e-mails.
 SITE_URL = env.text("VIGILPAY_SITE_URL", default="")
 
@@ -254,6 +264,8 @@ CURRENCY = env.text("VIGILPAY_CURRENCY", default="EUR")
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None  # for `collectstatic`
 WHITENOISE_USE_FINDERS = not PRODUCTION
+# What browsers ask for at the root of a site, whatever its pages name: an SVG, whatever its name says.
+WHITENOISE_ROOT, WHITENOISE_MIMETYPES = BASE_DIR / "vigilpay" / "web" / "root", {"favicon.ico": "image/svg+xml"}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -8,9 +8,10 @@ from vigilpay.web import health, metrics
 from vigilpay.web.index import index
 from vigilpay.web.openapi import openapi
 
-admin.site.site_header = "VigilPay"
-admin.site.site_title = "VigilPay"
-admin.site.index_title = "Churn risk"
+handler400 = "vigilpay.web.error_pages.bad_request"
+handler403 = "vigilpay.web.error_pages.permission_denied"
+handler404 = "vigilpay.web.error_pages.page_not_found"
+handler500 = "vigilpay.web.error_pages.server_error"
 
 urlpatterns = [
     path("", index, name="index"),

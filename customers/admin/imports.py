@@ -10,18 +10,17 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.import_export.uploads import steps, storage
 from customers.import_export.uploads.forms import NextStepForm, UploadForm
 from customers.models.imports import ImportBatch, ImportPiece
-from customers.presentation.durations import format_age
+from customers.presentation.durations import format_age, format_time
+from customers.presentation.numbers import format_count, format_percent
 
-# How often the browser asks again while the workers are at it: time enough to choose to cancel.
-REFRESH_SECONDS = 5
+NOT_KNOWN = "Not known yet"
 
-SHOWN = ("state", "checked", "progress", "message", "since_check", "report", "reasons", "rejected_rows")
+SHOWN = ("status", "checked", "progress", "message", "since_check", "report", "reasons", "rejected_rows")
 ORIGIN = ("file_name", "file_bytes", "sha256", "decimal", "uploaded_by", "uploaded_at", "confirmed_by", "confirmed_at")
 
 
@@ -38,55 +37,72 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     def checked(self, batch: ImportBatch) -> str:
         """How old the check is; what is done about its age."""
         if batch.checked_at is None:
-            return "not yet"
-        age = f"{format_age(batch.checked_at, timezone.now())} ago, {localtime(batch.checked_at):%Y-%m-%d %H:%M}"
+            return "Not yet"
+        age = f"{format_time(batch.checked_at)} ({format_age(batch.checked_at, timezone.now())} ago)"
         if batch.state not in ImportBatch.WAITING:
             return age
-        return f"{age}. The customers are compared again before any is written; you are asked again if one was edited."
+        return (
+            f"{age}. The customers are compared again before the import starts; if one was edited since this check, "
+            "you are asked to confirm again."
+        )
 
-    @admin.display(description="Changed since the check before")
+    @admin.display(description="Changed since the previous check")
     def since_check(self, batch: ImportBatch) -> SafeString | str:
         """The customers for whose sake the import has asked again, as a link to the list and one to each."""
         changed = batch.changed_since_check or {}
         if not changed.get("customers"):
-            return "none"
+            return "None"
         ids = changed["ids"]
         listed = f"{reverse('admin:customers_customer_changelist')}?customer_id__in={','.join(map(str, ids))}"
         links = format_html_join(
             ", ", '<a href="{}">{}</a>', ((reverse("admin:customers_customer_change", args=[it]), it) for it in ids)
         )
         more = f" and {changed['customers'] - len(ids):,} more" if changed["customers"] > len(ids) else ""
-        return format_html('{}{} (<a href="{}">in the list</a>)', links, more, listed)
+        return format_html('{}{} (<a href="{}">show in the list</a>)', links, more, listed)
 
     @admin.display(description="Progress")
     def progress(self, batch: ImportBatch) -> SafeString | str:
         if not batch.confirmed_at or not batch.good_rows:
-            return "nothing imported yet"
+            return "Nothing imported"
         done, rows = min(batch.stored_rows, batch.good_rows), batch.good_rows
-        text = f"{done:,} of {rows:,} rows ({done / rows:.0%})"
+        text = f"{done:,} of {format_count(rows, 'row', 'rows')} ({format_percent(done / rows)})"
         return format_html('<progress value="{}" max="{}" aria-label="{}"></progress> {}', done, rows, text, text)
+
+    @admin.display(description="State")
+    def status(self, batch: ImportBatch) -> SafeString | str:
+        """While a worker is due to act, since when, and a link that asks again: the page never reloads by itself."""
+        if batch.state not in ImportBatch.DUE:
+            return batch.get_state_display()
+        since = f"{batch.get_state_display()}… since {format_time(batch.state_since)}"
+        page = reverse("admin:customers_importbatch_change", args=[batch.pk])
+        return format_html('{} <a class="vp-update" href="{}">Update</a>', since, page)
 
     @admin.display(description="Customers")
     def report(self, batch: ImportBatch) -> str:
         """What was done, once something was; before that what would be."""
         if batch.new is None:
-            return "not known yet"
+            return NOT_KNOWN if batch.state in ImportBatch.DUE else "None"
         rejected = f"{batch.rejected:,} rejected"
         if batch.confirmed_at:
             return f"{batch.stored_new:,} new, {batch.stored_changed:,} changed; {rejected}"
         return f"{batch.new:,} new, {batch.changed:,} changed, {batch.unchanged:,} unchanged, {rejected}"
 
-    @admin.display(description="The check says")
+    @admin.display(description="Result of the check")
     def reasons(self, batch: ImportBatch) -> SafeString | str:
+        """Before a check has ended nothing is known of the file."""
+        if batch.checked_at is None:
+            return NOT_KNOWN if batch.state in ImportBatch.DUE else "Not checked"
         lines = format_html_join("", "<li>{}</li>", ((note,) for note in batch.notes))
-        return format_html("<ul>{}</ul>", lines) if batch.notes else "nothing to complain of"
+        return format_html("<ul>{}</ul>", lines) if batch.notes else "No remarks"
 
     @admin.display(description="Rejected rows")
     def rejected_rows(self, batch: ImportBatch) -> SafeString | str:
+        if batch.rejected is None:
+            return NOT_KNOWN if batch.state in ImportBatch.DUE else "Not checked"
         if not batch.rejected:
-            return "none"
+            return "None"
         if not batch.pieces.filter(of=ImportPiece.Of.REJECTS).exists():
-            return "no longer kept"
+            return f"{batch.rejected:,}; the file of rejected rows is no longer kept"
         address = reverse("admin:customers_importbatch_rejects", args=[batch.pk])
         return format_html('<a href="{}" download>Download as CSV, with line numbers and reasons</a>', address)
 
@@ -99,7 +115,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         return super().has_view_permission(request, obj) or self.has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """There is something to say only as long as the import can go on."""
+        """Only as long as the import can go on."""
         can_go_on = isinstance(obj, ImportBatch) and obj.state not in ImportBatch.FINAL
         return can_go_on and self.has_add_permission(request)
 
@@ -120,13 +136,6 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             return [(None, {"fields": ("file", "decimal")})]
         step = [("Next step", {"fields": ("next_step", "check")})] if self.has_change_permission(request, obj) else []
         return [(None, {"fields": SHOWN}), *step, ("The file", {"fields": ORIGIN})]
-
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = super().render_change_form(request, context, *args, **kwargs)
-        batch = kwargs.get("obj")
-        if isinstance(batch, ImportBatch) and batch.state in ImportBatch.DUE and request.method == "GET":
-            response["Refresh"] = str(REFRESH_SECONDS)
-        return response
 
     def get_urls(self) -> list[URLPattern]:
         rejects = self.admin_site.admin_view(self.rejects_view)
@@ -153,24 +162,27 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             obj.uploaded_by_id = request.user.pk
             steps.begin(obj, file.chunks(storage.PIECE_BYTES))
         elif form.cleaned_data["next_step"] == NextStepForm.IMPORT and form.is_of_another_check:
-            messages.warning(request, "Nothing was done: the file has been compared again. Look at what has changed.")
+            messages.warning(
+                request,
+                "Nothing was imported: the file has been compared again. Look at the changes, then confirm or cancel.",
+            )
         elif not (
             steps.confirm(obj, request.user.pk or 0)
             if form.cleaned_data["next_step"] == NextStepForm.IMPORT
             else steps.cancel(obj, f"Cancelled by {request.user.get_username()}.")
         ):
-            messages.warning(request, "Nothing was done: the import has moved on meanwhile.")
+            messages.warning(request, "Nothing was changed: the import has reached another state meanwhile. See below.")
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """What the log keeps of it: a sentence."""
         if add:
-            return "Uploaded, to be checked."
+            return "Uploaded for checking."
         return "Confirmed." if form.cleaned_data["next_step"] == NextStepForm.IMPORT else "Cancelled."
 
     def response_add(
         self, request: HttpRequest, obj: ImportBatch, post_url_continue: str | None = None
     ) -> HttpResponse:
-        messages.success(request, "The file is being checked. Nothing is imported before you say so.")
+        messages.success(request, "The file is being checked. Nothing is imported until you confirm.")
         return self.response_change(request, obj)
 
     def response_change(self, request: HttpRequest, obj: ImportBatch) -> HttpResponse:

@@ -1,26 +1,80 @@
-"""The models that gave the scores."""
+"""The models that gave the scores. ``events/admin/releases.py`` puts them into the admin, with what it has counted."""
+
+from typing import Any, cast
 
 from django.contrib import admin
+from django.db.models import QuerySet, Subquery
+from django.db.models.fields.json import KT
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from customers.admin.model_card import card_html
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.models import ModelRelease
+from customers.presentation.durations import format_time
+
+SHORT = 12  # letters of a checksum: enough to compare
+NOT_MEASURED = "not measured"
+LIST = "customers_modelrelease_changelist"
 
 
-@admin.register(ModelRelease)
 class ModelReleaseAdmin(ReadOnlyAdmin):
-    list_display = ("id", "released_at", "sha256", "note")
-    fields = ("released_at", "note", "fingerprint", "going_back", "card")
-    readonly_fields = ("going_back", "card")
+    list_display = ("release", "is_active", "released", "auc", "checksum", "note")
+    list_display_links = ("release",)
+    fields = ("released", "active_model", "note", "sha256", "fingerprint", "going_back", "card")
+    readonly_fields = ("released", "active_model", "going_back", "card")
 
-    @admin.display(description="Going back to it")
+    class Media:
+        css = {"all": ["customers/vigilpay.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelRelease]:
+        """The card's metadata, which is long, is not read for the list."""
+        found = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                measured_auc=KT("metadata__metrics__roc_auc__mean"),
+                active_id=Subquery(ModelRelease.objects.newest_id()),
+            )
+        )
+        is_list = request.resolver_match is not None and request.resolver_match.url_name == LIST
+        return cast("QuerySet[ModelRelease]", found.defer("metadata") if is_list else found)
+
+    @admin.display(description="Release", ordering="id")
+    def release(self, release: ModelRelease) -> str:
+        return f"Release {release.pk}"
+
+    @admin.display(description="Active", boolean=True)
+    def is_active(self, release: Any) -> bool:
+        return bool(release.pk == release.active_id)
+
+    @admin.display(description="Active")
+    def active_model(self, release: ModelRelease) -> str:
+        return "Yes" if self.is_active(release) else "No"
+
+    @admin.display(description="Released", ordering="released_at")
+    def released(self, release: ModelRelease) -> str:
+        return format_time(release.released_at)
+
+    @admin.display(description="AUC")
+    def auc(self, release: Any) -> str:
+        """Of the training's own cross-validation, as model.json has it."""
+        try:
+            return f"{float(release.measured_auc):.3f}"
+        except (TypeError, ValueError):
+            return NOT_MEASURED
+
+    @admin.display(description="Model file")
+    def checksum(self, release: ModelRelease) -> str:
+        return release.sha256[:SHORT]
+
+    @admin.display(description="Return to this model")
     def going_back(self, release: ModelRelease) -> str:
         """By a command alone: a server that can be reached from outside has no right to write model files."""
         active = ModelRelease.objects.active()
         if active is not None and active.fingerprint == release.fingerprint:
             return "This is the active model."
-        return f"On each machine, as its operator: manage.py release_model --rollback --to {release.pk}"
+        return f"An operator runs this command on every server: manage.py release_model --rollback --to {release.pk}"
 
     @admin.display(description="Model card")
     def card(self, release: ModelRelease) -> SafeString:

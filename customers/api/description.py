@@ -13,6 +13,7 @@ from customers.api.schemas import (
     ID,
     IDS,
     INTEGER,
+    MONEY,
     NINE_FIELDS,
     NINE_NUMBERS,
     NUMBER,
@@ -33,6 +34,7 @@ from customers.models import ScoreRecord
 ENTRY = {
     "customer_id": ID,
     "churn_risk_score": or_null(SCORE),
+    "value_at_risk": or_null(MONEY),
     "band": or_null(BAND),
     "current": BOOLEAN,
     "version": or_null(INTEGER),
@@ -86,6 +88,7 @@ INSIGHTS = object_of(
     {
         "customer_id": ID,
         "churn_risk_score": or_null(SCORE),
+        "value_at_risk": or_null(MONEY),
         "band": or_null(BAND),
         "current": BOOLEAN,
         "paused": BOOLEAN,

@@ -30,6 +30,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
     return {
         "customer_id": customer.pk,
         "churn_risk_score": score,
+        "value_at_risk": customer.value_at_risk,
         "band": None if score is None else band(score),
         "current": customer.is_current(),
         "paused": bool(pause.notice()),

@@ -15,6 +15,7 @@ Schema = dict[str, Any]
 
 ID: Schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_CUSTOMER_ID}
 SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+MONEY: Schema = {"type": "string", "pattern": r"^[0-9]{1,13}\.[0-9]{2}$"}
 BAND: Schema = {"type": "string", "enum": list(BANDS)}
 TIME: Schema = {"type": "string", "format": "date-time"}
 TEXT: Schema = {"type": "string"}

@@ -19,6 +19,7 @@ def score_entry(customer: Any) -> Json:
     return {
         "customer_id": customer.pk,
         "churn_risk_score": score,
+        "value_at_risk": customer.value_at_risk,
         "band": None if score is None else band(score),
         "current": is_current(customer),
         "version": customer.scored_version,

@@ -17,18 +17,23 @@ from customers.models import Customer, ModelRelease
 from customers.presentation.bands import band
 from customers.presentation.reasons import main_reasons
 
-READ = ("customer_id", "surname", *FEATURES, "churn_risk_score", "scored_at", "stale_since", "scored_by_id")
+READ = (
+    *("customer_id", "surname", *FEATURES),
+    *("churn_risk_score", "value_at_risk", "scored_at", "stale_since", "scored_by_id"),
+)
 HEADER = (
     "customer_id",
     "surname",
     *FEATURES,
     "churn_risk_score",
+    "value_at_risk",
     "risk_band",
     "main_reason",
     "is_current",
     "scored_at",
 )
 FETCH_ROWS = 2000
+SCORE_DIGITS = 6  # what a spreadsheet can show of a probability; the JSON views have all digits
 # Without it Excel takes UTF-8 for something else; the import passes over it.
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -51,7 +56,7 @@ def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
 
 def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> list[Any]:
     customer_id, surname, *numbers, has_card, is_active = row[: 2 + len(FEATURES)]
-    score, scored_at, stale_since, scored_by, reason = row[2 + len(FEATURES) :]
+    score, value, scored_at, stale_since, scored_by, reason = row[2 + len(FEATURES) :]
     main_reason = (
         "" if stale_since is not None else labels.get(reason, "")
     )  # a stale score's reason was that of other fields
@@ -61,7 +66,8 @@ def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> li
         *numbers,
         int(has_card),
         int(is_active),
-        score,
+        score if score is None else f"{score:.{SCORE_DIGITS}f}",
+        value,
         "" if score is None else band(score),
         neutralised(main_reason),
         int(stale_since is None and scored_by == active),

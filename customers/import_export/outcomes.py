@@ -52,13 +52,13 @@ class OutcomesReport(ImportReport):
 
     @property
     def notes(self) -> list[str]:
-        notes = [f"{self.unknown} of them are of nobody who is, or was, a customer here"] if self.unknown else []
+        notes = [f"{self.unknown} of them belong to no present or former customer"] if self.unknown else []
         if self.is_complete:
-            notes.append(f"Whoever is in no file counts as having stayed until {self.observed_until}")
+            notes.append(f"Customers in no file count as having stayed until {self.observed_until}")
         elif self.observed_until:
             notes.append(
-                "Nobody counts as having stayed because of this file: a rejected row may be of somebody who left. "
-                "Mend them, and load them with --observed-until again"
+                "This file does not show who stayed: a rejected row may belong to a customer who left. "
+                "Correct the rejected rows and load them with --observed-until again"
             )
         return notes
 

@@ -17,6 +17,7 @@ from psycopg import errors
 from customers import turns
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID
+from customers.presentation.numbers import format_count
 from customers.scoring.contention import lost_to_an_editor
 from customers.sql import fetch_row
 
@@ -276,8 +277,9 @@ def own_turn(progress: Progress) -> Iterator[None]:
 
 
 def stopped(error: DatabaseError, before: RowCounts) -> str:
-    reason = "somebody's open edit holds a customer" if lost_to_an_editor(error) else database_message(error)
-    return f"Storing stopped after {before.rows} rows, which are stored: {reason}. Mend that and run the same again."
+    reason = "an open edit locks a customer" if lost_to_an_editor(error) else database_message(error)
+    stored = format_count(before.rows, "row that is stored", "rows that are stored")
+    return f"The import stopped after {stored}: {reason}. Resolve this, then start the import again."
 
 
 def database_message(error: DatabaseError) -> str:

@@ -14,7 +14,7 @@ from customers.import_export.customers import ImportReport
 from customers.import_export.staging import SLICE_ROWS, LoadError
 from customers.management.progress import TerminalProgress, positive
 
-EXIT_CODES = "Exits with 0 when all rows were loaded, 2 when some were rejected, 1 when the file was refused."
+EXIT_CODES = "Exits with 0 if all rows were loaded, 2 if some were rejected, 1 if the file was refused."
 SOME_REJECTED = 2
 
 
@@ -25,7 +25,7 @@ def input_file(text: str) -> Path:
 
 def add_decimal(parser: CommandParser | ArgumentParser) -> None:
     parser.add_argument(
-        "--decimal", choices=list(DECIMALS), help="the decimal mark of columns whose numbers could be read both ways"
+        "--decimal", choices=list(DECIMALS), help="the decimal mark of columns whose numbers do not show it"
     )
 
 
@@ -38,8 +38,8 @@ class CsvCommand(BaseCommand):
         parser.add_argument(
             "file", type=input_file, help="CSV in UTF-8, with a header; may be gzipped; - reads standard input"
         )
-        parser.add_argument("--dry-run", action="store_true", help="check and compare, store nothing")
-        parser.add_argument("--rejects", type=Path, metavar="PATH", help="where rejected rows go (FILE.rejects.csv)")
+        parser.add_argument("--dry-run", action="store_true", help="check and compare; store nothing")
+        parser.add_argument("--rejects", type=Path, metavar="PATH", help="file for rejected rows (FILE.rejects.csv)")
         add_decimal(parser)
         parser.add_argument(
             "--batch-rows", type=positive, default=SLICE_ROWS, metavar="N", help="rows per transaction (%(default)s)"

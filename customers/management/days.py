@@ -11,12 +11,12 @@ def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not a day such as 2026-03-31") from None
+        raise argparse.ArgumentTypeError(f"{text} is not a date such as 2026-03-31") from None
 
 
 def past_day(text: str) -> date:
     """A day up to today."""
     found = day(text)
     if found > timezone.localdate():
-        raise argparse.ArgumentTypeError(f"{text} lies in the future")
+        raise argparse.ArgumentTypeError(f"{text} is in the future")
     return found

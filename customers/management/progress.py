@@ -47,5 +47,5 @@ def positive(text: str) -> int:
     """A whole number from 1 on, as an argument's type."""
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
     return number

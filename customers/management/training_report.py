@@ -7,7 +7,7 @@ from customers.import_export.training_file import LabelledFile, about_repeated
 from customers.management.columns import in_columns
 from customers.ml_service.training.leaks import Alone
 from customers.ml_service.training.quality import FIGURES
-from customers.presentation.numbers import format_count
+from customers.presentation.numbers import format_count, format_percent
 
 BASELINES = {"logistic_regression": "logistic regression", "constant": "constant"}
 # The settings that `--search` chooses among, in words.
@@ -15,7 +15,7 @@ WORDS = {
     "n_estimators": "{} trees",
     "max_leaf_nodes": "at most {} leaves",
     "min_samples_leaf": "{} customers in a leaf",
-    "max_features": "{} columns a split",
+    "max_features": "{} columns per split",
 }
 
 
@@ -34,7 +34,7 @@ def about_rows(file: LabelledFile) -> Iterator[str]:
 def about_others(columns: Sequence[Alone]) -> Iterator[str]:
     """The columns that are not trained on, and how much each alone says of who left."""
     if columns:
-        yield from ("", "Columns that are not trained on, with the ROC AUC of each alone:")
+        yield from ("", "Columns not used for training, with the ROC AUC of each alone:")
         rows = [
             (it.name, f"{it.roc_auc:.3f}", "nearly copies the label" if it.leaks else "an id" if it.is_id else "")
             for it in columns
@@ -46,8 +46,8 @@ def warnings(features: Sequence[Alone], others: Sequence[Alone]) -> Iterator[str
     """One line for each column that gives the label away."""
     for column in filter(lambda column: column.leaks, features):
         yield (
-            f"Warning: {column.name} alone tells who left (ROC AUC {column.roc_auc:.3f}) and is trained on. "
-            "If it was written down after they left, no figure below will hold."
+            f"Warning: {column.name} alone shows who left (ROC AUC {column.roc_auc:.3f}) and is used for "
+            "training. If it was recorded after the customers left, no figure below is valid."
         )
     for column in filter(lambda column: column.leaks, others):
         yield f"Warning: {column.name} nearly copies the label (ROC AUC {column.roc_auc:.3f}). It is not trained on."
@@ -69,7 +69,7 @@ def about_search(found: Mapping[str, Any]) -> Iterator[str]:
         f"\nSearched {found['tried']:,} forests: best ROC AUC {best['roc_auc']:.4f}, with {best['nodes']:,.0f} nodes."
     )
     smallest = f"{chosen['roc_auc']:.4f}, with {chosen['nodes']:,.0f} nodes"
-    yield f"Taken is the smallest within {found['tolerance']} of it: {smallest}."
+    yield f"Chosen: the smallest forest within {found['tolerance']} of the best: {smallest}."
 
 
 def about_quality(metrics: Mapping[str, Any], baselines: Mapping[str, Any], churn_rate: float) -> Iterator[str]:
@@ -88,11 +88,11 @@ def about_quality(metrics: Mapping[str, Any], baselines: Mapping[str, Any], chur
     calibration = metrics["calibration"]
     yield f"\nScores average {percent(calibration['mean_score'])} where {percent(churn_rate)} left."
     slope = f"{calibration['slope']:.2f}"
-    yield f"Calibration slope {slope}: 1 is right, above it the scores are too timid, below it too extreme."
+    yield f"Calibration slope {slope}: 1 is right; above 1 the scores are too cautious, below 1 too extreme."
 
 
 def percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return format_percent(share)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -7,120 +7,216 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('customers', '0016_objection'),
+        ("customers", "0016_objection"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='customer',
-            name='value_at_risk',
-            field=models.DecimalField(decimal_places=2, editable=False, help_text='What the bank would expect to lose: the balance, if it is above 0, times the churn risk.', max_digits=15, null=True),
+            model_name="customer",
+            name="value_at_risk",
+            field=models.DecimalField(
+                decimal_places=2,
+                editable=False,
+                help_text="What the bank would expect to lose: the balance, if it is above 0, times the churn risk.",
+                max_digits=15,
+                null=True,
+            ),
         ),
         migrations.AlterField(
-            model_name='customer',
-            name='geography',
-            field=models.CharField(choices=[('France', 'France'), ('Germany', 'Germany'), ('Spain', 'Spain')], max_length=10, verbose_name='country'),
+            model_name="customer",
+            name="geography",
+            field=models.CharField(
+                choices=[("France", "France"), ("Germany", "Germany"), ("Spain", "Spain")],
+                max_length=10,
+                verbose_name="country",
+            ),
         ),
         migrations.AlterField(
-            model_name='customer',
-            name='has_cr_card',
-            field=models.BooleanField(verbose_name='credit card'),
+            model_name="customer",
+            name="has_cr_card",
+            field=models.BooleanField(verbose_name="credit card"),
         ),
         migrations.AlterField(
-            model_name='customer',
-            name='tenure',
-            field=models.SmallIntegerField(verbose_name='years with the bank'),
+            model_name="customer",
+            name="tenure",
+            field=models.SmallIntegerField(verbose_name="years with the bank"),
         ),
         migrations.AlterField(
-            model_name='scorerecord',
-            name='geography',
-            field=models.CharField(db_default='', default='', max_length=10, verbose_name='country'),
+            model_name="scorerecord",
+            name="geography",
+            field=models.CharField(db_default="", default="", max_length=10, verbose_name="country"),
         ),
         migrations.AlterField(
-            model_name='scorerecord',
-            name='has_cr_card',
-            field=models.BooleanField(null=True, verbose_name='credit card'),
+            model_name="scorerecord",
+            name="has_cr_card",
+            field=models.BooleanField(null=True, verbose_name="credit card"),
         ),
         migrations.AlterField(
-            model_name='scorerecord',
-            name='is_active_member',
-            field=models.BooleanField(null=True, verbose_name='active member'),
+            model_name="scorerecord",
+            name="is_active_member",
+            field=models.BooleanField(null=True, verbose_name="active member"),
         ),
         migrations.AlterField(
-            model_name='scorerecord',
-            name='num_of_products',
-            field=models.SmallIntegerField(null=True, verbose_name='products'),
+            model_name="scorerecord",
+            name="num_of_products",
+            field=models.SmallIntegerField(null=True, verbose_name="products"),
         ),
         migrations.AlterField(
-            model_name='scorerecord',
-            name='tenure',
-            field=models.SmallIntegerField(null=True, verbose_name='years with the bank'),
+            model_name="scorerecord",
+            name="tenure",
+            field=models.SmallIntegerField(null=True, verbose_name="years with the bank"),
         ),
         migrations.AlterField(
-            model_name='unscoredversion',
-            name='geography',
-            field=models.CharField(choices=[('France', 'France'), ('Germany', 'Germany'), ('Spain', 'Spain')], max_length=10, verbose_name='country'),
+            model_name="unscoredversion",
+            name="geography",
+            field=models.CharField(
+                choices=[("France", "France"), ("Germany", "Germany"), ("Spain", "Spain")],
+                max_length=10,
+                verbose_name="country",
+            ),
         ),
         migrations.AlterField(
-            model_name='unscoredversion',
-            name='has_cr_card',
-            field=models.BooleanField(verbose_name='credit card'),
+            model_name="unscoredversion",
+            name="has_cr_card",
+            field=models.BooleanField(verbose_name="credit card"),
         ),
         migrations.AlterField(
-            model_name='unscoredversion',
-            name='tenure',
-            field=models.SmallIntegerField(verbose_name='years with the bank'),
+            model_name="unscoredversion",
+            name="tenure",
+            field=models.SmallIntegerField(verbose_name="years with the bank"),
         ),
         migrations.CreateModel(
-            name='ControlGroup',
+            name="ControlGroup",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('seed', models.BigIntegerField()),
-                ('share', models.FloatField(help_text='Of all customers: 0.05 is 5 %.')),
-                ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("seed", models.BigIntegerField()),
+                ("share", models.FloatField(help_text="Of all customers: 0.05 is 5 %.")),
+                ("since", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='control_group_has_one_row'), models.CheckConstraint(condition=models.Q(('share__gt', 0.0), ('share__lt', 1.0)), name='control_group_share_is_possible')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="control_group_has_one_row"),
+                    models.CheckConstraint(
+                        condition=models.Q(("share__gt", 0.0), ("share__lt", 1.0)),
+                        name="control_group_share_is_possible",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='contacted at')),
-                ('by', models.CharField(editable=False, max_length=150, verbose_name='contacted by')),
-                ('channel', models.CharField(choices=[('phone', 'Phone'), ('branch', 'Branch'), ('e-mail', 'E-mail'), ('letter', 'Letter'), ('message', 'Text message')], max_length=11)),
-                ('outcome', models.CharField(choices=[('not reached', 'Not reached'), ('informed', 'Spoke with the customer'), ('offer made', 'Offer made'), ('accepted', 'Offer accepted'), ('declined', 'Offer declined'), ('leaving', 'Customer intends to leave'), ('no contact', 'Asks not to be contacted')], max_length=11)),
-                ('note', models.CharField(blank=True, db_default='', default='', max_length=1000)),
-                ('follow_up_on', models.DateField(blank=True, null=True, verbose_name='follow up on')),
-                ('score', models.FloatField(editable=False, null=True, verbose_name='churn risk then')),
-                ('reason_codes', django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), editable=False, help_text='As in Customer, at that moment.', null=True, size=None)),
-                ('release_id', models.BigIntegerField(editable=False, null=True, verbose_name='model release')),
-                ('customer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='contacts', to='customers.customer')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="contacted at",
+                    ),
+                ),
+                ("by", models.CharField(editable=False, max_length=150, verbose_name="contacted by")),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("phone", "Phone"),
+                            ("branch", "Branch"),
+                            ("e-mail", "E-mail"),
+                            ("letter", "Letter"),
+                            ("message", "Text message"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("not reached", "Not reached"),
+                            ("informed", "Spoke with the customer"),
+                            ("offer made", "Offer made"),
+                            ("accepted", "Offer accepted"),
+                            ("declined", "Offer declined"),
+                            ("leaving", "Customer intends to leave"),
+                            ("no contact", "Asks not to be contacted"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, db_default="", default="", max_length=1000)),
+                ("follow_up_on", models.DateField(blank=True, null=True, verbose_name="follow up on")),
+                ("score", models.FloatField(editable=False, null=True, verbose_name="churn risk then")),
+                (
+                    "reason_codes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.SmallIntegerField(),
+                        editable=False,
+                        help_text="As in Customer, at that moment.",
+                        null=True,
+                        size=None,
+                    ),
+                ),
+                ("release_id", models.BigIntegerField(editable=False, null=True, verbose_name="model release")),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="contacts",
+                        to="customers.customer",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['customer', '-id'], name='contact_customer'), models.Index(fields=['by', '-id'], name='contact_by'), models.Index(condition=models.Q(('follow_up_on__isnull', False)), fields=['follow_up_on'], name='contact_follow_up')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["customer", "-id"], name="contact_customer"),
+                    models.Index(fields=["by", "-id"], name="contact_by"),
+                    models.Index(
+                        condition=models.Q(("follow_up_on__isnull", False)),
+                        fields=["follow_up_on"],
+                        name="contact_follow_up",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='WorklistItem',
+            name="WorklistItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('claimed_by', models.CharField(max_length=150)),
-                ('claimed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('snoozed_until', models.DateField(blank=True, null=True)),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('score', models.FloatField(null=True, verbose_name='churn risk when claimed')),
-                ('value_at_risk', models.DecimalField(decimal_places=2, max_digits=15, null=True, verbose_name='value at risk when claimed')),
-                ('customer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='worklist_items', to='customers.customer')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("claimed_by", models.CharField(max_length=150)),
+                ("claimed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("snoozed_until", models.DateField(blank=True, null=True)),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                ("score", models.FloatField(null=True, verbose_name="churn risk when claimed")),
+                (
+                    "value_at_risk",
+                    models.DecimalField(
+                        decimal_places=2, max_digits=15, null=True, verbose_name="value at risk when claimed"
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="worklist_items",
+                        to="customers.customer",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['claimed_by', '-id'], name='worklist_item_claimed_by')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('done_at', None)), fields=('customer',), name='worklist_item_open_once')],
+                "ordering": ["-id"],
+                "indexes": [models.Index(fields=["claimed_by", "-id"], name="worklist_item_claimed_by")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("done_at", None)), fields=("customer",), name="worklist_item_open_once"
+                    )
+                ],
             },
         ),
     ]

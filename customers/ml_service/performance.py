@@ -16,6 +16,7 @@ Scores = NDArray[np.float64]
 # With fewer who left, or fewer who stayed, the figures would show chance more than the model.
 FEWEST = 50
 CALIBRATION_BINS = 10
+SMALLEST_SCORE = 1e-4  # a forest gives 0 and 1, whose logits are infinite
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,31 @@ def roc_auc_error(auc: float, left: int, stayed: int) -> float:
     of_left, of_stayed = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = auc * (1 - auc) + (left - 1) * (of_left - auc**2) + (stayed - 1) * (of_stayed - auc**2)
     return sqrt(max(variance, 0.0) / (left * stayed))
+
+
+def calibrated(scores: Scores, slope: float) -> Scores:
+    """Return (n,) probabilities of leaving for (n,) scores that are as far too timid (above 1) or extreme as `slope`.
+
+    Cox (1958), "Two further applications of a model for binary regression"; the level of the scores is left as it is.
+    """
+    kept = np.clip(scores, SMALLEST_SCORE, 1 - SMALLEST_SCORE)
+    found: Scores = 1 / (1 + ((1 - kept) / kept) ** slope)
+    return found
+
+
+def expected_roc_auc(scores: Scores, probabilities: Scores, weights: Scores) -> float:
+    """Return the ROC AUC that n scores would have if each customer left with the probability given; 0.5 without any.
+
+    `weights` (n,) are how many customers each stands for. The pairs of a leaver and a stayer that the scores put in the
+    right order are counted by their probabilities, ties by half. Confidence-based performance estimation: NannyML's
+    documentation, "Estimation of Performance of the Monitored Model", for ROC AUC.
+    """
+    distinct, place = np.unique(scores, return_inverse=True)
+    left = np.bincount(place, weights * probabilities, minlength=len(distinct))
+    stayed = np.bincount(place, weights * (1 - probabilities), minlength=len(distinct))
+    pairs = left.sum() * stayed.sum()
+    in_order = left * (np.cumsum(stayed) - stayed / 2)
+    return float(in_order.sum() / pairs) if pairs else 0.5
 
 
 def lift(labels: Labels, scores: Scores) -> float:

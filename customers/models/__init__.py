@@ -13,7 +13,9 @@ from customers.models.customer import (
 )
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
+from customers.models.moves import MoveSearch, RecentMove
 from customers.models.outreach import Contact, ControlGroup, WorklistItem
+from customers.models.portfolio import PortfolioSnapshot
 from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
 from customers.models.rescoring import (
     SAME_LIFE,
@@ -50,9 +52,12 @@ __all__ = [
     "ImportPiece",
     "ModelRelease",
     "ModelReleaseQuerySet",
+    "MoveSearch",
     "Outcome",
     "OutcomesComplete",
     "Pause",
+    "PortfolioSnapshot",
+    "RecentMove",
     "RescoreRequest",
     "ScoreChange",
     "ScoreRecord",

@@ -15,6 +15,8 @@ from customers.ml_service.schema import BOUNDS, FEATURES, GENDERS, GEOGRAPHIES
 from customers.models.releases import ModelRelease
 
 BY_RISK = (F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc())
+BY_VALUE = (F("value_at_risk").desc(nulls_last=True), F("customer_id").desc())
+FILTERED_BY = ("geography", "num_of_products", "is_active_member", "has_cr_card")
 LARGEST_CUSTOMER_ID = 2**63 - 1  # what a bigint holds
 POSSIBLE_TIMES = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))  # of an objection
 
@@ -67,7 +69,11 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
     def riskiest_first(self) -> "CustomerQuerySet":
         """Highest churn probability first, the unscored last; served by an index."""
-        return self.order_by(F("churn_risk_score").desc(nulls_last=True), "-customer_id")
+        return self.order_by(*BY_RISK)
+
+    def most_valuable_first(self) -> "CustomerQuerySet":
+        """Highest value at risk first, the unscored last; served by an index."""
+        return self.order_by(*BY_VALUE)
 
 
 class Behaviour(models.Model):
@@ -171,11 +177,10 @@ class Customer(Behaviour):
         ]
         indexes = [
             # For the admin's list; each score writes them all, the last one of few customers: docs/decisions/0016. The
-            # first has what the list is filtered by, so that rows that do not match are passed within the index.
+            # first two have what the list is filtered by, so that rows that do not match are passed within the index.
+            models.Index(*BY_RISK, *FILTERED_BY, name="customer_by_risk"),
             models.Index(
-                *BY_RISK,
-                *("geography", "num_of_products", "is_active_member", "has_cr_card"),
-                name="customer_by_risk",
+                *(*BY_VALUE, *FILTERED_BY, F("reason_codes__0"), "churn_risk_score"), name="customer_by_value"
             ),
             models.Index(F("reason_codes__0"), *BY_RISK, name="customer_by_main_reason"),
             models.Index(Collate(Upper("surname"), "C"), name="customer_surname"),
@@ -211,11 +216,19 @@ class Customer(Behaviour):
                 | Q(churn_risk_score__isnull=False, scored_version__isnull=False, scored_version=F("version")),
                 name="customer_current_means_scored",
             ),
+            # Of a row that is stale a trigger of the bank's may write what it likes: no edit fails for that.
+            models.CheckConstraint(
+                condition=Q(stale_since__isnull=False)
+                | Q(churn_risk_score__isnull=True, value_at_risk__isnull=True)
+                | Q(churn_risk_score__isnull=False, value_at_risk__isnull=False),
+                name="customer_value_goes_with_score",
+            ),
             models.CheckConstraint(
                 condition=Q(objected_at__isnull=True)
                 | Q(
                     stale_since__isnull=True,
                     churn_risk_score__isnull=True,
+                    value_at_risk__isnull=True,
                     scored_version__isnull=True,
                     scored_by__isnull=True,
                     scored_at__isnull=True,

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.dispatch import Signal
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 # Sent in the transaction that leaves an import to the workers. A job may run twice, late, or get lost with the queue:
 # what is to be done stands in the row.
@@ -19,20 +21,20 @@ class ImportBatch(models.Model):
     """
 
     class State(models.TextChoices):
-        UPLOADED = "uploaded", "being checked"
-        REFUSED = "refused", "refused"
-        CHECKED = "checked", "checked, nothing imported yet"
-        CONFIRMED = "confirmed", "being imported"
-        STOPPED = "stopped", "stopped half-way"
-        IMPORTED = "imported", "imported"
-        CANCELLED = "cancelled", "cancelled"
+        UPLOADED = "uploaded", "Checking"
+        REFUSED = "refused", "Refused"
+        CHECKED = "checked", "Checked; not confirmed"
+        CONFIRMED = "confirmed", "Importing"
+        STOPPED = "stopped", "Stopped before the end"
+        IMPORTED = "imported", "Imported"
+        CANCELLED = "cancelled", "Cancelled"
 
     # What workers have to act on, what staff may act on, and what is over.
     DUE = (State.UPLOADED, State.CONFIRMED)
     WAITING = (State.CHECKED, State.STOPPED)
     FINAL = (State.REFUSED, State.IMPORTED, State.CANCELLED)
 
-    DECIMALS = (("comma", "comma: 1.234,56"), ("point", "point: 1,234.56"))
+    DECIMALS = (("comma", "Comma: 1.234,56"), ("point", "Point: 1,234.56"))
 
     file_name = models.CharField("file", max_length=200)
     file_bytes = models.PositiveBigIntegerField("bytes")
@@ -43,7 +45,9 @@ class ImportBatch(models.Model):
     confirmed_at = models.DateTimeField(null=True)
     state = models.CharField(max_length=10, choices=State, default=State.UPLOADED, db_default=State.UPLOADED)
     state_since = models.DateTimeField(db_default=Now())
-    attempts = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="That came to nothing, in a row.")
+    attempts = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Attempts in a row that did not succeed."
+    )
     decimal = models.CharField(
         "decimal mark",
         max_length=5,
@@ -51,29 +55,26 @@ class ImportBatch(models.Model):
         default="",
         db_default="",
         choices=DECIMALS,
-        help_text="Decides only where the numbers of a column leave it open.",
+        help_text="Used only for columns whose numbers do not show it.",
     )
     message = models.CharField(
-        max_length=1000, blank=True, default="", db_default="", help_text="Why it went no further."
+        max_length=1000, blank=True, default="", db_default="", help_text="Why the import stopped."
     )
 
     # What the check found, and what had changed since the one before; the rows that can't be imported are in pieces.
     checked_at = models.DateTimeField(null=True)
     changed_since_check = models.JSONField(
-        null=True, help_text="How many customers an import would have overwritten unseen, and the first of their ids."
+        null=True,
+        help_text="Number of customers whose changes an import would have overwritten, and the first of their ids.",
     )
     new = models.PositiveIntegerField(null=True)
     changed = models.PositiveIntegerField(null=True)
     unchanged = models.PositiveIntegerField(null=True)
     rejected = models.PositiveIntegerField(null=True)
-    notes = models.JSONField(
-        default=list, help_text="Ignored columns, and why rows were rejected, as lines for a person."
-    )
+    notes = models.JSONField(default=list, help_text="Ignored columns, and why rows were rejected.")
 
     # What the import has done so far, written with each slice of customers.
-    stored_up_to = models.BigIntegerField(
-        default=0, db_default=0, help_text="The customer ID that the import has reached."
-    )
+    stored_up_to = models.BigIntegerField(default=0, db_default=0, help_text="The last customer id that was imported.")
     stored_new = models.PositiveIntegerField(default=0, db_default=0)
     stored_changed = models.PositiveIntegerField(default=0, db_default=0)
     stored_rows = models.PositiveIntegerField(default=0, db_default=0)
@@ -86,7 +87,7 @@ class ImportBatch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.file_name} of {self.uploaded_at:%Y-%m-%d %H:%M}"
+        return f"{self.file_name}, {date_format(localtime(self.uploaded_at), 'DATETIME_FORMAT')}"
 
     @property
     def good_rows(self) -> int:

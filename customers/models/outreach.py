@@ -1,6 +1,7 @@
 """What staff do about the risk of a customer: contacts, the worklist, and the customers left out of it."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -46,9 +47,12 @@ class Contact(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        default_permissions = ("add", "view")
         indexes = [
             models.Index(fields=["customer", "-id"], name="contact_customer"),
             models.Index(fields=["by", "-id"], name="contact_by"),
+            # For the worklist, which passes over the contacts of the last days: rows come in the order of time.
+            BrinIndex(fields=["at"], name="contact_time", pages_per_range=16),
             models.Index(fields=["follow_up_on"], name="contact_follow_up", condition=Q(follow_up_on__isnull=False)),
         ]
 
@@ -71,6 +75,9 @@ class WorklistItem(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name_plural = "worklist"
+        default_permissions = ()
+        permissions = [("work_worklist", "Can work through a worklist of customers")]
         constraints = [
             models.UniqueConstraint(fields=["customer"], condition=Q(done_at=None), name="worklist_item_open_once"),
         ]
@@ -93,6 +100,7 @@ class ControlGroup(models.Model):
     since = models.DateTimeField(db_default=Now())
 
     class Meta:
+        default_permissions = ()
         constraints = [
             models.CheckConstraint(condition=Q(id=1), name="control_group_has_one_row"),
             models.CheckConstraint(condition=Q(share__gt=0.0, share__lt=1.0), name="control_group_share_is_possible"),

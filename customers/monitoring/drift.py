@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from customers.ml_service.reference import COLUMNS, CONTINUOUS, SCORE, Intervals, Reference, Values
 from customers.ml_service.stability import index_by_chance, stability_index
-from customers.models import DriftCheck, ModelRelease
+from customers.models import Customer, DriftCheck, ImportBatch, ModelRelease
 from customers.scoring.staleness import STALE
 from customers.sql import fetch_rows
 
@@ -24,6 +24,9 @@ log = logging.getLogger("vigilpay.drift")
 DriftVerdict = Literal["stable", "moderate shift", "major shift", "too few to tell"]
 # A value that no training customer had.
 OTHER = "other"
+# Beside the daily check there is one when so large a share of the customers is new, gone, or imported since the last;
+# it waits until as large a share is scored by the active model, for a score that is to come can't be compared.
+GROWTH = 0.1
 
 # What each customer is counted by: the bin, or the value where each has its own. Scores that are not the active model's
 # answer are left out, and so are customers who have objected to being scored.
@@ -101,8 +104,14 @@ class Drift:
         """What staff should know, in a sentence; empty when nothing has shifted."""
         shifted = [shift for shift in self.shifts if shift.verdict in ("moderate shift", "major shift")]
         shifted.sort(key=lambda shift: -shift.psi)
-        listed = ", ".join(f"{shift.column} {shift.psi:.2f} ({shift.verdict})" for shift in shifted)
-        return f"Customers are not as they were in training, by PSI: {listed}." if listed else ""
+        listed = ", ".join(f"{column_name(shift.column)} (PSI {shift.psi:.2f}, {shift.verdict})" for shift in shifted)
+        return f"The customers differ from those the model was trained on: {listed}." if listed else ""
+
+
+def column_name(column: str) -> str:
+    """What staff call it: the field's own name, or the score."""
+    field = Customer._meta.get_field("churn_risk_score" if column == SCORE else column)
+    return str(getattr(field, "verbose_name", column))
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------
@@ -112,7 +121,7 @@ def measure() -> Drift:
     """Compare all customers with the active release's reference. Raises NothingToCompareError; changes nothing."""
     release = ModelRelease.objects.active()
     if release is None:
-        raise NothingToCompareError("No model has been in service yet.")
+        raise NothingToCompareError("No model has been released yet.")
     reference = reference_of(release)
     counts = count_bins(reference, release)
     customers = counts["age"].total()
@@ -127,13 +136,13 @@ def reference_of(release: ModelRelease) -> Reference:
     stored = release.metadata.get("reference")
     if stored is None:
         raise NothingToCompareError(
-            f"{str(release).capitalize()} keeps no reference of its training customers: its model.json had none. "
-            "A model of manage.py train_model has one."
+            f"{str(release).capitalize()} has no figures of its training customers: its model.json had none. "
+            "A model trained by manage.py train_model has them."
         )
     try:
         return Reference.from_metadata(stored)
     except ValueError as error:
-        raise NothingToCompareError(f"The reference of {release} can't be used: {error}.") from None
+        raise NothingToCompareError(f"The training figures of {release} cannot be used: {error}.") from None
 
 
 def count_bins(reference: Reference, release: ModelRelease) -> dict[str, Counter[Hashable]]:
@@ -189,9 +198,39 @@ def check() -> Drift:
     return found
 
 
+def is_due(release_id: int | None, customers: int, stale: int) -> bool:
+    """Whether a check is due before the daily one, by how many customers there are and how many are not current."""
+    if release_id is None or not customers or stale > GROWTH * customers:
+        return False
+    release = ModelRelease.objects.get(pk=release_id)
+    if release.metadata.get("reference") is None:
+        return False
+    last = last_check(release_id)
+    if last is None:
+        return True
+    return max(abs(customers - last.customers), imported_since(last)) > GROWTH * last.customers
+
+
+def imported_since(check: DriftCheck) -> int:
+    """How many customers finished uploads have added or changed since a check."""
+    finished = ImportBatch.objects.filter(state=ImportBatch.State.IMPORTED, state_since__gt=check.checked_at)
+    return sum(new + changed for new, changed in finished.values_list("stored_new", "stored_changed"))
+
+
 def last_check(release_id: int) -> DriftCheck | None:
     """The newest one of this release: those of former releases compared with something else."""
     return DriftCheck.objects.filter(release_id=release_id).order_by("-id").first()
+
+
+def why_not_checked(release_id: int | None) -> str:
+    """For staff, where there is no check of the active release."""
+    if release_id is None:
+        return "No model has been released yet."
+    try:
+        reference_of(ModelRelease.objects.get(pk=release_id))
+    except NothingToCompareError as error:
+        return f"Drift cannot be checked. {error}"
+    return f"Release {release_id} has not been checked for drift yet. This is done daily, and after large imports."
 
 
 def drift_of(kept: DriftCheck) -> Drift:

@@ -25,13 +25,14 @@ SET LOCAL max_parallel_workers_per_gather TO DEFAULT
 
 # The oldest record of the time says in previous_score what the customer began it with, also of those who left the table
 # and came back. Who came meanwhile began with the first score; who is not there any more has gone.
-MOVES = """
-WITH began AS (
-    SELECT DISTINCT ON (customer_id) customer_id, COALESCE(previous_score, score) AS score
+BEGAN = """began AS (
+    SELECT DISTINCT ON (customer_id) customer_id, COALESCE(previous_score, score) AS score, scored_at
     FROM customers_scorerecord
     WHERE scored_at > %(at)s - make_interval(days => %(days)s)
     ORDER BY customer_id, previous_score IS NULL DESC, CASE WHEN previous_score IS NULL THEN -id ELSE id END
-), moved AS MATERIALIZED (
+)"""
+MOVES = f"""
+WITH {BEGAN}, moved AS MATERIALIZED (
     SELECT customer_id, began.score AS before, churn_risk_score AS after, churn_risk_score - began.score AS by
     FROM began JOIN customers_customer USING (customer_id)
     WHERE churn_risk_score <> began.score

@@ -1,54 +1,54 @@
-"""How many customers there are in each step of risk, as columns side by side."""
+"""How many customers there are in each step of risk, as columns in the colours of the bands."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-WIDTH, HEIGHT = 720, 230
-TOP, BOTTOM, SIDE = 34, 36, 8
+from customers.presentation.numbers import format_percent
+
+WIDTH, HEIGHT = 480, 220
+TOP, BOTTOM, SIDE = 28, 40, 14
 GAP = 3
 FLOOR = HEIGHT - BOTTOM
 
 
 def histogram(counts: Sequence[int], thresholds: Sequence[float], bands: Sequence[str]) -> SafeString:
-    """Columns from 0 % to 100 % risk, each with its number on top, under the names of the bands.
+    """Columns from 0 % to 100 % risk under the names of the bands; the number of each in its title, and all of them in
+    the description.
 
-    Drawn in the colour of the text around it, with presentation attributes only.
+    Drawn with presentation attributes and the classes of the style sheet only.
     """
     description = "; ".join(f"{name}: {number:,}" for name, number in zip(names(len(counts)), counts, strict=True))
     return format_html(
-        '<div class="vp-wide" tabindex="0" role="group" aria-label="Customers by churn risk">'
-        '<svg class="vp-histogram" viewBox="0 0 {} {}" role="img" font-family="sans-serif" font-size="11" '
-        'fill="currentColor"><title>Customers by churn risk</title><desc>{}</desc>{}{}{}</svg></div>',
+        '<svg class="vp-histogram" viewBox="0 0 {} {}" role="img" font-family="sans-serif" font-size="13" '
+        'fill="currentColor"><title>Customers by churn risk</title><desc>{}</desc>{}{}{}</svg>',
         WIDTH,
         HEIGHT,
         description,
         format_html_join("", "{}", ((part,) for part in band_marks(thresholds, bands))),
-        format_html_join("", "{}", ((part,) for part in columns(counts))),
+        format_html_join("", "{}", ((part,) for part in columns(counts, thresholds, bands))),
         format_html_join("", "{}", ((part,) for part in axis())),
     )
 
 
-def columns(counts: Sequence[int]) -> Iterator[SafeString]:
-    """A single customer can be seen: a column is at least a line high."""
+def columns(counts: Sequence[int], thresholds: Sequence[float], bands: Sequence[str]) -> Iterator[SafeString]:
+    """A single customer can be seen: a column is at least a line high. One that two bands share has the colour of the
+    band that its middle is in."""
     tallest = max([*counts, 1])
     width = (WIDTH - 2 * SIDE) / len(counts)
     for index, (name, number) in enumerate(zip(names(len(counts)), counts, strict=True)):
-        height = max(1.5, number / tallest * (FLOOR - TOP - 14)) if number else 0
-        left = SIDE + index * width
+        height = max(1.5, number / tallest * (FLOOR - TOP)) if number else 0
         yield format_html(
-            '<g><title>{}: {}</title><rect x="{}" y="{}" width="{}" height="{}" opacity="0.6"/>'
-            '<text x="{}" y="{}" text-anchor="middle" font-size="10">{}</text></g>',
+            '<g><title>{}: {}</title><rect class="vp-fill-{}" x="{}" y="{}" width="{}" height="{}"/></g>',
             name,
             f"{number:,}",
-            f"{left + GAP / 2:.1f}",
+            bands[bisect_right(thresholds, (index + 0.5) / len(counts))],
+            f"{SIDE + index * width + GAP / 2:.1f}",
             f"{FLOOR - height:.1f}",
             f"{width - GAP:.1f}",
             f"{height:.1f}",
-            f"{left + width / 2:.1f}",
-            f"{FLOOR - height - 4:.1f}",
-            short(number),
         )
 
 
@@ -57,7 +57,7 @@ def band_marks(thresholds: Sequence[float], bands: Sequence[str]) -> Iterator[Sa
     edges = [0.0, *thresholds, 1.0]
     for name, low, high in zip(bands, edges, edges[1:], strict=False):
         yield format_html(
-            '<text x="{}" y="14" text-anchor="middle" font-weight="bold">{}</text>', across((low + high) / 2), name
+            '<text x="{}" y="16" text-anchor="middle" font-weight="bold">{}</text>', across((low + high) / 2), name
         )
     for edge in thresholds:
         yield format_html(
@@ -72,23 +72,18 @@ def axis() -> Iterator[SafeString]:
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         anchor = {0.0: "start", 1.0: "end"}.get(share, "middle")
         yield format_html(
-            '<text x="{}" y="{}" text-anchor="{}">{}</text>', across(share), FLOOR + 16, anchor, f"{share:.0%}"
+            '<text x="{}" y="{}" text-anchor="{}">{}</text>', across(share), FLOOR + 17, anchor, whole_percent(share)
         )
-    yield format_html('<text x="{}" y="{}" text-anchor="middle">churn risk</text>', WIDTH // 2, HEIGHT - 4)
+    yield format_html('<text x="{}" y="{}" text-anchor="middle">churn risk</text>', WIDTH // 2, HEIGHT - 5)
 
 
 def names(steps: int) -> list[str]:
-    return [f"{step / steps:.0%} to {(step + 1) / steps:.0%}" for step in range(steps)]
+    return [f"{whole_percent(step / steps)} to {whole_percent((step + 1) / steps)}" for step in range(steps)]
+
+
+def whole_percent(share: float) -> str:
+    return format_percent(share, 0)
 
 
 def across(share: float) -> str:
     return f"{SIDE + share * (WIDTH - 2 * SIDE):.1f}"
-
-
-def short(number: int) -> str:
-    """As it fits over a column: 950, 9.5k, 95k, 1.2M."""
-    if number < 1000:
-        return str(number)
-    if number < 999_500:
-        return f"{number / 1000:.1f}k" if number < 9950 else f"{number / 1000:.0f}k"
-    return f"{number / 1_000_000:.1f}M"

@@ -1,11 +1,17 @@
-"""Whether a customer's score is current, and why not, in words."""
+"""Whether a customer's score is up to date, and why not, in words."""
 
 from typing import Any
 
 from django.utils import timezone
 
 from customers.models import Exclusion
-from customers.presentation.durations import format_age
+from customers.presentation.durations import format_age, format_day, format_time
+
+UP_TO_DATE = "Up to date"
+NOT_SCORED_YET = "Not scored yet"
+EARLIER_MODEL = "Scored by an earlier model; update pending"
+# Before that an age in seconds would be old when it is read.
+JUST_NOW_SECONDS = 60
 
 
 def is_current(customer: Any) -> bool:
@@ -27,24 +33,30 @@ def why_not_current(customer: Any) -> str:
     """For rows that brought their failure with them, if there is one."""
     match exclusion_of(customer):
         case Exclusion.OBJECTION:
-            return f"objected on {customer.objected_at:%Y-%m-%d}"
+            return f"Objected to profiling on {format_day(customer.objected_at)}"
         case Exclusion.PERSON:
-            return str(customer.failure_error)  # which says who it was
+            return str(customer.failure_error)  # which names the user
         case Exclusion.MODEL:
-            return f"set aside: {customer.failure_error}"
+            return f"Excluded from scoring: {customer.failure_error}"
     if customer.failure_error is None:
-        return "being rescored"
-    return f"tried again at {customer.failure_retry_at:%H:%M:%S} UTC: {customer.failure_error}"
+        return describe_wait(customer)
+    if customer.failure_reason == Exclusion.PERSON:
+        return "Scoring resumed; new score pending"
+    return f"Scoring failed; next attempt {format_time(customer.failure_retry_at)}: {customer.failure_error}"
 
 
 def describe_score_state(customer: Any) -> str:
-    """In as few words as fit into a row: current, stale and for how long, objected, set aside, not scored."""
-    if is_current(customer):
-        return "current"
-    if customer.objected_at is not None or customer.failure_error is not None:
-        return why_not_current(customer)
+    """In as few words as fit into a row: up to date, or why not."""
+    return UP_TO_DATE if is_current(customer) else why_not_current(customer)
+
+
+def describe_wait(customer: Any) -> str:
+    """Of a customer whom a worker will score: what is pending."""
     if customer.churn_risk_score is None:
-        return "not scored"
+        return NOT_SCORED_YET
     if customer.stale_since is None:
-        return "stale: of a former model"
-    return f"stale {format_age(customer.stale_since, timezone.now(), 'whole')}"
+        return EARLIER_MODEL
+    now = timezone.now()
+    is_new = (now - customer.stale_since).total_seconds() < JUST_NOW_SECONDS
+    since = "just now" if is_new else f"{format_age(customer.stale_since, now)} ago"
+    return f"Data changed {since}; new score pending"

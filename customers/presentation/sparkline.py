@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-_WIDTH, _HEIGHT = 72, 20
+from customers.presentation.numbers import format_percent
+
+_WIDTH, _HEIGHT = 48, 16
 _MARGIN = 3  # for the dot at the end
 
 
@@ -27,7 +29,7 @@ def sparkline(scores: Sequence[float]) -> SafeString:
         '<circle cx="{4}" cy="{5}" r="2" fill="currentColor"/></svg>',
         _WIDTH,
         _HEIGHT,
-        f"Last {len(scores)} scores: {', '.join(f'{score:.1%}' for score in scores)}",
+        f"Last {len(scores)} scores: {', '.join(map(format_percent, scores))}",
         " ".join(f"{x},{y}" for x, y in points),
         *points[-1],
     )

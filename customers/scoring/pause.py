@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from customers.models import Pause
+from customers.presentation.durations import format_time
 from customers.sql import fetch_row
 
 IS_PAUSED = "SELECT EXISTS (SELECT FROM events_pause)"
@@ -27,4 +28,4 @@ def notice() -> str:
 def describe_pause(since: datetime, by: str, reason: str) -> str:
     """When, who and why, as far as that is known, as one sentence."""
     who, why = by and f" by {by}", reason and f": {reason.rstrip('.')}"
-    return f"Scoring is paused since {since:%Y-%m-%d %H:%M} UTC{who}{why}."
+    return f"Scoring is paused since {format_time(since)}{who}{why}."

@@ -40,12 +40,14 @@ _VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
 # says nothing, but the history does: a known risk is no news, nor is another model's answer to the same values. So it
 # is of a customer whose objection was withdrawn: no other row without a score has a record of the same life. A trigger
 # of the bank's may record an objection in this very UPDATE: then the row keeps no score, and there is none to record.
+# The value at risk is rounded here, once, from the balance that was scored. A score is taken to numeric with 15 digits.
 # Every column has its table's name in front, and none comes by a star: the bank may give its customers columns of any
 # name. A trigger of the bank's sees this UPDATE, too: where it changes a behavioural field the row is stale again, in a
 # version that no score answers yet, and the record is of the version and the values that this score answers.
 WRITE = f"""
 WITH scored AS (
     SELECT score.*, COALESCE(customer.churn_risk_score, known.score) AS previous_score,
+        round(greatest(customer.balance, 0) * score.score::numeric, 2) AS value_at_risk,
         customer.stale_since AS was_stale_since, {", ".join(f"customer.{name}" for name in ANSWERED)},
         CASE WHEN known.has_same_values AND known.scored_by_id <> %(release)s THEN '{ScoreRecord.Cause.RELEASE}'
             WHEN known.is_of_this_life THEN '{ScoreRecord.Cause.RESUMED}'
@@ -64,14 +66,14 @@ WITH scored AS (
     WHERE %(identity)s = ({NEWEST_RELEASE})
 ), stored AS (
     UPDATE customers_customer AS customer
-    SET churn_risk_score = scored.score, scored_version = scored.version, scored_by_id = %(release)s,
-        scored_at = clock_timestamp(), stale_since = NULL,
+    SET churn_risk_score = scored.score, value_at_risk = scored.value_at_risk, scored_version = scored.version,
+        scored_by_id = %(release)s, scored_at = clock_timestamp(), stale_since = NULL,
         contributions = ARRAY[{", ".join(f"scored.{name}" for name in CONTRIBUTIONS)}],
         reason_codes = array_remove(ARRAY[{", ".join(f"scored.{name}" for name in REASONS)}], 0::smallint)
     FROM scored
     WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
-    RETURNING scored.*, customer.scored_at, customer.contributions, customer.churn_risk_score AS stored_score,
-        customer.version AS stored_version
+    RETURNING scored.*, customer.scored_at, customer.contributions, customer.version AS stored_version,
+        customer.churn_risk_score = scored.score AND customer.value_at_risk = scored.value_at_risk AS is_unaltered
 ), healed AS (
     DELETE FROM customers_scoringfailure AS failure USING stored
     WHERE failure.customer_id = stored.customer_id
@@ -96,7 +98,7 @@ FROM stored WHERE stored.scored_at IS NOT NULL RETURNING customers_scorerecord.c
 )
 SELECT (SELECT count(*) FROM recorded),
     (SELECT min(stored.customer_id) FROM stored
-     WHERE stored.stored_version = stored.version AND stored.stored_score IS DISTINCT FROM stored.score)
+     WHERE stored.stored_version = stored.version AND stored.is_unaltered IS NOT TRUE)
 """
 
 

@@ -1,5 +1,6 @@
-"""Pages of the engine itself: the overview, pausing and resuming, what the drains did, and alerts."""
+"""Pages of the engine: the overview, the system's status, pausing, scoring runs, releases, alerts, and customers with
+their alerts."""
 
-from events.admin import alerts, deliveries, drains, overview, pause
+from events.admin import alerts, customers, deliveries, digests, drains, overview, pause, releases, system_status
 
-__all__ = ["alerts", "deliveries", "drains", "overview", "pause"]
+__all__ = ["alerts", "customers", "deliveries", "digests", "drains", "overview", "pause", "releases", "system_status"]

@@ -1,81 +1,84 @@
-"""The overview: one page of the admin that only reads, on top of the others."""
-
-from typing import Any
+"""The overview: what managers and staff open first."""
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.utils.safestring import SafeString
+from django.http import HttpRequest
+from django.urls import reverse
 
-from customers.admin import ReadOnlyAdmin
 from customers.models import Customer
+from events.admin.pages import CountedPage, Section, section, status_address
 from events.freshness import queries
+from events.models.alerts import Alert
 from events.models.engine import Overview
 from events.overview import counting, html
 from events.overview.figures import Figures
 
-THE_ONLY_ONE = "1"
-NOT_COUNTED = "The customers are being counted for the first time: load this page again in a moment."
-TOO_MANY = "So many scores have changed of late that telling who moved most took too long. It is tried again."
-
-Section = tuple[str | None, dict[str, Any]]
+NOT_COUNTED = "The figures are being counted for the first time; reload this page in a moment."
+TOO_MANY = "There are too many changed scores to find the largest changes in time. The next count tries again."
+# Open alerts are counted as far as this for the page.
+MOST_ALERTS = 10_000
 
 
 @admin.register(Overview)
-class OverviewAdmin(ReadOnlyAdmin):
-    """Its fieldsets have no fields: their descriptions are the page."""
+class OverviewAdmin(CountedPage):
+    title = "Overview"
 
-    class Media:
-        css = {"all": ["customers/vigilpay.css"]}
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """There is one overview."""
-        return redirect("admin:events_overview_change", THE_ONLY_ONE)
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        context = {**(extra_context or {}), "title": "Overview", "subtitle": None}
-        return super().change_view(request, object_id, form_url, context)
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Overview | None:
-        return (counting.shown() or Overview()) if object_id == THE_ONLY_ONE else None
-
-    def get_fields(self, request: HttpRequest, obj: Overview | None = None) -> Any:
-        return ()
-
-    def get_fieldsets(self, request: HttpRequest, obj: Overview | None = None) -> Any:
-        return sections(request, obj) if obj is not None and obj.figures else [section(None, NOT_COUNTED)]
+    def sections(self, request: HttpRequest, found: Overview) -> list[Section]:
+        """A user who may not see customers sees none by name."""
+        if not found.figures:
+            return [section(None, NOT_COUNTED)]
+        figures = Figures.from_json(found.figures)
+        now = queries.freshness_of(figures.portfolio, figures.lag, found.counted_at)
+        links = links_for(request)
+        alerts = count_open_alerts() if links.alerts else ""
+        head = html.head_section(figures, found, now, links, alerts=alerts, is_due=counting.is_due(found))
+        return [
+            section(None, head),
+            section("Customers by risk", html.risk_section(figures, links)),
+            *(movers_sections(figures) if links.customers and figures.distribution.customers else []),
+        ]
 
 
-def sections(request: HttpRequest, found: Overview) -> list[Section]:
-    """The page from top to bottom. A user who may not see customers sees none by name."""
-    figures = Figures.from_json(found.figures)
-    now = queries.freshness_of(figures.portfolio, figures.lag)
-    may_see = request.user.has_perm("customers.view_customer")
-    return [
-        section(None, html.state_section(found, now, is_due=counting.is_due(found))),
-        section("Customers by risk", html.risk_section(figures.distribution, with_links=may_see)),
-        *(movers_sections(figures) if may_see else []),
-        section("Freshness and health", html.freshness_section(now)),
-    ]
+def links_for(request: HttpRequest) -> html.Links:
+    """Where the figures lead, as far as the user may go there."""
+    may = request.user.has_perm
+    customers = reverse("admin:customers_customer_changelist") if may("customers.view_customer") else ""
+    return html.Links(
+        customers=customers,
+        by_value=customers and f"{customers}{order_by(request, 'value_at_risk')}",
+        alerts=f"{reverse('admin:events_alert_changelist')}?state=open" if may("events.view_alert") else "",
+        status=status_address(request),
+    )
+
+
+def order_by(request: HttpRequest, field: str) -> str:
+    """The query of the list of customers, ordered by this field, largest first; empty where no column shows it.
+
+    Django numbers the columns as they are shown: the boxes to tick come first where there are actions.
+    """
+    page = admin.site.get_model_admin(Customer)
+    columns = [getattr(getattr(page, str(name), None), "admin_order_field", name) for name in page.list_display]
+    if field not in columns:
+        return ""
+    return f"?o=-{columns.index(field) + (1 if page.get_actions(request) else 0)}"
+
+
+def count_open_alerts() -> str:
+    """As the list of alerts shows them."""
+    found = Alert.objects.open().not_objected()[: MOST_ALERTS + 1].count()
+    return f"{found:,}" if found <= MOST_ALERTS else f"{MOST_ALERTS:,}+"
 
 
 def movers_sections(figures: Figures) -> list[Section]:
     if not figures.movers:
-        return [section("Movers", TOO_MANY)]
+        return [section("Largest changes", TOO_MANY)]
     ids = {one.customer_id for window in figures.movers for one in [*window.risers, *window.fallers]}
     customers = list(Customer.objects.filter(pk__in=ids).only("surname", "objected_at"))  # those still there
     surnames = {customer.pk: customer.surname for customer in customers}
     objected = {customer.pk for customer in customers if customer.objected_at is not None}  # since the count
     return [
         section(
-            f"Movers of the last {'day' if window.days == 1 else f'{window.days} days'}",
+            f"Largest changes in the last {'day' if window.days == 1 else f'{window.days} days'}",
             html.movers_section(window.without(objected), surnames),
         )
         for window in figures.movers
     ]
-
-
-def section(title: str | None, content: str | SafeString) -> Section:
-    return title, {"fields": (), "description": content}

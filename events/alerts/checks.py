@@ -25,7 +25,9 @@ def webhook_can_be_called(**kwargs: Any) -> list[CheckMessage]:
         except DeliveryError as error:
             faults.append(str(error))
         if not settings.WEBHOOK_SECRET:
-            faults.append("VIGILPAY_WEBHOOK_URL is set, but VIGILPAY_WEBHOOK_SECRET is not: nothing could be signed.")
+            faults.append(
+                "VIGILPAY_WEBHOOK_URL is set, but VIGILPAY_WEBHOOK_SECRET is not: requests could not be signed."
+            )
     if settings.WEBHOOK_SECRET and not is_good(settings.WEBHOOK_SECRET):
         expected = f"{SHORTEST_SECRET} bytes or more, and base64 after {webhook.ENCODED_SECRET}"
         faults.append(f"VIGILPAY_WEBHOOK_SECRET must be {expected}.")
@@ -45,9 +47,9 @@ def mail_is_sent_one_way(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            "EMAIL_USE_TLS and EMAIL_USE_SSL are both on: set one of them.",
-            hint="Ask who runs the mail server: EMAIL_USE_TLS is STARTTLS, mostly port 587; "
-            "EMAIL_USE_SSL mostly port 465.",
+            "EMAIL_USE_TLS and EMAIL_USE_SSL are both on: set only one of them.",
+            hint="Ask the operator of the mail server: EMAIL_USE_TLS is STARTTLS, usually on port 587; "
+            "EMAIL_USE_SSL is usually on port 465.",
             id="events.E004",
         )
     ]
@@ -61,17 +63,17 @@ def rules_can_reach_whom_they_name(databases: Sequence[str] | None = None, **kwa
 
 def unreachable(alias: str) -> list[CheckMessage]:
     ways = [
-        ("e-mail", ~Q(recipients=""), email.is_configured(), "Set EMAIL_HOST, or take the addresses off the rules."),
+        ("e-mail", ~Q(recipients=""), email.is_configured(), "Set EMAIL_HOST, or remove the addresses from the rules."),
         (
             "webhook",
             Q(by_webhook=True),
             webhook.is_configured(),
-            "Set VIGILPAY_WEBHOOK_URL and VIGILPAY_WEBHOOK_SECRET, or take the webhook off the rules.",
+            "Set VIGILPAY_WEBHOOK_URL and VIGILPAY_WEBHOOK_SECRET, or untick the webhook in the rules.",
         ),
     ]
     return [
         Warning(
-            f"Alerts of {names} go out by {way}, which is not set up: they are only listed.",
+            f"Alerts of {names} are to be sent by {way}, which is not set up: they are only listed in the admin.",
             hint=hint,
             id="events.W002",
         )

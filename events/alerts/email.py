@@ -5,7 +5,8 @@ from django.core.mail import EmailMessage
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from customers.presentation.numbers import format_count
+from customers.presentation.durations import format_time
+from customers.presentation.numbers import format_count, format_percent
 from events.alerts import outbox
 from events.alerts.outbox import DeliveryError
 from events.models.alerts import Alert, AlertRule, Delivery
@@ -21,10 +22,10 @@ def is_configured() -> bool:
 def send(delivery: Delivery) -> None:
     """Hand it to the mail server; raises when it was not taken."""
     if not is_configured():
-        raise DeliveryError("EMAIL_HOST is not set: there is no mail server to send by.")
+        raise DeliveryError("EMAIL_HOST is not set: no mail server is known.")
     rule = delivery.rule
     if not rule.addresses():
-        raise DeliveryError("The rule names nobody to send e-mail to any more.")
+        raise DeliveryError("The rule has no e-mail address any more.")
     found = outbox.alerts_of(delivery)
     alerts = format_count(found.count(), "alert", "alerts")
     EmailMessage(
@@ -41,19 +42,12 @@ def format_body(rule: AlertRule, alerts: QuerySet[Alert]) -> str:
     if (more := alerts.count() - len(lines)) > 0:
         lines.append(f"and {more:,} more")
     page = f"{settings.SITE_URL.rstrip('/')}{reverse('admin:events_alert_changelist')}"
-    where = page if settings.SITE_URL else "Alerts in the admin"
-    return "\n".join(
-        [f"{rule.name}: {describe_condition(rule)}.", "", *lines, "", f"To see and acknowledge them: {where}"]
-    )
+    where = page if settings.SITE_URL else "Alerts, in the admin"
+    segment = rule.describe_segment()
+    condition = f"{rule.describe()} ({segment})" if segment else rule.describe()
+    return "\n".join([f"{rule.name}: {condition}.", "", *lines, "", f"View and acknowledge: {where}"])
 
 
 def format_alert(alert: Alert) -> str:
-    before = "first score" if alert.score_before is None else f"from {alert.score_before:.1%}"
-    return f"customer {alert.customer_id}: {alert.score:.1%}, {before}, {alert.raised_at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def describe_condition(rule: AlertRule) -> str:
-    if rule.kind == AlertRule.Kind.RISE:
-        days = f"{rule.days} days" if rule.days != 1 else "a day"
-        return f"the churn risk rose by more than {100 * (rule.rise or 0):.4g} points within {days}"
-    return f"the churn risk reached {rule.threshold or 0:.4%}".replace(".0000%", "%")
+    before = "first score" if alert.score_before is None else f"{format_percent(alert.score_before)} before"
+    return f"Customer {alert.customer_id}: {format_percent(alert.score)}, {before}; {format_time(alert.raised_at)}"

@@ -54,4 +54,4 @@ def report_refused(delivery: Delivery, error: Exception) -> None:
     if is_tried_again:
         refused[delivery.channel].begin("%s, it will be tried again: %s", what, reason, state=reason)
     else:
-        log.warning("%s, it is given up: see Deliveries in the admin: %s", what, reason)
+        log.warning("%s, it is given up: see Messages in the admin: %s", what, reason)

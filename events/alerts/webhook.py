@@ -66,7 +66,7 @@ def send(delivery: Delivery) -> None:
     status = post(url, body, headers)
     if not 200 <= status < 300:
         raise DeliveryError(
-            f"The receiver answered {status}{', a redirect, which is not followed' * (status // 100 == 3)}."
+            f"The receiver answered {status}{': a redirect, which is not followed' * (status // 100 == 3)}."
         )
 
 
@@ -82,7 +82,7 @@ def split(url: str) -> SplitResult:
     if not is_good or " " in url:
         raise DeliveryError(f"VIGILPAY_WEBHOOK_URL must be an address that begins with {' or '.join(schemes)}://")
     if "#" in url:
-        raise DeliveryError("VIGILPAY_WEBHOOK_URL has a #, and no receiver is told what follows: write %23 for it.")
+        raise DeliveryError("VIGILPAY_WEBHOOK_URL has a #, and what follows it is never sent: write %23 instead.")
     login(parts)
     return parts._replace(path=iri_to_uri(parts.path), query=iri_to_uri(parts.query))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from customers.monitoring import drift
-from events.freshness.status import Status
+from events.freshness.status import Status, Waiting
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Portfolio:
     @property
     def stale_count(self) -> int:
         return sum(group.stale_count for group in self.coverage)
+
+    @property
+    def waiting(self) -> Waiting:
+        """Those of the stale ones who need only a worker."""
+        return Waiting(self.stale_count - self.held_back_count, self.oldest_waiting_age_seconds or 0.0)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How fresh the scores are, as numbers: one function that view and command share. It reads, and changes nothing."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from math import inf
 from threading import Lock
 from time import monotonic
@@ -14,6 +15,7 @@ from django_q.conf import Conf
 from customers.models import Exclusion, ScoreRecord
 from customers.monitoring import drift
 from customers.portfolio.distribution import count_objected
+from customers.presentation.numbers import format_count
 from customers.scoring.marks import INTACT
 from customers.scoring.pause import current, describe_pause
 from customers.scoring.staleness import HELD_BACK, OF_THIS_VERSION, STALE
@@ -29,7 +31,9 @@ from events.freshness.answer import (
     Queue,
     Release,
 )
-from events.freshness.status import judge
+from events.freshness.status import Waiting, judge
+from events.freshness.waiting import waiting_now
+from events.freshness.workers import RUNNING, RUNNING_VALUES
 
 # The lag of the scores of this time is given in these steps.
 LAG_WINDOW_SECONDS = 15 * 60
@@ -42,8 +46,6 @@ LAG_CAUSES = [
 ]
 # No answer is better than a busy connection; 1,000,000 customers take less than a tenth of it.
 PATIENCE = "5s"
-# A worker whose last heartbeat is no older than this counts as running: pushers leave one every second.
-HEARTBEAT_SECONDS = 10.0
 # Later the status does not mention messages that were given up; they stay in the admin.
 GIVEN_UP_DAYS = 7
 # So old may the view's answer be, or so many times as old as its making took: monitors shall not keep PostgreSQL busy
@@ -98,11 +100,11 @@ FROM score
 # At work is a job that is claimed, while a worker that still runs was there by then. What a worker that is gone had
 # claimed waits for its time, when it is given out again. A claim locks a job for the time of a retry.
 ENGINE = f"""
-WITH job AS (
+WITH running AS (
+    SELECT started_at FROM events_worker WHERE {RUNNING}
+), job AS (
     SELECT lock > clock_timestamp() AND EXISTS (
-        SELECT FROM events_worker
-        WHERE looked_at > clock_timestamp() - make_interval(secs => %(heartbeat)s)
-          AND started_at <= lock - make_interval(secs => %(retry)s)) AS at_work
+        SELECT FROM running WHERE started_at <= lock - make_interval(secs => %(retry)s)) AS at_work
     FROM django_q_ormq WHERE key = %(key)s
 ), failed AS (
     SELECT failure.retry_at, failure.reason
@@ -115,8 +117,7 @@ SELECT (SELECT count(*) FROM failed WHERE retry_at IS NULL),
     (SELECT count(*) FROM job WHERE NOT at_work),
     (SELECT count(*) FROM job WHERE at_work),
     (SELECT count(*) FROM customers_stalemark WHERE kind < {INTACT}),
-    (SELECT count(*) FROM events_worker
-     WHERE looked_at > statement_timestamp() - make_interval(secs => %(heartbeat)s)),
+    (SELECT count(*) FROM running),
     (SELECT COALESCE(sum(rejected), 0)::bigint FROM events_drain
      WHERE ended_at > statement_timestamp() - interval '1 day'),
     (SELECT count(*) FROM events_delivery
@@ -128,6 +129,7 @@ SELECT ended_at, date_part('epoch', clock_timestamp() - ended_at), date_part('ep
     stored, worker
 FROM events_drain ORDER BY id DESC LIMIT 1
 """
+DRAINED_SINCE = "SELECT EXISTS (SELECT FROM events_drain WHERE ended_at > %s)"
 
 
 def freshness() -> Freshness:
@@ -135,7 +137,8 @@ def freshness() -> Freshness:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LIMIT_TIME, [PATIENCE])
         active = active_release(cursor)
-        found = with_counted(cursor, active, portfolio_of(cursor, active), lag_of(cursor))
+        portfolio = portfolio_of(cursor, active)
+        found = with_counted(cursor, active, portfolio, lag_of(cursor), portfolio.waiting)
         cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
     return found
 
@@ -162,20 +165,34 @@ _recent = Recent()
 recent_freshness = _recent.get
 
 
-def freshness_of(portfolio: Portfolio, lag: Lag) -> Freshness:
-    """As ``freshness``, with customers and lag that were counted before; all else is of now, and takes no time."""
+def freshness_of(portfolio: Portfolio, lag: Lag, counted_at: datetime) -> Freshness:
+    """As ``freshness``, with customers and lag that were counted before; all else is of now, and takes no time.
+
+    Whether customers wait is of now, too: the status never says current while marks say otherwise.
+    """
     with connection.cursor() as cursor:
-        return with_counted(cursor, active_release(cursor), portfolio, lag)
+        active = active_release(cursor)
+        waiting = waiting_now(cursor, active.id if active else None, counted_at)
+        if not waiting.customers and portfolio.waiting.customers and not drained_since(cursor, counted_at):
+            waiting = portfolio.waiting  # found by the count alone: no mark says so, and no drain has helped since
+        return with_counted(cursor, active, portfolio, lag, waiting)
 
 
-def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portfolio, lag: Lag) -> Freshness:
+def drained_since(cursor: CursorWrapper, at: datetime) -> bool:
+    cursor.execute(DRAINED_SINCE, [at])
+    return bool(cursor.fetchone()[0])
+
+
+def with_counted(
+    cursor: CursorWrapper, active: Release | None, portfolio: Portfolio, lag: Lag, waiting: Waiting
+) -> Freshness:
     cursor.execute(
         ENGINE,
         {
             "release": active.id if active else None,
             "key": Conf.CLUSTER_NAME,
             "retry": Conf.RETRY,
-            "heartbeat": HEARTBEAT_SECONDS,
+            **RUNNING_VALUES,
         },
     )
     dead_letters, by_staff, retries, waiting_jobs, claimed_jobs, marks, workers, rejected, given_up = cursor.fetchone()
@@ -183,14 +200,13 @@ def with_counted(cursor: CursorWrapper, active: Release | None, portfolio: Portf
     pause = current()
     drift_check, warnings = last_drift_check(active)
     if given_up:
-        messages = "1 message on alerts was" if given_up == 1 else f"{given_up:,} messages on alerts were"
-        warnings.append(f"{messages} given up in the last {GIVEN_UP_DAYS} days: see Deliveries in the admin.")
+        messages = format_count(given_up, "alert message was", "alert messages were")
+        warnings.append(f"{messages} not delivered in the last {GIVEN_UP_DAYS} days; see Messages in the admin.")
     status, reason = judge(
         pause=describe_pause(pause.since, pause.by, pause.reason) if pause else "",
         has_model=active is not None,
         workers_running=workers,
-        waiting_count=portfolio.stale_count - portfolio.held_back_count,
-        oldest_waiting_age_seconds=portfolio.oldest_waiting_age_seconds or 0.0,
+        waiting=waiting,
         last_drain_seconds_ago=last_drain.ended_seconds_ago if last_drain else None,
         dead_letters=dead_letters,
         excluded_by_staff=by_staff,

@@ -1,13 +1,39 @@
 """One word for how fresh the scores are, and the reason for it. Plain values in, words out."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from customers.presentation.durations import format_duration
 from customers.presentation.numbers import format_count
 
+# Programs read these words in the JSON: they stay as they are.
 Status = Literal["current", "catching up", "paused", "behind", "failing"]
 
 counted = partial(format_count, one="customer", several="customers")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Customers who need only a worker to be scored."""
+
+    customers: int
+    oldest_seconds: float = 0.0
+    is_more: bool = False  # there may be more than those counted
+    is_checking: bool = False  # a check of all customers is due or under way, which may find some
+
+    @property
+    def any(self) -> bool:
+        """Whether some wait, or may wait."""
+        return bool(self.customers) or self.is_more or self.is_checking
+
+    def __str__(self) -> str:
+        if self.customers:
+            number = f"{self.customers:,}+ customers" if self.is_more else counted(self.customers)
+            return f"{number} waiting for a score; longest wait {format_duration(self.oldest_seconds)}."
+        if self.any:
+            return "A check of all customers for changes is due."
+        return "No customer is waiting for a score."
 
 
 def judge(
@@ -15,8 +41,7 @@ def judge(
     pause: str,
     has_model: bool,
     workers_running: int,
-    waiting_count: int,
-    oldest_waiting_age_seconds: float,
+    waiting: Waiting,
     last_drain_seconds_ago: float | None,
     dead_letters: int,
     excluded_by_staff: int = 0,
@@ -25,37 +50,34 @@ def judge(
 ) -> tuple[Status, str]:
     """The word and its reason. What a person has to see comes first.
 
-    ``pause`` is a sentence, and empty when scoring goes on. Waiting are those who are stale and need only a worker. Of
-    the ``dead_letters`` some are staff's own doing.
+    ``pause`` is a sentence, and empty when scoring goes on. Of the ``dead_letters`` some are staff's own doing.
     """
-    oldest = f"{counted(waiting_count)} waiting, the oldest for {oldest_waiting_age_seconds:.1f} s."
-    waiting = oldest if waiting_count else "Nobody waits for a score."
     if pause:
         return "paused", f"{pause} {waiting}"
-    if waiting_count and oldest_waiting_age_seconds > behind_seconds:
+    if waiting.customers and waiting.oldest_seconds > behind_seconds:
         return "behind", f"{waiting} {why_behind(has_model, workers_running, last_drain_seconds_ago)}"
     if dead_letters:
-        return "failing", describe_dead_letters(dead_letters - excluded_by_staff, excluded_by_staff)
+        return "failing", describe_exclusions(dead_letters - excluded_by_staff, excluded_by_staff)
     if retries_waiting:
-        return "catching up", f"{counted(retries_waiting)} failed and will be tried again."
-    if waiting_count:
-        return "catching up", waiting
-    return "current", "Every score is the active model's answer to the fields as they are."
+        return "catching up", f"Scoring failed for {counted(retries_waiting)}; a retry is scheduled."
+    if waiting.any:
+        return "catching up", str(waiting)
+    return "current", "Every score is the active model's answer to the customer's present data."
 
 
-def describe_dead_letters(by_model: int, by_staff: int) -> str:
-    """Who has excluded how many customers from scoring."""
-    model = f"{counted(by_model)} set aside: the model has no answer to them."
-    staff = f"{counted(by_staff)} set aside by staff."
+def describe_exclusions(by_model: int, by_staff: int) -> str:
+    """Who has excluded how many customers from scoring: the model and staff are two sentences."""
+    model = f"{counted(by_model)} excluded from scoring: refused by the model."
+    staff = f"{counted(by_staff)} excluded from scoring by staff."
     return " ".join(text for text, number in ((model, by_model), (staff, by_staff)) if number)
 
 
 def why_behind(has_model: bool, workers_running: int, last_drain_seconds_ago: float | None) -> str:
     """Where to look when no worker drains, or drains don't help."""
     if not workers_running:
-        return "No worker is running."
+        return "No worker is running: start one with manage.py run_worker."
     if not has_model:
-        return "No model has been in service yet: the worker's log says why."
+        return "No model has been released yet; the worker's log gives the reason."
     if last_drain_seconds_ago is None:
-        return "No drain has ended yet: the worker's log says more."
-    return f"The last drain ended {last_drain_seconds_ago:.0f} s ago: the worker's log says more."
+        return "No scoring run has ended yet; see the worker's log."
+    return f"The last scoring run ended {format_duration(last_drain_seconds_ago)} ago; see the worker's log."

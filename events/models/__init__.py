@@ -2,6 +2,19 @@
 
 from customers.models import Pause
 from events.models.alerts import Alert, AlertRule, Delivery, Messenger
-from events.models.engine import Drain, Overview, Watch, Worker
+from events.models.digest import Digest
+from events.models.engine import Drain, Overview, SystemStatus, Watch, Worker
 
-__all__ = ["Alert", "AlertRule", "Delivery", "Drain", "Messenger", "Overview", "Pause", "Watch", "Worker"]
+__all__ = [
+    "Alert",
+    "AlertRule",
+    "Delivery",
+    "Digest",
+    "Drain",
+    "Messenger",
+    "Overview",
+    "Pause",
+    "SystemStatus",
+    "Watch",
+    "Worker",
+]

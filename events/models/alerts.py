@@ -8,8 +8,10 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from customers.ml_service.messages import NO_BREAK
 from customers.ml_service.schema import BOUNDS, GEOGRAPHIES
 from customers.models import Behaviour, Customer
+from customers.presentation.numbers import format_count, format_money
 
 LONGEST_DAYS = 365
 
@@ -24,23 +26,22 @@ class AlertRule(models.Model):
     """
 
     class Kind(models.TextChoices):
-        THRESHOLD = "threshold", "the score crosses a threshold upwards"
-        RISE = "rise", "the score rises within some days"
+        THRESHOLD = "threshold", "Risk reaches a threshold"
+        RISE = "rise", "Risk rises within a number of days"
 
     name = models.CharField(max_length=100)
     active = models.BooleanField(default=True)
-    kind = models.CharField("when", max_length=9, choices=Kind)
-    threshold = models.FloatField(
-        null=True, blank=True, help_text="For a threshold. As scores are: 0.75 is a churn risk of 75%."
-    )
-    rise = models.FloatField(null=True, blank=True, help_text="For a rise. By more than this: 0.3 is 30 points.")
+    kind = models.CharField("kind of rule", max_length=9, choices=Kind)
+    # Shares of 1, as scores are; staff type them in percent and points: events/admin/alert_rule_form.py.
+    threshold = models.FloatField(null=True, blank=True)
+    rise = models.FloatField(null=True, blank=True)
     days = models.SmallIntegerField(
-        null=True, blank=True, help_text=f"For a rise: within so many, {LONGEST_DAYS} at most."
+        null=True, blank=True, help_text=f"For a rise: the number of days, {LONGEST_DAYS} at most."
     )
     counts_releases = models.BooleanField(
-        "count what only another model changed",
+        "include changes by a new model",
         default=False,
-        help_text="Otherwise a score that moved only because another model was released raises nothing.",
+        help_text="If not ticked, a risk that changed only because a new model was released raises no alert.",
     )
 
     # The segment: an empty field asks for nothing.
@@ -51,7 +52,10 @@ class AlertRule(models.Model):
     least_balance = models.DecimalField("balance of at least", max_digits=15, decimal_places=2, null=True, blank=True)
 
     recipients = models.TextField(
-        "e-mail to", blank=True, default="", help_text="Addresses, separated by commas or lines. Empty: no e-mail."
+        "e-mail to",
+        blank=True,
+        default="",
+        help_text="Addresses, separated by commas or on separate lines. Leave empty for no e-mail.",
     )
     by_webhook = models.BooleanField("call the webhook", default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -78,8 +82,8 @@ class AlertRule(models.Model):
                     days__range=(1, LONGEST_DAYS),
                 ),
                 name="alert_rule_says_when",
-                violation_error_message="A threshold rule needs a threshold above 0 and up to 1, and nothing else; "
-                f"a rise rule a rise between 0 and 1 and 1 to {LONGEST_DAYS} days, and no threshold.",
+                violation_error_message="A threshold rule needs a threshold up to 100 %%, and neither rise nor days. "
+                f"A rise rule needs a rise of less than 100 points and 1 to {LONGEST_DAYS} days, and no threshold.",
             ),
             models.CheckConstraint(condition=Q(geography__in=["", *GEOGRAPHIES]), name="alert_rule_country_is_known"),
             models.CheckConstraint(
@@ -105,11 +109,34 @@ class AlertRule(models.Model):
             except ValidationError:
                 raise ValidationError({"recipients": f"{address} is not an e-mail address."}) from None
         if self.days and self.days > settings.HISTORY_DAYS:
-            raise ValidationError({"days": f"The history is kept for {settings.HISTORY_DAYS} days only."})
+            raise ValidationError({"days": f"Enter {settings.HISTORY_DAYS} days or less: history is kept no longer."})
+
+    def describe(self) -> str:
+        """When it raises an alert: ``Risk reaches 75 %``, ``Risk rises by more than 30 points within 7 days``."""
+        if self.kind == self.Kind.RISE:
+            within = format_count(self.days or 0, "day", "days")
+            return f"Risk rises by more than {format_hundredths(self.rise)} points within {within}"
+        return f"Risk reaches {format_hundredths(self.threshold)}{NO_BREAK}%"
+
+    def describe_segment(self) -> str:
+        """Whom it is for: ``Germany, active members``; empty where it is for all customers."""
+        parts = [
+            self.geography,
+            {None: "", True: "active members", False: "inactive members"}[self.is_active_member],
+            "" if self.num_of_products is None else format_count(self.num_of_products, "product", "products"),
+            {None: "", True: "with a credit card", False: "without a credit card"}[self.has_cr_card],
+            "" if self.least_balance is None else f"balance of {format_money(self.least_balance)} or more",
+        ]
+        return ", ".join(filter(None, parts))
 
     def addresses(self) -> list[str]:
         """Who gets an e-mail."""
         return self.recipients.replace(",", " ").replace(";", " ").split()
+
+
+def format_hundredths(share: float | None) -> str:
+    """``75`` of 0.75: percent or points as staff type them, without a rounding error behind."""
+    return f"{100 * (share or 0):.10g}"
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
@@ -122,6 +149,11 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         objected = Customer.objects.filter(customer_id=models.OuterRef("customer_id"), objected_at__isnull=False)
         return self.filter(~models.Exists(objected))
 
+    def with_surnames(self) -> "AlertQuerySet":
+        """With ``surname`` on each; None for customers who are gone."""
+        customers = Customer.objects.filter(customer_id=models.OuterRef("customer_id"))
+        return self.annotate(surname=models.Subquery(customers.values("surname")[:1]))
+
     def acknowledge(self, by: str, note: str = "") -> int:
         """Acknowledge those of them that are open, in the name of a user; how many these were."""
         return self.open().update(acknowledged_at=Now(), acknowledged_by=by[:150], note=note[:500])
@@ -132,12 +164,12 @@ class Alert(models.Model):
 
     # Neither is checked by the database: that would lock one and the same rule for every alert raised.
     rule = models.ForeignKey(AlertRule, on_delete=models.PROTECT, db_constraint=False, db_index=False)
-    record_id = models.BigIntegerField(help_text="The entry of the history that met the rule.")
-    batch = models.BigIntegerField(help_text="The same for all that were raised by one statement.")
-    customer_id = models.BigIntegerField("customer ID")
+    record_id = models.BigIntegerField(help_text="The score record that met the rule.")
+    batch = models.BigIntegerField(help_text="The same for all alerts that were raised together.")
+    customer_id = models.BigIntegerField("customer id")
     score = models.FloatField()
     score_before = models.FloatField(
-        null=True, help_text="The score before; of a rise, the lowest that it is measured from. Empty: the first score."
+        null=True, help_text="The risk before; for a rise, the lowest that it is measured from. Empty: the first score."
     )
     raised_at = models.DateTimeField()
     acknowledged_at = models.DateTimeField(null=True, blank=True)
@@ -177,26 +209,26 @@ class Delivery(models.Model):
     """
 
     class Channel(models.TextChoices):
-        EMAIL = "e-mail"
-        WEBHOOK = "webhook"
+        EMAIL = "e-mail", "E-mail"
+        WEBHOOK = "webhook", "Webhook"
 
     class State(models.TextChoices):
-        WAITING = "waiting"
-        FOLDED = "folded", "told by another"
-        SENT = "sent"
-        GIVEN_UP = "given up"
+        WAITING = "waiting", "Waiting"
+        FOLDED = "folded", "Sent with another message"
+        SENT = "sent", "Sent"
+        GIVEN_UP = "given up", "Given up"
 
     rule = models.ForeignKey(AlertRule, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     channel = models.CharField(max_length=7, choices=Channel)
     batch = models.BigIntegerField()
-    alerts = models.IntegerField(help_text="How many it tells of.")
-    key = models.UUIDField(db_default=RandomUUID(), editable=False, help_text="The same with every attempt.")
+    alerts = models.IntegerField(help_text="The number of alerts that it reports.")
+    key = models.UUIDField(db_default=RandomUUID(), editable=False, help_text="The same for every attempt.")
     state = models.CharField(max_length=8, choices=State, default=State.WAITING, db_default=State.WAITING)
-    into = models.ForeignKey("self", null=True, on_delete=models.CASCADE, db_constraint=False, verbose_name="told by")
+    into = models.ForeignKey("self", null=True, on_delete=models.CASCADE, db_constraint=False, verbose_name="sent with")
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(db_default=Now())
     first_tried_at = models.DateTimeField(null=True)
-    due_at = models.DateTimeField("next try", db_default=Now())
+    due_at = models.DateTimeField("next attempt", db_default=Now())
     ended_at = models.DateTimeField(null=True)
     error = models.CharField("last error", max_length=500, blank=True, default="", db_default="")
 
@@ -204,7 +236,7 @@ class Delivery(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name_plural = "deliveries"
+        verbose_name = "message"
         indexes = [
             models.Index(fields=["due_at"], name="delivery_due", condition=Q(state="waiting")),
             models.Index(fields=["ended_at"], name="delivery_given_up", condition=Q(state="given up")),
@@ -212,7 +244,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel} {self.pk} on {self.alerts} alert{'s' if self.alerts != 1 else ''}"
+        return f"{self.get_channel_display()} {self.pk} on {format_count(self.alerts, 'alert', 'alerts')}"
 
 
 class Messenger(models.Model):

@@ -5,6 +5,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from customers.presentation.durations import format_time
+from customers.presentation.numbers import format_count
+
 
 class Watch(models.Model):
     """The lease: until ``awake_until`` a drain is on its way or at work, and will poll once more after that moment.
@@ -29,17 +32,18 @@ class Drain(models.Model):
     worker = models.CharField(max_length=100)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(db_default=Now())
-    claimed = models.IntegerField(help_text="Stale customers taken hold of.")
+    claimed = models.IntegerField(help_text="Customers taken up for scoring.")
     stored = models.IntegerField(help_text="Scores stored.")
-    rejected = models.IntegerField(help_text="Scores that came too late: another model had become active.")
-    refused = models.IntegerField(help_text="Customers whom the model could not score.")
+    rejected = models.IntegerField(help_text="Scores discarded because another model had become active.")
+    refused = models.IntegerField(help_text="Customers refused by the model.")
 
     class Meta:
+        verbose_name = "scoring run"
         ordering = ["-id"]
         indexes = [BrinIndex(fields=["ended_at"], name="drain_time", pages_per_range=8)]
 
     def __str__(self) -> str:
-        return f"drain of {self.stored} scores by {self.worker}"
+        return f"scoring run {self.pk} ({format_count(self.stored, 'score', 'scores')})"
 
 
 class Worker(models.Model):
@@ -72,8 +76,17 @@ class Overview(models.Model):
 
     class Meta:
         default_permissions = ("view",)
-        verbose_name_plural = "overview"
+        verbose_name = verbose_name_plural = "overview"
         constraints = [models.CheckConstraint(condition=Q(id=1), name="overview_has_one_row")]
 
     def __str__(self) -> str:
-        return f"counted at {self.counted_at:%Y-%m-%d %H:%M:%S} UTC" if self.figures else "not counted yet"
+        return f"as of {format_time(self.counted_at)}" if self.figures else "not counted yet"
+
+
+class SystemStatus(Overview):
+    """The operator's page, on top of the same figures."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = verbose_name_plural = "system status"

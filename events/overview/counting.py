@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from customers import turns
 from customers.models import ModelRelease
+from customers.monitoring import drift
 from events.freshness.queries import LIMIT_TIME
 from events.models.engine import Overview
 from events.overview.figures import Figures
@@ -106,6 +107,15 @@ def count_now(patience: str = JOB_PATIENCE) -> bool:
     if figures is not None:
         store_figures(figures, at, monotonic() - began)
     return figures is not None
+
+
+def drift_is_due() -> bool:
+    """Whether drift is to be checked now, and not with the day's check only: by the customers counted last."""
+    found = Overview.objects.first()
+    if found is None:
+        return False
+    portfolio = Figures.from_json(found.figures).portfolio
+    return drift.is_due(found.figures["release"], portfolio.customer_count - portfolio.objected, portfolio.stale_count)
 
 
 @contextmanager

@@ -1,18 +1,20 @@
-"""The figures of the overview: customers by risk and by model, those that moved, and how long scores took."""
+"""The figures of the overview: customers and value at risk by band, customers by model, and the largest changes."""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import OperationalError, transaction
 from django.db.backends.utils import CursorWrapper
 
 from customers.conditions import Condition
-from customers.portfolio import distribution, movers
+from customers.portfolio import distribution, movers, moves
 from customers.portfolio.distribution import Distribution
 from customers.portfolio.movers import Mover, Movers
+from customers.portfolio.value import sum_value_at_risk
 from events.freshness import queries
 from events.freshness.answer import Coverage, Lag, LagStep, Portfolio
 
@@ -23,13 +25,15 @@ without_movers = Condition(log)
 
 @dataclass(frozen=True)
 class Figures:
-    """What takes a pass over all customers, or over all that was scored of late.
+    """What takes a pass over all customers, or over all that was scored in the last days.
 
     Stored as JSON: a change of these fields needs a migration that deletes the row of ``Overview``.
     """
 
     release: int | None  # the active one at that moment
     distribution: Distribution
+    values_at_risk: list[str]  # of each band, lowest first: decimals to the cent
+    newly_critical: int | None  # not known before the first search
     portfolio: Portfolio
     lag: Lag
     movers: list[Movers]  # none where the search for them took too long
@@ -41,6 +45,8 @@ class Figures:
         return cls(
             release=active.id if active else None,
             distribution=distribution.count_scores(cursor),
+            values_at_risk=[str(value) for value in sum_value_at_risk(cursor)],
+            newly_critical=newly_critical(cursor),
             portfolio=queries.portfolio_of(cursor, active),
             lag=queries.lag_of(cursor),
             movers=movers_in_time(cursor, at),
@@ -53,6 +59,8 @@ class Figures:
         return cls(
             release=stored["release"],
             distribution=Distribution(**stored["distribution"]),
+            values_at_risk=stored["values_at_risk"],
+            newly_critical=stored["newly_critical"],
             portfolio=Portfolio(**{**portfolio, "coverage": [Coverage(**group) for group in portfolio["coverage"]]}),
             lag=Lag(**{**lag, "histogram": [LagStep(**step) for step in lag["histogram"]]}),
             movers=[
@@ -61,9 +69,19 @@ class Figures:
             ],
         )
 
+    @property
+    def values(self) -> list[Decimal]:
+        """The value at risk of each band, lowest first."""
+        return [Decimal(value) for value in self.values_at_risk]
+
+
+def newly_critical(cursor: CursorWrapper) -> int | None:
+    """As many as the filter of the list finds; None before a worker has searched for them."""
+    return None if moves.searched_at() is None else moves.newly_critical(cursor)
+
 
 def movers_in_time(cursor: CursorWrapper, at: datetime) -> list[Movers]:
-    """None where so much was scored of late that the search for them takes too long: all else is shown nevertheless."""
+    """None where so much was scored in the last days that the search takes too long: all else is shown nevertheless."""
     try:
         with transaction.atomic():
             found = movers.movers(cursor, at)

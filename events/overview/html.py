@@ -1,163 +1,175 @@
 """The overview in HTML: what each of its sections holds, everything escaped."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 
 from customers.portfolio.distribution import Distribution
 from customers.portfolio.movers import Mover, Movers
+from customers.portfolio.moves import window_days
 from customers.presentation.bands import BANDS, badge
+from customers.presentation.durations import format_duration, format_time
 from customers.presentation.histogram import histogram
-from events.freshness import table as freshness_table
+from customers.presentation.numbers import format_amount, format_count, format_money, format_percent, format_points
+from customers.presentation.tables import Cell, figures_table
 from events.freshness.answer import Freshness
 from events.freshness.status import Status
 from events.models.engine import Overview
-
-Cell = str | SafeString
+from events.overview.figures import Figures
+from events.overview.parts import link, side_by_side
 
 STATUS_SENTENCES: dict[Status, str] = {
-    "current": "All scores are current,",
-    "catching up": "The workers are catching up,",
-    "paused": "Scoring is paused,",
-    "behind": "The workers are behind,",
-    "failing": "Some customers have no score,",
+    "current": "All scores are up to date.",
+    "catching up": "Catching up.",
+    "paused": "Paused.",
+    "behind": "Behind.",
+    "failing": "Attention needed.",
 }
-MODEL_CHANGED = "another model has become active since the customers were counted; their scores are stale."
-NO_WORKER = "No worker is running to count them anew: start one with manage.py qcluster."
-RECOUNTING = "A worker is counting them anew: load this page again in a moment."
+MODEL_CHANGED = "Another model was released after these figures were counted; the scores of all customers are updated."
+NO_WORKER = "No worker is running to update the figures: start one with manage.py run_worker."
+RECOUNTING = "A worker is updating the figures; reload this page in a moment."
+NOT_KNOWN = "not known yet"
+NO_CUSTOMERS = "There are no customers yet. Add a customer, or import a file."
 
 
-def state_section(found: Overview, now: Freshness, *, is_due: bool) -> SafeString:
-    """In a word and a sentence, with what a person has to see; then of which moment that is."""
-    seconds = max(0.0, (timezone.now() - found.counted_at).total_seconds())
-    ago = f"{seconds:.0f} s ago" if seconds < 60 else f"{timesince(found.counted_at)} ago"
-    warnings = now.warnings
-    if now.active_release is not None and now.active_release.id != found.figures["release"]:
-        warnings = [MODEL_CHANGED, *warnings]
-    recount = (RECOUNTING if now.workers_running else NO_WORKER) if is_due else ""
+@dataclass(frozen=True)
+class Links:
+    """Where the figures lead; empty for users who may not go there."""
+
+    customers: str = ""
+    by_value: str = ""
+    alerts: str = ""
+    status: str = ""
+
+    def narrowed(self, query: str) -> str:
+        """The list of customers, filtered."""
+        return self.customers and f"{self.customers}?{query}"
+
+
+# --- on top -----------------------------------------------------------------------------------------------------------
+
+
+def head_section(found: Figures, counted: Overview, now: Freshness, links: Links, *, alerts: str, is_due: bool) -> Cell:
+    """The four figures; then whether scores are up to date now, and of which moment the figures are."""
     return format_html(
-        '<p class="vp-status"><strong>{}</strong> {}</p><p>{}</p>{}<p>{}</p>',
+        "{}{}", key_figures(found, links, alerts=alerts), state_lines(found, counted, now, links, is_due=is_due)
+    )
+
+
+def key_figures(found: Figures, links: Links, *, alerts: str) -> SafeString:
+    """Each leads to the customers, or alerts, that it counts. ``alerts`` is empty for users who may not see them."""
+    newly = NOT_KNOWN if found.newly_critical is None else f"{found.newly_critical:,}"
+    shown = [
+        ("Critical customers", f"{found.distribution.bands[-1]:,}", links.narrowed(f"band={BANDS[-1]}")),
+        ("Value at risk", format_money(sum(found.values, Decimal())), links.by_value),
+        (f"Newly critical in {window_days()} days", newly, links.narrowed("change=newly_critical")),
+    ]
+    if alerts:
+        shown.append(("Open alerts", alerts, links.alerts))
+    tiles = ((tile(name, value, address),) for name, value, address in shown)
+    return format_html('<ul class="vp-tiles">{}</ul>', format_html_join("", "<li>{}</li>", tiles))
+
+
+def tile(name: str, value: str, address: str) -> Cell:
+    return link(address, format_html('<strong>{}</strong> <span class="vp-tile-name">{}</span>', value, name))
+
+
+def state_lines(found: Figures, counted: Overview, now: Freshness, links: Links, *, is_due: bool) -> SafeString:
+    """The headline is of this moment, and never says that all is current while customers wait."""
+    age = timezone.now() - counted.counted_at
+    ago = f"{format_duration(age.total_seconds())} ago" if age.total_seconds() >= 1 else "just now"
+    notes = [f"Figures as of {format_time(counted.counted_at)} ({ago})."]
+    if now.active_release is not None and now.active_release.id != found.release:
+        notes.append(MODEL_CHANGED)
+    if is_due:
+        notes.append(RECOUNTING if now.workers_running else NO_WORKER)
+    return format_html(
+        '<p class="vp-status"><strong>{}</strong> {} {}</p><p class="vp-quiet">{}</p>',
         STATUS_SENTENCES[now.status],
-        f"as of {found.counted_at:%Y-%m-%d %H:%M:%S} UTC, {ago}",
-        now.status_reason,
-        format_html_join("", "<p>Warning: {}</p>", ((text,) for text in warnings)),
-        recount,
+        "" if now.status == "current" else now.status_reason,
+        link(links.status, "System status") if links.status else "",
+        " ".join(notes),
     )
 
 
 # --- customers by risk ------------------------------------------------------------------------------------------------
 
 
-def risk_section(found: Distribution, *, with_links: bool) -> SafeString:
-    if not found.customers:
-        return format_html("<p>{}</p>", "There are no customers yet. Add one, or import a file of them.")
-    drawing = histogram(found.steps, found.thresholds, BANDS) if found.scored else ""
-    rows = [*band_rows(found, with_links), ("not scored yet", "", *numbers(found.unscored, found.customers))]
-    return format_html("{}{}", drawing, table("Customers by band", ("Band", "Churn risk", "Customers", "Share"), rows))
+def risk_section(found: Figures, links: Links) -> Cell:
+    spread = found.distribution
+    if not spread.customers:
+        return format_html("<p>{}</p>", NO_CUSTOMERS)
+    head = ("Band", "Churn risk", "Customers", "Share", f"Value at risk ({settings.CURRENCY})")
+    rows = [
+        *band_rows(found, links),
+        ("Score pending", "", *numbers(spread.unscored, spread.customers), ""),
+        ("All", "", f"{spread.customers:,}", "", format_amount(sum(found.values, Decimal()), cents=True)),
+    ]
+    drawing = histogram(spread.steps, spread.thresholds, BANDS) if spread.scored else ""
+    return side_by_side(figures_table("Customers by risk band", head, rows, numbers=True), drawing)
 
 
-def band_rows(found: Distribution, with_links: bool) -> Iterator[Sequence[Cell]]:
+def band_rows(found: Figures, links: Links) -> Iterator[Sequence[Cell]]:
     """The worst first: they are what the page is opened for."""
-    edges = [0.0, *found.thresholds, 1.0]
-    page = reverse("admin:customers_customer_changelist")
+    spread = found.distribution
+    edges = [0.0, *spread.thresholds, 1.0]
     for index in reversed(range(len(BANDS))):
         name = BANDS[index]
         shown = format_html('<span class="vp-badge vp-{0}">{0}</span>', name)
-        if with_links:
-            shown = format_html('<a href="{}?band={}">{}</a>', page, name, shown)
-        yield shown, f"{edges[index]:.0%} to {edges[index + 1]:.0%}", *numbers(found.bands[index], found.customers)
+        bounds = f"{format_percent(edges[index], 0)} to {format_percent(edges[index + 1], 0)}"
+        value = format_amount(found.values[index], cents=True)
+        yield link(links.narrowed(f"band={name}"), shown), bounds, *numbers_of(spread, index), value
+
+
+def numbers_of(spread: Distribution, band: int) -> tuple[str, str]:
+    return numbers(spread.bands[band], spread.customers)
 
 
 def numbers(part: int, of: int) -> tuple[str, str]:
-    return f"{part:,}", f"{part / of:.1%}" if of else ""
+    """A number of customers, and which share of all it is."""
+    return f"{part:,}", format_percent(part / of) if of else ""
 
 
-# --- movers -----------------------------------------------------------------------------------------------------------
+# --- those whose risk changed most ------------------------------------------------------------------------------------
 
 
 def movers_section(found: Movers, surnames: Mapping[int, str]) -> SafeString:
     if not found.risen and not found.fallen:
         return format_html("<p>{}</p>", "No score has changed.")
+    sides = (("Rose most", found.risers), ("Fell most", found.fallers))
     return format_html(
-        '<p>{}</p><div class="vp-columns">{}{}</div>',
-        f"The risk of {found.risen:,} customers rose, that of {found.fallen:,} fell. Those who moved most:",
-        moves_table("Risen", found.risers, surnames),
-        moves_table("Fallen", found.fallers, surnames),
+        "<p>{}</p>{}",
+        f"Risk rose for {count_of(found.risen)}; it fell for {f'{found.fallen:,}' if found.fallen else 'none'}.",
+        side_by_side(*(moves_table(caption, side, surnames) for caption, side in sides if side)),
     )
+
+
+def count_of(customers: int) -> str:
+    return format_count(customers, "customer", "customers") if customers else "no customer"
 
 
 def moves_table(caption: str, found: Sequence[Mover], surnames: Mapping[int, str]) -> SafeString:
-    if not found:
-        return format_html("<p>{}</p>", f"{caption}: nobody.")
     rows = [
-        (link_to_mover(one, surnames), badge(one.before), badge(one.after), f"{100 * (one.after - one.before):+.1f}")
+        (
+            link_to_mover(one, surnames),
+            badge(one.before),
+            badge(one.after),
+            format_points(100 * (one.after - one.before)),
+        )
         for one in found
     ]
-    return table(caption, ("Customer", "From", "To", "Points"), rows)
+    return figures_table(caption, ("Customer", "From", "To", "Change"), rows)
 
 
-def link_to_mover(mover: Mover, surnames: Mapping[int, str]) -> SafeString:
+def link_to_mover(mover: Mover, surnames: Mapping[int, str]) -> Cell:
     """A link to the customer, unless the customer was deleted since the count."""
     if mover.customer_id not in surnames:
-        return format_html("{} (deleted since)", mover.customer_id)
+        return f"{mover.customer_id} (deleted)"
     address = reverse("admin:customers_customer_change", args=[mover.customer_id])
-    return format_html('<a href="{}">{}</a>', address, f"{mover.customer_id} {surnames[mover.customer_id]}".strip())
-
-
-# --- freshness and health ---------------------------------------------------------------------------------------------
-
-
-def freshness_section(now: Freshness) -> SafeString:
-    wanted = (
-        *("stale", "objected", "workers running", "marks waiting", "queue", "dead letters", "last drain"),
-        "rejected results",
-    )
-    facts = dict(freshness_table.facts(now))
-    engine = [*((name.capitalize(), facts[name]) for name in wanted), ("Drift", facts["drift"])]
-    by_model = [
-        (
-            freshness_table.release_name(group, now).capitalize(),
-            *numbers(group.customers, now.customers),
-            f"{group.stale_count:,}",
-        )
-        for group in now.coverage
-    ]
-    return format_html(
-        '<div class="vp-columns">{}{}{}</div>',
-        table("Engine", (), engine),
-        table("Customers by model", ("Scored by", "Customers", "Share", "Stale"), by_model),
-        lag_table(now),
-    )
-
-
-def lag_table(now: Freshness) -> SafeString:
-    minutes = now.lag.window_seconds // 60
-    quantiles = (("Half of them within", now.lag.p50_seconds), ("99 % within", now.lag.p99_seconds))
-    rows = [
-        (f"Scores of the last {minutes} minutes", f"{now.lag.scores:,}"),
-        *((name, freshness_table.format_seconds(seconds)) for name, seconds in quantiles if seconds is not None),
-        *((f"… {name}", f"{scores:,}") for name, scores in freshness_table.steps(now.lag.histogram)),
-    ]
-    return table("From edit to score", (), rows)
-
-
-# --- tables -----------------------------------------------------------------------------------------------------------
-
-
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> SafeString:
-    """The first cell of a row names it. Without a ``head`` it has none."""
-    names = format_html_join("", '<th scope="col">{}</th>', ((name,) for name in head))
-    return format_html(
-        '<div class="vp-wide"><table class="vp-figures"><caption>{}</caption>{}<tbody>{}</tbody></table></div>',
-        caption,
-        format_html("<thead><tr>{}</tr></thead>", names) if head else "",
-        format_html_join(
-            "",
-            '<tr><th scope="row">{}</th>{}</tr>',
-            ((name, format_html_join("", "<td>{}</td>", ((cell,) for cell in cells))) for name, *cells in rows),
-        ),
-    )
+    return link(address, " · ".join(filter(None, (surnames[mover.customer_id], str(mover.customer_id)))))

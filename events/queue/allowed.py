@@ -16,7 +16,8 @@ OURS = frozenset(
             for name in ("rescore_stale", "sweep_stale", "look_at_everybody", "go_on_with_imports")
         ),
         *(f"events.jobs.{name}" for name in ("audit_sample", "check_drift", "send_alerts", "count_overview")),
-        *("events.jobs.prune_history", "events.jobs.report_refused"),
+        *(f"events.jobs.{name}" for name in ("prune_history", "report_refused", "search_moves", "take_snapshot")),
+        "events.jobs.send_digest",
         "customers.imports.work.work_off",  # as earlier versions have queued it
     }
 )

@@ -9,7 +9,7 @@ The functions of row triggers run in the editor's own search path, where functio
 stand in front of PostgreSQL's. So whatever decides about a right has its schema written out.
 """
 
-from events.triggers.sql import ORIGIN, RECORDS, TELLING, Trigger
+from events.triggers.sql import ORIGIN, RECORDS, TELLING, Trigger, changed
 
 
 def has_right(table: str, privilege: str) -> str:
@@ -25,13 +25,22 @@ NAMES_AN_EDITOR = "pg_catalog.current_setting('vigilpay.editor', true) OPERATOR(
 NOT_THE_SCORER = f"""(current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on'
 OR NOT has_table_privilege('@schema@.{RECORDS}'::regclass, 'INSERT'))"""
 
+# As the scorer's statement has it: customers/scoring/writing.py.
+VALUE_AT_RISK = """pg_catalog.round(
+                        GREATEST(NEW.balance, 0) OPERATOR(pg_catalog.*) NEW.churn_risk_score::pg_catalog.numeric, 2)"""
+
 # One IF in the other: PostgreSQL reads an expression when it first comes to it. A role that edits through a view need
 # not be able to use the schema of our tables, and an editor who sets nothing pays for no look at rights.
-# A score for a customer who has objected meanwhile is not stored: the CHECK would fail the whole batch.
+# A score for a customer who has objected meanwhile is not stored: the CHECK would fail the whole batch. A score that
+# comes without a value at risk, as workers of former code store it during an upgrade, gets the one that belongs to it.
 RETURN_IF_SCORER = f"""IF {SAYS_IT_IS_THE_SCORER} THEN
             IF {STORES_SCORES} THEN
                 IF NEW.objected_at IS NOT NULL AND NEW.churn_risk_score IS NOT NULL THEN
                     RETURN NULL;
+                END IF;
+                IF NEW.value_at_risk IS NOT DISTINCT FROM OLD.value_at_risk
+                        AND ({changed(("churn_risk_score", "scored_at"))}) THEN
+                    NEW.value_at_risk := {VALUE_AT_RISK};
                 END IF;
                 RETURN NEW;
             END IF;

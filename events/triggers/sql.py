@@ -101,6 +101,7 @@ GRANT SELECT, INSERT ON @schema@.{table} TO @owner@;"""
 # What the scorer alone may write; of a customer who has objected to being scored nothing of it may stand.
 SCORE_COLUMNS = (
     "churn_risk_score",
+    "value_at_risk",
     "scored_version",
     "scored_by_id",
     "scored_at",

@@ -54,10 +54,10 @@ class Visitor:
 
 
 @contextmanager
-def visiting(browser: Browser, site: Site, name: str, **context: Any) -> Iterator[Visitor]:
-    """That person, logged in, until the window is closed."""
+def visiting(browser: Browser, site: Site, name: str | None, **context: Any) -> Iterator[Visitor]:
+    """That person, logged in, until the window is closed; not logged in without a name."""
     complaints: list[str] = []
-    window = browser.new_context(storage_state=site.sessions.get(name), **context)
+    window = browser.new_context(storage_state=site.sessions.get(name or ""), **context)
     window.set_default_timeout(30_000)
     window.expose_function("complain", lambda said: complaints.append(said))
     window.add_init_script(WATCH)
@@ -67,7 +67,7 @@ def visiting(browser: Browser, site: Site, name: str, **context: Any) -> Iterato
     window.on("response", lambda answer: lacks(answer) and complaints.append(f"{answer.status} {answer.url}"))
     window.on("weberror", lambda thrown: complaints.append(str(thrown.error)))
     visitor = Visitor(window.new_page(), site, complaints)
-    if name not in site.sessions:  # once for each person: to hash a password takes as long as many pages
+    if name and name not in site.sessions:  # once for each person: to hash a password takes as long as many pages
         visitor.open("/admin/")
         log_in(visitor.page, name)
         site.sessions[name] = window.storage_state()
@@ -77,8 +77,7 @@ def visiting(browser: Browser, site: Site, name: str, **context: Any) -> Iterato
 
 def lacks(answer: Response) -> bool:
     """Whether a page asked for a file and did not get it. Of pages themselves each test knows what it expects."""
-    of_page = answer.request.resource_type != "document" and not answer.url.endswith("/favicon.ico")
-    return of_page and answer.status >= 400
+    return answer.request.resource_type != "document" and answer.status >= 400
 
 
 def log_in(page: Page, name: str) -> None:

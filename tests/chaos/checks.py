@@ -10,6 +10,7 @@ import psycopg
 from customers.ml_service.schema import FEATURES
 from tests.chaos.forests import ALPHABETICAL, Forests
 from tests.chaos.ledger import Ledger
+from tests.money import value_at_risk
 
 TOLERANCE = 1e-9
 
@@ -28,7 +29,13 @@ WHERE stale_since IS NOT NULL
 SCORED_OBJECTORS = """
 SELECT customer_id, version, churn_risk_score, reason_codes FROM customers_customer
 WHERE objected_at IS NOT NULL
-  AND num_nonnulls(churn_risk_score, scored_version, scored_by_id, scored_at, contributions, reason_codes) > 0
+  AND num_nonnulls(churn_risk_score, value_at_risk, scored_version, scored_by_id, scored_at, contributions,
+      reason_codes) > 0
+"""
+# Of rows that say that they are scored as they are. A score that waits for another goes with a balance of before.
+VALUES = """
+SELECT customer_id, version, balance, churn_risk_score, value_at_risk FROM customers_customer
+WHERE stale_since IS NULL AND churn_risk_score IS NOT NULL
 """
 
 # The last record of a customer is the row's own.
@@ -123,6 +130,7 @@ def examine(
             wrong_scores=[
                 *(wrong_rows(rows, active[0], forests, in_place) if active and active[1] == in_place else ()),
                 *scored_objectors(connection),
+                *wrong_values(connection),
             ],
             lost_rows=lost_rows(rows, ledgers),
             history=[
@@ -197,11 +205,20 @@ def scored_objectors(connection: psycopg.Connection[Any]) -> list[str]:
     ]
 
 
+def wrong_values(connection: psycopg.Connection[Any]) -> list[str]:
+    """Customers whose value at risk is not their balance times their score, to the cent: there may be none."""
+    return [
+        f"customer {customer}, version {version}: value at risk {value} of balance {balance}, score {score}"
+        for customer, version, balance, score, value in connection.execute(VALUES)
+        if value != value_at_risk(balance, score)
+    ]
+
+
 def false_claims(connection: psycopg.Connection[Any], forests: Forests) -> list[str]:
     """Rows that say they are current while scikit-learn says something else: there may be none at any moment."""
     rows = connection.execute(CLAIMING).fetchall()
     claims = [(f"customer {row[0]}, version {row[1]}, in the storm", *row[2:]) for row in rows]
-    return [*disagreeing(claims, forests), *scored_objectors(connection)]
+    return [*disagreeing(claims, forests), *scored_objectors(connection), *wrong_values(connection)]
 
 
 def disagreeing(found: Iterable[tuple[Any, ...]], forests: Forests) -> Iterator[str]:

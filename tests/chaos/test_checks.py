@@ -69,10 +69,21 @@ def test_after_calm_weather_there_is_nothing_to_report(examine):
 
 
 def test_a_wrong_score_is_found(examine):
-    customer = make_scored()
+    customer = make_scored(balance=0)
     plant("UPDATE customers_customer SET churn_risk_score = churn_risk_score / 2")
     (line,) = examine().wrong_scores
     assert f"customer {customer.pk}, version 1" in line
+
+
+def test_a_value_at_risk_that_is_wrong_by_a_cent_is_found_at_any_time(examine, forests):
+    customer = make_scored()
+    plant("UPDATE customers_customer SET value_at_risk = value_at_risk + 0.01")
+    (line,) = examine().wrong_scores
+    assert f"customer {customer.pk}, version 1: value at risk" in line
+    with looking() as looker:
+        assert checks.false_claims(looker, forests) == [line]
+        Customer.objects.update(balance=1)  # it waits for the next
+        assert checks.false_claims(looker, forests) == []
 
 
 def test_an_edit_that_was_not_noticed_is_found_as_a_wrong_score(examine):

@@ -92,7 +92,7 @@ def test_what_the_database_refuses_is_told_in_one_sentence():
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE customers_customer ADD CONSTRAINT house_rule CHECK (age < 20)")
     try:
-        with pytest.raises(CommandError, match=r"^Storing stopped after 0 rows.*house_rule"):
+        with pytest.raises(CommandError, match=r"^The import stopped after 0 rows.*house_rule"):
             seed("--customers=300")
     finally:
         with connection.cursor() as cursor:

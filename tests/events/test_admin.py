@@ -1,6 +1,7 @@
 """Pausing and resuming by the staff, and where they see that scoring is paused."""
 
 import pytest
+from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.messages import get_messages
 from django.utils import timezone
 
@@ -14,19 +15,22 @@ from tests.staff import logged_in
 pytestmark = pytest.mark.django_db
 
 PAUSES = "/admin/events/pause/"
+STATUS = "/admin/events/systemstatus/1/change/"
 CUSTOMERS = "/admin/customers/customer/"
 
 
 @pytest.fixture
 def ann():
     """May pause, resume, and edit customers."""
-    return logged_in("ann", "view_pause", "add_pause", "delete_pause", "view_customer", "change_customer")
+    return logged_in(
+        "ann", "view_pause", "add_pause", "delete_pause", "view_systemstatus", "view_customer", "change_customer"
+    )
 
 
 @pytest.fixture
 def bob():
     """May see everything and do nothing."""
-    return logged_in("bob", "view_pause", "view_customer")
+    return logged_in("bob", "view_pause", "view_systemstatus", "view_customer")
 
 
 def texts(response):
@@ -45,15 +49,31 @@ class TestPause:
         assert ann.post(f"{PAUSES}add/", {"reason": "mine"}).status_code == 403
         assert Pause.objects.get().by == "bob"
 
-    def test_to_delete_it_is_to_resume(self, ann):
-        pause.pause()
-        ann.post(f"{PAUSES}1/delete/", {"post": "yes"})
+    def test_its_page_asks_whether_to_resume_and_a_button_does(self, ann):
+        pause.pause(by="bob", reason="review")
+        page = ann.get(f"{PAUSES}1/change/").content.decode()
+        assert "Resume scoring?" in page
+        assert "by bob: review." in page
+        assert is_paused()
+        response = ann.post(f"{PAUSES}1/change/", {"_resume": ""})
         assert not is_paused()
+        assert response.headers["Location"] == STATUS
+        assert texts(response) == ["Scoring resumed."]
+        assert LogEntry.objects.get().action_flag == DELETION
 
-    def test_it_can_be_resumed_from_the_list(self, ann):
+    def test_to_resume_twice_does_no_harm(self, ann):
+        assert texts(ann.post(f"{PAUSES}1/change/", {"_resume": ""})) == ["Scoring was not paused."]
+
+    def test_to_pause_is_said_in_its_own_words(self, ann):
+        response = ann.post(f"{PAUSES}add/", {"reason": "review"})
+        assert texts(response) == ["Scoring paused."]
+        assert response.headers["Location"] == STATUS
+
+    def test_the_menu_leads_to_what_there_is_to_do(self, ann, bob):
+        assert ann.get(PAUSES).headers["Location"] == f"{PAUSES}add/"
+        assert bob.get(PAUSES).headers["Location"] == STATUS
         pause.pause()
-        ann.post(PAUSES, {"action": "resume_scoring", "_selected_action": [1]})
-        assert not is_paused()
+        assert ann.get(PAUSES).headers["Location"] == bob.get(PAUSES).headers["Location"] == f"{PAUSES}1/change/"
 
     def test_it_shows_since_when_by_whom_and_why(self, bob):
         pause.pause(by="ann", reason="review")
@@ -68,7 +88,8 @@ class TestPause:
     def test_without_permission_no_user_resumes(self, bob):
         pause.pause()
         assert bob.post(f"{PAUSES}1/delete/", {"post": "yes"}).status_code == 403
-        bob.post(PAUSES, {"action": "resume_scoring", "_selected_action": [1]})
+        assert bob.post(f"{PAUSES}1/change/", {"_resume": ""}).status_code == 403
+        assert "_resume" not in bob.get(f"{PAUSES}1/change/").content.decode()
         assert is_paused()
 
     def test_no_user_alters_one(self, ann):

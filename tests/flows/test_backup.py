@@ -1,7 +1,6 @@
 """Back up under running editors, restore, and all becomes current: docs/maintenance.md."""
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ import pytest
 
 from customers.monitoring import audit
 from tests.databases import scratch_database
+from tests.dumps import PG_DUMP, PG_RESTORE, needs_dumps
 from tests.factories import A_CUSTOMER
 from tests.others import await_that
 from tests.workers import running_cluster
@@ -31,7 +31,7 @@ WHERE stale_since IS NOT NULL OR scored_by_id IS NULL
 """
 AUDIT = "from customers.monitoring import audit; print(audit.audit())"
 
-pytestmark = pytest.mark.skipif(not shutil.which("pg_restore"), reason="needs pg_dump and pg_restore")
+pytestmark = needs_dumps
 
 
 def manage(url, *command):
@@ -86,10 +86,10 @@ def dump(tmp_path_factory):
         with running_cluster(url, folder / "log"):
             await_that(nothing_is_stale(url), "all are scored", seconds=120)
             with being_edited(url):
-                run("pg_dump", "-Fc", "--file", str(folder / "dump"), url)
+                run(PG_DUMP, "-Fc", "--file", str(folder / "dump"), url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("UPDATE customers_customer SET age = 30 WHERE customer_id <= 50")
-        run("pg_dump", "-Fc", "--file", str(folder / "stale"), url)
+        run(PG_DUMP, "-Fc", "--file", str(folder / "stale"), url)
     return folder
 
 
@@ -97,7 +97,7 @@ def dump(tmp_path_factory):
 @pytest.mark.parametrize("name", ["dump", "stale"])
 def test_a_restored_database_ends_current_and_notices_edits(dump, name, options, tmp_path):
     with scratch_database("vigilpay_test_restored") as url:
-        run("pg_restore", *options, "--dbname", url, str(dump / name))
+        run(PG_RESTORE, *options, "--dbname", url, str(dump / name))
         if "-x" in options:  # PostgreSQL lets every role execute a function unless told otherwise
             manage(url, "install_triggers")
         assert "no issues" in manage(url, "check", "--database", "default")

@@ -1,7 +1,6 @@
 """A program that copies the scores is killed again and again, and ends with what the table has."""
 
 import random
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from customers.history.feed import read_changes
 from customers.models import Customer, FeedEpoch
 from customers.scoring import many, scorer
 from tests.databases import scratch_database, url_of_test_database
+from tests.dumps import PG_DUMP, PG_RESTORE, needs_dumps
 from tests.factories import A_CUSTOMER, make_customers, no_mark_was_lost
 from tests.others import await_that, meanwhile, outsider, together
 
@@ -161,13 +161,13 @@ def test_after_a_crash_of_the_database_it_reads_all_anew(tmp_path, live_server):
     assert copied(path) == table()
 
 
-@pytest.mark.skipif(not shutil.which("pg_restore"), reason="needs pg_dump and pg_restore")
+@needs_dumps
 def test_a_restored_dump_begins_an_epoch_of_its_own(tmp_path):
     many.analyze_many(it.pk for it in make_customers(3))
     after, dump = read_changes(None, 1).next, str(tmp_path / "dump")
-    subprocess.run(["pg_dump", "-Fc", "--file", dump, url_of_test_database()], check=True)
+    subprocess.run([PG_DUMP, "-Fc", "--file", dump, url_of_test_database()], check=True)
     with scratch_database("vigilpay_test_feed") as url, psycopg.connect(url, autocommit=True) as restored:
-        subprocess.run(["pg_restore", "--dbname", url, dump], check=True)
+        subprocess.run([PG_RESTORE, "--dbname", url, dump], check=True)
         values = {"transaction": 0, "change": 0, "place": 0, "limit": 10, "is_asked": True}
         assert restored.execute("SELECT replace(token::text, '-', '') FROM customers_feedepoch").fetchall() == [
             (after.token,)

@@ -12,6 +12,7 @@ import pytest
 from customers.ml_service import load_forest
 from tests.conftest import SHIPPED
 from tests.databases import scratch_database
+from tests.dumps import PG_DUMP, PG_RESTORE, needs_dumps
 from tests.factories import A_CUSTOMER
 from tests.others import await_that
 from tests.workers import running_cluster
@@ -19,7 +20,7 @@ from tests.workers import running_cluster
 ROOT = Path(__file__).resolve().parents[2]
 SEEN = "SELECT count(*) FILTER (WHERE scored_by_id = %s AND stale_since IS NULL), count(*) FROM customers_customer"
 
-pytestmark = pytest.mark.skipif(not shutil.which("pg_restore"), reason="needs pg_dump and pg_restore")
+pytestmark = needs_dumps
 
 
 def manage(url, *command):
@@ -53,7 +54,7 @@ def all_are_scored_by(url, release):
 def restore_with_another_release(dump, url, forest):
     """The database of before, in which another host has released this model, in the place of the present one."""
     with scratch_database("vigilpay_test_restored") as draft:
-        run("pg_restore", "--dbname", draft, str(dump))
+        run(PG_RESTORE, "--dbname", draft, str(dump))
         with psycopg.connect(draft) as other_host:
             (release,) = other_host.execute(
                 "INSERT INTO customers_modelrelease (sha256, fingerprint, note, metadata) "
@@ -80,7 +81,7 @@ def test_its_model_is_never_taken_for_the_one_that_got_the_id(tmp_path, another_
         add_customers(url, 1, 3)
         with running_cluster(url, log, VIGILPAY_ML_ASSETS=str(assets)):
             await_that(all_are_scored_by(url, 1), "the first model scores")
-            run("pg_dump", "-Fc", "--file", str(dump), url)
+            run(PG_DUMP, "-Fc", "--file", str(dump), url)
             shutil.copy(third_forest, assets / "model.pkl")
             add_customers(url, 11, 50)
             await_that(all_are_scored_by(url, 2), "the second model scores")

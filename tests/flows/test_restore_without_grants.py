@@ -1,7 +1,6 @@
 """After ``pg_restore --no-acl --no-owner`` every role may execute every function, and none has a right on a table."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from events.triggers.definitions import TRIGGERS
 from tests.databases import scratch_database
+from tests.dumps import PG_DUMP, PG_RESTORE, needs_dumps
 from tests.factories import A_CUSTOMER
 from tests.security.strangers import PASSWORD, name_of
 
@@ -19,7 +19,7 @@ SCORE = "from customers.scoring.scorer import rescore_batch; print(rescore_batch
 BANK = name_of("vp_restored")
 GIVEN_BY_THE_BANK = f"GRANT SELECT, INSERT, UPDATE, DELETE ON customers_customer TO {BANK}"
 
-pytestmark = pytest.mark.skipif(not shutil.which("pg_restore"), reason="needs pg_dump and pg_restore")
+pytestmark = needs_dumps
 
 
 def manage(url, *command):
@@ -45,9 +45,9 @@ def restored(tmp_path):
                 f"INSERT INTO customers_customer (customer_id, {columns}) VALUES (1, {places})", [*A_CUSTOMER.values()]
             )
         assert "stored=1" in manage(url, "shell", "--no-imports", "-c", SCORE).stdout
-        run("pg_dump", "--format=custom", f"--file={dump}", url)
+        run(PG_DUMP, "--format=custom", f"--file={dump}", url)
     with scratch_database("vigilpay_test_bare") as url, psycopg.connect(url, autocommit=True) as owner:
-        run("pg_restore", "-x", "-O", "--dbname", url, str(dump))
+        run(PG_RESTORE, "-x", "-O", "--dbname", url, str(dump))
         owner.execute(f"DROP ROLE IF EXISTS {BANK}; CREATE ROLE {BANK} LOGIN PASSWORD '{PASSWORD}'")
         with psycopg.connect(url, user=BANK, password=PASSWORD, autocommit=True) as bank:
             yield url, owner, bank

@@ -51,6 +51,15 @@ def test_numbers(setting):
     assert env.number("NAME", 1) == 0.25
 
 
+def test_a_share_is_below_its_limit(setting):
+    setting("0.05")
+    assert env.share("NAME", 0.0, below=0.5) == 0.05
+    for value in ("0.5", "1", "-0.1", "nan", "5%"):
+        setting(value)
+        with pytest.raises(SettingError, match=r"expected a share from 0 to less than 0\.5, such as 0\.05"):
+            env.share("NAME", 0.0, below=0.5)
+
+
 def test_thresholds_rise(setting):
     setting(" 0.1, .5,0.99 ")
     assert env.thresholds("NAME", (0.25, 0.5, 0.75)) == [0.1, 0.5, 0.99]

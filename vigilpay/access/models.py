@@ -13,7 +13,7 @@ class Scope(models.TextChoices):
     """What a program may do with its token."""
 
     READ = "read", "read: customers, their scores and reasons"
-    SCORE = "score", "score: have customers scored"
+    SCORE = "score", "score: score customers"
     IMPORT = "import", "import: change customers"
     OPERATE = "operate", "operate: freshness and figures of the engine"
 
@@ -27,13 +27,13 @@ class ServiceTokenQuerySet(models.QuerySet["ServiceToken"]):
 class ServiceToken(models.Model):
     """What a program shows to be let in. Its secret is not stored, only the secret's digest: ``tokens.py``."""
 
-    name = models.CharField(max_length=100, help_text="Which program uses it, such as: nightly campaign export.")
+    name = models.CharField(max_length=100, help_text="The program that uses it, for example: nightly campaign export.")
     digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the secret, in hex.")
     scopes = ArrayField(models.CharField(max_length=10, choices=Scope.choices), help_text="What the program may do.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    created_by = models.CharField(max_length=150, editable=False, help_text="The user, or the command.")
-    expires_at = models.DateTimeField(help_text="From then on it is refused.")
-    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the minute.")
+    created_by = models.CharField(max_length=150, editable=False, help_text="The user or the command.")
+    expires_at = models.DateTimeField(help_text="The token is refused from this time on.")
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="Accurate to the minute.")
     revoked_at = models.DateTimeField(null=True, editable=False)
 
     objects = ServiceTokenQuerySet.as_manager()

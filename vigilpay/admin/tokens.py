@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from customers.presentation.action_log import log_action
+from customers.presentation.numbers import format_count
 from vigilpay.access import tokens
 from vigilpay.models import Scope, ServiceToken
 
@@ -19,13 +20,19 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the t
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices,
         widget=forms.CheckboxSelectMultiple,
-        help_text="What the program may do: no more than it needs.",
+        help_text="What the program may do. Tick no more than it needs.",
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "expires_at" in self.fields:  # two boxes under one label: each needs a name of its own
+            day, time = self.fields["expires_at"].widget.widgets
+            day.attrs["aria-label"], time.attrs["aria-label"] = "Expires on, date", "Expires on, time"
 
     def clean_expires_at(self) -> datetime:
         moment: datetime = self.cleaned_data["expires_at"]
         if moment <= timezone.now():
-            raise ValidationError("Choose a moment that is still to come.")
+            raise ValidationError("Enter a time in the future.")
         return moment
 
 
@@ -64,4 +71,7 @@ class ServiceTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
     def revoke(self, request: HttpRequest, queryset: QuerySet[ServiceToken]) -> None:
         ended = tokens.revoke(list(queryset.values_list("pk", flat=True)))
         log_action(request, ServiceToken, "Revoked", len(ended), [token.pk for token in ended])
-        self.message_user(request, f"Revoked: {len(ended)}. They are refused from now on.")
+        self.message_user(
+            request,
+            f"{format_count(len(ended), 'token', 'tokens')} revoked. Requests with them are refused from now on.",
+        )

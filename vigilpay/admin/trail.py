@@ -21,7 +21,7 @@ class TrailEntryAdmin(ReadOnlyAdmin):
     list_display = ("when", "who", "purpose", "customers", "outcome")
     list_filter = ("purpose", "refused")
     search_fields = ("customer_ids",)
-    search_help_text = "A customer id, a user name, or an actor as it is shown, such as user:5 or token:3."
+    search_help_text = "A customer id, a user name, or an actor as shown in the list, for example user:5 or token:3."
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # a count of all rows, for every choice
     paginator = CappedPaginator
@@ -35,7 +35,7 @@ class TrailEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Outcome")
     def outcome(self, entry: TrailEntry) -> str:
-        return "refused" if entry.refused else "done"
+        return "Refused" if entry.refused else "Done"
 
     @admin.display(description="Who", ordering="actor")
     def who(self, entry: TrailEntry) -> str:
@@ -45,7 +45,7 @@ class TrailEntryAdmin(ReadOnlyAdmin):
     def customers(self, entry: TrailEntry) -> str:
         shown = ", ".join(map(str, entry.customer_ids[:IDS_SHOWN]))
         more = len(entry.customer_ids) - IDS_SHOWN
-        erased = f" ({len(entry.erased)} erased since)" if entry.erased else ""
+        erased = f" ({len(entry.erased)} erased since then)" if entry.erased else ""
         return f"{shown}{f' and {more} more' if more > 0 else ''}{erased}".strip()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrailEntry]:

@@ -70,4 +70,6 @@ def unprivileged_account() -> Account:
         with suppress(KeyError):
             entry = pwd.getpwnam(name)
             return Account(entry.pw_uid, entry.pw_gid)
-    raise LocalServerError("PostgreSQL does not run as root, and there is no account postgres or nobody to run it.")
+    raise LocalServerError(
+        "PostgreSQL does not run as root, and neither the account `postgres` nor `nobody` exists to run it."
+    )

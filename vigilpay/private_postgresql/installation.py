@@ -22,7 +22,7 @@ def make_parent(places: Places) -> None:
     if os.geteuid() == 0:
         entry = os.lstat(parent)
         if places.is_away and (not stat.S_ISDIR(entry.st_mode) or entry.st_uid != 0):
-            raise LocalServerError(f"{parent} is not root's: somebody else made it. Remove it first.")
+            raise LocalServerError(f"{parent} does not belong to root. Remove it first.")
         parent.chmod(0o755)  # the account has to pass through, and root's umask may be 077
 
 
@@ -91,4 +91,6 @@ def make_data(places: Places) -> None:
 
 
 def advice(places: Places) -> str:
-    return f"Mend what these lines name, or set DATABASE_URL. If the data may go: remove {places.home}, start anew."
+    return (
+        f"Correct what these lines name, or set DATABASE_URL. If the data may go, remove {places.home} and start again."
+    )

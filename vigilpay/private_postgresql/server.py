@@ -68,7 +68,9 @@ class LocalServer(Places):
                 if alone:
                     return self._stop()
             if time.monotonic() > deadline:
-                sys.stderr.write("PostgreSQL goes on, for others use it: the last demo, or `make db-stop`, stops it.\n")
+                sys.stderr.write(
+                    "PostgreSQL keeps running because others use it; the last demo, or `make db-stop`, stops it.\n"
+                )
                 return
             time.sleep(0.05)
 
@@ -89,8 +91,8 @@ class LocalServer(Places):
             handle = os.open(self.home.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise LocalServerError(
-                f"The private PostgreSQL needs {self.home.parent}, but: {error}. Was it first started by another user? "
-                "Then start it as that user or as root; or set DATABASE_URL."
+                f"The private PostgreSQL needs {self.home.parent}, but: {error}. If another user first "
+                "started it, start it as that user or as root; or set DATABASE_URL."
             ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

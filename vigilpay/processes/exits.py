@@ -22,7 +22,7 @@ NOT_ALLOWED = "42501"
 # PostgreSQL was there and refused: deadlock, no memory or disk left, a lock or a statement that took too long.
 REFUSED = ("40", "53", "55", "57014", "58")
 
-PRIVATE_SERVER = "`make db-status` tells of the private server, `make db-start` starts it."
+PRIVATE_SERVER = "`make db-status` shows the private server, `make db-start` starts it."
 OTHER_SERVER = "Start it, or correct DATABASE_URL."
 
 
@@ -71,7 +71,7 @@ def end_with(error: BaseException) -> NoReturn:
     """Print what a user needs to know of it, and exit. Raises what only a programmer understands."""
     if is_interrupt(error):
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # asked again, we do not wait for our threads
-        exit_with(INTERRUPTED, "Interrupted. Run the same again to finish.")
+        exit_with(INTERRUPTED, "Interrupted. Run the same command again to finish.")
     if isinstance(error, BrokenPipeError):  # standard error, too, goes to a reader that has left
         discard(sys.stderr.fileno())
         exit_with(PIPE_CLOSED)
@@ -136,11 +136,11 @@ def describe_error(error: BaseException) -> str:
     if code in NOT_MIGRATED:
         return f"PostgreSQL lacks what this code needs ({first_line}). Run `manage.py migrate`."
     if code == NOT_ALLOWED:
-        return f"PostgreSQL refuses: {first_line}. Grant its role that right, or name another in DATABASE_URL."
+        return f"PostgreSQL refuses: {first_line}. Grant its role that right, or name another role in DATABASE_URL."
     if code.startswith(REFUSED):
-        return f"PostgreSQL gave up: {message}"
+        return f"PostgreSQL stopped: {message}"
     lost = (db.OperationalError, db.InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
     from vigilpay import env
 
     advice = OTHER_SERVER if env.text("DATABASE_URL", "") else PRIVATE_SERVER
-    return f"PostgreSQL has no answer: {message} {advice}" if isinstance(error, lost) else ""
+    return f"PostgreSQL does not answer: {message} {advice}" if isinstance(error, lost) else ""

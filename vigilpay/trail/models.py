@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import OuterRef, Subquery, TextField, Value
 from django.db.models.functions import Cast, Concat, Now
 
+from customers.presentation.durations import format_time
+
 USER = "user:"
 
 
@@ -37,9 +39,9 @@ class TrailEntry(models.Model):
         VIEW = "view", "viewed"
         LIST = "list", "listed"
         CHANGE = "change", "changed"
-        RESCORE = "rescore", "had scored"
+        RESCORE = "rescore", "scored"
         DOWNLOAD = "download", "downloaded"
-        REPORT = "report", "reported to the customer"
+        REPORT = "report", "reported"
         ERASE = "erase", "erased"
 
     at = models.DateTimeField(db_default=Now())
@@ -47,19 +49,21 @@ class TrailEntry(models.Model):
         max_length=150, help_text="user:<id>, token:<id>, anonymous, or command:<name> by <user of the host>."
     )
     purpose = models.CharField(max_length=8, choices=Purpose)
-    refused = models.BooleanField(default=False, db_default=False, help_text="The actor lacked the right; saw nothing.")
+    refused = models.BooleanField(
+        default=False, db_default=False, help_text="The actor did not have the right, and saw nothing."
+    )
     customer_ids = ArrayField(
         models.BigIntegerField(),
         verbose_name="customers",
-        help_text="All that the page named; empty where it named none.",
+        help_text="All customers that the page showed.",
     )
     erased = ArrayField(
         models.CharField(max_length=64),
         default=list,
         db_default=[],
-        help_text="Of customers who were erased since: the keyed hash of the id.",
+        help_text="Customers erased since then, as a keyed hash of the id.",
     )
-    address = models.CharField(max_length=100, help_text="The name of the address, without what was searched for.")
+    address = models.CharField(max_length=100, help_text="The name of the page or address, without search terms.")
 
     objects = TrailEntryQuerySet.as_manager()
 
@@ -76,7 +80,7 @@ class TrailEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.actor} {self.purpose} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.describe_actor()}, {self.get_purpose_display()}, {format_time(self.at)}"
 
     def describe_actor(self) -> str:
         """By name where it is a user, as far as ``with_user_names`` has found one."""

@@ -94,7 +94,8 @@ def names_customers(model: type[Model]) -> bool:
 
 def customers_of(request: HttpRequest, match: ResolverMatch, response: HttpResponseBase) -> list[int]:
     """The ids of all customers whom the answer shows, or whom the request has acted on; each once."""
-    found = [*ids_in_address(match), *ids_sent(request, match, response), *ids_shown(request, response)]
+    noted: Iterable[Any] = getattr(response, "customer_ids", ())  # by a view whose answer shows them by itself
+    found = [*ids_in_address(match), *ids_sent(request, match, response), *ids_shown(request, response), *noted]
     return list(dict.fromkeys(customer_id for customer_id in found if is_customer_id(customer_id)))
 
 

@@ -12,21 +12,20 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
-from django.views import csrf
 
 from customers.api.responses import database_is_away, error
 from customers.conditions import Condition
 from vigilpay.access import rules, tokens
+from vigilpay.web import error_pages
 
 log = logging.getLogger("vigilpay.access")
 
 database_away = Condition(log)
 
-NO_RULE = "No rule says who may call this address, so no request is let in."
-LOG_IN = "Log in first, at /admin/, or send a service token: Authorization: Bearer vp_..."
-INVALID = "This token is unknown, expired or revoked: ask an administrator for another."
-NO_STAFF = "Your account is not one of the staff: ask an administrator for that and a role."
-FORGED = "The CSRF token is missing or wrong: send the cookie csrftoken also as the header X-CSRFToken."
+NO_RULE = "No access rule covers this address, so every request to it is refused."
+LOG_IN = "Log in at /admin/, or send a service token: Authorization: Bearer vp_..."
+INVALID = "This token is unknown, expired or revoked. Ask an administrator for a new one."
+NO_STAFF = "Your account has no access for staff. Ask an administrator for access and a role."
 
 View = Callable[..., HttpResponseBase]
 
@@ -79,7 +78,9 @@ def refuse_token(request: HttpRequest, view: View, rule: rules.Rule, secret: str
     request.user = AnonymousUser()
     request.service_token = token  # type: ignore[attr-defined]  # customers/editors.py names it as the editor
     if rule.scope and rule.scope not in token.scopes and does_answer(view, request):
-        return error(403, f'This token lacks the scope "{rule.scope}": ask an administrator for one that has it.')
+        return error(
+            403, f'This token does not have the scope "{rule.scope}". Ask an administrator for one that has it.'
+        )
     return None
 
 
@@ -97,7 +98,8 @@ def refuse_user(request: HttpRequest, view: View, rule: rules.Rule) -> HttpRespo
         return error(403, NO_STAFF)
     if rule.permission and not user.has_perm(rule.permission):
         return error(
-            403, f"Your account lacks the permission {rule.permission}: ask an administrator for a role with it."
+            403,
+            f"Your account does not have the permission {rule.permission}. Ask an administrator for a role with it.",
         )
     return None
 
@@ -112,13 +114,9 @@ def needs_no_csrf_token(request: HttpRequest) -> None:
     request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # Django's own mark
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's ``CSRF_FAILURE_VIEW``: its own page in the admin, JSON elsewhere."""
-    return csrf.csrf_failure(request, reason) if in_admin(request) else error(403, FORGED)
-
-
 class JsonErrorsMiddleware(MiddlewareMixin):
-    """Turn Django's HTML error pages (unknown address, wrong host, crash, ...) into JSON outside the admin.
+    """Turn Django's HTML error pages (unknown address, wrong host, crash, ...) into JSON outside the admin, and what
+    has no page inside it into one of the admin's own.
 
     And have no browser or proxy keep an answer, be it an error, unless the answer says for itself what may be kept.
     """
@@ -126,6 +124,10 @@ class JsonErrorsMiddleware(MiddlewareMixin):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if not (response.status_code < 400 or in_admin(request) or response["Content-Type"] == "application/json"):
             response = as_json_error(response)
+        elif response.status_code == 405 and error_pages.is_page(request):
+            allowed = response["Allow"]
+            response = error_pages.page(request, 405, "Not possible here", error_pages.NOT_ALLOWED)
+            response["Allow"] = allowed
         if not request.path.startswith(settings.STATIC_URL):
             response.setdefault("Cache-Control", "no-store")
         return response

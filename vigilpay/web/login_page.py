@@ -1,5 +1,6 @@
 """The admin's login page where too many logins have failed: django-axes counts them, ``vigilpay/access/logins.py``."""
 
+from math import ceil
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 
 from customers.api.responses import error
+from customers.presentation.numbers import format_count
 from vigilpay.web.access import in_admin
 
 
@@ -22,7 +24,8 @@ class LoginForm(AdminAuthenticationForm):
 
 def locked_message() -> str:
     minutes = settings.AXES_COOLOFF_TIME.total_seconds() / 60
-    return f"Too many failed logins. Try again in {minutes:g} minutes, or ask an administrator."
+    wait = format_count(ceil(minutes), "minute", "minutes")
+    return f"Too many failed logins. Try again in {wait}, or ask an administrator."
 
 
 def answer_locked(request: HttpRequest, response: HttpResponse, credentials: Any = None) -> HttpResponse:

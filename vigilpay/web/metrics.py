@@ -53,7 +53,7 @@ class MetricsMiddleware:
         if not settings.METRICS:
             raise MiddlewareNotUsed
         if settings.METRICS_DIR and not Path(settings.METRICS_DIR).is_dir():
-            raise ImproperlyConfigured(f"PROMETHEUS_MULTIPROC_DIR is {settings.METRICS_DIR}, which is no folder.")
+            raise ImproperlyConfigured(f"PROMETHEUS_MULTIPROC_DIR is {settings.METRICS_DIR}, which is not a folder.")
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

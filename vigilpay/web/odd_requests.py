@@ -57,7 +57,7 @@ def answer_unreadable_choice(request: HttpRequest, match: ResolverMatch) -> Http
     key: Any = match.func.model_admin.opts.pk  # type: ignore[attr-defined]  # Django's admin notes it on its views
     if all(is_key(key, chosen) for chosen in request.POST.getlist("_selected_action")):
         return None
-    messages.error(request, "Nothing was done: what was chosen can't be read. Choose in the list and try again.")
+    messages.error(request, "Nothing was changed: the selection could not be read. Select in the list and try again.")
     return HttpResponseRedirect(request.get_full_path())
 
 

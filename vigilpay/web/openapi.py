@@ -39,17 +39,17 @@ PATH_PARAMETERS = {"customer_id": ID}
 
 ERRORS = {
     400: "The body is not a JSON object.",
-    401: "A login or a token is needed.",
-    403: "This login or token may not do this.",
+    401: "A login or a token is required.",
+    403: "This login or token does not have the right to do this.",
     404: "There is no such address, or no such customer.",
-    405: "This address answers another method; Allow names it.",
-    409: "The customer has objected to being scored.",
-    410: "What has changed since this position can't be told any more; read all customers anew.",
-    411: "The length of the body is needed.",
+    405: "This address does not answer this method; Allow names those that it answers.",
+    409: "The customer objected to profiling.",
+    410: "The changes since this position are no longer stored; read all customers again.",
+    411: "The length of the body is required.",
     413: "The body is too long.",
     415: "The body is not application/json.",
-    422: "Something is wrong with the values; fields names each.",
-    503: "No answer at this moment. Nothing was written; with Retry-After, try again.",
+    422: "Some values are wrong; fields names each.",
+    503: "No answer at the moment. Nothing was written; if there is a Retry-After, try again.",
 }
 OF_ALL, UNLESS_OPEN = (405,), (401, 403)
 ERROR: Schema = {
@@ -61,7 +61,7 @@ ERROR: Schema = {
         },
         optional=("fields", "parts"),
     ),
-    "description": "What went wrong, and what to do.",
+    "description": "What happened, and what to do.",
 }
 ANSWERED_WITH = {HEADER: {"description": "The name of the request, as given or made.", "schema": TEXT}}
 SECURITY: Json = {

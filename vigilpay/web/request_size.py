@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from customers.api.responses import error
 from customers.import_export.csv_files.packed import MB
-from vigilpay.web.access import in_admin
+from vigilpay.web import error_pages
 
 # Forms of the admin, with up to some hundred rows chosen, and JSON with up to 1,000 ids.
 MOST_BYTES = 1 << 20
@@ -65,8 +65,8 @@ def length_of(request: HttpRequest) -> int:
 
 
 def refusal(request: HttpRequest, most: int) -> HttpResponse:
-    """In plain text inside the admin, in JSON elsewhere. The server reads little more and ends the connection."""
-    reason = f"This request is longer than {most:,} bytes, which is the limit of this address."
-    if in_admin(request):
-        return HttpResponse(reason, status=413, content_type="text/plain; charset=utf-8")
+    """A page inside the admin, JSON elsewhere. The server reads little more and ends the connection."""
+    reason = f"This request is longer than {most:,} bytes, the limit of this address. Send less at once."
+    if error_pages.is_page(request):
+        return error_pages.page(request, 413, "Too much at once", reason)
     return error(413, reason)

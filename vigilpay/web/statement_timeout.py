@@ -18,6 +18,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from psycopg.errors import QueryCanceled
 
+from vigilpay.web import error_pages
 from vigilpay.web.access import in_admin
 
 # Of this very session alone, as in vigilpay/sessions.py.
@@ -43,7 +44,9 @@ class StatementTimeoutMiddleware:
         """Tell the user what to do, in place of a crash."""
         if not isinstance(error, OperationalError) or not isinstance(error.__cause__, QueryCanceled):
             return None
-        if in_admin(request) and request.path != reverse("admin:index"):
+        if request.path == reverse("admin:index"):
+            return error_pages.page(request, 503, "The database is busy", timeout_message(request))
+        if in_admin(request):
             messages.error(request, timeout_message(request))
             # The same page without what made it slow, or the front page.
             is_narrowed = request.GET and request.method == "GET"
@@ -60,7 +63,7 @@ def limit(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 
 def timeout_message(request: HttpRequest) -> str:
-    stopped = f"This took the database longer than {settings.WEB_STATEMENT_TIMEOUT_SECONDS:g} s and was stopped."
+    stopped = f"This took longer than {settings.WEB_STATEMENT_TIMEOUT_SECONDS:g} s and was stopped."
     if request.method == "POST":
-        return f"{stopped} Look at what has changed before you try again, with fewer at once."
-    return f"{stopped} Ask for less: another filter, the beginning of a surname, an id."
+        return f"{stopped} Check what has changed before you try again, and choose fewer at once."
+    return f"{stopped} Ask for less: another filter, the beginning of a surname, or a customer id."

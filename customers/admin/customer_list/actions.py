@@ -1,4 +1,4 @@
-"""What staff can do with the customers they have picked, one or all that match: a statement each, never a loop."""
+"""What staff can do with the customers they have selected, one or all that match: a statement each, never a loop."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,9 +18,11 @@ from customers.scoring import failures, requests
 
 Picked = QuerySet[Customer]
 
+RESUME = "Resume scoring of excluded customers"
+
 count_customers = partial(count_objects, Customer)
 
-TOO_MANY = "Nothing was done: these were more customers than the database's statement_timeout allows. Narrow the list."
+TOO_MANY = "Nothing was done: the selection takes the database too long. Select fewer customers and try again."
 
 
 class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
@@ -30,35 +32,39 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
 
     @admin.action(description="Rescore now", permissions=["rescore"])
     def rescore_now(self, request: HttpRequest, queryset: Picked) -> None:
-        asked = act_and_log(request, "Asked for new scores", lambda: requests.request_rescoring(queryset))
-        self.message_user(request, f"To be rescored by the workers: {count_customers(asked)}.")
+        asked = act_and_log(request, "Queued for rescoring", lambda: requests.request_rescoring(queryset))
+        self.message_user(request, f"{count_customers(asked)} queued for rescoring.")
         objected = queryset.filter(objected_at__isnull=False).count()
         if left := queryset.count() - objected - asked:
             self.message_user(
-                request, f"Set aside, and left alone: {count_customers(left)}. Requeue them.", messages.WARNING
+                request,
+                f"{count_customers(left)} not queued: excluded from scoring. To score them, use {RESUME}.",
+                messages.WARNING,
             )
         if objected:
             self.message_user(
-                request,
-                f"Have objected to profiling, and are not scored: {count_customers(objected)}.",
-                messages.WARNING,
+                request, f"{count_customers(objected)} not queued: objected to profiling.", messages.WARNING
             )
 
-    @admin.action(description="Requeue those set aside", permissions=["rescore"])
+    @admin.action(description=RESUME, permissions=["rescore"])
     def requeue(self, request: HttpRequest, queryset: Picked) -> None:
-        number = act_and_log(request, "Requeued", lambda: failures.requeue(queryset.order_by().values("pk")))
-        self.message_user(request, f"To be tried again now: {count_customers(number)}.")
+        number = act_and_log(request, "Resumed scoring", lambda: failures.requeue(queryset.order_by().values("pk")))
+        if number:
+            self.message_user(request, f"Scoring resumed for {count_customers(number)}.")
+        else:
+            self.message_user(request, "No customer in the selection is excluded from scoring.", messages.WARNING)
 
-    @admin.action(description="Set aside those who wait for a score", permissions=["rescore"])
+    @admin.action(description="Exclude from scoring", permissions=["rescore"])
     def set_aside(self, request: HttpRequest, queryset: Picked) -> None:
-        reason = f"set aside by {request.user.get_username()}"
-        number = act_and_log(request, "Set aside", lambda: requests.give_up(queryset, reason))
-        self.message_user(
-            request,
-            f"Set aside until they are requeued or edited, or another model comes: {count_customers(number)}.",
-        )
-        if not number:
-            self.message_user(request, "The scores of all others are current.", messages.WARNING)
+        reason = f"Excluded from scoring by {request.user.get_username()}"
+        number = act_and_log(request, "Excluded from scoring", lambda: requests.give_up(queryset, reason))
+        if number:
+            until = "until retried, changed or scored by a new model"
+            self.message_user(request, f"{count_customers(number)} excluded from scoring {until}.")
+        else:
+            self.message_user(
+                request, "No customer was excluded: no customer in the selection waits for a score.", messages.WARNING
+            )
 
     @admin.action(description="Export as CSV", permissions=["export"])
     def export(self, request: HttpRequest, queryset: Picked) -> StreamingHttpResponse:

@@ -1,4 +1,7 @@
-"""What staff narrow the list of customers down by. Choices are fixed: none is looked for in the customers."""
+"""What staff narrow the list of customers down by. Choices are fixed: none is looked for in the customers.
+
+Titles begin with a small letter, for Django writes "By" before them.
+"""
 
 from typing import Any
 
@@ -7,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from customers.models import ModelRelease, ScoringFailure, is_current_by
+from customers.portfolio import moves
 from customers.presentation.bands import BANDS, is_in_band
 from customers.presentation.reasons import choices, has_main_reason
 from customers.scoring.marks import is_stale_by_marks, where_stale_ones_are
@@ -30,14 +34,32 @@ class ChoiceFilter(admin.SimpleListFilter):
 class BandFilter(ChoiceFilter):
     """By how high the risk is, in a word."""
 
-    title = "risk"
+    title = "risk band"
     parameter_name = "band"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in reversed(BANDS)]
+        return [(name, name.capitalize()) for name in reversed(BANDS)]
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         return rows.filter(is_in_band(value))
+
+
+class ChangeFilter(ChoiceFilter):
+    """By what has become of the risk within some days."""
+
+    title = "change"
+    parameter_name = "change"
+    ROSE, NEWLY_CRITICAL = "rose", "newly_critical"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        within = f"in {moves.window_days()} days"
+        return [
+            (self.ROSE, f"Rose by {moves.RISEN_POINTS} points or more {within}"),
+            (self.NEWLY_CRITICAL, f"Newly critical {within}"),
+        ]
+
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return rows.filter(moves.has_risen() if value == self.ROSE else moves.is_newly_critical())
 
 
 class MainReasonFilter(ChoiceFilter):
@@ -66,16 +88,22 @@ class ProductsFilter(ChoiceFilter):
         return rows.filter(num_of_products=int(value))
 
 
-class FreshnessFilter(ChoiceFilter):
+class ScoreFilter(ChoiceFilter):
     """By whether the score is that of the present fields by the active model, and why not."""
 
-    title = "freshness"
+    title = "score"
     parameter_name = "freshness"
     OBJECTED = "objected"
+    CHOICES = (
+        ("current", "Up to date"),
+        ("stale", "Not up to date"),
+        ("set_aside", "Excluded from scoring"),
+        (OBJECTED, "Objected to profiling"),
+        ("not_scored", "Not scored yet"),
+    )
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = ("current", "stale", "set aside", self.OBJECTED, "not scored")
-        return [(name.replace(" ", "_"), name) for name in names]
+        return list(self.CHOICES)
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value == self.OBJECTED:
@@ -93,12 +121,12 @@ class FreshnessFilter(ChoiceFilter):
 class ReleaseFilter(ChoiceFilter):
     """By the model that gave the score: the newest releases."""
 
-    title = "model"
+    title = "model release"
     parameter_name = "release"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         ids = ModelRelease.objects.order_by("-id").values_list("id", flat=True)[:RELEASES]
-        return [(str(number), f"release {number}{'' if place else ' (active)'}") for place, number in enumerate(ids)]
+        return [(str(number), f"Release {number}{'' if place else ' (active)'}") for place, number in enumerate(ids)]
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         scored_by_it = rows.filter(scored_by=int(value))

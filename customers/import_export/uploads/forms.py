@@ -1,4 +1,4 @@
-"""What staff say about an import: which file, and later whether it shall be imported."""
+"""What staff enter about an import: which file, and later whether it shall be imported."""
 
 import io
 from typing import IO, Any, cast
@@ -20,14 +20,15 @@ HEAD_BYTES = 1 << 16
 class UploadForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
     file = forms.FileField(
         label="CSV file",
-        help_text="UTF-8 with a header, or that gzipped. It is checked first; nothing is imported before you say so.",
+        help_text="UTF-8 with a header line, or that gzipped. The file is checked first. "
+        "Nothing is imported until you confirm.",
         widget=forms.FileInput(attrs={"accept": ".csv,.gz,text/csv,application/gzip"}),
     )
     decimal = forms.ChoiceField(
         label="Decimal mark",
         required=False,
-        choices=[("", "as the numbers of each column show"), *ImportBatch.DECIMALS],
-        help_text="Needed only when a check says that a column is ambiguous, or mixes commas and points.",
+        choices=[("", "As the numbers of each column show"), *ImportBatch.DECIMALS],
+        help_text="Needed only if the check reports that a column is ambiguous, or mixes commas and points.",
     )
 
     class Meta:
@@ -39,8 +40,8 @@ class UploadForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
         size, limit = file.size or 0, settings.IMPORT_MAX_MB * MB
         if size > limit:
             raise forms.ValidationError(
-                f"The file has {filesizeformat(size)}, the limit is {filesizeformat(limit)}. Split it, "
-                "or have an operator load it with manage.py import_customers."
+                f"The file has {filesizeformat(size)}; the limit is {filesizeformat(limit)}. Split the file, "
+                "or ask an operator to load it with manage.py import_customers."
             )
         refuse_bad_head(file)
         return file
@@ -60,7 +61,7 @@ def refuse_bad_head(file: "UploadedFile[bytes]") -> None:
 class NextStepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
     IMPORT, CANCEL = "import", "cancel"
 
-    next_step = forms.ChoiceField(widget=forms.RadioSelect, help_text="It is done when you save this page.")
+    next_step = forms.ChoiceField(widget=forms.RadioSelect, help_text="Choose, then press Save.")
     # Which check the page has shown: meanwhile there may be another, with other customers to look at.
     check = forms.CharField(widget=forms.HiddenInput, required=False)
 
@@ -71,8 +72,8 @@ class NextStepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["check"].initial = f"{self.instance.checked_at}"
-        stop = (self.CANCEL, "Cancel, and forget the file")
-        go_on = (self.IMPORT, "Import the rest now" if self.instance.stored_rows else "Import now")
+        stop = (self.CANCEL, "Cancel, and delete the file")
+        go_on = (self.IMPORT, "Import the remaining rows now" if self.instance.stored_rows else "Import now")
         can_go_on = self.instance.state in ImportBatch.WAITING and self.instance.good_rows > 0
         field = cast(forms.ChoiceField, self.fields["next_step"])
         field.choices = [go_on, stop] if can_go_on else [stop]

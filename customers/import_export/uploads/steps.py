@@ -40,7 +40,7 @@ def cancel(batch: ImportBatch, message: str) -> bool:
 def forget_imports(before: datetime) -> int:
     """Cancel what was not confirmed since then, and forget files and rejected rows; how many pieces."""
     for batch in ImportBatch.objects.filter(state__in=ImportBatch.WAITING, state_since__lt=before):
-        if cancel(batch, "Nobody has said in time that it shall be imported."):
+        if cancel(batch, "Cancelled: the import was not confirmed in time."):
             batch.pieces.all().delete()
     old = ImportPiece.objects.filter(batch__state_since__lt=before).exclude(batch__state__in=ImportBatch.DUE)
     return old.delete()[0]

@@ -17,7 +17,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils.timezone import localtime
 
 from customers import turns
 from customers.editors import on_behalf_of
@@ -32,6 +31,7 @@ from customers.import_export.uploads.rejects import SpooledRejects, spool
 from customers.import_export.uploads.since_check import Changed, ChangedSinceCheckError, SinceCheck
 from customers.models import LARGEST_CUSTOMER_ID
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
+from customers.presentation.durations import format_time
 from customers.presentation.numbers import format_count
 
 log = logging.getLogger("vigilpay.imports")
@@ -44,7 +44,7 @@ TURN = "import"
 # A batch whose worker died so often, in a row and without having stored anything, is left to staff.
 MOST_ATTEMPTS = 5
 LOCK_PATIENCE_SECONDS = 15.0
-GAVE_UP = f"The workers broke off {MOST_ATTEMPTS} times: see their log."
+GAVE_UP = f"The worker stopped {MOST_ATTEMPTS} times before the end. Ask an operator to look at the worker's log."
 
 
 class TimeIsUpError(Exception):
@@ -185,12 +185,12 @@ def ask_again(batch: ImportBatch, rows: Staging, since_check: SinceCheck) -> Non
 
 def describe_changes(batch: ImportBatch, changed: Changed) -> str:
     if batch.checked_at is None:  # without a snapshot whatever would be overwritten counts as changed
-        return "It was checked by an older version, and has been compared again. Confirm it once more."
+        return "The file was checked by an older version and has been compared again. Confirm the import again."
     they = format_count(changed.customers, "customer was", "customers were")
     return (
-        f"{they} edited, added or deleted since the check of {localtime(batch.checked_at):%Y-%m-%d %H:%M}, and the "
-        "import would overwrite that. It has stopped before them, and the file has been compared again: "
-        "look at them, then import or cancel."
+        f"{they} edited, added or deleted since the check of {format_time(batch.checked_at)}; the import would "
+        "overwrite these changes. It has stopped before them, and the file has been compared again. "
+        "Look at these customers, then confirm or cancel."
     )
 
 

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.management.columns import in_columns
 from customers.monitoring.drift import Drift, NothingToCompareError, measure
+from customers.presentation.numbers import format_percent
 
 NOTHING_TO_COMPARE = 2
 
@@ -15,7 +16,7 @@ NOTHING_TO_COMPARE = 2
 class Command(BaseCommand):
     help = (
         "Compare the customers with those that the active model was trained on, by the population stability index. "
-        "Exits with 1 when something has shifted beyond VIGILPAY_DRIFT_ALARM, with 2 when there is nothing to compare."
+        "Exits with 1 if a shift exceeds VIGILPAY_DRIFT_ALARM, with 2 if there is nothing to compare."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,16 +38,17 @@ class Command(BaseCommand):
 
 def table_of(found: Drift) -> str:
     head = (
-        f"{found.customers:,} customers, {found.scores:,} of them with a current score, against the "
-        f"{found.reference_rows:,} that release {found.release} was trained on"
+        f"{found.customers:,} customers, {found.scores:,} of them with an up-to-date score, compared with the "
+        f"{found.reference_rows:,} customers that release {found.release} was trained on"
     )
     rows = [
         (
             it.column,
             f"{it.psi:.3f}",
             it.verdict,
-            f"{it.moved_most.bin}: {it.moved_most.reference_share:.1%} -> {it.moved_most.share:.1%}",
+            f"{it.moved_most.bin}: "
+            f"{format_percent(it.moved_most.reference_share)} → {format_percent(it.moved_most.share)}",
         )
         for it in sorted(found.shifts, key=lambda shift: -shift.psi)
     ]
-    return f"{head}\n\n{in_columns(('what', 'PSI', 'verdict', 'moved most'), rows)}"
+    return f"{head}\n\n{in_columns(('field', 'PSI', 'result', 'largest change'), rows)}"

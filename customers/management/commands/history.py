@@ -14,20 +14,22 @@ from customers.history.timeline import Edit, HistoryEntry, Score, editor_names, 
 from customers.management.columns import in_columns
 from customers.management.progress import positive
 from customers.ml_service.reasons.reason_codes import PART_NAMES
+from customers.presentation.durations import format_time
+from customers.presentation.numbers import format_percent, format_points
 
 
 class Command(BaseCommand):
-    help = "Tell the story of one customer: every score, and between two scores who changed what."
+    help = "Show the history of one customer: every score, and between two scores who changed what."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("customer_id", type=positive)
-        parser.add_argument("--scores", type=positive, default=50, help="how many of the newest (%(default)s)")
+        parser.add_argument("--scores", type=positive, default=50, help="number of scores, newest first (%(default)s)")
         parser.add_argument("--json", action="store_true", help="as JSON")
 
     def handle(self, *args: Any, customer_id: int, scores: int, **options: Any) -> None:
         entries = read_history(customer_id, scores)
         if not entries:
-            raise CommandError(f"Nothing is known of a customer {customer_id}.")
+            raise CommandError(f"There is no history of a customer {customer_id}.")
         if options["json"]:
             self.stdout.write(json.dumps([asdict(entry) for entry in entries], cls=DjangoJSONEncoder))
         else:
@@ -51,16 +53,16 @@ def lines_of(entry: HistoryEntry, names: dict[str, str]) -> Iterator[tuple[str, 
 def describe_edit(edit: Edit) -> str:
     changed = ", ".join(f"{change.field} {change.before} -> {change.after}" for change in edit.changes)
     if edit.returned:
-        return f"left the table and came back{changed and ': '}{changed}"
+        return f"deleted and added again{changed and ': '}{changed}"
     if changed:
         return changed
-    return "created" if edit.version == 1 else "edited; what was before is no longer kept"
+    return "created" if edit.version == 1 else "edited; the former values are no longer kept"
 
 
 def describe_score(score: Score) -> str:
-    moved = "" if score.previous_score is None else f" ({score.score - score.previous_score:+.2%})"
-    return f"score {score.score:.2%}{moved}, {score.cause or 'scored'}, release {score.release}"
+    change = "" if score.previous_score is None else f" ({format_points(100 * (score.score - score.previous_score))})"
+    return f"churn risk {format_percent(score.score)}{change}, {score.cause or 'scored'}, release {score.release}"
 
 
 def moment(when: datetime | None) -> str:
-    return f"{when:%Y-%m-%d %H:%M:%S.%f}"[:23] if when else ""
+    return format_time(when, seconds=True) if when else ""

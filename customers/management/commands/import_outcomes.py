@@ -1,4 +1,4 @@
-"""Load who really left from a CSV file."""
+"""Load which customers left from a CSV file."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from customers.management.days import past_day
 
 class Command(CsvCommand):
     help = (
-        "Load who left, and when, from a CSV file with the columns customer_id and date, and perhaps left "
+        "Load which customers left, and when, from a CSV file with the columns customer_id, date and, optionally, left "
         f"(docs/drift-and-outcomes.md). {EXIT_CODES}"
     )
     load_file = staticmethod(import_outcomes)
@@ -22,7 +22,7 @@ class Command(CsvCommand):
             "--observed-until",
             type=past_day,
             metavar="DATE",
-            help="everybody who left up to this day is in this file or in former ones: all others stayed",
+            help="all customers who left up to this day are in this file or in earlier ones: the others stayed",
         )
 
     def how(self, options: dict[str, Any]) -> dict[str, Any]:

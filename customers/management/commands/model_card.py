@@ -16,11 +16,13 @@ from customers.ml_service.files.packaging import write_all
 
 class Command(BaseCommand):
     requires_system_checks = ()  # they look at the model in service, which need not be this one
-    help = "Write the model card, README.md and card/*.svg, from what the model.json beside a model file tells of it."
+    help = "Write the model card (README.md and card/*.svg) from the model.json beside a model file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", metavar="PATH", type=Path, nargs="?", help="default: the model in service")
-        parser.add_argument("--output", metavar="DIR", type=Path, help="default: beside the model")
+        parser.add_argument(
+            "path", metavar="PATH", type=Path, nargs="?", help="the model file (default: the active model)"
+        )
+        parser.add_argument("--output", metavar="DIR", type=Path, help="folder of the card (default: beside the model)")
 
     def handle(self, *, path: Path | None, output: Path | None, **options: Any) -> None:
         path = path or settings.ML_ASSETS_DIR / MODEL_FILE

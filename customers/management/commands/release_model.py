@@ -20,34 +20,38 @@ from customers.releases.progress import describe_status, watch
 
 class Command(BaseCommand):
     help = (
-        "Verify a model file, show how scores would move, put it into ml_assets/ with its checksum, and make it the "
+        "Verify a model file, show how scores would change, copy it to ml_assets/ with its checksum, and make it the "
         "active model; or go back to a former one."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, nargs="?", help="a RandomForestClassifier dumped with joblib")
-        parser.add_argument("--note", default="", help="why; kept with the release")
+        parser.add_argument("--note", default="", help="reason; kept with the release")
         parser.add_argument(
-            "--sha256", default="", metavar="HEX", help="refuse another file; at least 16 digits of its checksum"
+            "--sha256", default="", metavar="HEX", help="refuse any other file; at least 16 digits of the checksum"
         )
-        parser.add_argument("--yes", action="store_true", help="open the file without asking")
+        parser.add_argument("--yes", action="store_true", help="open the file without a question")
         parser.add_argument(
             "--trust-columns", default="", metavar="REASON", help="why the columns are right, if thresholds look wrong"
         )
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--rollback", action="store_true", help="put the model before the active one into service")
-        what.add_argument("--status", action="store_true", help="show releases, and which scored how many customers")
-        parser.add_argument("--to", type=positive, metavar="RELEASE_ID", help="with --rollback: this one")
+        what.add_argument("--rollback", action="store_true", help="make the model before the active one active again")
+        what.add_argument(
+            "--status", action="store_true", help="show the releases and how many customers each has scored"
+        )
+        parser.add_argument("--to", type=positive, metavar="RELEASE_ID", help="with --rollback: this release")
         trial = parser.add_argument_group("dry run, on customers drawn at random")
-        trial.add_argument("--dry-run", action="store_true", help="stop before anything is changed")
+        trial.add_argument("--dry-run", action="store_true", help="change nothing")
         trial.add_argument("--sample", type=positive, default=SAMPLE_CUSTOMERS, metavar="N", help="(%(default)s)")
-        trial.add_argument("--max-mean-shift", type=share, metavar="X", help="refuse if the mean score moves by more")
-        parser.add_argument("--wait", action="store_true", help="stay until all customers are rescored; alone: watch")
+        trial.add_argument("--max-mean-shift", type=share, metavar="X", help="refuse if the mean score changes by more")
+        parser.add_argument(
+            "--wait", action="store_true", help="wait until all customers are rescored; without a PATH: only watch"
+        )
 
     def handle(self, *, path: Path | None, rollback: bool, status: bool, wait: bool, **options: Any) -> None:
         refuse_contradictions(path, rollback=rollback, status=status, wait=wait, to=options["to"])
         if options["trust_columns"] and not path:
-            raise CommandError("--trust-columns goes with the PATH of a model file.")
+            raise CommandError("--trust-columns needs the PATH of a model file.")
         terms = Terms(**{name: options[name] for name in ("note", "sample", "max_mean_shift", "dry_run")})
         try:
             if rollback:
@@ -74,21 +78,19 @@ class Command(BaseCommand):
 
     def ask_to_open(self) -> bool:
         """Whether the user at the terminal trusts the file whose path and checksum were just printed."""
-        self.stdout.write("A model file is a pickle: to open it is to run the code in it.")
+        self.stdout.write("A model file is a pickle: opening it runs the code in it.")
         if not sys.stdin.isatty():
             raise CommandError(
-                "It was not opened: there is no terminal to ask at. Compare the checksum with its source's, then run "
-                "the command again with --yes, best with --sha256 as well."
+                "The file was not opened: no terminal to ask at. Compare the checksum with the source's, "
+                "then run the command again with --yes, and preferably with --sha256."
             )
-        return ask("Does it come from a source that you trust? Open it? [y/N] ").lower() in ("y", "yes")
+        return ask("Do you trust the source of this file? Open it? [y/N] ").lower() in ("y", "yes")
 
     def watch(self) -> None:
         try:
             self.print_lines(watch())
         except KeyboardInterrupt:
-            self.print_lines(
-                ["No longer watching; rescoring goes on. Watch again with: manage.py release_model --wait"]
-            )
+            self.print_lines(["Watching ended; rescoring continues. Watch again with: manage.py release_model --wait"])
 
     def print_lines(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -106,8 +108,8 @@ def share(text: str) -> float:
 
 def refuse_contradictions(path: Path | None, *, rollback: bool, status: bool, wait: bool, to: int | None) -> None:
     if path and (rollback or status):
-        raise CommandError("PATH is for a release alone, not for --rollback or --status.")
+        raise CommandError("PATH cannot be combined with --rollback or --status.")
     if to is not None and not rollback:
-        raise CommandError("--to goes with --rollback.")
+        raise CommandError("--to needs --rollback.")
     if not (path or rollback or status or wait):
         raise CommandError("Name the PATH of a model file, or one of --rollback, --status, --wait.")

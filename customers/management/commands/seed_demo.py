@@ -16,11 +16,13 @@ MOST = 10_000_000
 
 
 class Command(BaseCommand):
-    help = "Store made-up customers. The same number and seed give the same customers; run again, it changes nothing."
+    help = "Store made-up customers. The same number and seed give the same customers: a second run changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--customers", type=int, required=True, metavar="N", help=f"how many, at most {MOST}")
-        parser.add_argument("--seed", type=int, default=1, help="other seeds give other customers (%(default)s)")
+        parser.add_argument(
+            "--customers", type=int, required=True, metavar="N", help=f"number of customers, at most {MOST}"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="another seed gives other customers (%(default)s)")
         parser.add_argument("--start-id", type=int, default=FIRST_ID, metavar="ID", help="the first id (%(default)s)")
 
     def handle(self, *args: Any, customers: int, seed: int, start_id: int, **options: Any) -> None:
@@ -39,6 +41,6 @@ def refuse_impossible(customers: int, seed: int, start_id: int) -> None:
     if not 1 <= customers <= MOST:
         raise CommandError(f"--customers must be from 1 to {MOST}, not {customers}.")
     if seed < 0:
-        raise CommandError(f"--seed must not be negative, as {seed} is.")
+        raise CommandError(f"--seed must be 0 or more, not {seed}.")
     if not 1 <= start_id <= LARGEST_CUSTOMER_ID - customers:
         raise CommandError(f"--start-id must be from 1 to {LARGEST_CUSTOMER_ID - customers}, not {start_id}.")

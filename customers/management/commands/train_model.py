@@ -24,7 +24,7 @@ from customers.ml_service.training.leaks import features_alone, others_alone
 from customers.models import Customer
 
 UNKNOWN_OBJECTIONS = (
-    "Warning: the database can't be asked who has objected to profiling; customers are left out by the file alone."
+    "Warning: the database does not answer. Customers who objected to profiling are left out only if the file says so."
 )
 
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # a missing or broken model must not keep a user from training one
     help = (
         "Train a forest on a CSV file in the public bank-churn layout or a variant of it (docs/model.md), and write it "
-        "to a folder of its own. In development it is also released; in production a person does that: release_model."
+        "to a separate folder. In development it is also released; in production an operator runs release_model."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,14 +44,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--trees", type=positive, help=f"number of trees ({SETTINGS['n_estimators']}, or what --search finds)"
         )
-        parser.add_argument("--search", action="store_true", help="find the best settings first; takes minutes")
-        parser.add_argument("--strict", action="store_true", help="refuse the file when one of its rows is rejected")
-        parser.add_argument("--candidate", action="store_true", help="only write the model, as production always does")
+        parser.add_argument("--search", action="store_true", help="search for the best settings first; takes minutes")
+        parser.add_argument("--strict", action="store_true", help="refuse the file if a row is rejected")
+        parser.add_argument("--candidate", action="store_true", help="only write the model, as always in production")
         parser.add_argument(
             "--output",
             metavar="DIR",
             type=Path,
-            help="write the model to this folder, and release nothing (ml_assets/candidates/CHECKSUM/)",
+            help="write the model to this folder and release nothing (ml_assets/candidates/CHECKSUM/)",
         )
 
     def handle(
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             for line in report.warnings(features, others):
                 self.stderr.write(line, self.style.WARNING)
             if strict and file.rejects.rows:
-                raise CommandError(f"Rejected rows: {file.rejects.rows}. Mend them, or train without --strict.")
+                raise CommandError(f"Rejected rows: {file.rejects.rows}. Correct them, or train without --strict.")
             with TerminalProgress(sys.stderr) as progress:
                 trained = train(file.data, progress=progress.bar, **how)
         except (RefusedError, TrainingDataError) as error:
@@ -85,7 +85,9 @@ class Command(BaseCommand):
         path = self.save(trained, output)
         release = f"manage.py release_model {shlex.quote(str(path))}"
         if output or candidate or not settings.ACCEPT_UNRELEASED_MODEL:
-            self.stdout.write(f'Try it out with: {release} --dry-run\nPut it into service with: {release} --note "why"')
+            self.stdout.write(
+                f'Try it with: {release} --dry-run\nMake it the active model with: {release} --note "reason"'
+            )
         else:
             self.put_into_service(path, trained.sha256, f"trained on {csv_path.name}", release)
 
@@ -116,12 +118,14 @@ class Command(BaseCommand):
             call_command("release_model", str(path), note=note, **own, stdout=self.stdout, stderr=self.stderr)
         except Error as error:  # a training that took minutes is not lost for a database that is away or empty
             problem = str(error).strip().splitlines()[0]
-            raise CommandError(f"It is not in service: {problem}. After `manage.py migrate`: {command}") from None
+            raise CommandError(
+                f"The model was not released: {problem}. Run `manage.py migrate`, then: {command}"
+            ) from None
 
 
 def refuse_live_files(output: Path | None) -> None:
     """The files in service are release_model's alone: it verifies, keeps what was there, and asks for a reason."""
     if output is not None and output.resolve() == settings.ML_ASSETS_DIR.resolve():
         raise CommandError(
-            f"{output} holds the model in service, which only release_model replaces. Name another folder, or none."
+            f"{output} holds the active model, which only release_model replaces. Name another folder, or none."
         )

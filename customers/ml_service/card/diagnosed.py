@@ -112,9 +112,9 @@ def subgroups(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
         yield "Whether it serves countries, genders and ages equally well was not measured."
         return
     yield (
-        "Each customer by the score of a forest that had not seen him or her. Where the mean score of a group is near "
-        "the share of it that left, its scores can be taken at their word. Not known: too few customers, or too few "
-        "who left or stayed, to tell."
+        "Each customer is scored by a forest that was not trained on that customer. Where the mean score of a group is "
+        "near the share that left, its scores can be taken as probabilities. Not known: too few customers, or too "
+        "few who left or stayed, to measure."
     )
     yield Table(
         ("group", "customers", "left", "mean score", "ROC AUC", "Brier score"),

@@ -15,7 +15,7 @@ from .told import mapping, number, numbers, text
 from .words import DECIMAL, FLAGS, PERCENT, UNKNOWN, by_group, format_figure, spaced
 
 _USE = (
-    "To order the customers of a retail bank by the risk that they leave, so that somebody talks to them. Not for "
+    "To order the customers of a retail bank by the risk that they leave, so that staff contact them. Not for "
     "decisions on credit, prices or the closing of accounts."
 )
 
@@ -38,7 +38,7 @@ def sections(metadata: Mapping[str, Any]) -> list[Section]:
 def _data(metadata: Mapping[str, Any]) -> Iterator[Block]:
     training = mapping(metadata.get("training"))
     if not training:
-        yield "Nobody has told what this forest was trained on."
+        yield "It is not recorded what this forest was trained on."
     facts = [
         ("customers", format_figure(training.get("rows"))),
         ("of whom had left", format_figure(training.get("churn_rate"), PERCENT)),
@@ -50,7 +50,7 @@ def _data(metadata: Mapping[str, Any]) -> Iterator[Block]:
         ("SHA-256 of model.pkl", text(metadata.get("sha256"))),
     ]
     yield Table(("fact", "value"), [(fact, value or UNKNOWN) for fact, value in facts])
-    yield f"It looks at {', '.join(FIELD_NAMES.values())}; not at salary, name or number."
+    yield f"It uses {', '.join(FIELD_NAMES.values())}; not at salary, name or number."
     yield "train_model keeps no row of its data."
 
 
@@ -80,7 +80,7 @@ def _quality(metadata: Mapping[str, Any]) -> Iterator[Block]:
     known_first = [*(name for name in _METRICS if name in metrics), *sorted(metrics.keys() - _METRICS.keys())]
     measured = [name for name in known_first if _format_with_spread(metrics[name]) != UNKNOWN]
     if not measured:
-        yield "Nobody has told how good this forest is: judge it on customers of your own before you rely on it."
+        yield "It is not recorded how good this forest is: evaluate it on your own customers before you rely on it."
         return
     yield f"{text(metrics.get('method')) or 'How this was measured is not known'}; mean ± standard deviation."
     models = {"this forest": metrics, **{spaced(name): mapping(baselines[name]) for name in sorted(baselines)}}

@@ -40,8 +40,8 @@ def check(flat: FlatForest, encodings: Encodings, metadata: Mapping[str, Any]) -
         raise ModelImplausibleError(f"scores of generated customers go from {lowest} to {highest}: no probabilities")
     if highest - lowest < _SAME:
         raise ModelImplausibleError(
-            f"the forest gives everybody the same score, {highest:.3f}; fit it on customers who differ, "
-            "with leavers and stayers among them"
+            f"the forest gives every customer the same score, {highest:.3f}; fit it on customers who differ, "
+            "both leavers and stayers"
         )
     return ScoreRange(lowest, float(np.mean(scores)), highest, _roc_auc(metadata))
 

@@ -44,7 +44,7 @@ class Encodings:
     def from_metadata(cls, stored: object) -> "Encodings":
         """Read the `encodings` of a model.json. ValueError when they are not whole numbers for exactly our words."""
         if not isinstance(stored, Mapping):
-            raise ValueError("encodings must be an object with the keys geography and gender")
+            raise ValueError("encodings must be an object with the keys `geography` and `gender`")
         codes = {name: _checked_codes(name, words, stored.get(name)) for name, words in CATEGORIES.items()}
         return cls(codes["geography"], codes["gender"])
 

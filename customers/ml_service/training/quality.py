@@ -8,11 +8,9 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from customers.ml_service.performance import calibration_error, lift, recall
+from customers.ml_service.performance import SMALLEST_SCORE, calibration_error, lift, recall
 
 from .data import Labels, Scores
-
-_SMALLEST_SCORE = 1e-4  # a forest gives 0 and 1, whose logits are infinite
 
 
 def calibration_slope(labels: Labels, scores: Scores) -> float:
@@ -21,7 +19,7 @@ def calibration_slope(labels: Labels, scores: Scores) -> float:
     1 is right, above 1 the scores are too timid, below 1 too extreme. Cox (1958), "Two further applications of a model
     for binary regression".
     """
-    clipped = np.clip(scores, _SMALLEST_SCORE, 1 - _SMALLEST_SCORE)
+    clipped = np.clip(scores, SMALLEST_SCORE, 1 - SMALLEST_SCORE)
     return float(LogisticRegression(C=np.inf).fit(np.log(clipped / (1 - clipped))[:, None], labels).coef_[0, 0])
 
 

@@ -38,7 +38,7 @@ class Command(BaseCommand):
                 cursor.execute(LOCK)
                 number = alter(cursor, action)
         except DatabaseError as error:
-            reason = "open edits hold the table; try again" if lost_to_an_editor(error) else database_message(error)
+            reason = "open edits lock the table; try again" if lost_to_an_editor(error) else database_message(error)
             raise CommandError(f"Nothing was changed: {reason}.") from error
         self.stdout.write(f"Done, and {number} triggers are in place as before.")
 

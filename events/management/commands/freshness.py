@@ -18,11 +18,11 @@ CLEAR, HOME, END_OF_LINE, BELOW = "\x1b[2J", "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 class Command(BaseCommand):
-    help = "Tell how fresh the scores are: stale customers, lag, queue, failures, and whether scoring is paused."
+    help = "Show how current the scores are: scores pending, lag, queue, failures, and whether scoring is paused."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--watch", action="store_true", help="again every second, in place, until Ctrl-C")
-        parser.add_argument("--json", action="store_true", help="as the JSON view says it, in one line")
+        parser.add_argument("--watch", action="store_true", help="refresh every second until Ctrl-C")
+        parser.add_argument("--json", action="store_true", help="as JSON, in one line")
 
     def handle(self, *args: Any, watch: bool, **options: Any) -> None:
         if not watch:
@@ -55,7 +55,7 @@ def answer_or_trouble(as_json: bool) -> str:
         return answer(as_json)
     except OperationalError as error:
         close_old_connections()
-        trouble = f"The database has no answer: {' '.join(str(error).split())}"
+        trouble = f"The database does not answer: {' '.join(str(error).split())}"
         return json.dumps({"error": trouble}) if as_json else trouble
 
 

@@ -10,7 +10,7 @@ from events.triggers.repair import install
 
 
 class Command(BaseCommand):
-    help = "Install the declared triggers anew, whatever is installed. Waits for open edits; takes milliseconds."
+    help = "Install the declared triggers again, whatever is installed. Waits for open edits; takes milliseconds."
     requires_system_checks = ()  # it mends what the checks complain of
 
     def handle(self, *args: Any, **options: Any) -> None:

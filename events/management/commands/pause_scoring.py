@@ -9,10 +9,10 @@ from events.queue import pause
 
 
 class Command(BaseCommand):
-    help = "Pause scoring: edits go on and customers go stale, until `resume_scoring`. Analyze still scores."
+    help = "Pause scoring until `resume_scoring`: edits continue, and new scores stay pending. Analyze still scores."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--reason", default="", help="why; shown wherever it shows that scoring is paused")
+        parser.add_argument("--reason", default="", help="reason; shown on every page that says that scoring is paused")
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
         pause.pause(by=pause.operator_name(), reason=reason)

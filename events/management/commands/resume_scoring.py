@@ -8,7 +8,7 @@ from events.queue import pause
 
 
 class Command(BaseCommand):
-    help = "End a pause of scoring: whoever went stale meanwhile is scored."
+    help = "Resume scoring: customers with a score pending are scored."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write("Scoring goes on." if pause.resume() else "Scoring was not paused.")
+        self.stdout.write("Scoring resumed." if pause.resume() else "Scoring was not paused.")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from decimal import Decimal
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +14,7 @@ from customers.import_export.export import csv_of
 from customers.models import Customer, RescoreRequest, ScoringFailure
 from customers.scoring import requests, scorer
 from tests.factories import forget_marks, make_customer, make_scored
+from tests.money import value_at_risk
 from tests.staff import logged_in, superuser
 
 pytestmark = pytest.mark.django_db
@@ -43,31 +45,36 @@ class TestRescoreNow:
     def test_those_picked_are_scored_again(self, staff):
         picked, _other = make_scored(), make_scored()
         forget_marks()
-        assert said(act(staff, "rescore_now", picked)) == ["To be rescored by the workers: 1 customer."]
+        assert said(act(staff, "rescore_now", picked)) == ["1 customer queued for rescoring."]
         assert scorer.rescore_batch().stored == 1
 
     def test_all_that_match_are_more_than_the_page_shows(self, staff):
         first, *_rest = [make_scored(age=30) for _ in range(3)]
         make_scored(age=31, is_active_member=True)
         response = act(staff, "rescore_now", first, matching=True, is_active_member__exact="0")
-        assert said(response) == ["To be rescored by the workers: 3 customers."]
+        assert said(response) == ["3 customers queued for rescoring."]
 
-    def test_who_is_set_aside_is_named_by_number(self, staff):
+    def test_those_excluded_are_counted(self, staff):
         free = make_scored()
         make_customer()
-        requests.give_up(Customer.objects.all(), "set aside")
+        requests.give_up(Customer.objects.all(), "Excluded from scoring by anna")
         assert said(act(staff, "rescore_now", free, matching=True)) == [
-            "To be rescored by the workers: 1 customer.",
-            "Set aside, and left alone: 1 customer. Requeue them.",
+            "1 customer queued for rescoring.",
+            "1 customer not queued: excluded from scoring. To score them, use Resume scoring of excluded customers.",
         ]
 
 
-def test_setting_aside_and_requeueing_say_how_many_it_was(staff):
+def test_excluding_and_resuming_say_how_many_it_was(staff):
     waiting, current = make_customer(), make_scored()
-    assert "another model comes: 1 customer." in said(act(staff, "set_aside", waiting, current))[0]
-    assert ScoringFailure.objects.get().error == "set aside by clerk"
-    assert said(act(staff, "set_aside", current))[1] == "The scores of all others are current."
-    assert said(act(staff, "requeue", waiting, current)) == ["To be tried again now: 1 customer."]
+    assert said(act(staff, "set_aside", waiting, current)) == [
+        "1 customer excluded from scoring until retried, changed or scored by a new model."
+    ]
+    assert ScoringFailure.objects.get().error == "Excluded from scoring by clerk"
+    assert said(act(staff, "set_aside", current)) == [
+        "No customer was excluded: no customer in the selection waits for a score."
+    ]
+    assert said(act(staff, "requeue", waiting, current)) == ["Scoring resumed for 1 customer."]
+    assert said(act(staff, "requeue", current)) == ["No customer in the selection is excluded from scoring."]
     assert not ScoringFailure.objects.dead_letters().exists()
 
 
@@ -78,7 +85,8 @@ class TestExport:
         assert 'attachment; filename="customers-' in response["Content-Disposition"]
         [row] = exported(response)
         assert (row["customer_id"], row["surname"], row["is_current"]) == (str(picked.pk), "Müller", "1")
-        assert float(row["churn_risk_score"]) == picked.churn_risk_score
+        assert row["churn_risk_score"] == f"{picked.churn_risk_score:.6f}"
+        assert Decimal(row["value_at_risk"]) == value_at_risk(picked.balance, picked.churn_risk_score)
         assert (row["risk_band"], row["main_reason"]) == ("critical", "Three or more products")
 
     def test_all_that_match_come_in_the_order_of_the_list(self, staff):
@@ -88,7 +96,8 @@ class TestExport:
         rows = exported(act(staff, "export", customers[0], matching=True, is_active_member__exact="0"))
         riskiest = sorted(customers, key=lambda customer: -customer.churn_risk_score)
         assert [row["customer_id"] for row in rows] == [str(customer.pk) for customer in [*riskiest, unscored]]
-        assert (rows[-1]["churn_risk_score"], rows[-1]["risk_band"], rows[-1]["is_current"]) == ("", "", "0")
+        assert {rows[-1][it] for it in ("churn_risk_score", "value_at_risk", "risk_band")} == {""}
+        assert rows[-1]["is_current"] == "0"
 
     @pytest.mark.parametrize("surname", ["=1+1", "+49", "-cmd|' /C calc'!A0", "@SUM(A1)", "\tx", "\rx", "  =1"])
     def test_nothing_that_a_spreadsheet_would_run(self, staff, surname):
@@ -156,9 +165,9 @@ def test_what_the_database_cuts_off_is_said_and_nothing_is_done(staff):
 @pytest.mark.parametrize(
     ("action", "told"),
     [
-        ("rescore_now", "Asked for new scores: 2 customers."),
-        ("set_aside", "Set aside: 2 customers."),
-        ("requeue", "Requeued: 0 customers."),
+        ("rescore_now", "Queued for rescoring: 2 customers."),
+        ("set_aside", "Excluded from scoring: 2 customers."),
+        ("requeue", "Resumed scoring: 0 customers."),
         ("export", "Exported: 2 customers."),
     ],
 )

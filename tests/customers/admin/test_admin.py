@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.utils.html import escape
 
 from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
+from customers.presentation.numbers import format_percent
 from customers.presentation.reasons import choices, reasons_of
 from events import jobs
 from events.queue import lease
@@ -14,7 +15,7 @@ from tests.staff import superuser
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/customers/customer/"
-RISK_COLUMN = 3
+RISK_COLUMN = 2
 SOMEBODY_ON_THE_PAGE = [  # in reading order
     *("credit_score", "age", "tenure", "geography", "gender"),
     *("balance", "num_of_products", "has_cr_card", "is_active_member"),
@@ -100,8 +101,8 @@ class TestOrder:
 
     def test_the_score_is_a_percentage_and_its_absence_is_words(self, staff, by_risk):
         page = staff.get(LIST).content.decode()
-        assert f"{score_of(by_risk[0][0]):.1%}" in page
-        assert "not scored yet" in page
+        assert format_percent(score_of(by_risk[0][0])) in page
+        assert "Not scored yet" in page
 
     def test_the_first_page_comes_from_the_index(self, staff, django_assert_max_num_queries):
         make_customers(60)
@@ -113,7 +114,7 @@ class TestReasons:
     def test_the_main_reason_stands_in_the_row_and_all_on_the_page(self, staff):
         customer = make_scored(age=58, num_of_products=1, is_active_member=False)
         first, *_rest = told = reasons_of(customer)
-        assert f"{first.label} ({first.points:+.0f})" in staff.get(LIST).content.decode()
+        assert f"{first.label}: {first.points:+.0f}\xa0points" in staff.get(LIST).content.decode()
         page = staff.get(change_page(customer)).content.decode()
         assert all(escape(reason.text) in page for reason in told)
 

@@ -5,17 +5,20 @@ from itertools import chain
 
 import pytest
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import escape
 
 from customers.admin.customer_list import paging
+from customers.admin.customer_list.list import CustomerList
 from customers.admin.customer_list.paging import CappedPaginator, Counted, estimate, rounded
-from customers.models import Customer, ModelRelease, RescoreRequest, ScoreRecord
-from customers.presentation.durations import format_age
-from customers.scoring import marks
+from customers.models import Customer, Exclusion, ModelRelease, RescoreRequest, ScoreRecord
+from customers.portfolio import moves
+from customers.presentation.durations import format_age, format_time
+from customers.scoring import marks, requests, scorer
 from customers.scoring.marks import where_stale_ones_are
+from tests.customers.outreach.people import make_contact
 from tests.factories import (
     edit,
     forget_marks,
@@ -25,6 +28,7 @@ from tests.factories import (
     make_failure,
     make_scored,
     mark_as,
+    rescore,
     write_as_scorer,
 )
 from tests.staff import superuser
@@ -32,7 +36,7 @@ from tests.staff import superuser
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/customers/customer/"
-RISING, FALLING = {"o": "3"}, {"o": "-3"}
+RISING, FALLING = {"o": "2"}, {"o": "-2"}
 
 
 @pytest.fixture
@@ -83,7 +87,7 @@ def stale_since(customer, seconds):
 class TestRow:
     def test_it_has_the_risk_as_percent_and_band_in_words(self, staff):
         with_scores(0.713)
-        assert "71.3% high" in page(staff)
+        assert "71.3\xa0% high" in page(staff)
 
     def test_it_draws_the_last_scores_the_newest_at_the_right(self, staff):
         customer = make_scored()
@@ -92,7 +96,7 @@ class TestRow:
             record.pk, record.score, record.cause = None, score, ScoreRecord.Cause.EDITED
             record.save()
         assert "Last 3 scores: " in page(staff)
-        assert ", 20.0%, 40.0%" in page(staff)
+        assert ", 20.0\xa0%, 40.0\xa0%" in page(staff)
 
     def test_it_draws_no_more_than_twelve(self, staff):
         customer = make_scored()
@@ -108,6 +112,15 @@ class TestRow:
         make_scored()
         assert "vp-spark" not in page(staff)
 
+    def test_it_has_the_day_of_the_last_contact_and_what_came_of_it(self, staff):
+        customer, other = make_scored(), make_scored()
+        make_contact(customer, outcome="not reached", at="2026-11-24T12:00Z")
+        make_contact(customer, outcome="offer made", at="2026-11-25T12:00Z")
+        shown = page(staff)
+        assert '<td class="field-last_contact"><span title="25 Nov 2026: Offer made">25 Nov 2026</span></td>' in shown
+        assert shown.count("25 Nov 2026</span>") == 1
+        assert listed(staff, contact="not_lately") == [other.pk]
+
     def test_pages_take_as_many_statements_for_many_rows_as_for_one(self, staff):
         make_scored()
         with CaptureQueriesContext(connection) as one:
@@ -119,25 +132,53 @@ class TestRow:
         assert len(many) == len(one)
 
 
-class TestFreshness:
-    def test_a_current_score(self, staff):
+class TestState:
+    def test_of_a_score_that_is_up_to_date_nothing_is_said(self, staff):
         make_scored()
-        assert 'field-state">current<' in page(staff)
+        assert "vp-state" not in page(staff)
 
-    def test_one_of_other_values_with_its_age(self, staff):
+    @pytest.mark.parametrize(
+        ("seconds", "words"), [(3, "just now"), (130, "2 min ago"), (7300, "2 h ago"), (200_000, "2 days ago")]
+    )
+    def test_one_of_other_values_with_its_age(self, staff, seconds, words):
         customer = make_scored()
-        stale_since(customer, 130)
-        assert 'field-state">stale 2 min<' in page(staff)
+        stale_since(customer, seconds)
+        assert f">Data changed {words}; new score pending<" in page(staff)
 
     def test_one_of_a_former_model(self, staff):
         make_scored()
         ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
-        assert "stale: of a former model" in page(staff)
+        assert ">Scored by an earlier model; update pending<" in page(staff)
 
     def test_none_yet(self, staff):
         make_customer()
-        assert 'field-state">not scored<' in page(staff)
+        assert '<span class="vp-badge">Not scored yet</span></td>' in page(staff)
 
+    def test_excluded_by_staff_and_by_the_model_are_told_apart(self, staff):
+        by_model, by_staff = make_scored(), make_scored()
+        for customer in (by_model, by_staff):
+            edit(customer, age=70)
+        make_failure(by_model)
+        requests.give_up(Customer.objects.filter(pk=by_staff.pk), "Excluded from scoring by anna")
+        shown = page(staff)
+        assert ">Excluded from scoring: Odd balance.<" in shown
+        assert ">Excluded from scoring by anna<" in shown
+
+    def test_one_that_failed_and_is_tried_again(self, staff):
+        scorer.active_model()
+        customer = make_customer()
+        at = timezone.now() + timedelta(hours=1)
+        make_failure(customer, retry_at=at)
+        assert f">Scoring failed; next attempt {format_time(at)}: Odd balance.<" in page(staff)
+
+    def test_one_that_staff_have_resumed(self, staff):
+        scorer.active_model()
+        customer = make_customer()
+        make_failure(customer, retry_at=timezone.now(), reason=Exclusion.PERSON)
+        assert ">Scoring resumed; new score pending<" in page(staff)
+
+
+class TestAge:
     @pytest.mark.parametrize(
         ("seconds", "words"), [(-5, "0 s"), (3, "3 s"), (61, "1 min"), (7300, "2 h"), (200_000, "2 d")]
     )
@@ -172,17 +213,38 @@ class TestOrder:
         assert list(chain(*pages)) == whole
         assert sorted(whole) == ids
 
-    def test_where_there_are_many_no_rows_are_sorted(self, staff, few_rows):
+    def test_by_value_at_risk_it_is_the_same(self, staff):
+        by_value = CustomerList.list_display.index("value") + 1
+        poor, unscored, rich, likely = with_scores(0.1, None, 0.2, 0.95)
+        for pk, value in ((poor, 0), (rich, 24_000), (likely, 950)):
+            write_as_scorer(Customer.objects.get(pk=pk), value_at_risk=value)
+        assert listed(staff, o=f"-{by_value}") == [rich, likely, poor, unscored]
+        assert listed(staff, o=str(by_value)) == [poor, likely, rich, unscored]
+
+    def test_few_of_one_main_reason_are_sorted_by_value(self, staff, few_rows):
+        """The index of the reasons is of no use for that order, and to walk the other one might take long."""
+        few = with_scores(0.1, 0.9, 0.5)
+        for pk, balance in zip(few, (30_000, 1_000, 20_000), strict=True):
+            write_as_scorer(Customer.objects.get(pk=pk), reason_codes=[20], value_at_risk=balance)
+        by_value = {"o": f"-{CustomerList.list_display.index('value') + 1}", "reason": "20"}
+        with CaptureQueriesContext(connection) as asked:
+            assert listed(staff, **by_value) == [few[0], few[2]]
+        assert any('ORDER BY ("customers_customer"."value_at_risk" + 0) DESC' in query["sql"] for query in asked)
+
+    @pytest.mark.parametrize("name", ["risk", "value"])
+    def test_where_there_are_many_no_rows_are_sorted(self, staff, few_rows, name):
         with_scores(0.1, 0.5, 0.3, 0.9, 0.2)
-        for order in (RISING, FALLING):
+        number = str(CustomerList.list_display.index(name) + 1)
+        field = {"risk": "churn_risk_score", "value": "value_at_risk"}[name]
+        for order in ({"o": number}, {"o": f"-{number}"}):
             with CaptureQueriesContext(connection) as asked:
                 listed(staff, **order)
-            [query, *_] = [q["sql"] for q in asked if ' ORDER BY "customers_customer"."churn_risk_score"' in q["sql"]]
+            [query, *_] = [q["sql"] for q in asked if f' ORDER BY "customers_customer"."{field}"' in q["sql"]]
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
                 cursor.execute(f"EXPLAIN {query}")
                 plan = "\n".join(row[0] for row in cursor.fetchall())
-            assert "customer_by_risk" in plan
+            assert f"customer_by_{name}" in plan
             assert "Sort" not in plan
 
 
@@ -209,6 +271,26 @@ class TestFilters:
             {"num_of_products": "4"},
         ):
             assert listed(staff, **query) == [other.pk]
+
+    def test_by_what_has_changed_within_a_week(self, staff):
+        risen, critical, fallen = make_scored(), make_scored(), make_scored()
+        ScoreRecord.objects.update(scored_at=F("scored_at") - timedelta(days=30))
+        for customer, score in ((risen, 0.7), (critical, 0.8), (fallen, 0.01)):
+            write_as_scorer(customer, churn_risk_score=0.6)
+            edit(customer, age=41)
+            rescore(customer)
+            ScoreRecord.objects.filter(customer_id=customer.pk, previous_score__isnull=False).update(previous_score=0.6)
+            write_as_scorer(customer, churn_risk_score=score)
+        assert "Changes have not been searched for yet" in page(staff, change="rose")
+        assert listed(staff, change="rose") == []
+        moves.search()
+        assert listed(staff, change="rose") == [critical.pk, risen.pk]
+        assert listed(staff, change="newly_critical") == [critical.pk]
+        shown = page(staff, change="rose")
+        assert f"Changes up to {format_time(moves.searched_at())}." in shown
+        assert 'title="+10.0\xa0points">+10.0<' in shown
+        assert 'title="-59.0\xa0points">-59.0<' in page(staff)
+        assert "Changes up to" not in page(staff)
 
     def test_by_freshness(self, staff):
         current, edited, aside, unscored = make_scored(), make_scored(), make_scored(), make_customer()
@@ -257,9 +339,9 @@ class TestFilters:
         active = ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
         assert listed(staff, release=str(was)) == [former.pk]
         assert listed(staff, release=str(active.pk)) == []
-        assert f"release {active.pk} (active)" in page(staff)
+        assert f"Release {active.pk} (active)" in page(staff)
 
-    @pytest.mark.parametrize("name", ["band", "reason", "freshness", "num_of_products", "release"])
+    @pytest.mark.parametrize("name", ["band", "change", "reason", "freshness", "num_of_products", "release"])
     @pytest.mark.parametrize("value", ["", "odd", "-1", "99", "²"])
     def test_a_choice_that_there_is_not_narrows_nothing(self, staff, name, value):
         make_customers(2)
@@ -357,22 +439,58 @@ class TestCount:
         assert "delete_selected" not in page(staff)
 
 
+class TestShowAll:
+    def test_where_all_are_shown_nothing_offers_to_show_all(self, staff, few_rows):
+        make_customers(5)
+        assert "Show all" not in page(staff)
+
+    def test_where_some_are_it_leads_to_all(self, staff, few_rows):
+        make_customers(5, geography="Spain")
+        assert '4+ results (<a href="?">Show all</a>)' in page(staff, geography__exact="Spain")
+
+
+class TestAmounts:
+    def test_the_heading_names_the_currency_and_cells_have_thousands(self, staff):
+        customer = make_scored(balance="182160.37")
+        write_as_scorer(customer, value_at_risk="150000.50")
+        shown = page(staff)
+        assert "Balance (EUR)" in shown
+        assert '<td class="field-balance_amount">182,160</td>' in shown
+        assert '<td class="field-value">150,000</td>' in shown
+
+    def test_a_value_that_is_not_known_is_a_dash(self, staff):
+        make_customer()
+        assert '<td class="field-value">-</td>' in page(staff)
+
+    def test_by_value_customers_without_one_come_last_both_ways_round(self, staff):
+        low, unscored, high = with_scores(0.5, None, 0.5)
+        for pk, value in ((low, 10), (high, 20)):
+            write_as_scorer(Customer.objects.get(pk=pk), value_at_risk=value)
+        assert listed(staff, o="-6") == [high, low, unscored]
+        assert listed(staff, o="6") == [low, high, unscored]
+
+    @pytest.mark.parametrize("column", ["1", "3", "4", "5", "7", "8", "9", "10", "11"])
+    def test_what_no_index_sorts_is_not_sorted(self, staff, column):
+        low, high = with_scores(0.1, 0.9)
+        assert listed(staff, o=column) == [high, low]
+
+
 class TestLastPage:
     def test_it_says_that_there_are_more_and_how_to_come_to_them(self, staff, few_rows):
         make_customers(5)
-        assert "The list ends here, with the first 4 customers" in page(staff, p="2")
-        assert "The list ends here" not in page(staff, p="1")
+        assert "This list ends with the first 4 customers" in page(staff, p="2")
+        assert "This list ends with" not in page(staff, p="1")
 
     def test_past_it_comes_the_last_page(self, staff, few_rows):
         make_customers(5)
         beyond = the_list(staff, p="3")
         assert beyond.page_num == 2
         assert [it.pk for it in beyond.result_list] == listed(staff, p="2")
-        assert "The list ends here" in page(staff, p="9" * 30)
+        assert "This list ends with" in page(staff, p="9" * 30)
 
     def test_where_all_can_be_paged_through_nothing_is_said(self, staff, few_rows):
         make_customers(4)
-        assert "The list ends here" not in page(staff, p="2")
+        assert "This list ends with" not in page(staff, p="2")
 
     @pytest.mark.parametrize("number", ["0", "-1", "x"])
     def test_a_page_that_can_not_be_is_no_crash(self, staff, number):

@@ -129,7 +129,7 @@ class TestWhileItStands:
             rescore(objector)
         edit(objector, objected_at=Now())
         shown = staff.get(LIST, {"freshness": "objected"}).content.decode()
-        assert "objected on 2" in shown
+        assert ">Objected to profiling on 2" in shown
         assert "<svg" not in shown.split("result_list")[1].split("</table>")[0]
 
     def test_without_a_model_the_customer_does_not_pass_for_current(self, staff):
@@ -147,8 +147,8 @@ class TestWhileItStands:
             f"{LIST}?q={objector.pk}", {"action": "rescore_now", "_selected_action": [objector.pk]}, follow=True
         )
         assert said(answer) == [
-            "To be rescored by the workers: 0 customers.",
-            "Have objected to profiling, and are not scored: 1 customer.",
+            "0 customers queued for rescoring.",
+            "1 customer not queued: objected to profiling.",
         ]
 
     def test_no_export_names_the_customer_however_picked(self, staff, objector):

@@ -1,6 +1,7 @@
 """The customers by risk: in order, page by page, narrowed down, and found by the index."""
 
 import json
+from decimal import Decimal
 
 import pytest
 from django.db import connection, transaction
@@ -11,6 +12,7 @@ from customers.ml_service.reasons.reason_codes import BY_NUMBER
 from customers.models import Customer
 from customers.scoring import marks, scorer
 from tests.factories import edit, make_customer, make_customers, make_scored, write_as_scorer
+from tests.money import value_at_risk
 from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +78,36 @@ class TestPages:
         assert len(ids(client)) == 2
 
 
+class TestByValue:
+    @pytest.fixture(autouse=True)
+    def customers(self):
+        balances = [Decimal(0), Decimal(0), Decimal("120000.50"), Decimal("120000.50"), Decimal("9999999999999.99")]
+        self.customers = [make_scored(age=age, balance=balance) for balance in balances for age in (25, 61)]
+        self.in_order = list(Customer.objects.order_by("-value_at_risk", "-pk").values_list("pk", flat=True))
+
+    @pytest.mark.parametrize("limit", [1, 3, 10])
+    def test_the_pages_name_each_customer_once_highest_value_first(self, client, limit):
+        make_customer()
+        assert all_pages(client, order="value", limit=limit) == self.in_order
+        assert all_pages(client, order="risk", limit=limit) == all_pages(client, limit=limit) != self.in_order
+
+    def test_filters_count_in_this_order_too(self, client):
+        edit(self.customers[3], geography="Spain")
+        assert all_pages(client, order="value", limit=1, geography="Spain") == [self.customers[3].pk]
+
+    def test_a_position_of_the_other_order_is_refused(self, client):
+        for order, other in (("value", "risk"), ("risk", "value")):
+            position = ask(client, order=order, limit=1).json()["next"]
+            assert ask(client, order=order, after=position).status_code == 200
+            response = ask(client, order=other, after=position)
+            assert (response.status_code, response.json()["fields"].keys()) == (422, {"after"})
+
+    def test_money_is_text_to_the_cent(self, client):
+        richest = ask(client, order="value", limit=1).json()["customers"][0]
+        customer = Customer.objects.get(pk=richest["customer_id"])
+        assert richest["value_at_risk"] == str(value_at_risk(customer.balance, customer.churn_risk_score))
+
+
 class TestEntries:
     def test_they_have_the_stored_score_and_its_reasons_and_no_name(self, client):
         customer = make_scored(surname="Meier")
@@ -136,19 +168,21 @@ class TestFilters:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "asked",
+    ("order", "asked"),
     [
-        {},
-        {"after": "0.5_1000"},
-        {"after": "0.5_1000", "band": "medium"},
-        {"geography": "Spain", "is_active_member": True, "after": "0.5_1000"},
+        ("risk", {}),
+        ("risk", {"after": "0.5_1000"}),
+        ("risk", {"after": "0.5_1000", "band": "medium"}),
+        ("risk", {"geography": "Spain", "is_active_member": True, "after": "0.5_1000"}),
+        ("value", {}),
+        ("value", {"geography": "Spain", "is_active_member": True, "after": "value_5.00_1000"}),
     ],
 )
-def test_the_index_finds_a_page_without_sorting_the_table(asked):
+def test_the_index_finds_a_page_without_sorting_the_table(order, asked):
     with outsider() as maker:
         maker.execute("""INSERT INTO customers_customer (customer_id, credit_score, geography, gender, age, tenure,
             balance, num_of_products, has_cr_card, is_active_member)
-            SELECT i, 600, 'Spain', 'Male', 40, 3, 0, 1, true, true FROM generate_series(1, 5000) AS i""")
+            SELECT i, 600, 'Spain', 'Male', 40, 3, 10, 1, true, true FROM generate_series(1, 5000) AS i""")
         maker.execute("BEGIN; SELECT set_config('vigilpay.scorer', 'on', true)")
         maker.execute(
             """UPDATE customers_customer SET churn_risk_score = (customer_id % 100) / 100.0, stale_since = NULL,
@@ -156,15 +190,16 @@ def test_the_index_finds_a_page_without_sorting_the_table(asked):
         )
         maker.execute("COMMIT")
         maker.execute("VACUUM ANALYZE customers_customer")
-    query = at_risk.customers_by_risk(asked)[:100]
+    query = at_risk.customers_in_order(asked, at_risk.ORDERS[order])[:100]
     with transaction.atomic(), connection.cursor() as cursor:
         # Which way is the cheapest for so small a table depends on what VACUUM could clear away.
         cursor.execute("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off")
         plan = json.dumps(json.loads(query.explain(format="json", analyze=True)))
-    assert "customer_by_risk" in plan
+    assert f"customer_by_{order}" in plan
     assert '"Sort' not in plan
     # Of the customers in front of the page none is read, however many have the same score.
-    assert ("ROW(churn_risk_score, customer_id) < ROW(" in plan) == ("after" in asked)
+    field = at_risk.ORDERS[order].field
+    assert (f"ROW({field}, customer_id) < ROW(" in plan) == ("after" in asked)
     assert "Rows Removed by Filter" not in plan
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE customers_customer")

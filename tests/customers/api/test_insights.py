@@ -21,6 +21,7 @@ def test_a_current_score_is_explained_by_contributions_that_add_up_to_it():
     assert tuple(answer["contributions"]) == FEATURES
     total = answer["base_value"] + sum(answer["contributions"].values())
     assert total == pytest.approx(customer.churn_risk_score, abs=1e-6)
+    assert answer["value_at_risk"] == customer.value_at_risk
 
 
 def test_a_stale_score_is_shown_as_such_beside_what_the_present_fields_give():

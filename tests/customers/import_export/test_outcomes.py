@@ -55,7 +55,7 @@ class TestFile:
             (["7", "31.03.2026"], "date must be a day such as 2026-03-31"),
             (["7", "2026-02-30"], "date must be a day such as 2026-03-31"),
             (["7", "2026-03-31 11:15:00"], "date must be a day such as 2026-03-31"),
-            (["7", "2999-01-01"], "date lies in the future"),
+            (["7", "2999-01-01"], "date is in the future"),
         ],
     )
     def test_bad_rows_are_rejected_with_row_and_reason_while_the_others_load(self, cells, reason, tmp_path):
@@ -173,17 +173,17 @@ class TestCommand:
     def test_it_counts_rows_and_strangers(self, tmp_path):
         said, code = run(file(tmp_path, ["7", "2026-03-31"], ["8", "2026-03-31"]))
         assert said.startswith("2 new, 0 changed, 0 unchanged, 0 rejected\n2 rows in ")
-        assert "2 of them are of nobody who is, or was, a customer here" in said
+        assert "2 of them belong to no present or former customer" in said
         assert code == 0
 
     def test_it_says_what_follows_from_the_word(self, tmp_path):
         said, _ = run(file(tmp_path, ["7", "2026-03-31"]), "--observed-until=2026-04-30")
-        assert "Whoever is in no file counts as having stayed until 2026-04-30" in said
+        assert "Customers in no file count as having stayed until 2026-04-30" in said
         assert complete_until() == APRIL
 
     def test_and_why_it_was_not_taken(self, tmp_path):
         said, code = run(file(tmp_path, ["7", "?"]), "--observed-until=2026-04-30")
-        assert "Nobody counts as having stayed because of this file" in said
+        assert "This file does not show who stayed" in said
         assert said.endswith("Rejected rows: 1.")
         assert code == 2
 

@@ -8,8 +8,10 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 
 from customers.ml_service.performance import (
     FEWEST,
+    calibrated,
     calibration,
     calibration_error,
+    expected_roc_auc,
     lift,
     performance,
     recall,
@@ -116,3 +118,38 @@ class TestTheCalibrationError:
     def test_equal_scores_share_a_bin(self):
         labels = np.array([0] * 80 + [1] * 20)
         assert calibration_error(labels, np.full(100, 0.2)) == pytest.approx(0)
+
+
+class TestExpectedRocAuc:
+    """Before it is known who left."""
+
+    @given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.9]), st.floats(0.01, 0.99)), min_size=1, max_size=12))
+    def test_it_is_what_all_pairs_say(self, customers):
+        scores, probabilities = np.array(customers).T
+        expected = pairs = 0.0
+        for one, leaves in customers:
+            for other, stays in customers:
+                weight = leaves * (1 - stays)
+                pairs += weight
+                expected += weight * (1.0 if one > other else 0.5 if one == other else 0.0)
+        assert expected_roc_auc(scores, probabilities, np.ones(len(scores))) == pytest.approx(expected / pairs)
+
+    def test_a_weight_is_so_many_customers(self):
+        scores, probabilities = np.array([0.1, 0.3, 0.3, 0.8]), np.array([0.2, 0.3, 0.3, 0.7])
+        once = expected_roc_auc(scores, probabilities, np.ones(4))
+        assert expected_roc_auc(scores[[0, 1, 3]], probabilities[[0, 1, 3]], np.array([1, 2, 1])) == pytest.approx(once)
+
+    def test_certain_outcomes_give_the_auc_itself(self):
+        left, scores = made_up(500)
+        assert expected_roc_auc(scores, left.astype(float), np.ones(500)) == pytest.approx(roc_auc_score(left, scores))
+
+    def test_without_a_pair_there_is_nothing_to_put_in_order(self):
+        assert expected_roc_auc(np.array([0.4]), np.array([0.0]), np.array([3.0])) == 0.5
+
+
+def test_a_slope_corrects_timid_scores():
+    timid = np.array([0.3, 0.5, 0.7])
+    logits = np.log(timid / (1 - timid))
+    assert calibrated(timid, 2.0) == pytest.approx(1 / (1 + np.exp(-2 * logits)))
+    assert calibrated(timid, 1.0) == pytest.approx(timid)
+    assert np.isfinite(calibrated(np.array([0.0, 1.0]), 1.1)).all()

@@ -14,6 +14,7 @@ from customers.import_export.outcomes import import_outcomes
 from customers.models import Customer, ModelRelease, Outcome, OutcomesComplete, ScoreRecord
 from customers.monitoring import evaluation
 from customers.monitoring.evaluation import NothingToEvaluateError, Window, evaluate
+from customers.presentation.durations import format_day
 from customers.scoring import scorer
 from tests.customers.import_export.csv_files.texts import text_of, write_text
 from tests.factories import make_customer, random_fields
@@ -24,6 +25,12 @@ TODAY = timezone.localdate()
 # The window of most tests: the thirty days from here on.
 FIRST_DAY = TODAY - timedelta(days=60)
 LAST_DAY = FIRST_DAY + timedelta(days=29)
+
+
+NO_CONTROL_GROUP = (
+    "There is no control group, so the effect of contacts is not known. Set VIGILPAY_CONTROL_SHARE, for example to "
+    "0.05: a random 5 % of the customers is then in no worklist."
+)
 
 
 def after(days):
@@ -106,7 +113,7 @@ class TestWhichScore:
         scored(0.3, on=after(0))
         complete()
         assert fates_of() == ([], 0)
-        with pytest.raises(NothingToEvaluateError, match=f"Nobody had a score before {FIRST_DAY}"):
+        with pytest.raises(NothingToEvaluateError, match=f"No customer had a score before {format_day(FIRST_DAY)}"):
             judgements()
 
     def test_each_release_is_judged_by_itself(self):
@@ -117,7 +124,7 @@ class TestWhichScore:
         complete()
         assert [(it.release, it.customers) for it in judgements()] == [(3, 1), (4, 2)]
         assert [(it.release, it.customers) for it in judgements(release=3)] == [(3, 1)]
-        with pytest.raises(NothingToEvaluateError, match="Release 5 had given nobody's last score"):
+        with pytest.raises(NothingToEvaluateError, match="Release 5 gave no customer's last score"):
             judgements(release=5)
 
 
@@ -168,7 +175,9 @@ class TestWindow:
 
     def test_one_that_is_not_over_is_refused(self):
         complete(LAST_DAY - timedelta(days=1))
-        with pytest.raises(NothingToEvaluateError, match=f"can begin on {FIRST_DAY - timedelta(days=1)} at the latest"):
+        with pytest.raises(
+            NothingToEvaluateError, match=f"can begin on {format_day(FIRST_DAY - timedelta(days=1))} at"
+        ):
             judgements()
 
     def test_the_last_day_of_a_customer_who_stayed_is_a_day_that_is_known(self):
@@ -189,7 +198,7 @@ class TestWindow:
 
     def test_without_a_customer_who_is_known_to_have_stayed_there_is_none(self):
         left(scored(0.5), after(3))
-        with pytest.raises(NothingToEvaluateError, match="Nobody is known to have stayed"):
+        with pytest.raises(NothingToEvaluateError, match="No customer is known to have stayed"):
             judgements()
 
 
@@ -200,7 +209,7 @@ def run(*arguments):
         call_command("evaluate_model", "--horizon=30", *arguments, stdout=out)
     except CommandError as error:
         return f"{out.getvalue()}{error}", error.returncode
-    return out.getvalue(), 0
+    return out.getvalue().replace("\N{NO-BREAK SPACE}", " "), 0
 
 
 @pytest.fixture
@@ -220,16 +229,18 @@ class TestCommand:
     def test_it_prints_figures_and_the_calibration(self, many):
         said, code = run(f"--as-of={FIRST_DAY}")
         lines = said.splitlines()
-        assert lines[0] == f"The last scores stored before {FIRST_DAY}, and who left from that day to {LAST_DAY}"
-        assert lines[2].startswith(f"release {many.pk}: 120 customers, 60 of them left; 1 more are left out")
+        first, last = format_day(FIRST_DAY), format_day(LAST_DAY)
+        assert lines[0] == f"Last scores stored before {first}, and customers who left from {first} to {last}"
+        assert lines[2].startswith(f"Release {many.pk}: 120 customers, 60 of them left; 1 more are not used")
         assert [" ".join(line.split()) for line in lines[4:7]] == [
             "ROC AUC 1.0000 ± 0.0000",
             "PR AUC 1.0000",
             "Brier score 0.0833",
         ]
         assert "lift at 10 %       2.00" in said
-        assert lines[-10].split() == ["12", "4.6%", "0.0%"]
-        assert lines[-1].split() == ["12", "94.6%", "100.0%"]
+        assert lines[-13].split() == ["12", "4.6", "%", "0.0", "%"]
+        assert lines[-4].split() == ["12", "94.6", "%", "100.0", "%"]
+        assert lines[-2:] == ["Control group", NO_CONTROL_GROUP]
         assert code == 0
 
     def test_as_json(self, many):
@@ -243,8 +254,8 @@ class TestCommand:
         scored(0.1)
         complete()
         said, code = run(f"--as-of={FIRST_DAY}")
-        assert "release 1: 2 customers, 1 of them left\n" in said
-        assert "Too few to judge: at least 50 who left and 50 who stayed are needed." in said
+        assert "Release 1: 2 customers, 1 of them left\n" in said
+        assert "Too few to judge: at least 50 customers who left and 50 who stayed are needed." in said
         assert code == 0
 
     def test_with_nothing_to_go_by_it_says_what_to_do(self):

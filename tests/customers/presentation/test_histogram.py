@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from customers.presentation.bands import BANDS
-from customers.presentation.histogram import histogram, short
+from customers.presentation.histogram import histogram
 
 
 def drawn(counts):
@@ -33,7 +33,7 @@ def test_nothing_at_all_can_be_drawn():
 
 def test_it_is_told_in_words_too():
     svg = drawn([3, 1])
-    assert svg.findtext(".//desc") == "0% to 50%: 3; 50% to 100%: 1"
+    assert svg.findtext(".//desc") == "0\u00a0% to 50\u00a0%: 3; 50\u00a0% to 100\u00a0%: 1"
     assert {text.text for text in svg.iter("text")} >= set(BANDS)
 
 
@@ -41,9 +41,7 @@ def test_it_has_no_style_that_a_strict_policy_forbids():
     assert all(element.get("style") is None for element in drawn([1, 2]).iter())
 
 
-@pytest.mark.parametrize(
-    ("number", "said"),
-    [(0, "0"), (999, "999"), (1000, "1.0k"), (9949, "9.9k"), (9950, "10k"), (223_900, "224k"), (999_500, "1.0M")],
-)
-def test_numbers_fit_over_their_column(number, said):
-    assert short(number) == said
+def test_each_column_has_the_colour_of_its_band_and_its_number_as_a_title():
+    svg = drawn([3, 1, 0, 2])
+    assert [rect.get("class") for rect in svg.iter("rect")] == [f"vp-fill-{name}" for name in BANDS]
+    assert next(group.findtext("title") for group in svg.iter("g")) == "0\u00a0% to 25\u00a0%: 3"

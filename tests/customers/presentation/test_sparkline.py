@@ -32,7 +32,7 @@ def test_the_ends_of_the_scale_are_inside_the_picture():
 def test_it_is_read_out_as_its_scores():
     svg = ElementTree.fromstring(sparkline([0.2, 0.413]))
     assert svg.get("role") == "img"
-    assert svg.get("aria-label") == svg.findtext("title") == "Last 2 scores: 20.0%, 41.3%"
+    assert svg.get("aria-label") == svg.findtext("title") == "Last 2 scores: 20.0\xa0%, 41.3\xa0%"
 
 
 def test_it_carries_no_style_of_its_own():

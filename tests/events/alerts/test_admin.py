@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 RULES, ALERTS, DELIVERIES = (f"/admin/events/{name}/" for name in ("alertrule", "alert", "delivery"))
 
-A_RULE = {"name": "Leaving", "active": "on", "kind": "threshold", "threshold": "0.75", "rise": "", "days": ""}
+A_RULE = {"name": "Leaving", "active": "on", "kind": "threshold", "threshold": "75", "rise": "", "days": ""}
 
 
 @pytest.fixture
@@ -58,8 +58,52 @@ class TestRules:
     def test_one_that_says_nothing_is_answered_in_words(self):
         eve = logged_in("eve", "add_alertrule")
         page = eve.post(f"{RULES}add/", {**A_RULE, "threshold": ""}).content.decode()
-        assert "A threshold rule needs a threshold above 0" in page
+        assert "Enter the risk that raises an alert, in percent: 75 for 75 %." in page
         assert not AlertRule.objects.exists()
+
+    def test_a_risk_is_typed_in_percent_and_a_rise_in_points(self):
+        eve = logged_in("eve", "add_alertrule", "change_alertrule")
+        eve.post(f"{RULES}add/", {**A_RULE, "kind": "rise", "threshold": "", "rise": "30", "days": "7"})
+        rule = AlertRule.objects.get()
+        assert (rule.threshold, rule.rise, rule.days) == (None, 0.3, 7)
+        assert "Risk rises by more than 30 points within 7 days" in page_of(eve, RULES)
+        page = page_of(eve, f"{RULES}{rule.pk}/change/")
+        assert 'name="rise" value="30"' in page
+        eve.post(f"{RULES}{rule.pk}/change/", {**A_RULE, "threshold": "12.5"})
+        rule.refresh_from_db()
+        assert (rule.kind, rule.threshold, rule.rise) == ("threshold", 0.125, None)
+
+    def test_an_empty_choice_says_that_it_stands_for_all_customers(self):
+        page = page_of(logged_in("eve", "add_alertrule"), f"{RULES}add/")
+        assert page.count('<option value="unknown" selected>All customers</option>') == 2
+        assert "Unknown" not in page
+
+    @pytest.mark.parametrize(
+        ("fields", "complaint"),
+        [
+            ({"threshold": "0.75"}, "Enter a number from 1 to 100, in percent: 75, not 0.75."),
+            ({"threshold": "101"}, "Enter a number from 1 to 100, in percent"),
+            ({"threshold": "NaN"}, "Enter a number from 1 to 100, in percent"),
+            ({"threshold": "much"}, "Enter a number from 1 to 100, in percent"),
+            ({"rise": "30"}, "Leave this empty for this kind of rule."),
+            ({"kind": "rise"}, "Enter by how many points the risk must rise: 30 for 30 points."),
+            ({"kind": "rise", "rise": "100", "threshold": ""}, "Enter a number from 1 to 99, in points"),
+            ({"kind": "rise", "rise": "30", "threshold": ""}, "Enter the number of days, from 1 to 365."),
+        ],
+    )
+    def test_bad_input_is_answered_beside_its_field(self, fields, complaint):
+        eve = logged_in("eve", "add_alertrule")
+        page = eve.post(f"{RULES}add/", {**A_RULE, **fields}).content.decode()
+        assert complaint in page
+        assert not AlertRule.objects.exists()
+
+    def test_a_rule_is_a_sentence_with_its_customers(self):
+        rule = threshold(0.75, geography="Germany", is_active_member=False, num_of_products=1, least_balance=50_000)
+        assert rule.describe() == "Risk reaches 75\N{NO-BREAK SPACE}%"
+        expected = "Germany, inactive members, 1 product, balance of EUR\N{NO-BREAK SPACE}50,000 or more"
+        assert rule.describe_segment() == expected
+        assert rise(0.3, 1).describe() == "Risk rises by more than 30 points within 1 day"
+        assert threshold(0.5).describe_segment() == ""
 
     def test_without_permission_no_user_adds_one(self, bob):
         assert bob.post(f"{RULES}add/", A_RULE).status_code == 403
@@ -72,22 +116,21 @@ class TestRules:
 
 
 class TestAlerts:
-    def test_the_list_tells_whom_it_is_about_and_leads_there(self, bob, alert):
+    def test_the_list_names_the_customer_and_leads_there(self, ann, alert):
+        page = page_of(ann, ALERTS)
+        link = f'<a href="/admin/customers/customer/{alert.customer_id}/change/">Secret · {alert.customer_id}</a>'
+        for shown in ("high risk", "40.0\N{NO-BREAK SPACE}% → 60.0\N{NO-BREAK SPACE}%", "Open", link):
+            assert shown in page
+
+    def test_without_the_right_to_see_customers_there_is_an_id_alone(self, bob, alert):
         page = page_of(bob, ALERTS)
-        for told in (
-            "high risk",
-            "40.0%",
-            "60.0%",
-            "open",
-            f'href="/admin/customers/customer/{alert.customer_id}/change/',
-        ):
-            assert told in page
-        assert "Secret" not in page
+        assert f'<td class="field-customer">{alert.customer_id}</td>' in page
+        assert "Secret" not in page + page_of(bob, f"{ALERTS}{alert.pk}/change/")
 
     def test_a_first_score_has_none_before_it(self, bob):
         threshold(0.5)
         store(make_customer(), 0.9)
-        assert '<td class="field-before">none</td>' in page_of(bob, ALERTS)
+        assert '<td class="field-risk">first score → 90.0\N{NO-BREAK SPACE}%</td>' in page_of(bob, ALERTS)
 
     def test_it_is_narrowed_down_by_state_and_rule(self, bob, alert):
         other = threshold(0.5, name="another rule")
@@ -118,7 +161,7 @@ class TestAlerts:
         done = Alert.objects.exclude(pk=alert.pk).get()
         Alert.objects.filter(pk=done.pk).acknowledge("bob", "mine")
         answer = ann.post(ALERTS, {"action": "acknowledge", "_selected_action": [alert.pk, done.pk]})
-        assert texts(answer) == ["Acknowledged: 1."]
+        assert texts(answer) == ["1 alert acknowledged."]
         assert set(Alert.objects.values_list("acknowledged_by", "note")) == {("ann", ""), ("bob", "mine")}
         assert [entry.object_id for entry in LogEntry.objects.all()] == [str(alert.pk)]
 
@@ -161,7 +204,7 @@ class TestDeliveries:
     def test_who_may_change_them_tries_again(self, given_up):
         eve = logged_in("eve", "change_delivery")
         answer = eve.post(DELIVERIES, {"action": "try_again", "_selected_action": [given_up.pk]})
-        assert texts(answer) == ["To be tried again now, of those given up: 1."]
+        assert texts(answer) == ["1 message that was given up is being sent again."]
         assert (Delivery.objects.get().state, Delivery.objects.get().attempts) == ("waiting", 0)
 
     def test_no_other_user_does(self, bob, given_up):
@@ -170,7 +213,7 @@ class TestDeliveries:
 
 
 def test_alerts_on_customers_who_have_objected_are_not_listed(ann, alert):
-    assert f">{alert.customer_id}<" in page_of(ann, ALERTS)
+    assert f" · {alert.customer_id}<" in page_of(ann, ALERTS)
     Customer.objects.filter(pk=alert.customer_id).update(objected_at=timezone.now())
-    assert f">{alert.customer_id}<" not in page_of(ann, ALERTS)
+    assert f" · {alert.customer_id}<" not in page_of(ann, ALERTS)
     assert ann.get(f"{ALERTS}{alert.pk}/change/").status_code == 302

@@ -80,8 +80,8 @@ class TestEmail:
         [mailed] = mail.outbox
         assert mailed.to == ["ann@example.org", "bob@example.org"]
         assert mailed.subject == "VigilPay: 1 alert: high risk"
-        assert "high risk: the churn risk reached 50%." in mailed.body
-        assert f"customer {customer.pk}: 60.0%, from 40.0%, " in mailed.body
+        assert "high risk: Risk reaches 50\N{NO-BREAK SPACE}%." in mailed.body
+        assert f"Customer {customer.pk}: 60.0\N{NO-BREAK SPACE}%, 40.0\N{NO-BREAK SPACE}% before; " in mailed.body
         assert "Secret" not in mailed.body
         assert message(Alert.objects.get().rule, "e-mail").state == "sent"
 
@@ -90,7 +90,7 @@ class TestEmail:
         rise(0.2, recipients="ann@example.org")
         scores(make_customer(), 0.1, 0.6)
         jobs.send_alerts()
-        assert "rising: the churn risk rose by more than 20 points within 30 days." in mail.outbox[0].body
+        assert "rising: Risk rises by more than 20 points within 30 days." in mail.outbox[0].body
         assert "https://churn.example.org/admin/events/alert/" in mail.outbox[0].body
 
     def test_nothing_is_sent_twice(self):
@@ -105,7 +105,7 @@ class TestEmail:
         assert jobs.send_alerts() == 1
         [mailed] = mail.outbox
         assert mailed.subject == "VigilPay: 30 alerts: high risk"
-        assert mailed.body.count("customer ") == 20
+        assert mailed.body.count("Customer ") == 20
         assert "and 10 more" in mailed.body
         assert sorted(Delivery.objects.values_list("state", flat=True)) == ["folded", "folded", "sent"]
 
@@ -379,8 +379,8 @@ class TestObjections:
         assert sending.send_what_is_due() == 1
         [sent] = mail.outbox
         assert "1 alert:" in sent.subject
-        assert f"customer {other.pk}:" in sent.body
-        assert f"customer {objector.pk}:" not in sent.body
+        assert f"Customer {other.pk}:" in sent.body
+        assert f"Customer {objector.pk}:" not in sent.body
         assert message(rule, "e-mail").state == "sent"
 
     def test_so_is_one_by_webhook(self, receiver):

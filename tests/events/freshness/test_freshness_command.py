@@ -55,7 +55,7 @@ class TestOnce:
             shifts=[{"column": "age", "psi": 0.42, "by_chance": 0.02, "moved_most": moved}],
         )
         table = said(capsys)
-        assert re.search(r"^status +current\n +Every score .*\nwarning +Customers are not as they were", table)
+        assert re.search(r"^status +current\n +Every score .*\nwarning +The customers differ from those", table)
         assert re.search(r"^drift +most in age: PSI 0\.420, major shift; \d{4}-", table, re.MULTILINE)
 
     def test_before_a_look_for_drift_it_says_so(self, capsys):

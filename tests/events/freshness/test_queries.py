@@ -201,6 +201,24 @@ class TestEngine:
         Worker.objects.create(name="starting", host="h", started_at=now)
         assert freshness().workers_running == 2
 
+    @pytest.mark.parametrize(
+        ("left", "running"),
+        [
+            ({"looked": 25, "guarded": 0.5, "claimed": 25}, 1),
+            ({"looked": 25, "claimed": 25}, 1),
+            ({"looked": 25, "acknowledged": 2}, 1),
+            ({"looked": 25, "guarded": 25, "claimed": 25}, 0),
+            ({"looked": 90, "claimed": 90}, 0),
+            ({"looked": 25}, 0),
+        ],
+        ids=["in a storm", "without a supervisor", "between two jobs", "killed", "killed without a supervisor", "idle"],
+    )
+    def test_a_worker_at_work_runs_though_its_pusher_waits_to_hand_on_a_job(self, left, running):
+        now = timezone.now()
+        values = {f"{name}_at": now - timedelta(seconds=seconds) for name, seconds in left.items()}
+        Worker.objects.create(name="here", host="h", started_at=now - timedelta(seconds=100), **values)
+        assert freshness().workers_running == running
+
     def test_marks_wait(self):
         before = freshness().marks_waiting
         make_customer()
@@ -230,7 +248,7 @@ class TestEngine:
         found = freshness()
         assert found.status == "paused"
         assert (found.paused.by, found.paused.reason) == ("ann", "model under review")
-        assert "by ann: model under review. 1 customer waiting" in found.status_reason
+        assert "by ann: model under review. 1 customer waiting for a score" in found.status_reason
 
     def test_as_a_dict_it_is_plain_down_to_the_ground(self):
         make_scored()
@@ -269,7 +287,8 @@ class TestDrift:
         found = freshness()
         assert found.status == "current"
         assert found.warnings == [
-            "Customers are not as they were in training, by PSI: age 0.30 (major shift), tenure 0.15 (moderate shift)."
+            "The customers differ from those the model was trained on: "
+            "age (PSI 0.30, major shift), years with the bank (PSI 0.15, moderate shift)."
         ]
         settings.DRIFT_WARNING = settings.DRIFT_ALARM = 0.4
         assert freshness().warnings == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.freshness.status import judge
+from events.freshness.status import Waiting, judge
 
 
 def judged(**changed):
@@ -10,8 +10,7 @@ def judged(**changed):
         "pause": "",
         "has_model": True,
         "workers_running": 1,
-        "waiting_count": 0,
-        "oldest_waiting_age_seconds": 0.0,
+        "waiting": Waiting(0),
         "last_drain_seconds_ago": 3.0,
         "dead_letters": 0,
         "retries_waiting": 0,
@@ -19,8 +18,9 @@ def judged(**changed):
     return judge(**{**at_ease, **changed}, behind_seconds=60)
 
 
-STALE = {"waiting_count": 3, "oldest_waiting_age_seconds": 59.0}
-OLD = {"waiting_count": 3, "oldest_waiting_age_seconds": 61.0}
+STALE = {"waiting": Waiting(3, 59.0)}
+OLD = {"waiting": Waiting(3, 61.0)}
+CHECKING = {"waiting": Waiting(0, is_checking=True)}
 PAUSE = {"pause": "Scoring is paused since noon."}
 DEAD = {"dead_letters": 2}
 
@@ -30,6 +30,8 @@ DEAD = {"dead_letters": 2}
     [
         ({}, "current"),
         (STALE, "catching up"),
+        (CHECKING, "catching up"),
+        ({"waiting": Waiting(0, is_more=True)}, "catching up"),
         ({"retries_waiting": 1}, "catching up"),
         (OLD, "behind"),
         (DEAD, "failing"),
@@ -46,15 +48,17 @@ def test_the_word(found, word):
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (STALE, "3 customers waiting, the oldest for 59.0 s."),
-        (PAUSE, "Scoring is paused since noon. Nobody waits for a score."),
-        (PAUSE | STALE, "Scoring is paused since noon. 3 customers waiting, the oldest for 59.0 s."),
-        ({"dead_letters": 1}, "1 customer set aside"),
-        ({"retries_waiting": 1200}, "1,200 customers failed and will be tried again."),
-        (OLD, "The last drain ended 3 s ago"),
-        (OLD | {"last_drain_seconds_ago": None}, "No drain has ended yet"),
-        (OLD | {"has_model": False}, "No model has been in service yet"),
-        (OLD | {"workers_running": 0}, "No worker is running."),
+        (STALE, "3 customers waiting for a score; longest wait 59 s."),
+        ({"waiting": Waiting(5000, 59.0, is_more=True)}, "5,000+ customers waiting for a score"),
+        (CHECKING, "A check of all customers for changes is due."),
+        (PAUSE, "Scoring is paused since noon. No customer is waiting for a score."),
+        (PAUSE | STALE, "Scoring is paused since noon. 3 customers waiting for a score; longest wait 59 s."),
+        ({"dead_letters": 1}, "1 customer excluded from scoring: refused by the model."),
+        ({"retries_waiting": 1200}, "Scoring failed for 1,200 customers; a retry is scheduled."),
+        (OLD, "The last scoring run ended 3 s ago"),
+        (OLD | {"last_drain_seconds_ago": None}, "No scoring run has ended yet"),
+        (OLD | {"has_model": False}, "No model has been released yet"),
+        (OLD | {"workers_running": 0}, "No worker is running: start one with manage.py run_worker."),
     ],
 )
 def test_the_reason_says_how_many_and_where_to_look(found, said):
@@ -62,6 +66,6 @@ def test_the_reason_says_how_many_and_where_to_look(found, said):
 
 
 def test_it_does_not_blame_the_model_for_what_staff_have_excluded():
-    model, staff = "the model has no answer to them.", "1 customer set aside by staff."
+    model, staff = "excluded from scoring: refused by the model.", "1 customer excluded from scoring by staff."
     assert judged(dead_letters=1, excluded_by_staff=1)[1] == staff
-    assert judged(dead_letters=3, excluded_by_staff=1)[1] == f"2 customers set aside: {model} {staff}"
+    assert judged(dead_letters=3, excluded_by_staff=1)[1] == f"2 customers {model} {staff}"

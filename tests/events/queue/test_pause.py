@@ -111,7 +111,7 @@ class TestCommands:
         call_command("pause_scoring", reason="model under review.")
         said = capsys.readouterr().out
         assert said.startswith("Scoring is paused since ")
-        assert said.endswith(f" UTC by {pause.operator_name()}: model under review.\n")
+        assert said.endswith(f" by {pause.operator_name()}: model under review.\n")
         assert Pause.objects.get().by == pause.operator_name()
 
     def test_pausing_twice_tells_of_the_first(self, capsys):
@@ -123,7 +123,7 @@ class TestCommands:
         pause.pause()
         call_command("resume_scoring")
         call_command("resume_scoring")
-        assert capsys.readouterr().out == "Scoring goes on.\nScoring was not paused.\n"
+        assert capsys.readouterr().out == "Scoring resumed.\nScoring was not paused.\n"
         assert not is_paused()
 
 

@@ -54,7 +54,7 @@ OTHER_VALUES = {
 }
 ENGINE = (
     *("version", "stale_since", "churn_risk_score", "scored_version", "scored_by_id", "scored_at"),
-    *("contributions", "reason_codes"),
+    *("contributions", "reason_codes", "value_at_risk"),
     *("edited_at", "edited_by"),
 )
 
@@ -84,7 +84,7 @@ def scored_as(customer):
 class TestArrival:
     def test_a_new_row_is_stale_and_unscored_whatever_the_insert_says_of_the_engines_columns(self):
         columns = ", ".join(["customer_id", "surname", *A_CUSTOMER, *ENGINE])
-        engine = [99, None, 0.5, 99, 7, "2020-01-01", [0.1] * len(FEATURES), [1], "2020-01-01", "me"]
+        engine = [99, None, 0.5, 99, 7, "2020-01-01", [0.1] * len(FEATURES), [1], 5, "2020-01-01", "me"]
         values = [1, "From a backup", *A_CUSTOMER.values(), *engine]
         places = ", ".join(["%s"] * len(values))
         sql(f"INSERT INTO customers_customer ({columns}) VALUES ({places})", *values)
@@ -199,6 +199,8 @@ class TestGuard:
         [
             ("churn_risk_score", 0.0),
             ("churn_risk_score", None),
+            ("value_at_risk", 0),
+            ("value_at_risk", None),
             ("version", 1000),
             ("version", 0),
             ("stale_since", "2000-01-01"),
@@ -670,6 +672,7 @@ class TestBeside:
         bank_trigger(
             name,
             "NEW.churn_risk_score := 0.1; NEW.stale_since := NULL; NEW.scored_version := NEW.version;"
+            " NEW.value_at_risk := 1;"
             f" NEW.scored_by_id := {release.pk};",
             "BEFORE INSERT",
         )

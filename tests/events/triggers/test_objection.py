@@ -24,7 +24,10 @@ from tests.others import await_that, meanwhile, outsider, waiting_for_locks
 
 pytestmark = pytest.mark.django_db
 
-SCORE = ("churn_risk_score", "scored_version", "scored_by_id", "scored_at", "contributions", "reason_codes")
+SCORE = (
+    *("churn_risk_score", "value_at_risk", "scored_version", "scored_by_id", "scored_at"),
+    *("contributions", "reason_codes"),
+)
 BEHIND = """
 CREATE FUNCTION bank() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NEW; END $$;
 CREATE TRIGGER {} BEFORE UPDATE ON customers_customer FOR EACH ROW EXECUTE FUNCTION bank()
@@ -229,7 +232,8 @@ class TestLateScores:
         customer = make_scored()
         edit(customer, objected_at=Now())
         sql("ALTER TABLE customers_customer DISABLE TRIGGER USER")
-        for column, value in (("churn_risk_score", 0.5), ("scored_at", timezone.now()), ("reason_codes", [1])):
+        ours = {"churn_risk_score": 0.5, "value_at_risk": 0, "scored_at": timezone.now(), "reason_codes": [1]}
+        for column, value in ours.items():
             with pytest.raises(IntegrityError, match="customer_objected_means_no_score"), transaction.atomic():
                 edit(customer, **{column: value})
 

@@ -285,7 +285,7 @@ def test_ctrl_c_at_any_moment_of_a_use_for_now_leaves_no_server(make_server, use
             process.send_signal(signal.SIGINT)
             time.sleep(0.05)
         said = process.communicate()[1]
-    assert (process.returncode, said.splitlines()[-1]) == (130, "Interrupted. Run the same again to finish.")
+    assert (process.returncode, said.splitlines()[-1]) == (130, "Interrupted. Run the same command again to finish.")
     assert "Traceback" not in said
     assert not runs(server)
     assert list(server.home.glob("draft-*")) == []
@@ -447,7 +447,7 @@ def test_a_directory_away_that_is_not_roots_is_refused(make_server):
     server.root.chmod(0o700)
     server.home.parent.mkdir()
     os.chown(server.home.parent, 1, 1)
-    with pytest.raises(LocalServerError, match="is not root's"):
+    with pytest.raises(LocalServerError, match="does not belong to root"):
         server.ensure_started()
 
 

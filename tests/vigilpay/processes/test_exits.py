@@ -22,7 +22,7 @@ from vigilpay.processes import exits, interrupts
 
 ROOT = Path(__file__).resolve().parents[3]
 NOWHERE = "postgresql://vigilpay@127.0.0.1:1/vigilpay"
-INTERRUPTED = "Interrupted. Run the same again to finish.\n"
+INTERRUPTED = "Interrupted. Run the same command again to finish.\n"
 
 LINE = """CustomerId,Surname,CreditScore,Geography,Gender,Age,Tenure,Balance,NumOfProducts,HasCrCard,IsActiveMember
 1,Okoro,600,France,Male,40,3,0,1,1,1
@@ -232,7 +232,7 @@ def error_of(act):
 def test_an_unknown_host_is_said_in_one_line(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://u@nowhere.invalid/x")
     lost = error_of(lambda: psycopg.connect("postgresql://u@nowhere.invalid/x"))
-    assert exits.describe_error(lost).startswith("PostgreSQL has no answer: failed to resolve host 'nowhere.invalid'")
+    assert exits.describe_error(lost).startswith("PostgreSQL does not answer: failed to resolve host 'nowhere.invalid'")
 
 
 def test_a_private_server_is_started_by_make(monkeypatch):
@@ -247,7 +247,7 @@ def test_a_private_server_is_started_by_make(monkeypatch):
     [
         ("SELECT * FROM customers_nothing", "manage.py migrate"),
         ("SELECT nothing FROM customers_customer", "manage.py migrate"),
-        ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(5)", "PostgreSQL gave up: canceling statement"),
+        ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(5)", "PostgreSQL stopped: canceling statement"),
         ("SET LOCAL ROLE pg_monitor; SELECT * FROM customers_customer", "permission denied"),
         ("SELECT 1 / 0", ""),
         ("SELECT", None),

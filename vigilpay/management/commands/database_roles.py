@@ -10,11 +10,11 @@ from vigilpay.database_roles.rights import NoRightsError
 
 
 class Command(BaseCommand):
-    help = "Compare what the roles of this database may do with what they should; exits 1 where that differs."
+    help = "Compare the rights of the database roles with those they should have; exits with 1 if they differ."
     requires_system_checks = ()  # it mends what they may complain of
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--sql", action="store_true", help="print the statements that make it so, for psql")
+        parser.add_argument("--sql", action="store_true", help="print the statements that set these rights, for psql")
         parser.add_argument("--web", default="vigilpay_web", metavar="NAME", help="role of web pages (%(default)s)")
         parser.add_argument("--worker", default="vigilpay_worker", metavar="NAME", help="of the worker (%(default)s)")
         parser.add_argument(
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             "--owner",
             default="",
             metavar="NAME",
-            help="give it the tables; without, they stay with the role that has them",
+            help="make this role the owner of the tables; otherwise their owner stays",
         )
 
     def handle(
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         for fault in faults:
             self.stdout.write(fault)
         if faults:
-            raise CommandError("These differ. What makes them right, run by the owner: manage.py database_roles --sql")
+            raise CommandError("These rights differ. To correct them, run as the owner: manage.py database_roles --sql")
         self.stdout.write(
             f"{names.worker} may store scores. {names.web} and {names.application} may edit customers, and store none."
         )

@@ -25,14 +25,14 @@ class Command(BaseCommand):
     has_shown_all = False  # then Ctrl-C is how it is meant to end
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="stop after the first edit; exit 1 if it went wrong")
+        parser.add_argument(
+            "--check", action="store_true", help="stop after the first edit; exits with 1 if the score did not follow"
+        )
         parser.add_argument("--port", type=int, default=8000, help="of the web server (default 8000)")
 
     def handle(self, *args: Any, check: bool, port: int, **options: Any) -> None:
         if settings.PRODUCTION:
-            raise CommandError(
-                "The demo makes up customers and an admin account: run it with VIGILPAY_ENV=development."
-            )
+            raise CommandError("The demo creates customers and an admin account: run it with VIGILPAY_ENV=development.")
         for end in (signal.SIGTERM, signal.SIGHUP):  # stopped by another program, or a closed terminal, as by Ctrl-C
             signal.signal(end, signal.default_int_handler)
         with localdb.started_for_now(), ExitStack() as cleanup:
@@ -60,7 +60,7 @@ class Command(BaseCommand):
             # It stops within a drain's time and a little more, and nothing else could clear its cluster away.
             self.start(cleanup, "worker", "run_worker", stop_seconds=settings.DRAIN_SECONDS + STOP_SPARE_SECONDS),
         ]
-        self.write_line("Starting web server and worker; the worker scores whoever has no current score ...")
+        self.write_line("Starting web server and worker; the worker scores all customers without a current score ...")
         demo.wait_until_served(base)
         demo.wait_until_scored(since=began)
         self.follow(base)
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             call_command("seed_demo", customers=CUSTOMERS, verbosity=0)
         password = demo.create_admin()
         if password:
-            self.write_line(f"Admin account: {demo.ADMIN}, password: {password}  (shown this once)")
+            self.write_line(f"Admin account: {demo.ADMIN}, password: {password}  (shown only once)")
 
     def follow(self, base: str) -> None:
         followed = demo.follow_an_edit()

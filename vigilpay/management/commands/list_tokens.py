@@ -1,12 +1,14 @@
 """The tokens of programs."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
 from customers.management.columns import in_columns
+from customers.presentation.durations import format_time
 from vigilpay.models import ServiceToken
 
 FIELDS = ("id", "name", "state", "scopes", "created_by", "created_at", "expires_at", "last_used_at", "revoked_at")
@@ -29,7 +31,7 @@ def as_json(found: list[dict[str, Any]]) -> str:
 
 def as_table(found: list[dict[str, Any]]) -> str:
     if not found:
-        return "There are no tokens: make one with create_token."
+        return "There are no tokens. Create one with create_token."
     head = tuple(field.replace("_", " ") for field in FIELDS)
     return in_columns(head, [[as_cell(token[field]) for field in FIELDS] for token in found])
 
@@ -37,4 +39,6 @@ def as_table(found: list[dict[str, Any]]) -> str:
 def as_cell(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(value)
-    return f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "strftime") else "" if value is None else str(value)
+    if isinstance(value, datetime):
+        return format_time(value)
+    return "" if value is None else str(value)

@@ -47,7 +47,7 @@ class Command(MigrateCommand):
             else:
                 return
             if self.verbosity:
-                self.stdout.write(" an open edit is in the way, trying again")
+                self.stdout.write(" an open edit locks a table, trying again")
             sleep(PAUSE_SECONDS)
 
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:

@@ -8,7 +8,7 @@ from vigilpay.access import tokens
 
 
 class Command(BaseCommand):
-    help = "Revoke service tokens by their ids, as list_tokens shows them: they are refused from now on."
+    help = "Revoke service tokens by their ids, as list_tokens shows them. They are refused from then on."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("ids", type=int, nargs="+", metavar="ID")
@@ -16,5 +16,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, ids: list[int], **options: Any) -> None:
         ended = tokens.revoke(ids)
         if not ended:
-            raise CommandError("None of these is a token that is still in force: see list_tokens.")
+            raise CommandError("Nothing was revoked: none of these is a valid token. See list_tokens.")
         self.stdout.write("Revoked: " + ", ".join(f"{token.pk} ({token.name})" for token in ended))

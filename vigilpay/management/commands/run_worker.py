@@ -17,13 +17,11 @@ WAY_OUT_SECONDS = 5.0
 
 
 class Command(BaseCommand):
-    help = "Run the scoring worker, and start it anew whenever it dies or stalls. Stops on SIGTERM or Ctrl-C."
+    help = "Run the scoring worker and restart it if it ends or stalls. Stops on SIGTERM or Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.Q_CLUSTER["broker_class"] != "events.broker.ListenBroker":
-            raise CommandError(
-                "Another broker leaves no signs of life: remove VIGILPAY_BROKER, or run `qcluster` itself."
-            )
+            raise CommandError("Another broker sends no heartbeat: remove VIGILPAY_BROKER, or run `qcluster` instead.")
         with StopSignals() as signals:
             warm(signals)
             try:

@@ -12,7 +12,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from django.utils.html import escape
 
-from customers.admin.imports import REFRESH_SECONDS
 from customers.import_export.uploads import worker
 from customers.models import Customer
 from customers.models.imports import ImportBatch, ImportPiece
@@ -54,6 +53,12 @@ def checked(client, *body):
 
 def say(client, batch, step, follow=True):
     return client.post(page_of(batch), {"next_step": step}, follow=follow)
+
+
+def shown(response, name):
+    """What the page shows of one of its facts."""
+    found = re.search(rf'field-{name}">.*?<div class="readonly">(.*?)</div>', response.content.decode(), re.DOTALL)
+    return found[1].strip()
 
 
 def complaint(response):
@@ -144,7 +149,7 @@ class TestNumberFormats:
         batch = ImportBatch.objects.get()
         page = staff.get(page_of(batch)).content.decode()
         assert "Balance: decimal comma, thousands by point" in page
-        assert "comma: 1.234,56" in page
+        assert "Comma: 1.234,56" in page
         say(staff, batch, "import")
         worker.work_off()
         assert Customer.objects.get(pk=1).balance == 83800
@@ -197,17 +202,25 @@ class TestCheck:
         assert not ImportPiece.objects.exists()
         assert escape(batch.message) in staff.get(page_of(batch)).content.decode()
 
-    def test_the_page_asks_again_while_the_workers_are_at_it_and_then_no_more(self, staff):
+    def test_until_it_is_checked_nothing_is_said_of_the_file_and_the_page_stays_as_it_is(self, staff):
         batch = uploaded(staff, row(1))
-        assert staff.get(page_of(batch))["Refresh"] == str(REFRESH_SECONDS)
+        response = staff.get(page_of(batch))
+        page = response.content.decode()
+        assert "Refresh" not in response
+        assert shown(response, "reasons") == shown(response, "rejected_rows") == shown(response, "report")
+        assert shown(response, "report") == "Not known yet"
+        assert "Checking… since" in page
+        assert f'href="{page_of(batch)}">Update</a>' in page
         worker.work_off()
-        assert "Refresh" not in staff.get(page_of(batch))
+        response = staff.get(page_of(batch))
+        assert "Update</a>" not in response.content.decode()
+        assert shown(response, "rejected_rows") == "None"
 
     def test_a_file_of_bad_rows_alone_can_not_be_imported(self, staff):
         batch = checked(staff, row(1, Age="200"))
         response = staff.get(page_of(batch))
         assert response.context["adminform"].form.fields["next_step"].choices == [
-            ("cancel", "Cancel, and forget the file")
+            ("cancel", "Cancel, and delete the file")
         ]
 
 
@@ -228,10 +241,10 @@ class TestImport:
     def test_the_page_tells_how_far_it_is_and_what_was_done(self, staff):
         batch = checked(staff, *rows(3))
         page = say(staff, batch, "import").content.decode()
-        assert "0 of 3 rows (0%)" in page
+        assert "0 of 3 rows (0.0\N{NO-BREAK SPACE}%)" in page
         worker.work_off()
         page = staff.get(page_of(batch)).content.decode()
-        assert "3 of 3 rows (100%)" in page
+        assert "3 of 3 rows (100.0\N{NO-BREAK SPACE}%)" in page
         assert "3 new, 0 changed; 0 rejected" in page
         assert "_save" not in page  # nothing is left to say
 
@@ -261,7 +274,7 @@ class TestImport:
         batch = checked(staff, row(1))
         say(staff, batch, "import")
         said = [entry.get_change_message() for entry in LogEntry.objects.order_by("id")]
-        assert said == ["Uploaded, to be checked.", "Confirmed."]
+        assert said == ["Uploaded for checking.", "Confirmed."]
 
     def test_an_import_is_never_deleted(self, staff):
         batch = checked(staff, row(1))
@@ -281,7 +294,7 @@ class TestChangedSinceTheCheck:
     def test_the_page_says_how_old_the_check_is(self, staff, batch):
         page = staff.get(page_of(batch)).content.decode()
         assert "5 h ago" in page
-        assert "you are asked again if one was edited" in page
+        assert "if one was edited since this check, you are asked to confirm again" in page
 
     def test_confirmed_it_asks_again_and_links_to_the_customers(self, staff, batch):
         say(staff, batch, "import")

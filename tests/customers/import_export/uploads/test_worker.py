@@ -147,7 +147,7 @@ class TestInTheMiddle:
             editor.execute("UPDATE customers_customer SET surname = 'Held' WHERE customer_id = 1")
             worker.work_off()
         assert now(batch).state == State.STOPPED
-        assert "somebody's open edit holds a customer" in batch.message
+        assert "an open edit locks a customer" in batch.message
         assert steps.confirm(batch, batch.confirmed_by_id)
         worker.work_off()
         assert (now(batch).state, batch.message, batch.stored_new) == (State.IMPORTED, "", 1)
@@ -260,7 +260,7 @@ class TestChangedSinceTheCheck:
         worker.work_off()
         assert (now(batch).state, batch.message) == (
             State.CHECKED,
-            "It was checked by an older version, and has been compared again. Confirm it once more.",
+            "The file was checked by an older version and has been compared again. Confirm the import again.",
         )
         steps.confirm(batch, batch.confirmed_by_id)
         worker.work_off()

@@ -1,0 +1,1 @@
+"""What staff do about the risk of a customer: contacts, the worklist, and the customers left out of it."""
