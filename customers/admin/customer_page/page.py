@@ -31,7 +31,7 @@ Section = tuple[str | None, dict[str, Any]]
 
 DATA: Section = ("Customer data", {"fields": (("customer_id", "surname"), *BEHAVIOUR)})
 RESCORED = "A change of these values is rescored after you save."
-ASKING: Section = ("What if", {"fields": ("churn_risk", "what_if")})
+ASKING: Section = ("What if", {"fields": ("stored_score", "what_if")})
 WHAT_IF: Section = ("What if", {"fields": ("what_if_link",)})
 OBJECTION: Section = ("Objection to profiling", {"fields": ("objected_at", "objection")})
 OBJECTION_SHOWN: Section = ("Objection to profiling", {"fields": ("objected_at",)})
@@ -51,7 +51,7 @@ NOTHING_TO_SAVE = {
 
 
 class CustomerPage(HistoryPage, WhatIfPage):
-    readonly_fields = ("customer_id", *RISK, "what_if", "what_if_link", "objected_at", *VERSIONS)
+    readonly_fields = ("customer_id", *RISK, "stored_score", "what_if", "what_if_link", "objected_at", *VERSIONS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
         return tuple(super().get_readonly_fields(request, obj)) if obj else ()
@@ -137,6 +137,11 @@ class CustomerPage(HistoryPage, WhatIfPage):
 
     @admin.display(description="Score")
     def churn_risk(self, customer: Customer) -> SafeString:
+        return headline.headline(facts_of(customer))
+
+    @admin.display(description="Score")
+    def stored_score(self, customer: Customer) -> SafeString:
+        """On the page of a what-if, whose answer is another one."""
         return headline.headline(facts_of(customer))
 
     @admin.display(description="Reasons")
