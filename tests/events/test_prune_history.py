@@ -50,7 +50,7 @@ def test_without_a_number_the_settings_say_how_long(old_scores):
 
 def test_a_dry_run_only_counts(old_scores, drains, capsys):
     call_command("prune_history", "--days", "99", "--dry-run")
-    assert capsys.readouterr().out.startswith("Would delete what is older than 99 days: 2 scores, 0 unscored")
+    assert capsys.readouterr().out.startswith("Would delete rows older than 99 days: 2 scores, 0 unscored")
     assert (ScoreRecord.objects.count(), Drain.objects.count()) == (3, 2)
 
 
