@@ -37,7 +37,8 @@ def drains():
 def test_the_command_deletes_what_is_older_than_it_is_told(old_scores, drains, capsys):
     call_command("prune_history", "--days", "99")
     assert capsys.readouterr().out == (
-        "Deleted rows older than 99 days: 2 scores, 0 unscored versions, 0 acknowledged alerts; "
+        "Deleted rows older than 99 days: 2 scores, 0 unscored versions, 0 acknowledged alerts, "
+        "0 contacts and finished worklist items; "
         "and 1 scoring runs older than 7 days.\n"
     )
     assert (ScoreRecord.objects.count(), Drain.objects.count()) == (1, 1)

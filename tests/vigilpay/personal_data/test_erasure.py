@@ -19,6 +19,7 @@ from customers.import_export.uploads.worker import TURN
 from customers.models import (
     LARGEST_CUSTOMER_ID,
     AuditFinding,
+    Contact,
     Customer,
     Outcome,
     RescoreRequest,
@@ -26,6 +27,7 @@ from customers.models import (
     ScoringFailure,
     StaleMark,
     UnscoredVersion,
+    WorklistItem,
 )
 from customers.models.imports import ImportBatch, ImportPiece
 from customers.releases.active import active_model
@@ -56,6 +58,7 @@ class TestNowhere:
         assert set(places_of(NUMBER)) >= {
             *("customers_customer", "customers_scorerecord", "customers_unscoredversion", "customers_scoringfailure"),
             *("customers_auditfinding", "customers_outcome", "customers_rescorerequest", "customers_stalemark"),
+            *("customers_contact", "customers_worklistitem"),
             *("customers_importbatch", "customers_importpiece", "events_alert", "events_overview"),
             *("django_admin_log", "django_q_task", "django_session", "vigilpay_trailentry"),
         }
@@ -83,7 +86,16 @@ class TestOthers:
         _, other = everything
         erased = erase(ID, "command:erase_customer by alice")
         assert Customer.objects.get() == other
-        for model in (ScoreRecord, UnscoredVersion, ScoringFailure, AuditFinding, Outcome, Alert):
+        for model in (
+            ScoreRecord,
+            UnscoredVersion,
+            ScoringFailure,
+            AuditFinding,
+            Outcome,
+            Alert,
+            Contact,
+            WorklistItem,
+        ):
             assert set(model.objects.values_list("customer_id", flat=True)) == {OTHER_ID}, model
         assert list(RescoreRequest.objects.values_list("customer_ids", flat=True)) == [[OTHER_ID]]
         assert [OTHER_ID] in list(StaleMark.objects.filter(kind=marks.LARGE).values_list("ids", flat=True))
@@ -135,7 +147,7 @@ class TestOthers:
         assert any(message == f"Tried again: {OTHER_ID}, one erased." for _, message in shown) or any(
             message == f"Tried again: one erased, {OTHER_ID}." for _, message in shown
         )
-        assert any(re.fullmatch(r"alert \d+ on an erased customer", named) for named, _ in shown)
+        assert any(re.fullmatch(r"Alert \d+ on an erased customer", named) for named, _ in shown)
 
 
 class TestEntry:

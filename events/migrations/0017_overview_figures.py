@@ -7,7 +7,7 @@ FORGET_FIGURES = "DELETE FROM events_overview"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0021_outreach_permissions"), ("events", "0015_value_at_risk")]
+    dependencies = [("customers", "0021_outreach_permissions"), ("events", "0016_digest")]
 
     operations = [
         migrations.RunSQL(FORGET_FIGURES, FORGET_FIGURES),
@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "system status",
                 "verbose_name_plural": "system status",
                 "proxy": True,
-                "default_permissions": (),
+                "default_permissions": ("view",),
                 "indexes": [],
                 "constraints": [],
             },
