@@ -268,7 +268,7 @@ class TestCommand:
         printed, error, code = run()
         lines = printed.splitlines()
         assert lines[0].startswith("100 customers, 0 of them with an up-to-date score, compared with the 400 customers")
-        assert lines[2].split() == ["field", "PSI", "verdict", "largest", "change"]
+        assert lines[2].split() == ["field", "PSI", "result", "largest", "change"]
         assert lines[3].startswith("age ")
         assert "major shift" in lines[3]
         assert "or more: " in lines[3]
