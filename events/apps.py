@@ -15,6 +15,7 @@ class EventsConfig(AppConfig):
         from customers.models import Customer, import_is_due
         from events import checks, signals  # noqa: F401  checks registers itself
         from events.alerts import checks as alert_checks  # noqa: F401
+        from events.digest import checks as digest_checks  # noqa: F401
         from events.queue import allowed, lease, pickles, schedules
         from events.triggers import repair
         from events.worker import warmup

@@ -13,12 +13,15 @@ from customers.import_export.uploads import worker as import_work
 from customers.ml_service import ModelError
 from customers.models import ScoringFailure
 from customers.monitoring import audit, drift
+from customers.outreach.retention import prune_outreach
 from customers.portfolio import moves, snapshots
 from customers.portfolio.sampling import random_ids
 from customers.releases import active
 from customers.scoring import marks, scorer
 from events.alerts.retention import prune_alerts
 from events.alerts.sending import send_what_is_due
+from events.digest.outbox import prune_digests
+from events.digest.sending import send_if_due as send_digest_if_due
 from events.models.engine import Drain
 from events.overview import counting
 from events.queue import dispatch, lease, pause
@@ -159,6 +162,11 @@ def take_snapshot() -> bool:
     return snapshots.take_snapshot()
 
 
+def send_digest() -> int:
+    """Send the digest of the last day or week, if one is wanted and was not sent; how many were. Run by a schedule."""
+    return send_digest_if_due()
+
+
 def report_refused(reason: str) -> None:
     """Stands in the queue for a job that workers do not run: ``events/queue/allowed.py``."""
     log.error("A job was refused: %s.", reason)
@@ -176,6 +184,8 @@ def prune_history(after_record: int = 0) -> int:
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     prune_alerts(before)
     snapshots.prune_snapshots(before)
+    prune_outreach(before)
+    prune_digests(before)
     retention.prune_changes(timezone.now() - timedelta(days=settings.FEED_DAYS))
     pruned = retention.prune_history(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)
     if pruned.go_on_after is not None:

@@ -17,6 +17,7 @@ from customers.conditions import Condition
 from customers.releases import active, records
 from events import views as events_views
 from events.alerts import sending
+from events.digest import sending as digest_sending
 from events.overview import figures
 from events.queue import broker, pause
 from events.worker import model_state
@@ -117,6 +118,7 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         (views, "database_away"),
         (model_state, "unusable"),
         (pause, "skipped"),
+        (digest_sending, "refused"),
         (figures, "without_movers"),
         (events_views, "unanswered"),
         (access, "database_away"),

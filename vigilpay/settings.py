@@ -239,6 +239,9 @@ ALERT_ATTEMPTS = env.integer("VIGILPAY_ALERT_ATTEMPTS", default=7, minimum=1)
 ALERT_RETRY_SECONDS = env.seconds("VIGILPAY_ALERT_RETRY_SECONDS", default=10.0)
 # One rule sends no two e-mails within this time: what comes meanwhile is sent together.
 ALERT_DIGEST_SECONDS = env.seconds("VIGILPAY_ALERT_DIGEST_SECONDS", default=60.0)
+# An e-mail that sums up each day or week: events/digest.
+DIGEST = env.choice("VIGILPAY_DIGEST", ["off", "daily", "weekly"], default="off")
+DIGEST_RECIPIENTS = env.words("VIGILPAY_DIGEST_RECIPIENTS", default=[])
 # Where staff reach this installation, for links in e-mails.
 SITE_URL = env.text("VIGILPAY_SITE_URL", default="")
 

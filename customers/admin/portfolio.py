@@ -23,7 +23,7 @@ from customers.presentation.bands import BANDS
 from customers.presentation.durations import format_day, format_time
 from customers.presentation.lines import OnDay, line
 from customers.presentation.numbers import format_amount, format_count, format_money, format_percent, format_points
-from customers.presentation.tables import figures_table
+from customers.presentation.tables import grouped_table
 
 Dimension = PortfolioSnapshot.Dimension
 
@@ -82,9 +82,7 @@ def sections(day: date, *, with_links: bool) -> Iterator[tuple[str | None, Any]]
     groups = snapshots.snapshot_of(day)
     former = [Former.of(day, days) for days in COMPARED_DAYS]
     yield section(None, introduction(groups, former, with_links=with_links))
-    for dimension in Dimension:
-        rows = [row(it, former, with_links=with_links) for it in groups if it.dimension == dimension]
-        yield section(None, figures_table(dimension.label, [dimension.label, *head(former)], rows))
+    yield section("Customers by group", group_table(groups, former, with_links=with_links))
     begins = day - timedelta(days=LINE_DAYS - 1)
     # Days with other thresholds counted other bands.
     alike = [it for it in snapshots.whole_portfolio(begins) if it.thresholds == groups[0].thresholds]
@@ -128,14 +126,28 @@ def describe_comparison(former: Former) -> str:
     return f"{former.days}-day change: since the snapshot of {format_day(former.day)}."
 
 
+def group_table(groups: Sequence[PortfolioSnapshot], former: Sequence[Former], *, with_links: bool) -> SafeString:
+    by_dimension = (
+        (
+            "" if dimension == Dimension.ALL else dimension.label,
+            [row(it, former, with_links=with_links) for it in groups if it.dimension == dimension],
+        )
+        for dimension in Dimension
+    )
+    return grouped_table("Customers, critical customers, value at risk and their changes", head(former), by_dimension)
+
+
 def head(former: Sequence[Former]) -> list[str]:
     money = f"Value at risk ({settings.CURRENCY})"
     changes = [
         name
         for it in former
-        for name in (f"Share critical, {it.days} days", f"Value at risk, {it.days} days ({settings.CURRENCY})")
+        for name in (
+            f"Share critical, {it.days}-day change",
+            f"Value at risk, {it.days}-day change ({settings.CURRENCY})",
+        )
     ]
-    return ["Customers", "Critical", "Share critical", money, *changes]
+    return ["Group", "Customers", "Critical", "Share critical", money, *changes]
 
 
 def row(group: PortfolioSnapshot, former: Sequence[Former], *, with_links: bool) -> list[str | SafeString]:
@@ -242,4 +254,4 @@ def band_table(days: Sequence[PortfolioSnapshot]) -> SafeString:
         for it in reversed(days)
     ]
     money = f"Value at risk{NO_BREAK}({settings.CURRENCY})"
-    return figures_table("Customers in each risk band", ["Day", *names, money], rows)
+    return grouped_table("Customers in each risk band", ["Day", *names, money], [("", rows)])

@@ -40,7 +40,7 @@ class PortfolioSnapshot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.dimension} {self.group} on {self.day}".replace("  ", " ")
+        return f"{self.dimension} {self.group} on {self.day}".replace("  ", " ") if self.day else "newest snapshot"
 
     @property
     def scored(self) -> int:

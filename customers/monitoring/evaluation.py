@@ -19,14 +19,12 @@ from customers.ml_service.performance import Performance, performance
 from customers.models import Contact, ControlGroup, Outcome
 from customers.monitoring.comparison import Comparison, compare
 from customers.outreach.control import IN_CONTROL, control_values
-from customers.presentation.bands import BANDS
+from customers.outreach.worklist import LEAST_BAND
 from customers.presentation.durations import format_day
 from customers.sql import fetch_rows
 
 DEFAULT_DAYS = 180
 DAY = timedelta(days=1)
-# Customers below this band are in no worklist, and so in no comparison with the control group.
-LEAST_BAND = BANDS.index("high")
 
 # Each customer's last score before the window, whether the customer left within it (null: unknown), is of the control
 # group, and was contacted in the window before leaving. The index on customer_id and id gives the last scores without a
@@ -167,6 +165,7 @@ def judge(release: int, found: Fates, *, is_compared: bool) -> ReleaseJudgement:
 
 
 def comparison_of(found: Fates) -> Comparison:
+    """Of the customers in the range of the worklist: no other has missed a contact by being in the control group."""
     flags = (np.array(it, dtype=bool) for it in (found.left, found.control, found.contacted))
     return compare(np.array(found.scores), *flags, least_score=settings.RISK_BANDS[LEAST_BAND - 1])
 

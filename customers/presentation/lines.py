@@ -60,7 +60,7 @@ def _up(number: int, most: int) -> float:
 
 def _frame(heading: str, most: int, begins: date, ends: date) -> Iterator[SafeString]:
     yield format_html('<text x="{}" y="14" font-weight="bold">{}</text>', _LEFT, heading)
-    yield format_html('<text x="{}" y="14" text-anchor="end">{}</text>', _WIDTH - _RIGHT, f"top of scale {most:,}")
+    yield format_html('<text x="{}" y="14" text-anchor="end">{}</text>', _WIDTH - _RIGHT, f"maximum {most:,}")
     yield format_html(
         '<line x1="{0}" x2="{1}" y1="{2}" y2="{2}" stroke="currentColor" stroke-opacity="0.5"/>',
         _LEFT,

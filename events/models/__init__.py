@@ -2,12 +2,14 @@
 
 from customers.models import Pause
 from events.models.alerts import Alert, AlertRule, Delivery, Messenger
+from events.models.digest import Digest
 from events.models.engine import Drain, Overview, SystemStatus, Watch, Worker
 
 __all__ = [
     "Alert",
     "AlertRule",
     "Delivery",
+    "Digest",
     "Drain",
     "Messenger",
     "Overview",

@@ -15,6 +15,7 @@ SCHEDULES = {
     "audit some scores": {"func": "events.jobs.audit_sample", "schedule_type": Schedule.HOURLY, "minutes": None},
     "check for drift": {"func": "events.jobs.check_drift", "schedule_type": Schedule.DAILY, "minutes": None},
     "take the snapshot": {"func": "events.jobs.take_snapshot", "schedule_type": Schedule.MINUTES, "minutes": 5},
+    "send the digest": {"func": "events.jobs.send_digest", "schedule_type": Schedule.MINUTES, "minutes": 15},
     # So that the first visitor of a day sees figures of that day; from then on each visit brings new ones.
     "count the overview": {"func": "events.jobs.count_overview", "schedule_type": Schedule.MINUTES, "minutes": 5},
     # Where a search takes seconds the job itself keeps its pace.

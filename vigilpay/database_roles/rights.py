@@ -53,6 +53,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "events.Alert": (CHANGES, KEEPS),
     "events.AlertRule": (WRITES, "SELECT"),
     "events.Delivery": (CHANGES, EVERYTHING),
+    "events.Digest": (CHANGES, EVERYTHING),
     "events.Drain": ("SELECT", KEEPS),
     "events.Messenger": (WRITES, WRITES),
     "events.Overview": (WRITES, WRITES),

@@ -267,7 +267,8 @@ class TestCommand:
     def test_it_prints_what_moved_most_first_and_fails_beyond_the_alarm(self, shifted):
         printed, error, code = run()
         lines = printed.splitlines()
-        assert lines[0].startswith("100 customers, 0 of them with an up-to-date score, compared with the 400 customers")
+        head = "100 customers, 0 of them with an up-to-date score, compared with the 400 customers that release "
+        assert lines[0].startswith(head)
         assert lines[2].split() == ["field", "PSI", "result", "largest", "change"]
         assert lines[3].startswith("age ")
         assert "major shift" in lines[3]

@@ -4,8 +4,10 @@ import random
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
@@ -212,3 +214,18 @@ class TestComparison:
         jobs.prune_history()
         assert [it.day for it in PortfolioSnapshot.objects.all()] == [today, today - timedelta(days=29)]
         assert prune_snapshots(timezone.now() + timedelta(days=1)) == 2
+
+
+def test_the_command_takes_it_and_replaces_it_only_if_asked():
+    make_customer()
+
+    def run(*options):
+        call_command("take_snapshot", *options, stdout=(out := StringIO()))
+        return out.getvalue()
+
+    assert run() == "Snapshot stored.\n"
+    make_customer()
+    assert "today has one already" in run()
+    assert group("all", "").customers == 1
+    assert run("--replace") == "Snapshot stored.\n"
+    assert group("all", "").customers == 2

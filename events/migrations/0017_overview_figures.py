@@ -7,7 +7,7 @@ FORGET_FIGURES = "DELETE FROM events_overview"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0021_outreach_permissions"), ("events", "0015_value_at_risk")]
+    dependencies = [("customers", "0021_outreach_permissions"), ("events", "0016_digest")]
 
     operations = [
         migrations.RunSQL(FORGET_FIGURES, FORGET_FIGURES),
