@@ -29,7 +29,7 @@ def model_is_usable(**kwargs: Any) -> list[CheckMessage]:
             refuse_undescribed()
     except ModelError as error:
         kept = "" if settings.ACCEPT_UNRELEASED_MODEL else ", unless the active model's files are kept on this machine"
-        return [Warning(str(error), hint=f"Until this is mended no customer is scored{kept}.", id="customers.W001")]
+        return [Warning(str(error), hint=f"Until this is corrected, no customer is scored{kept}.", id="customers.W001")]
     return []
 
 
@@ -52,15 +52,15 @@ def about_active_model(alias: str) -> list[CheckMessage]:
     if forest is None:
         return [
             Warning(
-                f"{release} is active, and can't score here: {instead}.",
+                f"{release} is active, but cannot score here: {instead}.",
                 hint="Put its model.pkl and model.json on this machine with: manage.py release_model PATH",
                 id="customers.W002",
             )
         ]
     return [
         Warning(
-            f"The files of {release} are kept nowhere: an upgrade of the code that replaces them stops the scoring.",
-            hint=f"As a user that may write there: manage.py release_model {settings.ML_ASSETS_DIR / MODEL_FILE}",
+            f"The files of {release} have no copy: an upgrade that replaces them stops scoring.",
+            hint=f"With write access there, run: manage.py release_model {settings.ML_ASSETS_DIR / MODEL_FILE}",
             id="customers.W003",
         )
     ]
@@ -93,7 +93,7 @@ def drift_warns_before_it_alarms(**kwargs: Any) -> list[CheckMessage]:
         Error(
             f"VIGILPAY_DRIFT_WARNING ({settings.DRIFT_WARNING:g}) is above VIGILPAY_DRIFT_ALARM "
             f"({settings.DRIFT_ALARM:g}).",
-            hint="0.1 and 0.25 are usual.",
+            hint="Usual values are 0.1 and 0.25.",
             id="customers.E001",
         )
     ]

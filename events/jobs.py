@@ -13,6 +13,7 @@ from customers.import_export.uploads import worker as import_work
 from customers.ml_service import ModelError
 from customers.models import ScoringFailure
 from customers.monitoring import audit, drift
+from customers.outreach.retention import prune_outreach
 from customers.portfolio import moves, snapshots
 from customers.portfolio.sampling import random_ids
 from customers.releases import active
@@ -183,6 +184,7 @@ def prune_history(after_record: int = 0) -> int:
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     prune_alerts(before)
     snapshots.prune_snapshots(before)
+    prune_outreach(before)
     prune_digests(before)
     retention.prune_changes(timezone.now() - timedelta(days=settings.FEED_DAYS))
     pruned = retention.prune_history(before, after_record=after_record, seconds=settings.DRAIN_SECONDS)

@@ -30,6 +30,7 @@ VIEWER = frozenset(
         "events.view_alertrule",
         "events.view_delivery",
         "events.view_overview",
+        "events.view_systemstatus",
     }
 )
 

@@ -23,7 +23,7 @@ from customers.presentation.bands import BANDS
 from customers.presentation.durations import format_day, format_time
 from customers.presentation.lines import OnDay, line
 from customers.presentation.numbers import format_amount, format_count, format_money, format_percent, format_points
-from customers.presentation.tables import figures_table
+from customers.presentation.tables import grouped_table
 
 Dimension = PortfolioSnapshot.Dimension
 
@@ -134,7 +134,7 @@ def group_table(groups: Sequence[PortfolioSnapshot], former: Sequence[Former], *
         )
         for dimension in Dimension
     )
-    return figures_table("Customers, critical customers, value at risk and their changes", head(former), by_dimension)
+    return grouped_table("Customers, critical customers, value at risk and their changes", head(former), by_dimension)
 
 
 def head(former: Sequence[Former]) -> list[str]:
@@ -254,4 +254,4 @@ def band_table(days: Sequence[PortfolioSnapshot]) -> SafeString:
         for it in reversed(days)
     ]
     money = f"Value at risk{NO_BREAK}({settings.CURRENCY})"
-    return figures_table("Customers in each risk band", ["Day", *names, money], [("", rows)])
+    return grouped_table("Customers in each risk band", ["Day", *names, money], [("", rows)])

@@ -58,12 +58,12 @@ ORDER BY found.transaction_id, found.id, found.place
 
 
 class PositionGoneError(Exception):
-    """What came after this position can't be told any more; the reader has to read all customers anew."""
+    """What came after this position is no longer known; the reader has to read all customers anew."""
 
     def __init__(self) -> None:
         super().__init__(
-            "What has changed since this position can't be told any more. Begin again: ask without after, then read "
-            "all customers, then go on with the next that you were given."
+            "What has changed since this position is no longer known. Begin again: ask without after, read all "
+            "customers, then continue with the next position that you received."
         )
 
 
@@ -90,8 +90,9 @@ class Position:
 
 @dataclass(frozen=True)
 class Changes:
-    """Customers who have changed, and where to go on. ``waiting_since`` is the time of the oldest change that can't be
-    told yet, since an older transaction is still open."""
+    """Customers who have changed, and where to go on. ``waiting_since`` is the time of the oldest change that cannot be
+    reported yet, since an older transaction is still open.
+    """
 
     customer_ids: list[int]
     next: Position

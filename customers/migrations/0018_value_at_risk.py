@@ -28,7 +28,9 @@ class Migration(migrations.Migration):
             models.Index(
                 models.F("value_at_risk").desc(nulls_last=True),
                 models.F("customer_id").desc(),
-                *("geography", "num_of_products", "is_active_member", "has_cr_card", "churn_risk_score"),
+                *("geography", "num_of_products", "is_active_member", "has_cr_card"),
+                models.F("reason_codes__0"),
+                "churn_risk_score",
                 name="customer_by_value",
             ),
         ),

@@ -42,8 +42,8 @@ CATEGORIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"geography": GEOGR
 
 # How to fit a forest, where a message says that one was fitted on something else.
 NINE_COLUMNS = (
-    "the nine raw columns credit_score, geography (France 0, Germany 1, Spain 2), gender (Female 0, Male 1), age, "
-    "tenure, balance, num_of_products, has_cr_card, is_active_member, by these names or in this order"
+    "the nine raw columns `credit_score`, `geography` (France 0, Germany 1, Spain 2), `gender` (Female 0, Male 1), "
+    "`age`, `tenure`, `balance`, `num_of_products`, `has_cr_card`, `is_active_member`, by these names or in this order"
 )
 
 

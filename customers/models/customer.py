@@ -179,7 +179,9 @@ class Customer(Behaviour):
             # For the admin's list; each score writes them all, the last one of few customers: docs/decisions/0016. The
             # first two have what the list is filtered by, so that rows that do not match are passed within the index.
             models.Index(*BY_RISK, *FILTERED_BY, name="customer_by_risk"),
-            models.Index(*BY_VALUE, *FILTERED_BY, "churn_risk_score", name="customer_by_value"),
+            models.Index(
+                *(*BY_VALUE, *FILTERED_BY, F("reason_codes__0"), "churn_risk_score"), name="customer_by_value"
+            ),
             models.Index(F("reason_codes__0"), *BY_RISK, name="customer_by_main_reason"),
             models.Index(Collate(Upper("surname"), "C"), name="customer_surname"),
             models.Index(

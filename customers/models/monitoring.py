@@ -36,11 +36,11 @@ class AuditFinding(models.Model):
     # Not a foreign key, as in ScoreRecord: the finding outlives the customer.
     customer_id = models.BigIntegerField()
     stored_score = models.FloatField()
-    expected_score = models.FloatField(help_text="What scikit-learn says of the same row.")
-    version = models.BigIntegerField(help_text="The version of the customer that was audited.")
+    expected_score = models.FloatField(help_text="As recomputed by scikit-learn.")
+    version = models.BigIntegerField(help_text="The version of the customer's data that was audited.")
     release = models.ForeignKey(ModelRelease, on_delete=models.PROTECT, related_name="+", db_constraint=False)
     found_at = models.DateTimeField(db_default=Now())
-    repaired_at = models.DateTimeField(null=True, help_text="When the wrong score was seen to be gone.")
+    repaired_at = models.DateTimeField(null=True, help_text="When an audit found the wrong score replaced.")
 
     objects = AuditFindingQuerySet.as_manager()
 
@@ -65,14 +65,14 @@ class DriftCheck(models.Model):
     checked_at = models.DateTimeField(db_default=Now())
     reference_rows = models.PositiveIntegerField(help_text="Training customers.")
     customers = models.PositiveBigIntegerField()
-    scores = models.PositiveBigIntegerField(help_text="Of customers who were not stale.")
-    shifts = models.JSONField(help_text="Of each column: its population stability index, and the bin that moved most.")
+    scores = models.PositiveBigIntegerField(help_text="Of customers whose score was up to date.")
+    shifts = models.JSONField(help_text="Of each field: its stability index, and the values whose share changed most.")
 
     class Meta:
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"drift at {self.checked_at:%Y-%m-%d %H:%M:%S}"
+        return f"drift check {self.pk}"
 
 
 class Outcome(models.Model):

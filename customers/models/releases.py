@@ -34,16 +34,16 @@ class ModelRelease(models.Model):
     "which model is active" is a single fact that no flag can contradict.
     """
 
-    sha256 = models.CharField(max_length=64, help_text="Checksum of the model file.")
+    sha256 = models.CharField("SHA-256", max_length=64, help_text="Checksum of the model file.")
     fingerprint = models.CharField(
-        max_length=64, help_text="Of the file and its label codes: the same file gives other scores with other codes."
+        max_length=64, help_text="Of the file with its codes of countries and genders, which decide its scores, too."
     )
     arrays_sha256 = models.CharField(
         max_length=64,
         blank=True,
         default="",
         db_default="",
-        help_text="Checksum of what the compiled forest holds; empty: not known yet.",
+        help_text="Checksum of the compiled model; empty: not known yet.",
     )
     released_at = models.DateTimeField(db_default=Now())
     note = models.CharField(max_length=500, blank=True, default="")

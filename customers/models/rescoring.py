@@ -20,9 +20,9 @@ SAME_VERSION = {**SAME_LIFE, "version": OuterRef("version")}
 class Exclusion(models.TextChoices):
     """Why a customer is excluded from scoring. An objection stands in the customer's row, the others in a failure's."""
 
-    MODEL = "model", "the model has no answer"
-    PERSON = "person", "excluded by staff"
-    OBJECTION = "objection", "the customer has objected"
+    MODEL = "model", "Refused by the model"
+    PERSON = "person", "Excluded by staff"
+    OBJECTION = "objection", "Objected to profiling"
 
 
 def is_excluded(release: Any) -> Q:
@@ -61,7 +61,7 @@ class RescoreRequest(models.Model):
     asked_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
-        return f"{len(self.customer_ids)} customers to be scored again"
+        return f"rescoring of {len(self.customer_ids)} customers"
 
 
 class ScoringFailureQuerySet(models.QuerySet["ScoringFailure"]):
@@ -102,18 +102,21 @@ class ScoringFailure(models.Model):
         db_default=Exclusion.MODEL,
     )
     attempts = models.PositiveSmallIntegerField()
-    error = models.CharField(max_length=500)
+    error = models.CharField("details", max_length=500)
     first_failed_at = models.DateTimeField(db_default=Now())
     last_failed_at = models.DateTimeField(db_default=Now())
-    retry_at = models.DateTimeField(null=True, help_text="Empty: set aside.")
+    retry_at = models.DateTimeField(
+        null=True, help_text="Empty: excluded until retried, changed or scored by a new model."
+    )
 
     objects = ScoringFailureQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "excluded customer"
         ordering = ["-last_failed_at"]
 
     def __str__(self) -> str:
-        return f"customer {self.customer_id}, version {self.version}: {self.error}"
+        return f"customer {self.customer_id}: {self.error}"
 
 
 class Pause(models.Model):
@@ -122,11 +125,14 @@ class Pause(models.Model):
     id = models.SmallIntegerField(primary_key=True, default=1)
     since = models.DateTimeField(db_default=Now())
     by = models.CharField(max_length=150, blank=True, default="")
-    reason = models.CharField(max_length=500, blank=True, default="")
+    reason = models.CharField(
+        max_length=500, blank=True, default="", help_text="Shown on the customers' pages and to programs."
+    )
 
     class Meta:
         app_label = "events"  # where its table came into being
+        verbose_name = verbose_name_plural = "pause"
         constraints = [models.CheckConstraint(condition=Q(id=1), name="pause_has_one_row")]
 
     def __str__(self) -> str:
-        return f"scoring paused since {self.since:%Y-%m-%d %H:%M:%S}"
+        return "pause of scoring"

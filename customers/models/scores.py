@@ -13,14 +13,14 @@ class ScoreRecord(models.Model):
     """One stored score with what it answers, kept for good: appended by the scorer together with the score itself."""
 
     class Cause(models.TextChoices):
-        CREATED = "created"  # the customer's first score
-        RETURNED = "returned"  # the first since the customer came back
-        RESUMED = "resumed"  # the first since an objection to scoring was withdrawn
-        EDITED = "edited"
-        RELEASE = "release"  # only the model has changed
-        ANALYZE = "analyze"  # staff or a program asked
-        RETRY = "retry"  # the model had no answer before
-        AUDIT = "audit"  # a wrong score was found and repaired
+        CREATED = "created", "Customer added"  # the customer's first score
+        RETURNED = "returned", "Customer added again"  # the first since the customer came back
+        RESUMED = "resumed", "Objection withdrawn"  # the first since then
+        EDITED = "edited", "Data changed"
+        RELEASE = "release", "New model"  # only the model has changed
+        ANALYZE = "analyze", "Score requested"  # by staff or a program
+        RETRY = "retry", "Retry"  # the model had no answer before
+        AUDIT = "audit", "Correction after an audit"  # a wrong score was found and repaired
 
     # Not a foreign key: the record outlives the customer, and a key would be checked once for every score written.
     customer_id = models.BigIntegerField()
@@ -36,11 +36,16 @@ class ScoreRecord(models.Model):
     num_of_products = models.SmallIntegerField("products", null=True)
     has_cr_card = models.BooleanField("credit card", null=True)
     is_active_member = models.BooleanField("active member", null=True)
-    edited_by = models.CharField(max_length=80, default="", db_default="", help_text="As in Behaviour.")
+    edited_by = models.CharField(
+        max_length=80,
+        default="",
+        db_default="",
+        help_text="django, django:<id of the user>, token:<id of the token>, or sql:<role>.",
+    )
     arrived_at = arrived_at()
 
     score = models.FloatField()
-    previous_score = models.FloatField(null=True, help_text="Of a customer who came back: the last one known.")
+    previous_score = models.FloatField(null=True, help_text="Of a customer who was added again: the last one known.")
     contributions = contributions()
     version = models.BigIntegerField(help_text="The version of the customer that was scored.")
     scored_by = models.ForeignKey(
@@ -59,7 +64,7 @@ class ScoreRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"score of customer {self.customer_id} at {self.scored_at:%Y-%m-%d %H:%M:%S}"
+        return f"score of customer {self.customer_id}"
 
 
 class UnscoredVersion(Behaviour):
@@ -71,7 +76,7 @@ class UnscoredVersion(Behaviour):
 
     customer_id = models.BigIntegerField()
     version = models.BigIntegerField()
-    edited_at = models.DateTimeField(help_text="When the customer came to these values.")
+    edited_at = models.DateTimeField(help_text="When the customer was given these values.")
 
     class Meta:
         indexes = [models.Index(fields=["customer_id", "-id"], name="unscored_version_customer")]

@@ -37,7 +37,8 @@ SELECT customer_id, version, churn_risk_score, EXISTS (
     WHERE record.customer_id = customer.customer_id AND record.arrived_at = customer.arrived_at
       AND record.version = customer.version
       AND record.scored_by_id = customer.scored_by_id AND record.score = customer.churn_risk_score
-), {", ".join(FEATURES)}
+), value_at_risk IS NOT DISTINCT FROM round(greatest(balance, 0) * churn_risk_score::numeric, 2),
+    {", ".join(FEATURES)}
 FROM customers_customer AS customer
 WHERE NOT {STALE}
 """
@@ -52,6 +53,7 @@ class Row(NamedTuple):
     version: int
     score: float
     recorded: bool
+    value_is_right: bool  # the value at risk is the one of this score and this balance
     features: tuple[Any, ...]
 
 
@@ -64,16 +66,18 @@ class Wrong(NamedTuple):
 
 @dataclass(frozen=True)
 class Examined:
-    """What an audit found in some rows: scores that are wrong, and scores that are not in the history."""
+    """What an audit found in some rows: scores that are wrong, those that are not in the history, and values at risk
+    that are not those of the score."""
 
     rows: int = 0
     wrong: list[Wrong] = field(default_factory=list)
     unrecorded: list[int] = field(default_factory=list)
+    wrong_values: list[int] = field(default_factory=list)
 
     @property
     def broken(self) -> list[int]:
         """Each broken row's customer once."""
-        return sorted({wrong.row.customer_id for wrong in self.wrong} | set(self.unrecorded))
+        return sorted({wrong.row.customer_id for wrong in self.wrong} | {*self.unrecorded, *self.wrong_values})
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class AuditReport:
     audited: int = 0
     wrong: int = 0
     unrecorded: int = 0
+    wrong_values: int = 0
     left: int = 0
     unmarked: int = 0
 
@@ -96,15 +101,16 @@ class Auditor:
 
     def audit(self, ids: Sequence[int] | None = None, *, mend: bool, progress: Progress) -> AuditReport:
         """Audit the customers with these ids, or all."""
-        audited = wrong = unrecorded = left = 0
+        audited = wrong = unrecorded = wrong_values = left = 0
         for rows in self.pages(ids):
             found = self.examine(rows)
             self.record(found)
             audited, wrong = audited + found.rows, wrong + len(found.wrong)
             unrecorded += len(found.unrecorded)
+            wrong_values += len(found.wrong_values)
             left += len((self.mended(found) if mend else found).broken)
             progress("audited", audited)
-        return AuditReport(audited, wrong, unrecorded, left, count_unmarked(self.release))
+        return AuditReport(audited, wrong, unrecorded, wrong_values, left, count_unmarked(self.release))
 
     def pages(self, ids: Sequence[int] | None) -> Iterator[list[Row]]:
         """Current rows, some at a time: each page a statement of its own, so that no long one holds up a vacuum."""
@@ -118,21 +124,26 @@ class Auditor:
             rows = self.read_rows(NEXT_PAGE, after=rows[-1].customer_id, rows=PAGE_ROWS)
 
     def read_rows(self, statement: str, **values: Any) -> list[Row]:
-        return [Row._make((*row[:4], row[4:])) for row in fetch_rows(statement, {**values, "release": self.release.pk})]
+        return [Row._make((*row[:5], row[5:])) for row in fetch_rows(statement, {**values, "release": self.release.pk})]
 
     def examine(self, rows: Sequence[Row]) -> Examined:
         if not rows:
             return Examined()
         expected = self._original.predict_tuples([row.features for row in rows]).tolist()
+        # Not the other way round: what can't be compared is wrong.
+        wrong = [
+            Wrong(row, score)
+            for row, score in zip(rows, expected, strict=True)
+            if not abs(row.score - score) <= TOLERANCE
+        ]
+        with_wrong_score = {found.row.customer_id for found in wrong}
         return Examined(
             rows=len(rows),
-            # Not the other way round: what can't be compared is wrong.
-            wrong=[
-                Wrong(row, score)
-                for row, score in zip(rows, expected, strict=True)
-                if not abs(row.score - score) <= TOLERANCE
-            ],
+            wrong=wrong,
             unrecorded=[row.customer_id for row in rows if not row.recorded],
+            wrong_values=[
+                row.customer_id for row in rows if not row.value_is_right and row.customer_id not in with_wrong_score
+            ],
         )
 
     def record(self, found: Examined) -> None:
@@ -149,6 +160,9 @@ class Auditor:
         if found.unrecorded:
             count, first = len(found.unrecorded), found.unrecorded[0]
             log.error("Scores of %s customers are not in the history, customer %s among them", count, first)
+        if found.wrong_values:
+            count, first = len(found.wrong_values), found.wrong_values[0]
+            log.error("Wrong value at risk of %s customers, customer %s among them", count, first)
         findings = [
             AuditFinding(
                 customer_id=row.customer_id,
@@ -181,7 +195,7 @@ def audit(ids: Sequence[int] | None = None, *, mend: bool = False, progress: Pro
     report = auditor.audit(ids, mend=mend, progress=progress or Progress())
     if report.unmarked:
         log.error(
-            "%s stale customers are covered by no mark: they wait for the next look at all customers", report.unmarked
+            "%s stale customers are covered by no mark: they wait for the next check of all customers", report.unmarked
         )
     return report
 

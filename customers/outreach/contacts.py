@@ -1,11 +1,12 @@
 """Contacts as they are recorded: by whom, and with the score that stood at that moment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Max, Subquery
 
 from customers.models import Contact, Customer, ModelRelease, is_current_by
+from customers.presentation.reasons import main_reasons
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,12 @@ def last_contacts(customer_ids: Iterable[int]) -> dict[int, Contact]:
     newest = Contact.objects.filter(customer_id__in=list(customer_ids)).values("customer_id").annotate(last=Max("id"))
     found = Contact.objects.filter(pk__in=newest.values("last"))
     return {contact.customer_id: contact for contact in found}
+
+
+def describe_codes(reason_codes: Sequence[int] | None) -> str:
+    """The reasons of these numbers, as far as staff may see them."""
+    labels = main_reasons()
+    return ", ".join(labels[number] for number in reason_codes or () if number in labels)
 
 
 def contacts_with(customer_id: int, most: int) -> list[Contact]:

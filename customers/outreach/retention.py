@@ -1,40 +1,40 @@
-"""How long contacts and worklist items are kept."""
+"""How long contacts and worklist items are kept. What still binds the bank stays."""
 
 from datetime import datetime
+from typing import Any
 
-from customers.history.retention import prune_slices
-from customers.models import Contact
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-# What still binds the bank stays: a follow-up to come, and the request not to be contacted.
-PRUNE_CONTACTS = f"""
-WITH slice AS MATERIALIZED (
-    SELECT id, at FROM customers_contact WHERE id > %(after)s ORDER BY id LIMIT %(rows)s
-), gone AS (
-    DELETE FROM customers_contact AS contact USING slice
-    WHERE contact.id = slice.id AND slice.at < %(before)s AND contact.outcome <> '{Contact.Outcome.NO_CONTACT}'
-        AND COALESCE(contact.follow_up_on < CURRENT_DATE, true)
-    RETURNING contact.id
-)
-SELECT max(id), min(at) < %(before)s, (SELECT count(*) FROM gone) FROM slice
-"""
+from customers.models import Contact, WorklistItem
 
-PRUNE_ITEMS = """
-WITH slice AS MATERIALIZED (
-    SELECT id, claimed_at FROM customers_worklistitem WHERE id > %(after)s ORDER BY id LIMIT %(rows)s
-), gone AS (
-    DELETE FROM customers_worklistitem AS item USING slice
-    WHERE item.id = slice.id AND item.done_at < %(before)s
-    RETURNING item.id
-)
-SELECT max(id), min(claimed_at) < %(before)s, (SELECT count(*) FROM gone) FROM slice
-"""
+# Statements are short, whatever there is to delete.
+SLICE_ROWS = 5000
 
 
-def prune_outreach(before: datetime, ends: float) -> int:
-    """Delete contacts and finished worklist items older than that, in short transactions; how many rows it was.
+def old_contacts(before: datetime) -> QuerySet[Contact]:
+    """Without follow-ups to come, and without the requests not to be contacted, which worklists go by."""
+    is_over = Q(follow_up_on__isnull=True) | Q(follow_up_on__lt=timezone.localdate())
+    return Contact.objects.filter(is_over, at__lt=before).exclude(outcome=Contact.Outcome.NO_CONTACT)
 
-    ``ends``: the moment of ``time.monotonic`` at which it stops; what is left is deleted the next day.
-    """
-    contacts, _ = prune_slices(PRUNE_CONTACTS, before, 0, ends)
-    items, _ = prune_slices(PRUNE_ITEMS, before, 0, ends)
-    return contacts + items
+
+def old_items(before: datetime) -> QuerySet[WorklistItem]:
+    return WorklistItem.objects.filter(done_at__lt=before)
+
+
+def prune_outreach(before: datetime) -> int:
+    """Delete contacts and finished worklist items older than that, in short transactions; how many rows it was."""
+    return delete_in_slices(old_contacts(before)) + delete_in_slices(old_items(before))
+
+
+def would_prune_outreach(before: datetime) -> int:
+    """How many rows ``prune_outreach`` would delete."""
+    return old_contacts(before).count() + old_items(before).count()
+
+
+def delete_in_slices(rows: QuerySet[Any]) -> int:
+    number = 0
+    while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:SLICE_ROWS]):
+        rows.model._default_manager.filter(pk__in=keys).delete()
+        number += len(keys)
+    return number

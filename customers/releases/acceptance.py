@@ -70,7 +70,7 @@ def go_back(release_id: int | None, terms: Terms) -> Iterator[str]:
     if not terms.dry_run:
         with on_the_way(target):
             yield from activate_package(package, note)
-        yield f"On every other host: manage.py release_model --rollback --to {target.pk}"
+        yield f"Run on every other host: manage.py release_model --rollback --to {target.pk}"
 
 
 def try_out(package: Package, terms: Terms) -> Iterator[str]:
@@ -81,7 +81,7 @@ def try_out(package: Package, terms: Terms) -> Iterator[str]:
     yield from table(shift) if shift else ["No stored customer has a score to compare with."]
     if shift is not None and terms.max_mean_shift is not None and abs(shift.of_mean) > terms.max_mean_shift:
         raise ModelError(
-            f"Refused: the mean score would move by {shift.of_mean:+.4f}, more than {terms.max_mean_shift} "
+            f"Refused: the mean score would change by {shift.of_mean:+.4f}, more than {terms.max_mean_shift} "
             "(--max-mean-shift). Nothing was changed."
         )
     if terms.dry_run:
@@ -91,6 +91,6 @@ def try_out(package: Package, terms: Terms) -> Iterator[str]:
 def activate_package(package: Package, note: str) -> Iterator[str]:
     before = ModelRelease.objects.active()
     active = put_into_service(note, package)
-    what_follows = "It was active already; no score changes." if active == before else "All customers are rescored."
+    what_follows = "It was already active; no score changes." if active == before else "All customers are rescored."
     yield f"Active model: {active}. {what_follows}"
     former.remove_oldest(settings.ML_ASSETS_DIR, active.fingerprint)

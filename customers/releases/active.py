@@ -90,7 +90,7 @@ def model_at_hand() -> tuple[Forest, ModelRelease]:
 def hold_to(release: ModelRelease, newest: str | None) -> None:
     """Raise ``ReleaseMovedOnError`` unless this release is the newest, which ``NEWEST_RELEASE`` has just said."""
     if newest != release.identity:
-        raise ReleaseMovedOnError("The active model has changed at this very moment.")
+        raise ReleaseMovedOnError("The active model has just changed.")
 
 
 def noticed(release: ModelRelease | None) -> tuple[Forest, ModelRelease]:
@@ -148,7 +148,7 @@ def kept_forest_of(release: ModelRelease, instead: str) -> Forest:
         raise ModelNotActiveError(
             f"the active model is {release}, and this machine has no files of it: {instead}. Copy its model.pkl and "
             "model.json here from another machine and run: manage.py release_model PATH (that makes no new release); "
-            "or put another model into service by the same command"
+            "or release another model with the same command"
         ) from None
 
 
@@ -220,7 +220,7 @@ def installed(package: Package) -> Forest:
     former.keep_package(settings.ML_ASSETS_DIR, package)
     package.install(settings.ML_ASSETS_DIR)
     if current_identity().fingerprint != package.forest.fingerprint:
-        raise ModelError("Another process has replaced the model file at this very moment. Nothing was activated.")
+        raise ModelError("Another process has just replaced the model file. Nothing was activated.")
     return package.forest
 
 

@@ -30,7 +30,7 @@ def target_of(release_id: int | None) -> ModelRelease:
         else ModelRelease.objects.filter(pk=release_id).first()
     )
     if found is None:
-        which = f"There is no release {release_id}." if release_id is not None else f"No model preceded {active}."
+        which = f"There is no {f'model before {active}' if release_id is None else f'release {release_id}'}."
         raise NoFormerReleaseError(f"{which} {choice(active)}")
     return found
 
@@ -54,7 +54,7 @@ def interrupted(active: ModelRelease) -> ModelRelease | None:
 
 def choice(active: ModelRelease) -> str:
     others = ModelRelease.objects.exclude(fingerprint=active.fingerprint)[: former.KEEP]
-    return f"Choose with --to: {', '.join(map(str, others))}." if others else "There is no other either."
+    return f"Choose with --to: {', '.join(map(str, others))}." if others else "There is no other release."
 
 
 def verified(target: ModelRelease, *, note: str) -> Package:
@@ -62,7 +62,7 @@ def verified(target: ModelRelease, *, note: str) -> Package:
     path = former.find(settings.ML_ASSETS_DIR, target.fingerprint, target.sha256)
     package = verify(path, note=note, remembered=target.metadata, expected_sha256=target.sha256)
     if package.forest.fingerprint != target.fingerprint:
-        raise ModelError(f"The model.json in {path.parent} has other label codes than {target} served with; mend it.")
+        raise ModelError(f"The model.json in {path.parent} has other label codes than {target}; correct it.")
     return package
 
 

@@ -113,7 +113,7 @@ def blame_the_model_if_it_fails(forest: Forest, error: Exception) -> None:
     except InputError:
         pass  # an answer, too
     except Exception as broken:
-        raise ModelError(f"The model answers nobody: {describe_refusal(broken)}") from broken
+        raise ModelError(f"The model cannot score any customer: {describe_refusal(broken)}") from broken
 
 
 def describe_refusal(error: Exception) -> str:

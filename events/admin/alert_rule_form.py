@@ -1,6 +1,5 @@
 """The form of an alert rule: risks are typed in percent and points, and stored as the shares that scores are."""
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -11,12 +10,17 @@ from events.models.alerts import LONGEST_DAYS, AlertRule, format_hundredths
 Kind = AlertRule.Kind
 
 # What is needed for each kind, by field, in words; what stands in the others of these fields would be ignored.
-NEEDED = {
+NEEDED: dict[str, dict[str, str]] = {
     Kind.THRESHOLD: {"threshold": "Enter the risk that raises an alert, in percent: 75 for 75 %."},
     Kind.RISE: {
         "rise": "Enter by how many points the risk must rise: 30 for 30 points.",
         "days": f"Enter the number of days, from 1 to {LONGEST_DAYS}.",
     },
+}
+# Django would call an empty choice "Unknown".
+SEGMENTS = {
+    "is_active_member": [("unknown", "All customers"), ("true", "Active members"), ("false", "Inactive members")],
+    "has_cr_card": [("unknown", "All customers"), ("true", "With a credit card"), ("false", "Without a credit card")],
 }
 LEAVE_EMPTY = "Leave this empty for this kind of rule."
 FIELDS = ("threshold", "rise", "days")
@@ -39,7 +43,7 @@ class HundredthsField(forms.DecimalField):
         """A share as it is stored; what was typed comes back as it was."""
         return format_hundredths(value) if isinstance(value, float) else value
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Any:
         text = str(value or "").strip().removesuffix("%").strip()
         return super().to_python(text)
 
@@ -65,16 +69,21 @@ class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
         model = AlertRule
         fields = ("kind", *FIELDS)  # the page names all of its fields itself
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, choices in SEGMENTS.items():
+            if name in self.fields:
+                self.fields[name].widget.choices = choices
+
     def clean(self) -> dict[str, Any] | None:
         """Each field that is missing or out of place with its own error."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        needed = NEEDED.get(cleaned.get("kind", ""))  # type: ignore[call-overload]
-        for name in FIELDS if needed else ():
-            if name in self.errors:
-                continue
-            value = cleaned.get(name)
-            if name in needed and value is None:
+        needed = NEEDED.get(cleaned.get("kind", ""))
+        if needed is None:
+            return cleaned
+        for name in FIELDS:
+            if name in needed and cleaned.get(name) is None and name not in self.errors:
                 self.add_error(name, needed[name])
-            elif name not in needed and value is not None:
+            elif name not in needed and cleaned.get(name) is not None:
                 self.add_error(name, LEAVE_EMPTY)
         return cleaned

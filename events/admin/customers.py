@@ -22,7 +22,8 @@ ALERTS = "alerts"
 
 @admin.register(Customer)
 class CustomerAdminWithAlerts(CustomerAdmin):
-    readonly_fields = (*CustomerAdmin.readonly_fields, ALERTS)
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
+        return (*super().get_readonly_fields(request, obj), ALERTS) if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
         """With the customer's alerts beside the score, for staff who may see alerts."""

@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from customers.models import Customer
-from events.admin.pages import THE_ONLY_ONE, CountedPage, Section, section
+from events.admin.pages import CountedPage, Section, section, status_address
 from events.freshness import queries
 from events.models.alerts import Alert
 from events.models.engine import Overview
@@ -46,7 +46,7 @@ def links_for(request: HttpRequest) -> html.Links:
         customers=customers,
         by_value=customers and f"{customers}{order_by(request, 'value_at_risk')}",
         alerts=f"{reverse('admin:events_alert_changelist')}?state=open" if may("events.view_alert") else "",
-        status=reverse("admin:events_systemstatus_change", args=[THE_ONLY_ONE]),
+        status=status_address(request),
     )
 
 

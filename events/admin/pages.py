@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from customers.admin import ReadOnlyAdmin
@@ -46,8 +47,11 @@ class CountedPage(ReadOnlyAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Overview | None = None) -> Any:
         return self.sections(request, obj or Overview())
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("events.view_overview")
+
+def status_address(request: HttpRequest) -> str:
+    """Of the operator's page; empty for users who may not see it."""
+    may = request.user.has_perm("events.view_systemstatus")
+    return reverse("admin:events_systemstatus_change", args=[THE_ONLY_ONE]) if may else ""
 
 
 def section(title: str | None, content: str | SafeString) -> Section:

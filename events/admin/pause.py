@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from customers.models import Pause
 from customers.scoring.pause import current, describe_pause, is_paused
-from events.admin.pages import THE_ONLY_ONE
+from events.admin.pages import THE_ONLY_ONE, status_address
 from events.queue import pause
 
 RESUME = "_resume"
@@ -37,7 +37,11 @@ class PauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
             return redirect("admin:events_pause_change", THE_ONLY_ONE)
         if self.has_add_permission(request):
             return redirect("admin:events_pause_add")
-        return redirect("admin:events_systemstatus_change", THE_ONLY_ONE)
+        return self.back(request)
+
+    def back(self, request: HttpRequest) -> HttpResponseRedirect:
+        """To the page that shows what came of it."""
+        return HttpResponseRedirect(status_address(request) or reverse("admin:index"))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         context = {
@@ -69,7 +73,7 @@ class PauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
             messages.success(request, "Scoring resumed.")
         else:
             messages.info(request, "Scoring was not paused.")
-        return redirect("admin:events_systemstatus_change", THE_ONLY_ONE)
+        return self.back(request)
 
     def get_fieldsets(self, request: HttpRequest, obj: Pause | None = None) -> Any:
         if obj is None:
@@ -80,7 +84,7 @@ class PauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
         notice = describe_pause(found.since, found.by, found.reason)
         if not self.has_resume_permission(request):
             return notice
-        return format_html(BUTTONS, notice, RESUME, reverse("admin:events_systemstatus_change", args=[THE_ONLY_ONE]))
+        return format_html(BUTTONS, notice, RESUME, status_address(request) or reverse("admin:index"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and not is_paused()
@@ -107,4 +111,4 @@ class PauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
         super().message_user(request, "Scoring paused.", *args, **kwargs)
 
     def response_post_save_add(self, request: HttpRequest, obj: Pause) -> HttpResponseRedirect:
-        return HttpResponseRedirect(reverse("admin:events_systemstatus_change", args=[THE_ONLY_ONE]))
+        return self.back(request)

@@ -5,6 +5,7 @@ from django.http import HttpRequest
 
 from customers.models import ModelRelease, ScoringFailure
 from customers.monitoring import drift
+from customers.presentation.tables import Cell
 from events.admin.pages import CountedPage, Section, section
 from events.freshness import queries
 from events.freshness.answer import Freshness
@@ -12,7 +13,6 @@ from events.freshness.workers import all_workers
 from events.models.engine import Drain, Overview, SystemStatus
 from events.overview import status_html
 from events.overview.figures import Figures
-from events.overview.tables import Cell
 
 NEWEST = 5
 NEWEST_FAILURES = 10

@@ -82,7 +82,7 @@ class AlertRule(models.Model):
                     days__range=(1, LONGEST_DAYS),
                 ),
                 name="alert_rule_says_when",
-                violation_error_message="A threshold rule needs a threshold up to 100 %, and neither rise nor days. "
+                violation_error_message="A threshold rule needs a threshold up to 100 %%, and neither rise nor days. "
                 f"A rise rule needs a rise of less than 100 points and 1 to {LONGEST_DAYS} days, and no threshold.",
             ),
             models.CheckConstraint(condition=Q(geography__in=["", *GEOGRAPHIES]), name="alert_rule_country_is_known"),
@@ -120,13 +120,12 @@ class AlertRule(models.Model):
 
     def describe_segment(self) -> str:
         """Whom it is for: ``Germany, active members``; empty where it is for all customers."""
-        products = self.num_of_products
         parts = [
             self.geography,
-            self.is_active_member is not None and ("active members" if self.is_active_member else "inactive members"),
-            products is not None and format_count(products, "product", "products"),
-            self.has_cr_card is not None and ("with a credit card" if self.has_cr_card else "without a credit card"),
-            self.least_balance is not None and f"balance of {format_money(self.least_balance)} or more",
+            {None: "", True: "active members", False: "inactive members"}[self.is_active_member],
+            "" if self.num_of_products is None else format_count(self.num_of_products, "product", "products"),
+            {None: "", True: "with a credit card", False: "without a credit card"}[self.has_cr_card],
+            "" if self.least_balance is None else f"balance of {format_money(self.least_balance)} or more",
         ]
         return ", ".join(filter(None, parts))
 
@@ -190,7 +189,7 @@ class Alert(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Alert {self.pk} on customer {self.customer_id}"
+        return f"alert {self.pk} on customer {self.customer_id}"
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

@@ -80,13 +80,13 @@ class Overview(models.Model):
         constraints = [models.CheckConstraint(condition=Q(id=1), name="overview_has_one_row")]
 
     def __str__(self) -> str:
-        return f"counted on {format_time(self.counted_at)}" if self.figures else "not counted yet"
+        return f"as of {format_time(self.counted_at)}" if self.figures else "not counted yet"
 
 
 class SystemStatus(Overview):
-    """The operator's page, on top of the same figures. It has no permission of its own, but the overview's."""
+    """The operator's page, on top of the same figures."""
 
     class Meta:
         proxy = True
-        default_permissions = ()
+        default_permissions = ("view",)
         verbose_name = verbose_name_plural = "system status"

@@ -12,15 +12,17 @@ from django.utils.safestring import SafeString
 
 from customers.portfolio.distribution import Distribution
 from customers.portfolio.movers import Mover, Movers
+from customers.portfolio.moves import window_days
 from customers.presentation.bands import BANDS, badge
 from customers.presentation.durations import format_duration, format_time
 from customers.presentation.histogram import histogram
 from customers.presentation.numbers import format_amount, format_count, format_money, format_percent, format_points
+from customers.presentation.tables import Cell, figures_table
 from events.freshness.answer import Freshness
 from events.freshness.status import Status
 from events.models.engine import Overview
-from events.overview.figures import Figures, newly_days
-from events.overview.tables import Cell, link, side_by_side, table
+from events.overview.figures import Figures
+from events.overview.parts import link, side_by_side
 
 STATUS_SENTENCES: dict[Status, str] = {
     "current": "All scores are up to date.",
@@ -32,6 +34,7 @@ STATUS_SENTENCES: dict[Status, str] = {
 MODEL_CHANGED = "Another model was released after these figures were counted; the scores of all customers are updated."
 NO_WORKER = "No worker is running to update the figures: start one with manage.py run_worker."
 RECOUNTING = "A worker is updating the figures; reload this page in a moment."
+NOT_KNOWN = "not known yet"
 NO_CUSTOMERS = "There are no customers yet. Add a customer, or import a file."
 
 
@@ -61,14 +64,11 @@ def head_section(found: Figures, counted: Overview, now: Freshness, links: Links
 
 def key_figures(found: Figures, links: Links, *, alerts: str) -> SafeString:
     """Each leads to the customers, or alerts, that it counts. ``alerts`` is empty for users who may not see them."""
+    newly = NOT_KNOWN if found.newly_critical is None else f"{found.newly_critical:,}"
     shown = [
         ("Critical customers", f"{found.distribution.bands[-1]:,}", links.narrowed(f"band={BANDS[-1]}")),
         ("Value at risk", format_money(sum(found.values, Decimal())), links.by_value),
-        (
-            f"Newly critical in {newly_days()} days",
-            f"{found.newly_critical:,}",
-            links.narrowed("change=newly_critical"),
-        ),
+        (f"Newly critical in {window_days()} days", newly, links.narrowed("change=newly_critical")),
     ]
     if alerts:
         shown.append(("Open alerts", alerts, links.alerts))
@@ -112,7 +112,7 @@ def risk_section(found: Figures, links: Links) -> Cell:
         ("All", "", f"{spread.customers:,}", "", format_amount(sum(found.values, Decimal()), cents=True)),
     ]
     drawing = histogram(spread.steps, spread.thresholds, BANDS) if spread.scored else ""
-    return side_by_side(table("Customers by risk band", head, rows), drawing)
+    return side_by_side(figures_table("Customers by risk band", head, rows, numbers=True), drawing)
 
 
 def band_rows(found: Figures, links: Links) -> Iterator[Sequence[Cell]]:
@@ -164,7 +164,7 @@ def moves_table(caption: str, found: Sequence[Mover], surnames: Mapping[int, str
         )
         for one in found
     ]
-    return table(caption, ("Customer", "From", "To", "Change"), rows)
+    return figures_table(caption, ("Customer", "From", "To", "Change"), rows)
 
 
 def link_to_mover(mover: Mover, surnames: Mapping[int, str]) -> Cell:

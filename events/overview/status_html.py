@@ -7,19 +7,19 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from customers.models import ModelRelease, ScoringFailure
+from customers.models import Exclusion, ModelRelease, ScoringFailure
 from customers.monitoring.drift import ColumnShift, Drift, column_name
 from customers.presentation.durations import format_duration, format_time
 from customers.presentation.numbers import format_percent
+from customers.presentation.tables import Cell, figures_table
 from events.freshness import table as freshness_table
 from events.freshness.answer import Freshness
 from events.freshness.workers import WorkerState
 from events.models.engine import Drain
 from events.overview.html import STATUS_SENTENCES, numbers
-from events.overview.tables import Cell, link, side_by_side, table
+from events.overview.parts import link, side_by_side
 
 BOX = '<p><a class="vp-button" href="{}">{}</a></p>'
-REASONS = {"model": "Refused by the model", "person": "Excluded by staff"}
 
 
 def status_section(now: Freshness, button: Cell) -> Cell:
@@ -51,11 +51,13 @@ def workers_section(found: Sequence[WorkerState]) -> Cell:
             "<p>{}</p>", "No worker has been running in the last day: start one with manage.py run_worker."
         )
     rows = ((one.name, one.host, format_time(one.started_at), heartbeat_of(one), state_of(one)) for one in found)
-    return table("Workers of the last day", ("Worker", "Host", "Started", "Last heartbeat", "State"), rows)
+    return figures_table("Workers of the last day", ("Worker", "Host", "Started", "Last heartbeat", "State"), rows)
 
 
 def heartbeat_of(worker: WorkerState) -> str:
-    return "none yet" if worker.heartbeat_seconds is None else f"{format_duration(worker.heartbeat_seconds)} ago"
+    if worker.heartbeat_seconds is None:
+        return "none yet"
+    return f"{format_duration(max(1.0, worker.heartbeat_seconds))} ago"
 
 
 def state_of(worker: WorkerState) -> str:
@@ -84,8 +86,10 @@ def queue_section(now: Freshness, runs: Iterable[Drain], counted_at: datetime) -
     objected = [("Objected to profiling", *numbers(now.objected, now.customers), "")] if now.objected else []
     head = ("Scored by", "Customers", "Share", "Not up to date")
     return side_by_side(
-        table("Queue", (), waiting),
-        table(f"Customers by model release, as of {format_time(counted_at)}", head, [*by_model, *objected]),
+        figures_table("Queue", (), waiting, numbers=True),
+        figures_table(
+            f"Customers by model release, as of {format_time(counted_at)}", head, [*by_model, *objected], numbers=True
+        ),
         lag_table(now),
         runs_table(runs),
     )
@@ -103,7 +107,7 @@ def runs_table(runs: Iterable[Drain]) -> Cell:
     ]
     if not rows:
         return format_html("<p>{}</p>", "No scoring run in the last 7 days.")
-    return table("Latest scoring runs", ("Ended", "Duration", "Scores", "Worker"), rows)
+    return figures_table("Latest scoring runs", ("Ended", "Duration", "Scores", "Worker"), rows)
 
 
 def lag_table(now: Freshness) -> SafeString:
@@ -114,7 +118,7 @@ def lag_table(now: Freshness) -> SafeString:
         *((name, freshness_table.format_seconds(seconds)) for name, seconds in quantiles if seconds is not None),
         *((name.capitalize(), f"{scores:,}") for name, scores in freshness_table.steps(lag.histogram)),
     ]
-    return table("From change to score", (), rows)
+    return figures_table("From change to score", (), rows, numbers=True)
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
@@ -129,7 +133,7 @@ def drift_section(found: Drift | None, checked_at: datetime | None, why_not: str
         "<p>{}</p>{}",
         f"Checked on {format_time(checked_at)}: {found.customers:,} customers, {found.scores:,} of them with a current "
         f"score, compared with the {found.reference_rows:,} that release {found.release} was trained on.",
-        table("Drift by field", ("Field", "PSI", "Verdict", "Largest change"), map(drift_row, ranked)),
+        figures_table("Drift by field", ("Field", "PSI", "Verdict", "Largest change"), map(drift_row, ranked)),
     )
 
 
@@ -154,7 +158,7 @@ def releases_section(found: Iterable[ModelRelease], active: int | None) -> Cell:
         return format_html("<p>{}</p>", "No model has been released yet.")
     everything = link(reverse("admin:customers_modelrelease_changelist"), "All model releases")
     head = ("Release", "State", "Released", "Note")
-    return format_html("{}<p>{}</p>", table("Latest model releases", head, rows), everything)
+    return format_html("{}<p>{}</p>", figures_table("Latest model releases", head, rows), everything)
 
 
 # --- customers who are not scored -------------------------------------------------------------------------------------
@@ -167,21 +171,23 @@ def excluded_section(now: Freshness, newest: Iterable[ScoringFailure], *, may_se
     counts = [
         (link(f"{page}?state=excluded&reason__exact={reason}", name), f"{number:,}")
         for reason, name, number in (
-            ("model", REASONS["model"], by_model),
-            ("person", REASONS["person"], now.excluded_by_staff),
+            (Exclusion.MODEL, Exclusion.MODEL.label, by_model),
+            (Exclusion.PERSON, Exclusion.PERSON.label, now.excluded_by_staff),
         )
     ]
     counts.append((link(f"{page}?state=retry", "Retry scheduled"), f"{now.retries_waiting:,}"))
-    return side_by_side(table("Excluded from scoring", (), counts), newest_table(newest, may_see_customers))
+    return side_by_side(
+        figures_table("Excluded from scoring", (), counts, numbers=True), newest_table(newest, may_see_customers)
+    )
 
 
 def newest_table(newest: Iterable[ScoringFailure], may_see_customers: bool) -> Cell:
     rows = list(failure_rows(newest, may_see_customers))
-    return table("Latest", ("Customer", "Reason", "Details", "Since"), rows) if rows else ""
+    return figures_table("Latest", ("Customer", "Reason", "Details", "Since"), rows) if rows else ""
 
 
 def failure_rows(newest: Iterable[ScoringFailure], may_see_customers: bool) -> Iterator[Sequence[Cell]]:
     for failure in newest:
         address = reverse("admin:customers_customer_change", args=[failure.customer_id]) if may_see_customers else ""
-        reason = REASONS[failure.reason]
-        yield link(address, str(failure.customer_id)), reason, failure.error, format_time(failure.last_failed_at)
+        shown = (Exclusion(failure.reason).label, failure.error, format_time(failure.last_failed_at))
+        yield link(address, str(failure.customer_id)), *shown

@@ -21,7 +21,7 @@ from vigilpay.env import ROOT
 from vigilpay.processes.children import Child
 
 PASSWORD = "only in a browser's test"
-PEOPLE = ("root", "viewer", "analyst", "operator")
+PEOPLE = ("root", "viewer", "agent", "analyst", "operator")
 
 MAKE_PEOPLE = f"""
 from django.contrib.auth.models import Group, User
@@ -29,6 +29,8 @@ for name in {PEOPLE!r}:
     who = User.objects.create_user(name, password={PASSWORD!r}, is_staff=True, is_superuser=name == "root")
     who.groups.set(Group.objects.filter(name=name))
 """
+# As the workers do once a day.
+TAKE_SNAPSHOT = "from customers.portfolio.snapshots import take_snapshot; take_snapshot(replace=True)"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def running_site(database: str, logs: Path, *, customers: int) -> Iterator[Site]
         with served(url, logs / "web.log") as base, running_worker(url, logs / "worker.log"):
             site = Site(base, url)
             site.wait_until_scored()
+            site.manage("shell", "--command", TAKE_SNAPSHOT)
             yield site
 
 

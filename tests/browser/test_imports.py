@@ -19,9 +19,18 @@ def analyst(visit):
     return visit("analyst")
 
 
-def told(visitor, what):
-    """Wait until the page says it; while workers are busy it comes again by itself."""
-    visitor.page.locator("#content", has_text=re.compile(what)).first.wait_for()
+def shows(visitor, what):
+    """Wait until the page says it. It never comes again by itself: its link does it."""
+
+    def is_shown():
+        if re.search(what, visitor.text()):
+            return True
+        update = visitor.page.locator("a.vp-update")
+        if update.count():
+            update.click()
+        return False
+
+    await_that(is_shown, f"the page says: {what}")
 
 
 def lines_of(download):
@@ -35,7 +44,7 @@ def test_good_rows_arrive_and_are_scored_and_bad_ones_come_back_with_reasons(ana
     analyst.open("/admin/customers/importbatch/add/")
     analyst.page.set_input_files("#id_file", file)
     analyst.page.click("[name=_save]")
-    told(analyst, "2 new, 0 changed, 0 unchanged, 2 rejected")
+    shows(analyst, "2 new, 0 changed, 0 unchanged, 2 rejected")
     assert site.query("SELECT count(*) FROM customers_customer WHERE customer_id BETWEEN 990001 AND 990004") == [(0,)]
 
     with analyst.page.expect_download() as started:
@@ -46,7 +55,7 @@ def test_good_rows_arrive_and_are_scored_and_bad_ones_come_back_with_reasons(ana
 
     analyst.page.check("[name=next_step][value=import]")
     analyst.page.click("[name=_save]")
-    told(analyst, "2 new, 0 changed; 2 rejected")
+    shows(analyst, "2 new, 0 changed; 2 rejected")
     scored = (
         "SELECT customer_id FROM customers_customer WHERE customer_id BETWEEN 990001 AND 990004 AND stale_since IS NULL"
     )

@@ -77,8 +77,7 @@ def visiting(browser: Browser, site: Site, name: str | None, **context: Any) -> 
 
 def lacks(answer: Response) -> bool:
     """Whether a page asked for a file and did not get it. Of pages themselves each test knows what it expects."""
-    of_page = answer.request.resource_type != "document" and not answer.url.endswith("/favicon.ico")
-    return of_page and answer.status >= 400
+    return answer.request.resource_type != "document" and answer.status >= 400
 
 
 def log_in(page: Page, name: str) -> None:

@@ -22,13 +22,15 @@ CUSTOMERS = "/admin/customers/customer/"
 @pytest.fixture
 def ann():
     """May pause, resume, and edit customers."""
-    return logged_in("ann", "view_pause", "add_pause", "delete_pause", "view_customer", "change_customer")
+    return logged_in(
+        "ann", "view_pause", "add_pause", "delete_pause", "view_systemstatus", "view_customer", "change_customer"
+    )
 
 
 @pytest.fixture
 def bob():
     """May see everything and do nothing."""
-    return logged_in("bob", "view_pause", "view_customer")
+    return logged_in("bob", "view_pause", "view_systemstatus", "view_customer")
 
 
 def texts(response):

@@ -205,7 +205,7 @@ class TestBrokenModel:
 
     def test_releases_that_follow_each_other_are_no_fault_and_the_work_is_handed_over(self, monkeypatch, caplog):
         def moved_on(*_model):
-            raise active.ReleaseMovedOnError("The active model has changed at this very moment.")
+            raise active.ReleaseMovedOnError("The active model has just changed.")
 
         make_scored()
         caplog.clear()

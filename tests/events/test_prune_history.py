@@ -37,8 +37,9 @@ def drains():
 def test_the_command_deletes_what_is_older_than_it_is_told(old_scores, drains, capsys):
     call_command("prune_history", "--days", "99")
     assert capsys.readouterr().out == (
-        "Deleted what is older than 99 days: 2 scores, 0 unscored versions, 0 acknowledged alerts; "
-        "and 1 drains older than 7.\n"
+        "Deleted rows older than 99 days: 2 scores, 0 unscored versions, 0 acknowledged alerts, "
+        "0 contacts and finished worklist items; "
+        "and 1 scoring runs older than 7 days.\n"
     )
     assert (ScoreRecord.objects.count(), Drain.objects.count()) == (1, 1)
 
@@ -50,7 +51,7 @@ def test_without_a_number_the_settings_say_how_long(old_scores):
 
 def test_a_dry_run_only_counts(old_scores, drains, capsys):
     call_command("prune_history", "--days", "99", "--dry-run")
-    assert capsys.readouterr().out.startswith("Would delete what is older than 99 days: 2 scores, 0 unscored")
+    assert capsys.readouterr().out.startswith("Would delete rows older than 99 days: 2 scores, 0 unscored")
     assert (ScoreRecord.objects.count(), Drain.objects.count()) == (3, 2)
 
 

@@ -105,8 +105,8 @@ def test_production_does_not_start_without_a_key_of_its_own():
         ({"SECRET_KEY": KEY[:49]}, "SECRET_KEY has fewer than 50 characters"),
         ({"SECRET_KEY": "change me" * 9}, "SECRET_KEY can be guessed"),
         ({"SECRET_KEY": f"django-insecure-{KEY}"}, "SECRET_KEY can be guessed"),
-        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS is open to every name"),
-        ({"ALLOWED_HOSTS": "bank.example, *"}, "ALLOWED_HOSTS is open to every name"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS allows every name"),
+        ({"ALLOWED_HOSTS": "bank.example, *"}, "ALLOWED_HOSTS allows every name"),
     ],
     ids=lambda it: it if isinstance(it, str) else "",
 )

@@ -26,7 +26,7 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the t
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "expires_at" in self.fields:  # two boxes under one label: each needs a name of its own
-            day, time = self.fields["expires_at"].widget.widgets  # type: ignore[attr-defined]
+            day, time = self.fields["expires_at"].widget.widgets
             day.attrs["aria-label"], time.attrs["aria-label"] = "Expires on, date", "Expires on, time"
 
     def clean_expires_at(self) -> datetime:

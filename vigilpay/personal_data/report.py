@@ -12,7 +12,8 @@ from django.utils import timezone
 from customers.admin.customer_page.headline import CAUSES
 from customers.history.timeline import MOST_SCORES, Edit, HistoryEntry, Score, editor_names, read_history
 from customers.ml_service.schema import FEATURES
-from customers.models import AuditFinding, Customer, ModelRelease, Outcome, ScoringFailure
+from customers.models import AuditFinding, Contact, Customer, ModelRelease, Outcome, ScoringFailure, WorklistItem
+from customers.outreach.contacts import describe_codes
 from customers.presentation.bands import band
 from customers.presentation.reasons import format_contributions, reasons_of
 from events.models import Alert
@@ -25,7 +26,7 @@ Rows = Sequence[Row]
 
 # Of the customer's own row: the engine's other columns say how the score was made, which the sections do in words.
 VALUES = ("customer_id", "surname", *FEATURES, "objected_at", "arrived_at", "edited_at", "edited_by", "version")
-SCORE = ("churn_risk_score", "scored_at", "scored_version", "stale_since")
+SCORE = ("churn_risk_score", "value_at_risk", "scored_at", "scored_version", "stale_since")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ def report(customer_id: int) -> Report:
         "scores": scores_of(history),
         "changes": [change(edit, editors[edit.edited_by]) for entry in history for edit in entry.edits],
         "alerts": alerts_of(customer_id),
+        "contacts": contacts_of(customer_id),
+        "worklists": items_of(customer_id),
         "outcome": list(Outcome.objects.filter(pk=customer_id).values("left_on", "stayed_until")),
         "scoring failure": failures_of(customer_id),
         "audit findings": findings_of(customer_id),
@@ -109,6 +112,30 @@ def alerts_of(customer_id: int) -> Rows:
         "raised_at", "rule__name", "score", "score_before", "acknowledged_at", "acknowledged_by", "note"
     )
     return list(rows)
+
+
+def contacts_of(customer_id: int) -> Rows:
+    """With the score and the reasons that stood at that moment."""
+    return [contact_row(contact) for contact in Contact.objects.filter(customer_id=customer_id)]
+
+
+def contact_row(contact: Contact) -> Row:
+    return {
+        "at": contact.at,
+        "by": contact.by,
+        "channel": contact.get_channel_display(),
+        "outcome": contact.get_outcome_display(),
+        "note": contact.note,
+        "follow_up_on": contact.follow_up_on,
+        "score": contact.score,
+        "reasons": describe_codes(contact.reason_codes),
+        "model": "" if contact.release_id is None else f"release {contact.release_id}",
+    }
+
+
+def items_of(customer_id: int) -> Rows:
+    rows = WorklistItem.objects.filter(customer_id=customer_id)
+    return list(rows.values("claimed_by", "claimed_at", "snoozed_until", "done_at", "score", "value_at_risk"))
 
 
 def failures_of(customer_id: int) -> Rows:

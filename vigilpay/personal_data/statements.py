@@ -84,6 +84,8 @@ DELETED = {
     "scoring failures": "DELETE FROM customers_scoringfailure WHERE customer_id = %(id)s",
     "audit findings": "DELETE FROM customers_auditfinding WHERE customer_id = %(id)s",
     "outcomes": "DELETE FROM customers_outcome WHERE customer_id = %(id)s",
+    "contacts": "DELETE FROM customers_contact WHERE customer_id = %(id)s",
+    "worklist items": "DELETE FROM customers_worklistitem WHERE customer_id = %(id)s",
     "messages on alerts, corrected": COUNT_ALERTS_OUT,
     "alerts": "DELETE FROM events_alert WHERE customer_id = %(id)s",
     "messages on no other alert": "DELETE FROM events_delivery WHERE state = 'waiting' AND alerts <= 0",

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -17,7 +18,7 @@ from vigilpay.web.login_page import LoginForm
 # Groups of the menu in their order, by the label of the application whose name they have.
 GROUPS = ("customers", "events", "vigilpay")
 # Pages that stand in another group than their application's.
-MOVED = {
+MOVED: dict[str, str] = {
     **dict.fromkeys(("events.Overview", "events.Alert"), "customers"),
     **dict.fromkeys(
         (
@@ -60,7 +61,7 @@ class VigilPaySite(AdminSite):
         models = [it for it in given if it._meta.app_label not in WITHOUT_PAGES]
         super().register(models, admin_class, **{"Media": SiteStyle, **options})
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Headed by how many alerts are open, for staff who may see alerts."""
         return super().index(request, {"title": index_heading(request), **(extra_context or {})})
 
@@ -93,7 +94,8 @@ def regrouped(found: list[Group]) -> list[Group]:
     groups = {group["app_label"]: {**group, "models": []} for group in found}
     for group in found:
         for model in group["models"]:
-            label = MOVED.get(f"{group['app_label']}.{model['object_name']}", group["app_label"])
+            name = f"{group['app_label']}.{model['object_name']}"
+            label: str = MOVED[name] if name in MOVED else group["app_label"]
             groups.setdefault(label, group_of(label))["models"].append(model)
     return sorted((it for it in groups.values() if it["models"]), key=lambda it: rank(it["app_label"], GROUPS))
 

@@ -7,9 +7,10 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 
+from customers.admin.customer_list.contact_filters import with_last_contacts
 from customers.admin.customer_list.filters import MainReasonFilter, ScoreFilter
 from customers.admin.customer_list.objectors import is_narrowed, without_objectors
-from customers.admin.customer_list.ordering import ids_of_page, unscored_last
+from customers.admin.customer_list.ordering import ids_of_page, is_by_risk, unscored_last
 from customers.models import ScoreRecord
 from customers.portfolio.moves import score_before
 
@@ -18,7 +19,7 @@ TREND_SCORES = 12
 
 class CustomerChangeList(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        return [unscored_last(field) for field in super().get_ordering(request, queryset)]
+        return unscored_last(super().get_ordering(request, queryset))
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """Customers who have objected to profiling are in no list by risk: only where staff have named them."""
@@ -36,7 +37,8 @@ class CustomerChangeList(ChangeList):
         start = (self.page_num - 1) * self.list_per_page
         stop = start + self.list_per_page
         # The index of the main reasons is in the order of risk itself.
-        are_few = not self.paginator.is_cut and MainReasonFilter.parameter_name not in self.filter_params
+        has_index = MainReasonFilter.parameter_name in self.filter_params and is_by_risk(self.queryset)
+        are_few = not self.paginator.is_cut and not has_index
         ids = ids_of_page(self.queryset, start, stop, are_few=are_few)
         # The newest first, by the index of the history.
         records = ScoreRecord.objects.filter(customer_id=OuterRef("pk")).order_by("-id")
@@ -44,3 +46,6 @@ class CustomerChangeList(ChangeList):
         of_page = self.root_queryset.annotate(last_scores=last_scores, score_before=score_before())
         found = of_page.in_bulk(ids)
         self.result_list = [found[it] for it in ids if it in found]  # one may just have been deleted
+        contacts = with_last_contacts(ids)
+        for customer in self.result_list:
+            customer.newest_contact = contacts.get(customer.pk)

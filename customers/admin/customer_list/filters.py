@@ -38,7 +38,7 @@ class BandFilter(ChoiceFilter):
     parameter_name = "band"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in reversed(BANDS)]
+        return [(name, name.capitalize()) for name in reversed(BANDS)]
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         return rows.filter(is_in_band(value))

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from customers.admin.customer_list import filters
+from customers.admin.customer_list import contact_filters, filters
 from customers.admin.customer_list.changelist import CustomerChangeList
 from customers.admin.customer_list.paging import CappedPaginator
 from customers.admin.customer_list.search import search
@@ -40,12 +40,14 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
         "is_active_member",
         "age",
         "geography",
+        "last_contact",
     )
     # An index has these two orders; any other reads and sorts the whole portfolio.
     sortable_by = ("risk", "value")
     list_filter = (
         filters.BandFilter,
         filters.ChangeFilter,
+        contact_filters.ContactFilter,
         filters.MainReasonFilter,
         filters.ScoreFilter,
         "geography",
@@ -109,6 +111,12 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
     @admin.display(description=f"Balance ({settings.CURRENCY})")
     def balance_amount(self, customer: Customer) -> str:
         return format_amount(customer.balance)
+
+    @admin.display(description="Last contact", empty_value="")
+    def last_contact(self, customer: Customer) -> SafeString | None:
+        """The day; what came of it when pointed at."""
+        words = contact_filters.last_contact(customer)
+        return None if words is None else format_html('<span title="{}">{}</span>', words, words.partition(":")[0])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         return with_failure(cast(CustomerQuerySet, super().get_queryset(request)).with_active_release())

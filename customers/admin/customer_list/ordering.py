@@ -1,5 +1,6 @@
 """Customers by risk or by value at risk, those without a score last, both ways round and by one index for each."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -12,23 +13,34 @@ OF_SCORED = ("churn_risk_score", "value_at_risk")
 FALLING = {field: F(field).desc(nulls_last=True) for field in OF_SCORED}
 RISING = {field: F(field).asc(nulls_last=True) for field in OF_SCORED}
 # In expressions that no index has: where few rows are to be sorted.
-UNINDEXED = {
+UNINDEXED: dict[Any, OrderBy] = {
     **{FALLING[field]: OrderBy(F(field) + 0, descending=True, nulls_last=True) for field in OF_SCORED},
     **{RISING[field]: OrderBy(F(field) + 0, nulls_last=True) for field in OF_SCORED},
 }
 
 
-def unscored_last(field: Ordering) -> Ordering:
-    """Django's own descending order puts rows without a score on top; here they come last, both ways round."""
-    if not isinstance(field, str):
-        return field
-    return FALLING.get(field.removeprefix("-"), field) if field.startswith("-") else RISING.get(field, field)
+def unscored_last(ordering: Sequence[Ordering]) -> list[Ordering]:
+    """Django's own descending order puts rows without a score on top; here they come last, both ways round.
+
+    Where an index has the first field it has the rest of the order, too: whatever else came in between would have to be
+    sorted, and many customers have a value at risk of 0.
+    """
+    first = ordering[0]
+    if isinstance(first, str) and first.removeprefix("-") in OF_SCORED:
+        is_falling = first.startswith("-")
+        return [FALLING[first[1:]], "-pk"] if is_falling else [RISING[first], "pk"]
+    return [*ordering]
+
+
+def is_by_risk(customers: QuerySet[Any]) -> bool:
+    """Whether the queryset is in the order of risk, either way round."""
+    return customers.query.order_by[:1] in ((FALLING["churn_risk_score"],), (RISING["churn_risk_score"],))
 
 
 def ids_of_page(customers: QuerySet[Any], start: int, stop: int, *, are_few: bool) -> list[int]:
     """The ids from ``start`` to ``stop`` in the order of the queryset, found in the way that is fast for it.
 
-    Of few matches all are found and sorted: walking the whole portfolio in the order of risk until the last of them
+    Of few matches all are found and sorted: walking the whole portfolio in order until the last of them
     has come is what PostgreSQL would do if it took them for many. Of many matches the next one is never far.
     """
     ordering = customers.query.order_by

@@ -32,7 +32,9 @@ class ContactsPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
     """The part of a customer's page that is about contacts. It comes first among the bases of the page."""
 
     def get_inlines(self, request: HttpRequest, obj: Customer | None) -> Any:
-        may = obj is not None and not is_what_if(request) and may_record(request)
+        """With a new contact, unless what is posted has none: a page that was opened before there were contacts."""
+        is_asked = not is_what_if(request) and (request.method != "POST" or sends_contact(request))
+        may = obj is not None and is_asked and may_record(request)
         return [*super().get_inlines(request, obj), *([ContactInline] if may else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
@@ -61,8 +63,8 @@ class ContactsPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
     ) -> HttpResponse:
         """As Django's; afterwards, when all is stored, on to the next customer where that was asked for."""
         may_edit = super().has_change_permission(request)
-        sends_contact = f"{FIELD}-TOTAL_FORMS" in request.POST and object_id is not None
-        request.contact_alone = request.method == "POST" and not may_edit and sends_contact and may_record(request)
+        is_contact = object_id is not None and request.method == "POST" and sends_contact(request)
+        request.contact_alone = is_contact and not may_edit and may_record(request)
         response = super().changeform_view(request, object_id, form_url, extra_context)
         return go_to_next(request) if wants_next(request) and recorded_in(request) else response
 
@@ -85,6 +87,15 @@ class ContactsPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
         if isinstance(inline, ContactInline) and (is_contact_alone(request) or wants_next(request)):
             given["form_kwargs"] = {"empty_permitted": False}
         return given
+
+    def get_inline_formsets(self, request: Any, formsets: Any, inline_instances: Any, obj: Any = None) -> Any:
+        """Django would leave out the form of a contact for a reader who may not edit the customer."""
+        former = is_contact_alone(request)
+        request.contact_alone = obj is not None and any(isinstance(it, ContactInline) for it in inline_instances)
+        try:
+            return super().get_inline_formsets(request, formsets, inline_instances, obj)
+        finally:
+            request.contact_alone = former
 
     def save_model(self, request: Any, obj: Customer, form: Any, change: bool) -> None:
         """Nothing of the customer where a contact is all that was sent. The score is read before an edit ends it."""
@@ -122,6 +133,10 @@ def is_what_if(request: HttpRequest) -> bool:
 def is_contact_alone(request: HttpRequest) -> bool:
     """Whether this request saves a contact, by a reader who may not edit the customer."""
     return getattr(request, "contact_alone", False)
+
+
+def sends_contact(request: HttpRequest) -> bool:
+    return f"{FIELD}-TOTAL_FORMS" in request.POST
 
 
 def may_record(request: HttpRequest) -> bool:

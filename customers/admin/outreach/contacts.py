@@ -14,9 +14,9 @@ from customers.admin.customer_list.filters import ChoiceFilter
 from customers.admin.customer_list.paging import CappedPaginator
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.models import LARGEST_CUSTOMER_ID, Contact, Customer
+from customers.outreach.contacts import describe_codes
 from customers.presentation.bands import badge
 from customers.presentation.durations import format_day, format_time
-from customers.presentation.reasons import main_reasons
 
 
 class ByFilter(ChoiceFilter):
@@ -70,9 +70,7 @@ class ContactAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Reasons then", empty_value="")
     def reasons_then(self, contact: Any) -> str | None:
-        labels = main_reasons()
-        codes = [] if contact.has_objected else contact.reason_codes or []
-        return ", ".join(labels[number] for number in codes if number in labels) or None
+        return None if contact.has_objected else describe_codes(contact.reason_codes) or None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
         objectors = Customer.objects.filter(pk=OuterRef("customer_id"), objected_at__isnull=False)

@@ -44,11 +44,13 @@ class WorklistAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
+        shown: Any = wrap(self.changelist_view)
+        shown.model_admin = self  # by which the audit trail knows the page
         return [
             path("next/", wrap(self.next_view), name=NEXT),
             path("<int:customer_id>/done/", wrap(self.done_view), name=worklist_panel.DONE),
             path("<int:customer_id>/snooze/", wrap(self.snooze_view), name=worklist_panel.SNOOZE),
-            path("", wrap(self.changelist_view), name="customers_worklistitem_changelist"),
+            path("", shown, name="customers_worklistitem_changelist"),
         ]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

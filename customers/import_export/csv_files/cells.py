@@ -102,7 +102,7 @@ def check_past_day(cell: str) -> date:
     except ValueError:
         raise CellError("must be a day such as 2026-03-31") from None
     if day > timezone.localdate():
-        raise CellError("lies in the future")
+        raise CellError("is in the future")
     return day
 
 
@@ -125,9 +125,9 @@ def past_moment(cell: str) -> datetime:
         raise CellError("must be yes or no, 1 or 0, a day such as 2026-03-31 or a time of one") from None
     moment = found if found.tzinfo else timezone.make_aware(found)
     if moment > timezone.now():
-        raise CellError("lies in the future")
+        raise CellError("is in the future")
     if moment < POSSIBLE_TIMES[0]:
-        raise CellError("lies too far in the past: write no where there is no objection")
+        raise CellError("is too far in the past: write no where there is no objection")
     return moment
 
 

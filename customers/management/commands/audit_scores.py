@@ -45,9 +45,10 @@ class Command(BaseCommand):
 
 
 def describe_report(report: AuditReport) -> str:
-    mended = report.wrong + report.unrecorded and not report.left
+    mended = report.wrong + report.unrecorded + report.wrong_values and not report.left
     return (
-        f"{report.audited:,} current scores audited: {report.wrong:,} wrong, {report.unrecorded:,} not in the history"
+        f"{report.audited:,} current scores audited: {report.wrong:,} wrong, {report.unrecorded:,} not in the history, "
+        f"{report.wrong_values:,} with a wrong value at risk"
         f"{', all repaired' if mended else ''}; {report.unmarked:,} customers with a score pending but not queued"
     )
 

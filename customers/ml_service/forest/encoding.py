@@ -141,7 +141,7 @@ def expected_of(name: str) -> str:
     if name in CATEGORIES:
         return f"expected one of {', '.join(CATEGORIES[name])}"
     low, high, integral = BOUNDS[name]
-    return f"expected a {'whole ' if integral else ''}number from {low} to {high}"
+    return f"expected a {'whole ' if integral else ''}number from {low:,} to {high:,}"
 
 
 def find_faults(values: Mapping[str, Any]) -> dict[str, str]:

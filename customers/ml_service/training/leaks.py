@@ -47,11 +47,11 @@ def refuse_copies(data: TrainingData) -> None:
         values = data.column(feature)
         pairs = set(zip(values, data.labels.tolist(), strict=True))
         if len(pairs) == len(set(values)) == 2:  # one value for those who left and one for those who stayed
-            raise TrainingDataError(f"The column for {feature} is the label itself in every row; give the real one.")
+            raise TrainingDataError(f"The column for {feature} is the label itself in every row. Use the real column.")
         for name, numbers in ids:
             if not np.isnan(numbers).any() and np.array_equal(as_numbers(values), numbers):
                 raise TrainingDataError(
-                    f"The column for {feature} is the number {name} in every row; give the real one."
+                    f"The column for {feature} is the number {name} in every row. Use the real column."
                 )
 
 

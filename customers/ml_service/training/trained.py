@@ -85,7 +85,7 @@ def refuse_chance(judged: JudgedModel) -> None:
     roc_auc = judged.figures["roc_auc"]["mean"]
     if roc_auc < CHANCE:
         raise TrainingDataError(
-            f"The nine fields tell nothing of who left: the ROC AUC of {roc_auc:.3f} is no better than chance."
+            f"The nine fields do not show who left: the ROC AUC of {roc_auc:.3f} is no better than chance."
         )
 
 

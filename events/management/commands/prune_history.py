@@ -10,6 +10,7 @@ from django.utils import timezone
 from customers.history import retention
 from customers.management.progress import positive
 from customers.models import ScoringFailure
+from customers.outreach.retention import prune_outreach, would_prune_outreach
 from events.alerts.retention import prune_alerts
 from events.models.alerts import Alert
 from events.worker import drains
@@ -34,13 +35,16 @@ class Command(BaseCommand):
             found = retention.would_prune(before)
             old_drains = drains.old_drains().count()
             old_alerts = Alert.objects.filter(acknowledged_at__lt=before).count()
+            old_outreach = would_prune_outreach(before)
         else:
             found = retention.prune_history(before)
             ScoringFailure.objects.forget_former_lives()
             retention.prune_changes(timezone.now() - timedelta(days=settings.FEED_DAYS))
             old_drains, old_alerts = drains.prune_drains(), prune_alerts(before)
+            old_outreach = prune_outreach(before)
         self.stdout.write(
             f"{'Would delete' if dry_run else 'Deleted'} rows older than {days} days: {found.records:,} scores, "
-            f"{found.unscored_versions:,} unscored versions, {old_alerts:,} acknowledged alerts; "
+            f"{found.unscored_versions:,} unscored versions, {old_alerts:,} acknowledged alerts, "
+            f"{old_outreach:,} contacts and finished worklist items; "
             f"and {old_drains:,} scoring runs older than {drains.KEPT_DAYS} days."
         )

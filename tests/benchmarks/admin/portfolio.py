@@ -24,9 +24,23 @@ FROM customers_customer WHERE customer_id %% %s = 1
 EDIT_ONE = "UPDATE customers_customer SET tenure = (tenure + 1) %% 10 WHERE customer_id = %s"
 EDITED = 50  # one by one, as staff do
 UNSCORE_SOME = """
-UPDATE customers_customer SET churn_risk_score = NULL, scored_version = NULL, scored_by_id = NULL, scored_at = NULL,
-    reason_codes = NULL, contributions = NULL, stale_since = now()
+UPDATE customers_customer SET churn_risk_score = NULL, value_at_risk = NULL, scored_version = NULL, scored_by_id = NULL,
+    scored_at = NULL, reason_codes = NULL, contributions = NULL, stale_since = now()
 WHERE customer_id %% %s = 2
+"""
+CONTACT = """
+INSERT INTO customers_contact (customer_id, "by", channel, outcome)
+SELECT customer_id, 'ann', 'phone', 'not reached' FROM customers_customer
+WHERE value_at_risk IS NOT NULL ORDER BY value_at_risk DESC NULLS LAST, customer_id DESC LIMIT %s
+"""
+NEXT_TO_CALL = """
+SELECT customer_id FROM customers_customer AS customer
+WHERE value_at_risk IS NOT NULL AND NOT EXISTS (
+    SELECT FROM customers_contact AS contact WHERE contact.customer_id = customer.customer_id
+) AND NOT EXISTS (
+    SELECT FROM customers_worklistitem AS item WHERE item.customer_id = customer.customer_id AND done_at IS NULL
+)
+ORDER BY value_at_risk DESC NULLS LAST, customer_id DESC LIMIT 1
 """
 SPREAD = 10_000  # one in so many
 TABLES = ("customers_customer", "customers_scorerecord", "customers_stalemark", "customers_scoringfailure")
@@ -56,6 +70,12 @@ def lived_in(url: str, rows: int) -> None:
         for table in TABLES:
             connection.execute(f"VACUUM (ANALYZE) {table}")
         connection.execute("CHECKPOINT")  # what was written is not to be paid for by the first pages
+
+
+def contact_the_first(connection: psycopg.Connection[Any], customers: int) -> None:
+    """As if so many of the highest value at risk had been contacted."""
+    connection.execute(CONTACT, [customers])
+    connection.execute("ANALYZE customers_contact")
 
 
 def a_customer() -> Any:

@@ -11,12 +11,14 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from customers.admin.customer_list import paging
+from customers.admin.customer_list.list import CustomerList
 from customers.admin.customer_list.paging import CappedPaginator, Counted, estimate, rounded
 from customers.models import Customer, Exclusion, ModelRelease, RescoreRequest, ScoreRecord
 from customers.portfolio import moves
 from customers.presentation.durations import format_age, format_time
 from customers.scoring import marks, requests, scorer
 from customers.scoring.marks import where_stale_ones_are
+from tests.customers.outreach.people import make_contact
 from tests.factories import (
     edit,
     forget_marks,
@@ -110,6 +112,15 @@ class TestRow:
         make_scored()
         assert "vp-spark" not in page(staff)
 
+    def test_it_has_the_day_of_the_last_contact_and_what_came_of_it(self, staff):
+        customer, other = make_scored(), make_scored()
+        make_contact(customer, outcome="not reached", at="2026-11-24T12:00Z")
+        make_contact(customer, outcome="offer made", at="2026-11-25T12:00Z")
+        shown = page(staff)
+        assert '<td class="field-last_contact"><span title="25 Nov 2026: Offer made">25 Nov 2026</span></td>' in shown
+        assert shown.count("25 Nov 2026</span>") == 1
+        assert listed(staff, contact="not_lately") == [other.pk]
+
     def test_pages_take_as_many_statements_for_many_rows_as_for_one(self, staff):
         make_scored()
         with CaptureQueriesContext(connection) as one:
@@ -202,17 +213,38 @@ class TestOrder:
         assert list(chain(*pages)) == whole
         assert sorted(whole) == ids
 
-    def test_where_there_are_many_no_rows_are_sorted(self, staff, few_rows):
+    def test_by_value_at_risk_it_is_the_same(self, staff):
+        by_value = CustomerList.list_display.index("value") + 1
+        poor, unscored, rich, likely = with_scores(0.1, None, 0.2, 0.95)
+        for pk, value in ((poor, 0), (rich, 24_000), (likely, 950)):
+            write_as_scorer(Customer.objects.get(pk=pk), value_at_risk=value)
+        assert listed(staff, o=f"-{by_value}") == [rich, likely, poor, unscored]
+        assert listed(staff, o=str(by_value)) == [poor, likely, rich, unscored]
+
+    def test_few_of_one_main_reason_are_sorted_by_value(self, staff, few_rows):
+        """The index of the reasons is of no use for that order, and to walk the other one might take long."""
+        few = with_scores(0.1, 0.9, 0.5)
+        for pk, balance in zip(few, (30_000, 1_000, 20_000), strict=True):
+            write_as_scorer(Customer.objects.get(pk=pk), reason_codes=[20], value_at_risk=balance)
+        by_value = {"o": f"-{CustomerList.list_display.index('value') + 1}", "reason": "20"}
+        with CaptureQueriesContext(connection) as asked:
+            assert listed(staff, **by_value) == [few[0], few[2]]
+        assert any('ORDER BY ("customers_customer"."value_at_risk" + 0) DESC' in query["sql"] for query in asked)
+
+    @pytest.mark.parametrize("name", ["risk", "value"])
+    def test_where_there_are_many_no_rows_are_sorted(self, staff, few_rows, name):
         with_scores(0.1, 0.5, 0.3, 0.9, 0.2)
-        for order in (RISING, FALLING):
+        number = str(CustomerList.list_display.index(name) + 1)
+        field = {"risk": "churn_risk_score", "value": "value_at_risk"}[name]
+        for order in ({"o": number}, {"o": f"-{number}"}):
             with CaptureQueriesContext(connection) as asked:
                 listed(staff, **order)
-            [query, *_] = [q["sql"] for q in asked if ' ORDER BY "customers_customer"."churn_risk_score"' in q["sql"]]
+            [query, *_] = [q["sql"] for q in asked if f' ORDER BY "customers_customer"."{field}"' in q["sql"]]
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
                 cursor.execute(f"EXPLAIN {query}")
                 plan = "\n".join(row[0] for row in cursor.fetchall())
-            assert "customer_by_risk" in plan
+            assert f"customer_by_{name}" in plan
             assert "Sort" not in plan
 
 

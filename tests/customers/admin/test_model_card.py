@@ -55,7 +55,7 @@ def test_another_file_gets_its_own_card_and_is_not_opened(assets, tmp_path):
     path.write_bytes(b"whatever this would do")
     shutil.copy(assets / "model.json", tmp_path)
     run(path)
-    assert "Nobody has told how good this forest is" in (tmp_path / "README.md").read_text()
+    assert "It is not recorded how good this forest is" in (tmp_path / "README.md").read_text()
 
 
 def test_what_can_not_be_read_or_written_is_told_in_a_sentence(assets, tmp_path):

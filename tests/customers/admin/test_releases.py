@@ -75,7 +75,7 @@ def test_nothing_of_it_needs_a_loose_content_security_policy(staff, diagnostics)
 
 def test_a_release_of_which_nothing_is_known_says_so(staff):
     html = page_of(staff, {})
-    assert "Nobody has told how good this forest is" in html
+    assert "It is not recorded how good this forest is" in html
     assert Page(html).count("svg") == 0
 
 

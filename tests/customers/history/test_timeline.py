@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from customers.history.timeline import Change, editor_names, is_key, read_history
+from customers.history.timeline import Change, editor_names, format_editor, is_key, read_history
 from customers.models import Customer, ModelRelease, ScoreRecord, UnscoredVersion
 from customers.scoring import scorer
 from tests.factories import edit, make_customer, make_scored, rescore
@@ -277,3 +277,17 @@ class TestCommand:
     def test_an_unknown_customer_is_an_error_in_words(self):
         with pytest.raises(CommandError, match="Nothing is known of a customer 5000000"):
             call_command("history", 5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ann", "ann"),
+        ("sql:loader", "database role loader"),
+        ("django", "a program"),
+        ("django:7", "deleted user 7"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_staff_read_editors_in_words(name, words):
+    assert format_editor(name) == words

@@ -183,7 +183,7 @@ class TestCommand:
 
     def test_and_why_it_was_not_taken(self, tmp_path):
         said, code = run(file(tmp_path, ["7", "?"]), "--observed-until=2026-04-30")
-        assert "Nobody counts as having stayed because of this file" in said
+        assert "This file does not show who stayed" in said
         assert said.endswith("Rejected rows: 1.")
         assert code == 2
 

@@ -1,6 +1,7 @@
 """Stored scores against scikit-learn: what is wrong is found and told, and repaired only when asked for."""
 
 import logging
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -51,6 +52,23 @@ def wrong():
     scorer.rescore_batch()
     plant(customer)
     return customer
+
+
+class TestValueAtRisk:
+    """It is a function of balance and score: one that is not is as wrong as a score."""
+
+    def test_a_wrong_one_is_found_told_and_repaired(self, caplog):
+        customers = [make_scored() for _ in range(3)]
+        write_as_scorer(customers[1], value_at_risk=Decimal("1.23"))
+        assert audit.audit() == audit.AuditReport(audited=3, wrong_values=1, left=1)
+        assert f"Wrong value at risk of 1 customers, customer {customers[1].pk} among them" in caplog.text
+        assert "1 with a wrong value at risk" in run("--all")[0]
+        assert audit.audit(mend=True) == audit.AuditReport(audited=3, wrong_values=1)
+        assert audit.audit() == audit.AuditReport(audited=3)
+
+    def test_without_a_balance_it_is_nought(self):
+        make_scored(balance=Decimal("0.00"))
+        assert audit.audit() == audit.AuditReport(audited=1)
 
 
 class TestFinding:
@@ -283,7 +301,7 @@ class TestUnmarked:
         active_model()
         self.mark()
         said, code = run("--all")
-        assert "1 stale customers without a mark" in said
+        assert "1 customers with a score pending but not queued" in said
         assert code == 1
         assert "covered by no mark" in caplog.text
 
@@ -293,7 +311,8 @@ class TestCommand:
         make_customers(3)
         scorer.rescore_batch()
         assert run("--all") == (
-            "3 current scores audited: 0 wrong, 0 not in the history; 0 stale customers without a mark\n",
+            "3 current scores audited: 0 wrong, 0 not in the history, 0 with a wrong value at risk; "
+            "0 customers with a score pending but not queued\n",
             0,
         )
         assert run("--sample", "2")[0].startswith("2 current scores audited")
@@ -301,12 +320,12 @@ class TestCommand:
     def test_a_wrong_score_is_not(self, wrong):
         said, code = run("--all")
         assert "5 current scores audited: 1 wrong" in said
-        assert "1 open findings" in said
+        assert "1 open finding in total" in said
         assert code == 1
 
     def test_unless_it_is_repaired(self, wrong):
         said, code = run("--all", "--repair")
-        assert "1 wrong, 1 not in the history, all repaired" in said
+        assert "1 wrong, 1 not in the history, 0 with a wrong value at risk, all repaired" in said
         assert code == 0
         assert run("--all")[1] == 0
 

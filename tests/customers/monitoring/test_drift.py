@@ -15,7 +15,7 @@ from django.utils import timezone
 from customers.ml_service.reference import COLUMNS, CONTINUOUS, describe
 from customers.ml_service.schema import FEATURES
 from customers.ml_service.stability import stability_index
-from customers.models import Customer, DriftCheck, ModelRelease
+from customers.models import Customer, DriftCheck, ImportBatch, ModelRelease
 from customers.monitoring import drift
 from customers.monitoring.drift import BinMove, ColumnShift, NothingToCompareError, measure
 from customers.releases.active import active_model
@@ -151,18 +151,18 @@ class TestNoReference:
     def test_a_release_without_one_says_so(self):
         _, release = active_model()
         ModelRelease.objects.filter(pk=release.pk).update(metadata={"n_trees": 7})
-        with pytest.raises(NothingToCompareError, match=rf"^Release {release.pk} .* keeps no reference"):
+        with pytest.raises(NothingToCompareError, match=rf"^Release {release.pk} .* has no figures of its training"):
             measure()
 
     def test_a_broken_one_is_named(self):
         release = refer_to(random_rows(5, seed=1))
         release.metadata["reference"]["columns"]["age"] = {}
         release.save()
-        with pytest.raises(NothingToCompareError, match="can't be used: the shares of age must be a list"):
+        with pytest.raises(NothingToCompareError, match="cannot be used: the shares of age must be a list"):
             measure()
 
     def test_before_the_first_model(self):
-        with pytest.raises(NothingToCompareError, match="No model has been in service"):
+        with pytest.raises(NothingToCompareError, match="No model has been released"):
             measure()
 
     def test_without_customers(self):
@@ -188,6 +188,42 @@ def shifted():
         make_customer(**{**random_fields(pick), "age": 90})
 
 
+class TestWhenItIsDue:
+    """Before the check of the day: when so many customers have come, gone or been imported that it would be late."""
+
+    def is_due(self, customers, stale=0):
+        return drift.is_due(ModelRelease.objects.active_id(), customers, stale)
+
+    def test_before_the_first_model_it_is_not(self):
+        assert not drift.is_due(None, 10, 0)
+
+    def test_the_first_check_is_due_once_most_are_scored(self, shifted):
+        assert not self.is_due(100, stale=11)
+        assert self.is_due(100, stale=10)
+        assert not self.is_due(0)
+
+    def test_another_when_a_tenth_has_come_or_gone(self, shifted):
+        drift.check()
+        assert not self.is_due(110)
+        assert self.is_due(111)
+        assert not self.is_due(90)
+        assert self.is_due(89)
+
+    def test_or_when_as_many_were_imported(self, shifted):
+        check = drift.check()
+        assert not self.is_due(check.customers)
+        ImportBatch.objects.create(
+            file_name="f", file_bytes=1, sha256="0" * 64, state="imported", stored_new=1, stored_changed=10
+        )
+        assert self.is_due(check.customers)
+        drift.check()
+        assert not self.is_due(check.customers)
+
+    def test_a_release_that_can_not_be_compared_is_not_tried_again_and_again(self, shifted):
+        ModelRelease.objects.update(metadata={})
+        assert not self.is_due(100)
+
+
 class TestCheck:
     def test_it_keeps_what_it_found(self, shifted):
         found = drift.check()
@@ -200,8 +236,8 @@ class TestCheck:
         drift.check()
         [line] = [record for record in caplog.records if record.name == "vigilpay.drift"]
         assert line.levelno == logging.WARNING
-        assert "by PSI: age " in line.message
-        assert "(major shift)" in line.message
+        assert "trained on: age (PSI " in line.message
+        assert ", major shift)" in line.message
 
     def test_customers_as_they_were_are_none(self, caplog):
         refer_to(random_rows(300, seed=1))
@@ -231,16 +267,15 @@ class TestCommand:
     def test_it_prints_what_moved_most_first_and_fails_beyond_the_alarm(self, shifted):
         printed, error, code = run()
         lines = printed.splitlines()
-        assert lines[0].startswith("100 customers, 0 of them with a current score, against the 400 that release ")
-        assert lines[2].split() == ["what", "PSI", "verdict", "moved", "most"]
+        head = "100 customers, 0 of them with an up-to-date score, compared with the 400 customers that release "
+        assert lines[0].startswith(head)
+        assert lines[2].split() == ["field", "PSI", "result", "largest", "change"]
         assert lines[3].startswith("age ")
         assert "major shift" in lines[3]
         assert "or more: " in lines[3]
         assert len(lines) == 3 + len(FEATURES)
-        assert (code, error.startswith("The customers differ from those the model was trained on: age (PSI ")) == (
-            1,
-            True,
-        )
+        assert code == 1
+        assert error.startswith("The customers differ from those the model was trained on: age (PSI ")
 
     def test_below_the_alarm_it_succeeds(self, shifted, settings):
         settings.DRIFT_ALARM = 100.0
@@ -259,7 +294,7 @@ class TestCommand:
         assert not DriftCheck.objects.exists()
 
     def test_with_nothing_to_compare_it_says_why(self):
-        assert run() == ("", "Nothing was compared. No model has been in service yet.", 2)
+        assert run() == ("", "Nothing was compared. No model has been released yet.", 2)
 
 
 def test_customers_who_have_objected_are_left_out():

@@ -15,7 +15,7 @@ from customers.outreach.worklist import claim_next, finish, has_fallen, has_pass
 from customers.scoring import scorer
 from customers.sql import execute
 from tests.customers.outreach.people import make_at_risk, make_contact, make_item
-from tests.factories import edit, make_scored, write_as_scorer
+from tests.factories import edit, write_as_scorer
 from tests.others import outsider, together
 
 pytestmark = pytest.mark.django_db
@@ -55,10 +55,6 @@ class TestWhoIsOffered:
     def test_no_customer_scored_by_a_former_model(self):
         make_at_risk("900.00")
         ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
-        assert claim_next("ann") is None
-
-    def test_no_customer_without_a_value(self):
-        write_as_scorer(make_scored(), churn_risk_score=0.9, value_at_risk=None)
         assert claim_next("ann") is None
 
     def test_no_customer_who_has_objected(self):

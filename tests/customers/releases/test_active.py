@@ -311,7 +311,7 @@ class TestKeeping:
 
     def test_in_production_what_never_served_is_none_to_go_back_to(self, strict_assets, another_forest):
         run(another_forest)
-        with pytest.raises(CommandError, match="No model preceded"):
+        with pytest.raises(CommandError, match="There is no model before"):
             run(rollback=True)
 
     def test_of_a_released_model_when_it_comes_and_not_of_files_that_never_served(
@@ -402,7 +402,7 @@ class TestCommand:
 
     def test_a_mean_that_moves_too_far_is_refused(self, strict_assets, another_forest):
         make_scored(age=80)
-        with pytest.raises(CommandError, match=r"mean score would move by [+-]0\.\d+, more than 0\.001"):
+        with pytest.raises(CommandError, match=r"mean score would change by [+-]0\.\d+, more than 0\.001"):
             run(another_forest, max_mean_shift=0.001)
         assert ModelRelease.objects.count() == 1
         run(another_forest, max_mean_shift=1.0)
@@ -483,7 +483,7 @@ class TestProgress:
         monkeypatch.setattr(progress, "IDLE_SECONDS", 0)
         said = run(wait=True)
         assert "Is a worker running" in said
-        assert "rescoring goes on" in said
+        assert "rescoring continues" in said
 
 
 @pytest.mark.django_db(transaction=True)

@@ -56,7 +56,7 @@ def answers(monkeypatch):
 def test_without_a_terminal_it_takes_a_yes_on_the_command_line(strict_assets, trap, release, out, options):
     if options.get("sha256"):
         options = {"sha256": checksum(trap)}
-    with pytest.raises(CommandError, match=r"not opened: there is no terminal .* --yes"):
+    with pytest.raises(CommandError, match=r"not opened: no terminal .* --yes"):
         release(trap, **options)
     assert str(trap) in out.getvalue()
     assert checksum(trap) in out.getvalue()

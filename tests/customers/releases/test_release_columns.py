@@ -71,10 +71,10 @@ class TestTheLastStepAlone:
         assert "Reason: customers come scaled here" in told
         release = ModelRelease.objects.active()
         assert release.metadata["columns_trusted"] == "customers come scaled here"
-        assert run(pipelines / "forest.pkl").endswith("It was active already; no score changes.\n")
+        assert run(pipelines / "forest.pkl").endswith("It was already active; no score changes.\n")
 
     def test_a_reason_is_for_a_path(self, assets):
-        with pytest.raises(CommandError, match="--trust-columns goes with the PATH"):
+        with pytest.raises(CommandError, match="--trust-columns needs the PATH"):
             run("--status", "--trust-columns", "why not")
 
 

@@ -74,7 +74,7 @@ class TestTarget:
         go_back()
         go_back()
         assert served()[3:] == [three[1], three[0]]
-        with pytest.raises(CommandError, match=r"No model preceded release .*Choose with --to"):
+        with pytest.raises(CommandError, match=r"There is no model before release .*Choose with --to"):
             go_back()
         assert len(served()) == 5
 
@@ -95,7 +95,7 @@ class TestTarget:
             active_model()
         aside.rename(kept)
         said = go_back(to=release_of(two[0]).pk)
-        assert "active already" in said
+        assert "already active" in said
         assert active_model()[0].sha256 == two[0]
         assert len(served()) == 3
 
@@ -109,7 +109,7 @@ class TestTarget:
 
     def test_the_only_model_has_nothing_before_it(self, strict_assets):
         active_model()
-        with pytest.raises(CommandError, match="There is no other either"):
+        with pytest.raises(CommandError, match="There is no other release"):
             go_back()
 
 

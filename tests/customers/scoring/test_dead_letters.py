@@ -39,8 +39,8 @@ def test_the_table_says_who_why_and_what_next(failed, capsys):
     assert head.split()[:4] == ["customer", "version", "release", "attempts"]
     lines = {int(row.split()[0]): row for row in rows}
     assert lines.keys() == set(failed)
-    assert "set aside" in lines[aside]
-    assert "set aside" not in lines[again]
+    assert "excluded" in lines[aside]
+    assert "excluded" not in lines[again]
     assert all(row.endswith("The balance is odd.") for row in rows)
 
 
@@ -57,18 +57,18 @@ def test_none_is_said_in_words_and_as_an_empty_list(capsys):
 
 def test_those_who_are_named_are_tried_again(failed, capsys):
     forget_marks()
-    assert said(capsys, "--requeue", str(failed[0])) == "To be tried again now: 1.\n"
+    assert said(capsys, "--requeue", str(failed[0])) == "1 customer queued for rescoring.\n"
     assert due() == {failed[0]}
     assert marked() == [(marks.LARGE, [failed[0]])]
 
 
 def test_all_are_tried_again(failed, capsys):
-    assert said(capsys, "--requeue-all") == "To be tried again now: 2.\n"
+    assert said(capsys, "--requeue-all") == "2 customers queued for rescoring.\n"
     assert due() == set(failed)
 
 
 def test_a_name_that_is_not_in_the_list_is_an_error_and_none_is_tried(failed):
-    with pytest.raises(CommandError, match="nothing was done: 5, 6"):
+    with pytest.raises(CommandError, match="no failure is known for 5, 6"):
         call_command("dead_letters", "--requeue", str(failed[0]), "5", "6")
     assert due() == set()
 

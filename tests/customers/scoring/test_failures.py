@@ -175,7 +175,7 @@ class TestTheModelItself:
         make_customers(2)
         monkeypatch.setattr(Forest, "explain_matrix", lambda *args: stumble())
         monkeypatch.setattr(Forest, "predict_one", lambda *args: stumble())
-        with pytest.raises(ModelError, match="answers nobody"):
+        with pytest.raises(ModelError, match="cannot score any customer"):
             scorer.rescore_batch()
         assert not ScoringFailure.objects.exists()
         assert Customer.objects.stale().count() == 2

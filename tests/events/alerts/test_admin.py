@@ -73,6 +73,11 @@ class TestRules:
         rule.refresh_from_db()
         assert (rule.kind, rule.threshold, rule.rise) == ("threshold", 0.125, None)
 
+    def test_an_empty_choice_says_that_it_stands_for_all_customers(self):
+        page = page_of(logged_in("eve", "add_alertrule"), f"{RULES}add/")
+        assert page.count('<option value="unknown" selected>All customers</option>') == 2
+        assert "Unknown" not in page
+
     @pytest.mark.parametrize(
         ("fields", "complaint"),
         [

@@ -90,8 +90,8 @@ def test_rules_that_want_what_is_not_set_up_are_named(settings):
     threshold(name="of old", recipients="ann@example.org", by_webhook=True, active=False)
     threshold(name="quiet")
     assert warnings() == [
-        "Alerts of by mail go out by e-mail, which is not set up: they are only listed.",
-        "Alerts of by hook go out by webhook, which is not set up: they are only listed.",
+        "Alerts of by mail are to be sent by e-mail, which is not set up: they are only listed in the admin.",
+        "Alerts of by hook are to be sent by webhook, which is not set up: they are only listed in the admin.",
     ]
     settings.EMAIL_HOST = "mail.example.org"
     settings.WEBHOOK_URL, settings.WEBHOOK_SECRET = "https://example.org/", LONG_ENOUGH

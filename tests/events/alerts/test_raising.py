@@ -343,7 +343,7 @@ def test_recipients_are_addresses():
 
 def test_a_rise_is_not_looked_for_further_back_than_the_history_goes(settings):
     settings.HISTORY_DAYS = 6
-    with pytest.raises(ValidationError, match="kept for 6 days only"):
+    with pytest.raises(ValidationError, match="Enter 6 days or less"):
         AlertRule(**A_RISE).full_clean()
 
 

@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from customers.models import Customer, ModelRelease
+from customers.models import Customer, DriftCheck, ModelRelease
 from customers.portfolio import distribution, movers
 from customers.scoring import scorer
 from events import jobs
@@ -16,7 +16,7 @@ from events.freshness.queries import freshness, freshness_of
 from events.models.engine import Overview
 from events.overview import counting, figures
 from events.overview.figures import Figures
-from tests.factories import edit, make_customer, make_customers, make_scored, random_fields
+from tests.factories import edit, make_customer, make_customers, make_scored, random_fields, random_rows, refer_to
 from tests.others import outsider, together, turn_held
 
 pytestmark = pytest.mark.django_db
@@ -161,6 +161,22 @@ class TestWhoCounts:
         with turn_held(counting.TURN):
             assert not counting.count_now()
         assert not Overview.objects.exists()
+
+
+class TestDrift:
+    def test_a_count_that_finds_many_more_customers_has_drift_checked_and_but_once(self):
+        refer_to(random_rows(50, seed=1))
+        make_customers(5)
+        while scorer.rescore_batch().claimed:
+            pass
+        counted(seconds_ago=3600)
+        jobs.count_overview()
+        assert [check.customers for check in DriftCheck.objects.all()] == [5]
+        make_scored()
+        for _ in range(2):
+            counted(seconds_ago=3600)
+            jobs.count_overview()
+        assert [check.customers for check in DriftCheck.objects.all()] == [6, 5]
 
 
 @pytest.mark.django_db(transaction=True)

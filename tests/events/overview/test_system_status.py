@@ -35,13 +35,13 @@ def words(client):
 
 class TestPage:
     @pytest.mark.parametrize("role", ["viewer", "analyst", "operator"])
-    def test_who_may_see_the_overview_may_see_it(self, role):
+    def test_every_role_may_see_it(self, role):
         client = with_role(role)
         assert client.get(LIST).headers["Location"] == PAGE
         assert "System status" in words(client)
 
     def test_others_may_not(self):
-        assert logged_in("bob", "view_customer").get(PAGE).status_code == 403
+        assert logged_in("bob", "view_customer", "view_overview").get(PAGE).status_code == 403
 
     def test_nothing_in_it_is_inline_style_or_script(self, root):
         make_failure(make_scored())
@@ -158,7 +158,7 @@ class TestExcluded:
 
     def test_customers_are_links_for_users_who_may_see_them(self):
         make_failure(make_scored())
-        client = logged_in("bob", "view_overview", "view_scoringfailure")
+        client = logged_in("bob", "view_systemstatus", "view_scoringfailure")
         assert "/admin/customers/customer/" not in client.get(PAGE).content.decode()
 
 

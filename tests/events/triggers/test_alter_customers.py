@@ -64,5 +64,5 @@ def test_an_open_edit_is_not_waited_for_long(monkeypatch):
     customer = make_scored()
     with outsider(autocommit=False) as editor:
         editor.execute(EDIT, [customer.pk])
-        with pytest.raises(CommandError, match="open edits hold the table"):
+        with pytest.raises(CommandError, match="open edits lock the table"):
             call_command("alter_customers", "ALTER balance TYPE numeric(17, 3)")

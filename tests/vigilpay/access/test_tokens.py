@@ -165,7 +165,7 @@ class TestCommands:
         assert "export" in out.getvalue()
         with pytest.raises(tokens.InvalidTokenError):
             tokens.find(secret)
-        with pytest.raises(CommandError, match="None of these"):
+        with pytest.raises(CommandError, match="none of these"):
             call_command("revoke_token", str(token.pk))
 
 

@@ -50,7 +50,7 @@ def test_a_user_is_shown_by_name_and_one_who_is_gone_by_key(alice):
     assert f"alice (user:{alice.pk})" in page
     assert "user:999" in page
     assert "15, 16, 17, 18, 19 and 2 more" in page
-    assert [page.count(f">{outcome}</td>") for outcome in ("done", "refused")] == [2, 1]
+    assert [page.count(f">{outcome}</td>") for outcome in ("Done", "Refused")] == [2, 1]
 
 
 def test_operators_and_superusers_see_it_and_no_other_role():

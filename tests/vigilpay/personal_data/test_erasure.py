@@ -19,6 +19,7 @@ from customers.import_export.uploads.worker import TURN
 from customers.models import (
     LARGEST_CUSTOMER_ID,
     AuditFinding,
+    Contact,
     Customer,
     Outcome,
     RescoreRequest,
@@ -26,6 +27,7 @@ from customers.models import (
     ScoringFailure,
     StaleMark,
     UnscoredVersion,
+    WorklistItem,
 )
 from customers.models.imports import ImportBatch, ImportPiece
 from customers.releases.active import active_model
@@ -56,6 +58,7 @@ class TestNowhere:
         assert set(places_of(NUMBER)) >= {
             *("customers_customer", "customers_scorerecord", "customers_unscoredversion", "customers_scoringfailure"),
             *("customers_auditfinding", "customers_outcome", "customers_rescorerequest", "customers_stalemark"),
+            *("customers_contact", "customers_worklistitem"),
             *("customers_importbatch", "customers_importpiece", "events_alert", "events_overview"),
             *("django_admin_log", "django_q_task", "django_session", "vigilpay_trailentry"),
         }
@@ -83,7 +86,16 @@ class TestOthers:
         _, other = everything
         erased = erase(ID, "command:erase_customer by alice")
         assert Customer.objects.get() == other
-        for model in (ScoreRecord, UnscoredVersion, ScoringFailure, AuditFinding, Outcome, Alert):
+        for model in (
+            ScoreRecord,
+            UnscoredVersion,
+            ScoringFailure,
+            AuditFinding,
+            Outcome,
+            Alert,
+            Contact,
+            WorklistItem,
+        ):
             assert set(model.objects.values_list("customer_id", flat=True)) == {OTHER_ID}, model
         assert list(RescoreRequest.objects.values_list("customer_ids", flat=True)) == [[OTHER_ID]]
         assert [OTHER_ID] in list(StaleMark.objects.filter(kind=marks.LARGE).values_list("ids", flat=True))
@@ -135,7 +147,7 @@ class TestOthers:
         assert any(message == f"Tried again: {OTHER_ID}, one erased." for _, message in shown) or any(
             message == f"Tried again: one erased, {OTHER_ID}." for _, message in shown
         )
-        assert any(re.fullmatch(r"alert \d+ on an erased customer", named) for named, _ in shown)
+        assert any(re.fullmatch(r"Alert \d+ on an erased customer", named) for named, _ in shown)
 
 
 class TestEntry:
@@ -273,7 +285,7 @@ class TestCommand:
     def test_without_a_terminal_it_says_how_to_answer(self, monkeypatch):
         make_scored(customer_id=ID)
         monkeypatch.setattr("sys.stdin", io.StringIO())
-        with pytest.raises(CommandError, match=r"Nothing was erased: .* Without a terminal, --yes answers"):
+        with pytest.raises(CommandError, match=r"Nothing was erased: .* Without a terminal, use --yes"):
             call_command("erase_customer", str(ID))
         assert Customer.objects.exists()
 
@@ -299,7 +311,7 @@ def test_the_largest_id_is_erased_as_any_other():
     mark_as(marks.SWEEP, [LARGEST_CUSTOMER_ID])
     erase(LARGEST_CUSTOMER_ID, "me")
     assert set(places_of(str(LARGEST_CUSTOMER_ID))) <= {"customers_stalemark", *MAY_KEEP_THE_ID}
-    with pytest.raises(CommandError, match="Nothing is kept about customer"):
+    with pytest.raises(CommandError, match="Nothing is stored about customer"):
         call_command("subject_report", LARGEST_CUSTOMER_ID)
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_q.models import Failure
 
 from customers.import_export.uploads import steps, worker
-from customers.models import AuditFinding, Customer, Outcome, RescoreRequest
+from customers.models import AuditFinding, Contact, Customer, Outcome, RescoreRequest, WorklistItem
 from customers.models.imports import ImportBatch
 from customers.scoring import scorer
 from events.models import Alert, AlertRule, Delivery, Overview
@@ -48,6 +48,8 @@ def make_everything() -> tuple[Customer, Customer]:
             customer_id=one.pk, stored_score=0.1, expected_score=0.2, version=1, release_id=one.scored_by_id
         )
         Outcome.objects.create(customer_id=one.pk, left_on=date(2026, 1, 1))
+        Contact.objects.create(customer_id=one.pk, by="teller", channel="phone", outcome="informed", note=one.surname)
+        WorklistItem.objects.create(customer_id=one.pk, claimed_by="teller", score=0.9)
     RescoreRequest.objects.create(customer_ids=[OTHER_ID, ID])
     RescoreRequest.objects.create(customer_ids=[ID])
     mark_as(2, [ID, OTHER_ID], [ID])

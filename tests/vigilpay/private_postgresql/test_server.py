@@ -447,7 +447,7 @@ def test_a_directory_away_that_is_not_roots_is_refused(make_server):
     server.root.chmod(0o700)
     server.home.parent.mkdir()
     os.chown(server.home.parent, 1, 1)
-    with pytest.raises(LocalServerError, match="is not root's"):
+    with pytest.raises(LocalServerError, match="does not belong to root"):
         server.ensure_started()
 
 

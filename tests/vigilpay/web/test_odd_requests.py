@@ -117,7 +117,7 @@ class TestActions:
             follow=True,
         )
         assert answer.redirect_chain == [(f"{FAILURES}?state=set_aside", 302)]
-        assert "Nothing was done: what was chosen can&#x27;t be read." in answer.content.decode()
+        assert "Nothing was changed: the selection could not be read." in answer.content.decode()
         failure.refresh_from_db()
         assert failure.retry_at is None
 

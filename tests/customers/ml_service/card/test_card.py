@@ -62,8 +62,8 @@ def test_figures_without_baselines_or_without_spread():
 def test_a_file_without_metadata_is_told_to_be_unknown(metadata):
     text = card(metadata)
     for admission in (
-        "Nobody has told what this forest was trained on",
-        "Nobody has told how good this forest is",
+        "It is not recorded what this forest was trained on",
+        "It is not recorded how good this forest is",
         "means that 30 % leave was not measured",
         "How much each field matters was not measured",
         "How the score moves with each field was not measured",

@@ -116,7 +116,7 @@ WRONG = {
 def test_a_forest_of_anything_else_is_refused_by_a_release_and_as_a_replaced_file(kind, assets, tmp_path, caplog):
     numbers, cause = WRONG[kind]
     path = dump(fitted(numbers), tmp_path)
-    message = f"none of its .*{cause}.* fitted on the nine raw columns credit_score"
+    message = f"none of its .*{cause}.* fitted on the nine raw columns `credit_score`"
     with pytest.raises(ModelColumnsError, match=message):
         verify(path)
     caplog.clear()

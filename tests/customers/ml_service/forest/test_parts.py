@@ -64,7 +64,7 @@ def test_other_models_are_named_with_what_would_do(kind, tmp_path):
 
 
 def test_a_refused_pipeline_says_that_its_last_step_alone_is_wrong(tmp_path):
-    with pytest.raises(ModelClassError, match=r"last step alone would be wrong.* on the nine raw columns credit_score"):
+    with pytest.raises(ModelClassError, match=r"last step alone would be wrong.* nine raw columns `credit_score`"):
         load_forest(dump(fit_pipeline(OTHERS["words"][0](), 120), tmp_path))
 
 
@@ -102,7 +102,7 @@ class TestColumns:
         numbers = np.random.default_rng(1).normal(size=(60, len(names)))
         model = unfitted(2).fit(pd.DataFrame(numbers, columns=names), left(generate_rows(60)))
         with pytest.raises(
-            ModelColumnsError, match=f"{message}.*fit it on the nine raw columns credit_score, geography"
+            ModelColumnsError, match=f"{message}.*fit it on the nine raw columns `credit_score`, `geography`"
         ):
             load_forest(dump(model, tmp_path))
 

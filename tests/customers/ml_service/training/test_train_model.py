@@ -65,7 +65,7 @@ def test_customers_who_have_objected_are_left_out_by_the_database_and_counted(ta
 def test_without_a_database_the_file_alone_says_who_objects_and_a_warning_that(table, tmp_path, monkeypatch):
     monkeypatch.setattr(connection, "ensure_connection", raise_away)
     out, err = run(table, tmp_path)
-    assert "the database can't be asked who has objected" in err
+    assert "the database does not answer" in err
     assert "left out" not in out
 
 
@@ -91,7 +91,7 @@ def test_a_near_copy_of_the_label_is_warned_of(tmp_path):
 def test_a_feature_that_gives_the_label_away_is_warned_of(tmp_path):
     customers = [row(n, Exited=str(n % 2), Tenure=str(5 + 3 * (n % 2) + n % 3)) for n in range(1, 101)]
     _, err = run(write(tmp_path / "a.csv", *customers), tmp_path)
-    assert err.startswith("Warning: tenure alone tells who left (ROC AUC 1.000) and is trained on.")
+    assert err.startswith("Warning: tenure alone shows who left (ROC AUC 1.000) and is used for training.")
 
 
 def test_the_number_format_of_a_column_is_told_and_asked_for(tmp_path):
@@ -120,7 +120,7 @@ class TestRejectedRows:
         assert "Rejected 1, first in row 303: Age has no value" in out
 
     def test_strictly_nothing_is_trained(self, dirty, tmp_path):
-        with pytest.raises(CommandError, match=r"^Rejected rows: 2\. Mend them, or train without --strict\.$"):
+        with pytest.raises(CommandError, match=r"^Rejected rows: 2\. Correct them, or train without --strict\.$"):
             run(dirty, tmp_path, strict=True)
         assert not (tmp_path / "assets").exists()
 
@@ -129,7 +129,7 @@ def test_what_a_search_found_is_told(table, tmp_path, monkeypatch):
     monkeypatch.setattr(searching, "GRID", {"max_leaf_nodes": (4, 8)})
     out, _ = run(table, tmp_path, search=True, trees=3)
     assert "Searched 2 forests: best ROC AUC 0." in out
-    assert "Taken is the smallest within 0.001 of it: 0." in out
+    assert "Chosen: the smallest forest within 0.001 of it: 0." in out
 
 
 def test_a_file_that_cannot_be_trained_on_is_told_in_a_sentence(tmp_path):
@@ -148,7 +148,7 @@ def test_a_feature_that_is_the_label_is_refused(tmp_path):
 def test_what_tells_nothing_of_who_left_is_refused(tmp_path):
     # Whatever the age, one left and one stayed.
     customers = [row(n, Exited=str(n % 2), Age=str(20 + n // 2 % 50)) for n in range(1, 101)]
-    with pytest.raises(CommandError, match=r"nothing of who left: the ROC AUC of 0\.[0-4].*Nothing was trained\.$"):
+    with pytest.raises(CommandError, match=r"do not show who left: the ROC AUC of 0\.[0-4].*Nothing was trained\.$"):
         run(write(tmp_path / "a.csv", *customers), tmp_path)
     assert not (tmp_path / "assets").exists()
 

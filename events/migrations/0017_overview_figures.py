@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "system status",
                 "verbose_name_plural": "system status",
                 "proxy": True,
-                "default_permissions": (),
+                "default_permissions": ("view",),
                 "indexes": [],
                 "constraints": [],
             },
