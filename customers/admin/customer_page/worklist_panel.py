@@ -19,6 +19,7 @@ from customers.presentation.durations import format_day, format_time
 from customers.presentation.numbers import format_percent
 
 SAVE_AND_NEXT = "_save_and_next"
+TOP = "content-start"  # what Django calls the beginning of what a page is about
 WORKLIST = "admin:customers_worklistitem_changelist"
 DONE, SNOOZE = "customers_worklistitem_done", "customers_worklistitem_snooze"
 NO_NEXT = (
@@ -72,7 +73,9 @@ def go_to_next(request: HttpRequest) -> HttpResponse:
     if customer_id is None:
         messages.info(request, describe_no_next())
         return redirect(WORKLIST)
-    response: Any = redirect("admin:customers_customer_change", customer_id)
+    # A browser keeps the place of the page before, the form at the bottom, unless it is given another.
+    page = reverse("admin:customers_customer_change", args=[customer_id])
+    response: Any = redirect(f"{page}#{TOP}")
     response.customer_ids = [customer_id]  # for the audit trail
     return response  # type: ignore[no-any-return]
 
