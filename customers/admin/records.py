@@ -53,6 +53,7 @@ class ScoreRecordAdmin(ReadOnlyAdmin):
     search_fields = ("=customer_id",)
     search_help_text = "Customer ID."
     paginator = CappedPaginator
+    list_per_page = 50
     fieldsets = (
         (None, {"fields": ("scored", "customer", "risk", "before", "cause", "release", "points")}),
         ("Change that this score answers", {"fields": ("changed", "changed_by", "record_version")}),

@@ -54,15 +54,21 @@ def of_freshness(found: Freshness) -> Iterator[Measure]:
     yield Measure("customers", "Customers.", found.customers)
     yield Measure("stale_customers", "Customers whose score is not current.", found.stale_count)
     yield Measure("stale_oldest_seconds", "Age of the oldest of them.", found.oldest_stale_age_seconds or 0.0)
-    yield Measure("held_back_customers", "Stale ones that a worker can't help: they failed.", found.held_back_count)
-    yield Measure("dead_letters", "Customers whom the model could not score, given up.", found.dead_letters)
-    yield Measure("retries_waiting", "Customers who failed and will be tried again.", found.retries_waiting)
-    yield Measure("marks_waiting", "Marks of stale customers that no drain has taken.", found.marks_waiting)
+    yield Measure(
+        "held_back_customers",
+        "Of these, customers excluded from scoring or waiting for a retry.",
+        found.held_back_count,
+    )
+    yield Measure("dead_letters", "Customers excluded from scoring by the model or by staff.", found.dead_letters)
+    yield Measure("retries_waiting", "Customers for whom a retry is scheduled.", found.retries_waiting)
+    yield Measure("marks_waiting", "Changes that wait for a scoring run.", found.marks_waiting)
     yield Measure("jobs", "Jobs in the queue.", found.queue.waiting_jobs, {"state": "waiting"})
     yield Measure("jobs", "Jobs in the queue.", found.queue.claimed_jobs, {"state": "claimed"})
     yield Measure("workers_running", "Workers with a heartbeat in the last seconds.", found.workers_running)
     yield Measure("paused", "1 while scoring is paused.", found.paused is not None)
-    yield Measure("alert_messages_given_up", "Messages on alerts given up in the last days.", found.messages_given_up)
+    yield Measure(
+        "alert_messages_given_up", "Alert messages not sent in the last days, and given up.", found.messages_given_up
+    )
     yield from of_lag(found)
 
 
@@ -78,7 +84,9 @@ def of_drains() -> Iterator[Measure]:
         cursor.execute(DRAINS)
         names = [column.name for column in cursor.description]
         for name, number in zip(names, cursor.fetchone(), strict=True):
-            yield Measure(f"drain_{name}", f"Of drains that ended in the last {DRAIN_WINDOW_MINUTES} minutes.", number)
+            yield Measure(
+                f"drain_{name}", f"Of scoring runs that ended in the last {DRAIN_WINDOW_MINUTES} minutes.", number
+            )
 
 
 def of_workers() -> Iterator[Measure]:

@@ -201,7 +201,7 @@ def with_counted(
     drift_check, warnings = last_drift_check(active)
     if given_up:
         messages = format_count(given_up, "alert message was", "alert messages were")
-        warnings.append(f"{messages} not delivered in the last {GIVEN_UP_DAYS} days; see Messages in the admin.")
+        warnings.append(f"{messages} not sent in the last {GIVEN_UP_DAYS} days; see Messages in the admin.")
     status, reason = judge(
         pause=describe_pause(pause.since, pause.by, pause.reason) if pause else "",
         has_model=active is not None,

@@ -12,7 +12,7 @@ from customers.scoring.staleness import HELD_BACK, STALE
 from events.freshness.status import Waiting
 
 # So many are counted one by one, which takes some milliseconds.
-MOST_WAITING = 5000
+MOST_WAITING = 1000
 
 # The marks in the order in which they were written, more or less: the oldest of them come first.
 WAITING = f"""
@@ -41,4 +41,4 @@ def waiting_now(cursor: CursorWrapper, release: int | None, counted_at: datetime
     """
     cursor.execute(WAITING, {"release": release or 0, "counted_at": counted_at})
     customers, oldest, is_more, is_checking = cursor.fetchone()
-    return Waiting(customers, max(0.0, oldest), is_more=is_more, is_checking=is_checking)
+    return Waiting(min(customers, MOST_WAITING), max(0.0, oldest), is_more=is_more, is_checking=is_checking)

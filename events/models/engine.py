@@ -32,10 +32,10 @@ class Drain(models.Model):
     worker = models.CharField(max_length=100)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(db_default=Now())
-    claimed = models.IntegerField(help_text="Customers taken up for scoring.")
-    stored = models.IntegerField(help_text="Scores stored.")
-    rejected = models.IntegerField(help_text="Scores discarded because another model had become active.")
-    refused = models.IntegerField(help_text="Customers refused by the model.")
+    claimed = models.IntegerField("customers", help_text="Customers taken up for scoring.")
+    stored = models.IntegerField("scores stored")
+    rejected = models.IntegerField("discarded", help_text="Because another model had become active.")
+    refused = models.IntegerField("refused by the model")
 
     class Meta:
         verbose_name = "scoring run"

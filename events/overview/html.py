@@ -108,7 +108,7 @@ def risk_section(found: Figures, links: Links) -> Cell:
     head = ("Band", "Churn risk", "Customers", "Share", f"Value at risk ({settings.CURRENCY})")
     rows = [
         *band_rows(found, links),
-        ("Score pending", "", *numbers(spread.unscored, spread.customers), ""),
+        ("Not scored", "", *numbers(spread.unscored, spread.customers), ""),
         ("All", "", f"{spread.customers:,}", "", format_amount(sum(found.values, Decimal()), cents=True)),
     ]
     drawing = histogram(spread.steps, spread.thresholds, BANDS) if spread.scored else ""

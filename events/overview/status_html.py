@@ -73,7 +73,7 @@ def queue_section(now: Freshness, runs: Iterable[Drain], counted_at: datetime) -
         ("Jobs waiting", f"{now.queue.waiting_jobs:,}"),
         ("Jobs at work", f"{now.queue.claimed_jobs:,}"),
         ("Scores discarded in 24 hours", f"{now.results_rejected_last_day:,}"),
-        ("Alert messages not delivered", f"{now.messages_given_up:,}"),
+        ("Alert messages not sent", f"{now.messages_given_up:,}"),
     ]
     by_model = [
         (
@@ -133,7 +133,7 @@ def drift_section(found: Drift | None, checked_at: datetime | None, why_not: str
         "<p>{}</p>{}",
         f"Checked on {format_time(checked_at)}: {found.customers:,} customers, {found.scores:,} of them with a current "
         f"score, compared with the {found.reference_rows:,} that release {found.release} was trained on.",
-        figures_table("Drift by field", ("Field", "PSI", "Verdict", "Largest change"), map(drift_row, ranked)),
+        figures_table("Drift by field", ("Field", "PSI", "Result", "Largest change"), map(drift_row, ranked)),
     )
 
 

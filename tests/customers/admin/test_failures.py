@@ -49,7 +49,7 @@ def page(client, address, **query):
 class TestBesideTheCustomer:
     def test_list_and_page_say_who_is_set_aside_and_why(self, clerk, aside):
         assert ">Excluded from scoring: Odd balance.<" in page(clerk, CUSTOMERS)
-        assert "Odd balance." in page(clerk, f"{CUSTOMERS}{aside.pk}/change/")
+        assert "the model refused the data (Odd balance)" in page(clerk, f"{CUSTOMERS}{aside.pk}/change/")
 
     def test_and_who_is_tried_again_and_when(self, clerk, aside):
         then = timezone.now() + timedelta(hours=1)

@@ -70,7 +70,7 @@ class TestStates:
     def test_without_scores_no_band_has_a_customer(self, ann):
         make_customers(2)
         found = words(ann)
-        assert "Score pending 2 100.0 %" in found
+        assert "Not scored 2 100.0 %" in found
         assert "critical 75 % to 100 % 0 0.0 % 0.00" in found
         assert "Catching up. 2 customers waiting for a score" in found
 
