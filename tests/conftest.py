@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from customers import ml_service, views
 from customers.conditions import Condition
+from customers.portfolio import moves
 from customers.releases import active, records
 from events import views as events_views
 from events.alerts import sending
@@ -120,6 +121,7 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         (pause, "skipped"),
         (digest_sending, "refused"),
         (figures, "without_movers"),
+        (moves, "without_moves"),
         (events_views, "unanswered"),
         (access, "database_away"),
         (trail, "unwritten"),

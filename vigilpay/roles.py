@@ -30,6 +30,8 @@ VIEWER = frozenset(
         "events.view_alertrule",
         "events.view_delivery",
         "events.view_overview",
+        "customers.view_portfoliosnapshot",
+        "events.view_digest",
         "events.view_systemstatus",
     }
 )

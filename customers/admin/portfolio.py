@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from customers.admin.customer_list.filters import MOST_PRODUCTS
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.ml_service.messages import NO_BREAK
 from customers.models import PortfolioSnapshot
@@ -219,7 +220,8 @@ def conditions(group: PortfolioSnapshot) -> dict[str, str]:
         case Dimension.COUNTRY:
             return {"geography__exact": group.group}
         case Dimension.PRODUCTS:
-            return {"num_of_products": group.group}
+            is_offered = int(group.group) <= MOST_PRODUCTS  # by the list's own filter
+            return {"num_of_products" if is_offered else "num_of_products__exact": group.group}
         case Dimension.ACTIVITY:
             return {"is_active_member__exact": str(int(group.group == "active"))}
         case Dimension.BALANCE:

@@ -5,21 +5,27 @@ seconds. So a job searches at a measured pace and keeps what it finds; of that a
 still so much higher. See docs/decisions/0039-list-and-recent-moves.md.
 """
 
+import logging
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from customers import turns
+from customers.conditions import Condition
 from customers.models import MoveSearch, RecentMove, ScoreRecord
 from customers.portfolio.movers import BEGAN, GO_BACK, PREPARE
 from customers.presentation.bands import BANDS, least_of_band
+
+log = logging.getLogger("vigilpay.customers")
+
+without_moves = Condition(log)
 
 DAYS = 7
 # Ten points as they are written, with one decimal.
@@ -112,7 +118,23 @@ def search_if_due() -> bool:
     """The job: search, unless that is too soon after a search that took long. Whether it searched."""
     last = MoveSearch.objects.first()
     rest = timedelta(seconds=REST_TIMES * last.took_seconds) if last else timedelta()
-    return (last is None or timezone.now() - last.searched_at >= rest) and search()
+    if last is not None and timezone.now() - last.searched_at < rest:
+        return False
+    try:
+        is_ours = search()
+    except OperationalError as error:
+        without_moves.begin("Risen risks are not searched for: %s", error, state="slow")
+        put_off(last)
+        return False
+    without_moves.end("Risen risks are searched for again.")
+    return is_ours
+
+
+def put_off(last: MoveSearch | None) -> None:
+    """Try again when twice the time since the last search has passed: each vain attempt keeps a worker busy."""
+    if last is not None:
+        passed = (timezone.now() - last.searched_at).total_seconds()
+        MoveSearch.objects.update(took_seconds=2 * passed / REST_TIMES)
 
 
 def search() -> bool:

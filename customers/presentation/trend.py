@@ -11,7 +11,7 @@ from customers.presentation.durations import format_time
 from customers.presentation.numbers import format_count, format_percent
 
 _WIDTH, _HEIGHT = 640, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 108, 14, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 110, 14, 28
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SHORT_SECONDS = 600  # for a shorter picture minutes would be too coarse
 _APART = 22  # lines of words that are nearer than this would touch, on a phone where they are larger

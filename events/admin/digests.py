@@ -5,6 +5,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from customers.admin import ReadOnlyAdmin
+from customers.presentation.durations import format_time
 from customers.presentation.numbers import format_count
 from events.digest import outbox
 from events.digest.period import Period
@@ -13,7 +14,9 @@ from events.models.digest import Digest
 
 @admin.register(Digest)
 class DigestAdmin(ReadOnlyAdmin):
-    list_display = ("period", "kind", "state", "attempts", "ended_at", "due_at", "error")
+    list_display = ("period", "kind", "outcome", "attempts", "error")
+    fields = ("period", "kind", "outcome", "attempts", "error", "key")
+    readonly_fields = ("period", "outcome")
     list_filter = ("state",)
     list_per_page = 50
     actions = ("try_again",)
@@ -22,10 +25,19 @@ class DigestAdmin(ReadOnlyAdmin):
     def period(self, digest: Digest) -> str:
         return str(Period(digest.kind, digest.first_day))
 
-    @admin.action(description="Send again the digests that were given up", permissions=["retry"])
+    @admin.display(description="State", ordering="state")
+    def outcome(self, digest: Digest) -> str:
+        """Since when, or when the next attempt is due."""
+        state = digest.get_state_display()
+        if digest.state == Digest.State.WAITING:
+            return f"{state}; next attempt {format_time(digest.due_at)}"
+        return state if digest.ended_at is None else f"{state}, {format_time(digest.ended_at)}"
+
+    @admin.action(description="Send again", permissions=["retry"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Digest]) -> None:
         number = outbox.try_again(Digest.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))))
-        self.message_user(request, f"{format_count(number, 'digest', 'digests')} will be sent again within 15 minutes.")
+        these = format_count(number, "digest that was given up is", "digests that were given up are")
+        self.message_user(request, f"{these} sent again within 15 minutes.")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """A user with the right to change digests may do this with them, and nothing else."""

@@ -15,7 +15,9 @@ PACKAGE, FILE = "axe_playwright_python", "axe.min.js"
 
 # What axe leaves to a person, or off: a target's size, names of elements that are not there, one heading of the page.
 RUN = """async () => {
-    const found = await axe.run(document, {resultTypes: ["violations"], rules: {"target-size": {enabled: true}}});
+    const found = await axe.run(document, {
+        resultTypes: ["violations"], preload: false, rules: {"target-size": {enabled: true}}
+    });
     const seen = element => ({target: element.id || element.className, html: element.outerHTML.slice(0, 200)});
     const dangling = ["aria-describedby", "aria-labelledby", "for"].flatMap(name =>
         [...document.querySelectorAll(`[${name}]`)].flatMap(element =>

@@ -20,7 +20,7 @@ PAGES = {
     "overview": ("viewer", "/admin/events/overview/1/change/"),
     "worklist": ("agent", "/admin/customers/worklistitem/"),
     "contacts": ("agent", "/admin/customers/contact/"),
-    "portfolio": ("viewer", "/admin/customers/portfoliosnapshot/"),
+    "portfolio": ("root", "/admin/customers/portfoliosnapshot/"),
     "system status": ("operator", "/admin/events/systemstatus/"),
     "alerts": ("analyst", "/admin/events/alert/"),
     "alert": ("analyst", "/admin/events/alert/{alert}/change/"),

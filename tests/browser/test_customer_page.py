@@ -15,6 +15,15 @@ CLIPPED = """() => [...document.querySelectorAll("#content *")].filter(it => {
     const moves = it.closest(".vp-wide");  // may be moved by finger, or by key
     return shown && !moves && !it.closest("svg") && (box.right > innerWidth + 1 || box.left < -1);
 }).map(it => `${it.tagName}.${it.className} ${it.textContent.trim().slice(0, 40)}`)"""
+# Words of the trend that reach out of the picture, or into the next words of their line.
+OUTSIDE = """() => {
+    const svg = document.querySelector(".vp-trend");
+    const [, , width, height] = svg.getAttribute("viewBox").split(" ");
+    const boxes = [...svg.querySelectorAll(":scope > text")].map(it => [it.textContent, it.getBBox()]);
+    const meet = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+    return boxes.filter(([, a]) => a.x < 0 || a.x + a.width > +width || a.y + a.height > +height
+                                   || boxes.some(([, b]) => a !== b && meet(a, b))).map(([words]) => words);
+}"""
 IN_SIGHT = """it => {
     const box = it.getBoundingClientRect();
     return box.top >= 0 && box.bottom <= innerHeight && box.left >= 0 && box.right <= innerWidth;
@@ -96,6 +105,8 @@ def test_nothing_is_cut_off(visit, customer, viewport):
         assert analyst.page.evaluate(CLIPPED) == [], page
         assert analyst.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page
         assert analyst.page.locator("h1").count() == 1
+    analyst.open(f"{CUSTOMERS}{customer}/change/")
+    assert analyst.page.evaluate(OUTSIDE) == []
 
 
 def test_score_reasons_and_offers_stand_above_the_data(visit, customer):

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest
-from django.utils import timezone
 
 from customers.admin.customer_page.state import describe_state
 from customers.models import Customer, ScoreRecord
@@ -78,7 +77,7 @@ def describe_score(customer: Any, former: float | None) -> str:
 
 def describe_missing_score(customer: Any) -> str:
     if is_held_back(customer):
-        return f"No new score. {describe_state(customer, timezone.now())}."
+        return f"No new score. {describe_state(customer)}."
     if pause.notice():  # which the page itself reports
         return "New score pending until scoring is resumed."
     return "New score pending. Reload the page to see it."

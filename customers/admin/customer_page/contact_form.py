@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from customers.admin.customer_page.form import FocusedForm
 from customers.admin.customer_page.worklist_panel import next_step
 from customers.models import Contact, Customer, WorklistItem
 from customers.outreach.worklist import open_item
@@ -18,7 +19,7 @@ MOST_DAYS_AHEAD = 730
 ANCHOR = "contacts-group"  # what Django calls the part of the page
 
 
-class ContactForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+class ContactForm(FocusedForm):
     class Meta:
         model = Contact
         fields = ("channel", "outcome", "follow_up_on", "note")

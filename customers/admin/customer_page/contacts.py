@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.auth import get_permission_codename
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -24,7 +25,7 @@ from customers.presentation.durations import format_day, format_time
 
 SHOWN = 5
 SECTION = "Contacts"
-FIELD = "contacts"
+FIELD, BEFORE = "contacts", "suggestions"
 HEADINGS = ("When", "By", "Channel", "Outcome", "Risk then", "Follow-up", "Note")
 
 
@@ -45,14 +46,22 @@ class ContactsPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
         return tuple(dict.fromkeys([*fields, FIELD, *shown]))
 
     def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
-        """With the contacts behind the score, unless the page has a place for them."""
+        """With the contacts behind what would lower the risk; of a customer who has objected, behind the state."""
         sections = list(super().get_fieldsets(request, obj))
-        is_due = obj is not None and not is_what_if(request) and request.user.has_perm("customers.view_contact")
-        if is_due and FIELD not in flatten_fieldsets(sections):
+        if obj is None or is_what_if(request) or not request.user.has_perm("customers.view_contact"):
+            return sections
+        if obj.objected_at is not None:
             sections.insert(1, (SECTION, {"fields": (FIELD,)}))
-        return sections
+            return sections
+        return [with_contacts(section) for section in sections]
 
-    @admin.display(description="Contacts")
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """With one button to save a contact alone: there is nothing to go on editing."""
+        if not may_edit(self, request) and may_record(request):
+            context["show_save_and_continue"] = False
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description="Last contacts")
     def contacts(self, customer: Customer) -> SafeString:
         return contacts_block(facts_of(customer))
 
@@ -62,9 +71,8 @@ class ContactsPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
         self, request: Any, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """As Django's; afterwards, when all is stored, on to the next customer where that was asked for."""
-        may_edit = super().has_change_permission(request)
         is_contact = object_id is not None and request.method == "POST" and sends_contact(request)
-        request.contact_alone = is_contact and not may_edit and may_record(request)
+        request.contact_alone = is_contact and not may_edit(self, request) and may_record(request)
         response = super().changeform_view(request, object_id, form_url, extra_context)
         return go_to_next(request) if wants_next(request) and recorded_in(request) else response
 
@@ -126,6 +134,21 @@ class ContactsPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
         return HttpResponseRedirect(reverse("admin:customers_customer_change", args=[obj.pk]))
 
 
+def with_contacts(section: Any) -> Any:
+    """The section that has what would lower the risk, with the contacts behind it; every other one as it is."""
+    name, options = section
+    fields = list(options["fields"])
+    if BEFORE not in fields:
+        return section
+    fields.insert(fields.index(BEFORE) + 1, FIELD)
+    return name, {**options, "fields": tuple(fields)}
+
+
+def may_edit(page: ContactsPage, request: HttpRequest) -> bool:
+    """Whether the reader may change customers, whatever this request may be let through for."""
+    return request.user.has_perm(f"customers.{get_permission_codename('change', page.opts)}")
+
+
 def is_what_if(request: HttpRequest) -> bool:
     return getattr(request, "is_what_if", False) or getattr(request, "asked", None) is not None
 
@@ -173,7 +196,7 @@ def contacts_block(facts: CustomerFacts) -> SafeString:
         "" if item is None else format_html("<p>{}</p>", describe_item(item, customer)),
         table(made[:SHOWN], with_scores=customer.objected_at is None)
         if made
-        else format_html("<p>{}</p>", "None yet."),
+        else format_html("<p>{}</p>", "No contact recorded."),
         links(facts, with_all=len(made) > SHOWN),
     )
 
@@ -197,7 +220,7 @@ def cells(contact: Contact, with_scores: bool) -> SafeString:
         format_day(contact.follow_up_on) if contact.follow_up_on else "",
         contact.note,
     )
-    return format_html_join("", "<td>{}</td>", ((cell,) for cell in shown))
+    return format_html_join("", '<td data-label="{}">{}</td>', zip(HEADINGS, shown, strict=True))
 
 
 def links(facts: CustomerFacts, *, with_all: bool) -> SafeString:

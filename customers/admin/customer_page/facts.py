@@ -36,6 +36,11 @@ class CustomerFacts:
         return read_history(self.customer.pk, SCORES_DRAWN)
 
 
+def name_of(customer: Customer) -> str:
+    """``Marrequet · 16006166``: what the pages of a customer are headed by."""
+    return f"{customer.surname or 'Customer'} · {customer.pk}"
+
+
 def facts_of(customer: Customer) -> CustomerFacts:
     """The facts that ``WhatIfPage.get_object`` gave this customer."""
     return customer.facts  # type: ignore[attr-defined, no-any-return]  # of the page, not of the model

@@ -11,10 +11,23 @@ from customers.ml_service.schema import FEATURES
 from customers.models import Customer
 
 
-class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+class FocusedForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+    """Shown again, it has its first wrong field in sight."""
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        if first := next(iter(self.wrong_fields()), None):
+            first.field.widget.attrs["autofocus"] = True
+
+    def wrong_fields(self) -> list[forms.BoundField]:
+        """Those that may not stand as they are filled in, in the order of the form."""
+        return [field for field in self if field.name in self.errors]
+
+
+class CustomerForm(FocusedForm):
     """Says beside the field what may stand there; the table's constraints would only say which of them is violated.
 
-    What is wrong is in sight: listed at the head of the page, with a way to each field, and the first has the focus.
+    What is wrong is listed at the head of the page, with a way to each field.
     """
 
     class Meta:
@@ -27,15 +40,6 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
         for field, fault in find_faults(values).items():
             self.add_error(field, forms.ValidationError(f"{fault[:1].upper()}{fault[1:]}.", code="impossible"))
         return cleaned
-
-    def full_clean(self) -> None:
-        super().full_clean()
-        if first := next(iter(self.wrong_fields()), None):
-            first.field.widget.attrs["autofocus"] = True
-
-    def wrong_fields(self) -> list[forms.BoundField]:
-        """Those that may not stand as they are filled in, in the order of the form."""
-        return [field for field in self if field.name in self.errors]
 
     def non_field_errors(self) -> ErrorList:
         """Also those of the fields: the admin shows these at the head of the page."""

@@ -8,10 +8,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from customers.admin.customer_page.facts import CustomerFacts
-from customers.admin.customer_page.state import describe_state, describe_wait
+from customers.admin.customer_page.state import describe_next_step, describe_state
 from customers.history.timeline import HistoryEntry
 from customers.models import Exclusion, ModelRelease, ScoreRecord
-from customers.presentation.bands import band
+from customers.presentation.bands import band, band_classes
 from customers.presentation.durations import format_age, format_day, format_time
 from customers.presentation.numbers import format_percent
 from customers.presentation.score_state import exclusion_of, is_current
@@ -34,13 +34,12 @@ def headline(facts: CustomerFacts) -> SafeString:
     if score is None:
         shown = format_html('<span class="vp-badge vp-headline">{}</span>', "No score")
     else:
-        name = band(score)
         shown = format_html(
-            '<span class="vp-badge vp-headline vp-{}{}">{} <small>{} risk</small></span>',
-            name,
+            '<span class="vp-badge vp-headline {}{}">{} <small>{} risk</small></span>',
+            band_classes(score),
             held,
             format_percent(score),
-            name,
+            band(score),
         )
     return format_html(
         '<div class="vp-block vp-head">{} <span class="vp-state">{}</span></div>', shown, format_state(facts)
@@ -49,7 +48,7 @@ def headline(facts: CustomerFacts) -> SafeString:
 
 def format_state(facts: CustomerFacts) -> SafeString | str:
     """The state of the score, and what the reader can do about it."""
-    customer, state = facts.customer, describe_state(facts.customer, facts.now)
+    customer, state = facts.customer, describe_state(facts.customer)
     if is_current(customer):
         return state
     match exclusion_of(customer):
@@ -63,7 +62,7 @@ def format_state(facts: CustomerFacts) -> SafeString | str:
             return format_html(
                 "{}. Correct the field named and save, or retry under {}.", state, link_to_failures(facts)
             )
-    return f"{state}. {describe_wait()}"
+    return f"{state}. {describe_next_step()}"
 
 
 def link_to_failures(facts: CustomerFacts) -> SafeString | str:

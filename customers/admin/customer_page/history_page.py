@@ -3,7 +3,7 @@
 Django's own page lists its log alone, which knows of no score and of no change that was made elsewhere.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from customers.admin.customer_page.facts import name_of
 from customers.admin.customer_page.headline import CAUSES
 from customers.admin.customer_page.history import editor_of, format_edit
 from customers.history.timeline import MOST_SCORES, HistoryEntry, Score, editor_names, read_history
@@ -62,7 +63,7 @@ def shown(customer: Customer, page_number: str) -> dict[str, Any]:
     paginator = Paginator(rows_of(customer), ROWS_ON_A_PAGE)
     page = paginator.get_page(page_number)
     return {
-        "title": f"History · {customer.surname or 'Customer'} · {customer.pk}",
+        "title": f"History · {name_of(customer)}",
         "action_list": page,
         "page_range": paginator.get_elided_page_range(page.number),
         "pagination_required": paginator.num_pages > 1,
@@ -72,17 +73,23 @@ def shown(customer: Customer, page_number: str) -> dict[str, Any]:
 def rows_of(customer: Customer) -> list[Row]:
     """Newest first."""
     history = read_history(customer.pk)
-    editors = editor_names(history)
-    rows = [*logged(customer), *(row for entry in history for row in rows_of_entry(entry, editors))]
+    rows = [*logged(customer), *rows_of_edits(history)]
+    if customer.objected_at is None:  # else no page shows a profile
+        rows += rows_of_scores(history)
     return sorted(rows, key=lambda row: row.action_time, reverse=True)
 
 
-def rows_of_entry(entry: HistoryEntry, editors: Mapping[str, str]) -> Iterator[Row]:
-    for edit in entry.edits:
+def rows_of_edits(history: Sequence[HistoryEntry]) -> Iterator[Row]:
+    editors = editor_names(history)
+    for edit in (edit for entry in history for edit in entry.edits):
         if edit.edited_at is not None:
             yield Row(edit.edited_at, Actor(editor_of(edit, editors)), format_edit(edit))
-    if entry.score is not None:
-        yield Row(entry.score.scored_at, Actor(""), describe_score(entry.score))
+
+
+def rows_of_scores(history: Sequence[HistoryEntry]) -> Iterator[Row]:
+    for entry in history:
+        if entry.score is not None:
+            yield Row(entry.score.scored_at, Actor(""), describe_score(entry.score))
 
 
 def describe_score(score: Score) -> str:
@@ -102,6 +109,8 @@ def logged(customer: Customer) -> list[Row]:
 
 
 def inform_where_others_are(request: HttpRequest, customer: Customer, rows: int) -> None:
+    if customer.objected_at is not None:
+        messages.info(request, "Scores are not shown while the objection to profiling stands.")
     if rows < MOST_SCORES:
         return
     words = "The full history is available as JSON"

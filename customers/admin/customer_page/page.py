@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 
 from customers.admin.customer_page import after_save, headline, history, reasons, what_if_panel
-from customers.admin.customer_page.facts import facts_of
+from customers.admin.customer_page.facts import facts_of, name_of
 from customers.admin.customer_page.form import ObjectionForm
 from customers.admin.customer_page.history_page import HistoryPage
 from customers.admin.customer_page.what_if import WhatIfPage, is_what_if
@@ -29,15 +29,9 @@ VERSIONS = ("score_given", "given_by", "version", "scored_version", "pending_sin
 
 Section = tuple[str | None, dict[str, Any]]
 
-DATA: Section = (
-    "Customer data",
-    {
-        "fields": (("customer_id", "surname"), *BEHAVIOUR),
-        "description": "A change of these values is rescored after you save.",
-    },
-)
-DATA_ALONE: Section = ("Customer data", {"fields": (("customer_id", "surname"), *BEHAVIOUR)})
-ASKING: Section = ("What if", {"fields": ("churn_risk", "what_if")})
+DATA: Section = ("Customer data", {"fields": (("customer_id", "surname"), *BEHAVIOUR)})
+RESCORED = "A change of these values is rescored after you save."
+ASKING: Section = ("What if", {"fields": ("stored_score", "what_if")})
 WHAT_IF: Section = ("What if", {"fields": ("what_if_link",)})
 OBJECTION: Section = ("Objection to profiling", {"fields": ("objected_at", "objection")})
 OBJECTION_SHOWN: Section = ("Objection to profiling", {"fields": ("objected_at",)})
@@ -57,7 +51,7 @@ NOTHING_TO_SAVE = {
 
 
 class CustomerPage(HistoryPage, WhatIfPage):
-    readonly_fields = ("customer_id", *RISK, "what_if", "what_if_link", "objected_at", *VERSIONS)
+    readonly_fields = ("customer_id", *RISK, "stored_score", "what_if", "what_if_link", "objected_at", *VERSIONS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
         return tuple(super().get_readonly_fields(request, obj)) if obj else ()
@@ -69,24 +63,30 @@ class CustomerPage(HistoryPage, WhatIfPage):
         """
         if obj is None:
             return (DATA,)
-        if obj.objected_at is not None:
-            risk: Section = ("Churn risk", {"fields": RISK[:1]})
-            sections = [risk] if is_what_if(request) else [risk, DATA_ALONE, self.objection(request, obj), ENGINE]
-        elif is_what_if(request):
-            sections = [ASKING]
-        else:
-            sections = [("Churn risk", {"fields": RISK}), DATA, WHAT_IF, self.objection(request, obj), ENGINE]
-        was_refused = request.method == "POST"
-        return sorted(sections, key=lambda section: section[0] != DATA[0]) if was_refused else sections
+        has_objected, was_refused = obj.objected_at is not None, request.method == "POST"
+        risk: Section = ("Churn risk", {"fields": RISK[:1] if has_objected else RISK})
+        if is_what_if(request):
+            return [risk if has_objected else ASKING]
+        what_if = [] if has_objected else [WHAT_IF]
+        first = [self.data(request, obj), risk] if was_refused else [risk, self.data(request, obj)]
+        return [*first, *what_if, self.objection(request, obj), ENGINE]
+
+    def data(self, request: HttpRequest, customer: Customer) -> Section:
+        name, options = DATA
+        is_rescored = self.has_change_permission(request, customer) and customer.objected_at is None
+        return name, ({**options, "description": RESCORED} if is_rescored else options)
 
     def objection(self, request: HttpRequest, customer: Customer) -> Section:
         return OBJECTION if self.may_record_objection(request, customer) else OBJECTION_SHOWN
 
+    def get_inlines(self, request: HttpRequest, obj: Customer | None) -> Any:
+        """None on the page of a what-if, which saves nothing."""
+        return () if is_what_if(request) else super().get_inlines(request, obj)
+
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Under the name of the customer; on the page of a what-if with nothing to save."""
         if customer := context["original"]:
-            title = f"{customer.surname or 'Customer'} · {customer.pk}"
-            asks = is_what_if(request)
+            title, asks = name_of(customer), is_what_if(request)
             context.update(title=f"What if · {title}" if asks else title, subtitle=None)
             context.update(NOTHING_TO_SAVE if asks else {})
         return super().render_change_form(request, context, *args, **kwargs)
@@ -122,9 +122,13 @@ class CustomerPage(HistoryPage, WhatIfPage):
             after_save.expect(request, customer.pk, None)
         return True
 
+    def report_new_score(self, request: HttpRequest) -> Any:
+        """What became of the last save of this session; the customer whose new score was reported, or None."""
+        return after_save.report(request)
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "GET":
-            after_save.report(request)
+            self.report_new_score(request)
         try:
             return super().changeform_view(request, *args, **kwargs)
         except Customer.DoesNotExist as gone:
@@ -133,6 +137,11 @@ class CustomerPage(HistoryPage, WhatIfPage):
 
     @admin.display(description="Score")
     def churn_risk(self, customer: Customer) -> SafeString:
+        return headline.headline(facts_of(customer))
+
+    @admin.display(description="Score")
+    def stored_score(self, customer: Customer) -> SafeString:
+        """On the page of a what-if, whose answer is another one."""
         return headline.headline(facts_of(customer))
 
     @admin.display(description="Reasons")

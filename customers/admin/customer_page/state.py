@@ -1,19 +1,14 @@
 """How far the score of a customer can be relied upon, in sentences, and what to do where it cannot."""
 
-from datetime import datetime
 from typing import Any
 
 from customers.models import Exclusion, ScoringFailure
-from customers.presentation.durations import format_age, format_time
-from customers.presentation.score_state import exclusion_of, is_current
+from customers.presentation.durations import format_time
+from customers.presentation.score_state import UP_TO_DATE, describe_wait, exclusion_of, is_current
 from customers.scoring import pause
 
-UP_TO_DATE = "Up to date"
-PENDING = "new score pending"
-JUST_NOW_SECONDS = 60
 
-
-def describe_state(customer: Any, now: datetime) -> str:
+def describe_state(customer: Any) -> str:
     """Of a row that brought its active release and its failure with it; without a full stop."""
     if is_current(customer):
         return UP_TO_DATE
@@ -22,7 +17,7 @@ def describe_state(customer: Any, now: datetime) -> str:
         return f"{objected}; no score is calculated or kept while the objection stands"
     if exclusion_of(customer) is not None:
         return describe_exclusion(customer)
-    return describe_pending(customer, now)
+    return describe_pending(customer)
 
 
 def describe_exclusion(customer: Any) -> str:
@@ -36,27 +31,21 @@ def describe_exclusion(customer: Any) -> str:
     return f"Excluded from scoring by {user}{at}" if by else f"Excluded from scoring by staff{at}: {error}"
 
 
-def describe_pending(customer: Any, now: datetime) -> str:
+def describe_pending(customer: Any) -> str:
     if customer.failure_error is not None:
         return describe_retry(customer)
-    if customer.churn_risk_score is None:
+    if customer.churn_risk_score is None and customer.stale_since is not None:
         return f"Score pending since {format_time(customer.stale_since)}"
-    if customer.stale_since is None:
-        return "Scored by an earlier model; update pending"
-    return f"Data changed {format_ago(customer.stale_since, now)}; {PENDING}"
+    return describe_wait(customer)
 
 
 def describe_retry(customer: Any) -> str:
     if customer.failure_reason == Exclusion.PERSON:
-        return f"Scoring resumed; {PENDING}"
+        return "Scoring resumed; new score pending"
     again = format_time(customer.failure_retry_at, seconds=True)
     return f"The model refused the data ({customer.failure_error.removesuffix('.')}); next attempt on {again}"
 
 
-def format_ago(then: datetime, now: datetime) -> str:
-    return "just now" if (now - then).total_seconds() < JUST_NOW_SECONDS else f"{format_age(then, now)} ago"
-
-
-def describe_wait() -> str:
-    """What becomes of a pending score: a worker brings it, unless scoring is paused."""
+def describe_next_step() -> str:
+    """What to do about a pending score: a worker brings it, unless scoring is paused."""
     return pause.notice() or "Reload the page to see it."

@@ -27,10 +27,15 @@ NO_NEXT = (
 
 
 def next_step(item: WorklistItem) -> SafeString:
-    """The buttons below a new contact. Of the addresses each acts upon POST alone, and on one's own items alone."""
+    """The buttons below a new contact. Of the addresses each acts upon POST alone, and on one's own items alone.
+
+    Enter in any field of the page presses its first button: that is to save, and nothing else.
+    """
     tomorrow = timezone.localdate() + timedelta(days=1)
     return format_html(
-        '<div class="vp-steps"><button type="submit" name="{}" value="1" class="vp-button">Save and next</button>'
+        '<div class="vp-steps"><button type="submit" name="_save" value="1" class="vp-by-enter" tabindex="-1"'
+        ' aria-hidden="true">Save</button>'
+        '<button type="submit" name="{}" value="1" class="vp-button">Save and next</button>'
         '<button type="submit" class="vp-button" formaction="{}">Done without a contact</button>'
         '<span><label for="id_snoozed_until">Come back on</label>'
         '<input type="date" id="id_snoozed_until" name="snoozed_until" min="{}" value="{}">'

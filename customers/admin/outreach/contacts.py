@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,7 +22,7 @@ from customers.presentation.durations import format_day, format_time
 class ByFilter(ChoiceFilter):
     """The reader's own."""
 
-    title = "contacted by"
+    title = "member of staff"
     parameter_name = "by"
     MINE = "me"
 
@@ -71,6 +71,9 @@ class ContactAdmin(ReadOnlyAdmin):
     @admin.display(description="Reasons then", empty_value="")
     def reasons_then(self, contact: Any) -> str | None:
         return None if contact.has_objected else describe_codes(contact.reason_codes) or None
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": "Contacts", **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
         objectors = Customer.objects.filter(pk=OuterRef("customer_id"), objected_at__isnull=False)

@@ -167,7 +167,7 @@ def cells(opened: OpenItem) -> SafeString:
             customer.pk,
         ),
     )
-    return format_html_join("", "<td>{}</td>", ((cell,) for cell in shown))
+    return format_html_join("", '<td data-label="{}">{}</td>', zip(HEADINGS, shown, strict=True))
 
 
 def risk(opened: OpenItem) -> SafeString:

@@ -50,7 +50,7 @@ def _data(metadata: Mapping[str, Any]) -> Iterator[Block]:
         ("SHA-256 of model.pkl", text(metadata.get("sha256"))),
     ]
     yield Table(("fact", "value"), [(fact, value or UNKNOWN) for fact, value in facts])
-    yield f"It uses {', '.join(FIELD_NAMES.values())}; not at salary, name or number."
+    yield f"It uses {', '.join(FIELD_NAMES.values())}; it does not use salary, name or number."
     yield "train_model keeps no row of its data."
 
 

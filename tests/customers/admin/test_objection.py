@@ -106,6 +106,12 @@ class TestWhileItStands:
         assert "vp-card" not in asked
         assert "what_if_age" not in asked
 
+    def test_the_history_has_changes_and_no_score(self, staff, objector):
+        shown = staff.get(f"{LIST}{objector.pk}/history/").content.decode()
+        assert "Scores are not shown while the objection to profiling stands." in shown
+        assert "Customer added" in shown
+        assert "Churn risk" not in shown
+
     def test_the_lists_leave_the_customer_out_unless_named(self, staff, objector):
         other = make_scored()
         unscored = make_customer()

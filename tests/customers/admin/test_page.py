@@ -101,6 +101,11 @@ class TestScore:
     def test_it_is_saved_at_the_bottom_alone(self, staff):
         assert page(staff, make_scored()).count('name="_save"') == 1
 
+    def test_only_users_who_may_save_read_what_a_save_leads_to(self, staff, viewer):
+        customer, words = make_scored(), "A change of these values is rescored after you save."
+        assert words in page(staff, customer)
+        assert words not in page(viewer, customer)
+
     def test_it_stands_there_with_its_band_in_words(self, staff):
         customer = make_scored()
         write_as_scorer(customer, churn_risk_score=0.6)

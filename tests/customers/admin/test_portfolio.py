@@ -154,6 +154,14 @@ class TestLinks:
             if group.critical:
                 assert group.critical in counts_behind(ann, page, label_of(group), critical=True)
 
+    def test_more_products_than_the_list_offers_lead_to_their_customers_too(self, ann):
+        with_score(0.9, num_of_products=6)
+        with_score(0.9, num_of_products=1)
+        take_snapshot()
+        page = page_of(ann)
+        assert counts_behind(ann, page, "6 products", critical=False) == [1]
+        assert counts_behind(ann, page, "6 products", critical=True) == [1]
+
     def test_without_the_right_to_see_customers_there_are_none(self):
         with_score(0.9)
         take_snapshot()

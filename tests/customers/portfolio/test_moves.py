@@ -210,6 +210,26 @@ class TestJob:
         assert risen() == {customer.pk}
         assert moves.searched_at() == at
 
+    def test_a_search_in_vain_is_put_off_and_logged_once(self, monkeypatch, caplog):
+        moves.search()
+        MoveSearch.objects.update(searched_at=timezone.now() - timedelta(minutes=10), took_seconds=0.1)
+        at = moves.searched_at()
+        slow = "SELECT pg_sleep(60), %(at)s, %(days)s, %(least_rise)s, %(critical)s"
+        with monkeypatch.context() as patched:
+            patched.setattr(moves, "SEARCH", slow)
+            patched.setattr(moves, "PATIENCE", "20ms")
+            assert not jobs.search_moves()
+            assert moves.searched_at() == at
+            assert not jobs.search_moves()  # before 20 minutes have passed, not even tried
+            MoveSearch.objects.update(took_seconds=0.1)
+            assert not jobs.search_moves()
+        assert MoveSearch.objects.get().took_seconds == pytest.approx(60, abs=3)
+        MoveSearch.objects.update(took_seconds=0.1)
+        assert jobs.search_moves()
+        said = [record.message for record in caplog.records if "searched for" in record.message]
+        assert len(said) == 2
+        assert said[1] == "Risen risks are searched for again."
+
     def test_settings_of_the_search_end_with_it(self):
         shown = "SELECT current_setting('statement_timeout'), current_setting('work_mem')"
         with connection.cursor() as cursor:

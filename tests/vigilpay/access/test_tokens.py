@@ -198,7 +198,7 @@ class TestPage:
         staff.post(f"{PAGE}{token.pk}/change/", self.form(scopes=["score"]))
         assert tokens.find(secret).scopes == ["read"]
         answer = staff.post(PAGE, {"action": "revoke", "_selected_action": [token.pk]}, follow=True)
-        assert "Revoked: 1." in answer.content.decode()
+        assert "1 token revoked." in answer.content.decode()
         with pytest.raises(tokens.InvalidTokenError):
             tokens.find(secret)
 

@@ -45,7 +45,7 @@ def test_pages_stand_in_the_groups_that_staff_think_in():
 
 
 def test_a_group_is_there_for_a_user_who_sees_none_of_its_own_pages():
-    assert groups(logged_in("eve", "view_overview")) == {"Customers": ["Overview"]}
+    assert groups(logged_in("eve", "view_alert")) == {"Customers": ["Alerts"]}
 
 
 def test_the_page_of_one_application_lists_that_one_alone():

@@ -1,0 +1,75 @@
+"""An agent's day: the next customer, a call, the contact, the next; without leaving the admin."""
+
+import re
+
+import pytest
+
+WORKLIST = "/admin/customers/worklistitem/"
+CUSTOMER = re.compile(r"/admin/customers/customer/(\d+)/change/$")
+STORED = "SELECT * FROM customers_customer WHERE customer_id = %s"
+
+
+@pytest.fixture(params=[{"width": 1366, "height": 900}, {"width": 390, "height": 844}], ids=["desk", "phone"])
+def agent(visit, request):
+    return visit("agent", viewport=request.param)
+
+
+def customer_of(visitor):
+    visitor.page.wait_for_url(CUSTOMER)
+    return int(CUSTOMER.search(visitor.page.url)[1])
+
+
+def claim(visitor):
+    assert visitor.open(WORKLIST) == 200
+    visitor.page.click("text=Next to call")
+    return customer_of(visitor)
+
+
+def fill_in(visitor, **more):
+    visitor.page.select_option("#id_contacts-0-channel", "phone")
+    visitor.page.select_option("#id_contacts-0-outcome", "offer made")
+    visitor.page.fill("#id_contacts-0-note", "Thinks about it.")
+    for name, value in more.items():
+        visitor.page.fill(f"#id_contacts-0-{name}", value)
+
+
+def contacts_with(site, customer):
+    return site.query("SELECT by, outcome, note FROM customers_contact WHERE customer_id = %s ORDER BY id", customer)
+
+
+def test_from_the_worklist_to_a_call_to_the_next_customer(agent, site):
+    first = claim(agent)
+    before = site.query(STORED, first)
+    assert "On your worklist since" in agent.text()
+    agent.page.click("text=Record a contact")
+    fill_in(agent)
+    agent.page.click("text=Save and next")
+    agent.page.wait_for_url(lambda address: CUSTOMER.search(address) and f"/{first}/" not in address)
+    second = customer_of(agent)
+    assert f"Contact with customer {first} recorded." in agent.text()
+    assert contacts_with(site, first) == [("agent", "offer made", "Thinks about it.")]
+    assert site.query(STORED, first) == before
+
+    agent.page.click("text=Snooze")
+    agent.page.wait_for_url(f"**{WORKLIST}")
+    assert f"Customer {second} comes back on" in agent.text()
+    assert str(second) in agent.page.inner_text(".vp-worklist")
+
+
+def test_enter_in_a_field_saves_the_contact_and_keeps_the_customer_on_the_worklist(agent, site):
+    customer = claim(agent)
+    fill_in(agent, follow_up_on="2027-01-15")
+    agent.page.press("#id_contacts-0-follow_up_on", "Enter")
+    agent.page.wait_for_selector(f"text=Contact with customer {customer} recorded. Follow-up on 15 Jan 2027.")
+    assert len(contacts_with(site, customer)) == 1
+    agent.open(WORKLIST)
+    agent.page.click(f"[aria-label='Done: customer {customer}']")
+    agent.page.wait_for_selector(f"text=Customer {customer} is done.")
+
+
+def test_no_page_of_the_day_is_wider_than_the_window(agent):
+    claim(agent)
+    addresses = [agent.page.url, f"{agent.site.base}{WORKLIST}", f"{agent.site.base}/admin/customers/contact/"]
+    for address in addresses:
+        agent.page.goto(address)
+        assert agent.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
