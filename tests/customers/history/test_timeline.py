@@ -286,6 +286,7 @@ class TestCommand:
         ("sql:loader", "database role loader"),
         ("django", "a program"),
         ("django:7", "deleted user 7"),
+        ("token:4", "service token 4"),
         ("unknown", "unknown"),
     ],
 )
