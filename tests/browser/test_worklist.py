@@ -1,8 +1,12 @@
 """The worklist and the form of a contact, at a desk and on a phone; an agent's whole day is in ``test_days.py``."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
+
+from customers.presentation.durations import format_day
 
 WORKLIST = "/admin/customers/worklistitem/"
 CUSTOMER = re.compile(r"/admin/customers/customer/(\d+)/change/#container$")
@@ -62,9 +66,10 @@ def test_the_next_customer_is_shown_from_the_top_though_the_form_stands_at_the_e
 
 def test_enter_in_a_field_saves_the_contact_and_keeps_the_customer_on_the_worklist(agent, site):
     customer = claim(agent)
-    fill_in(agent, follow_up_on="2027-01-15")
+    day = timezone.localdate() + timedelta(days=30)
+    fill_in(agent, follow_up_on=day.isoformat())
     agent.page.press("#id_contacts-0-follow_up_on", "Enter")
-    agent.page.wait_for_selector(f"text=Contact with customer {customer} recorded. Follow-up on 15 Jan 2027.")
+    agent.page.wait_for_selector(f"text=Contact with customer {customer} recorded. Follow-up on {format_day(day)}.")
     assert len(contacts_with(site, customer)) == 1
     agent.open(WORKLIST)
     agent.page.click(f"[aria-label='Done: customer {customer}']")
