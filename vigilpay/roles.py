@@ -64,6 +64,7 @@ OPERATOR = VIEWER | {
     "events.add_pause",  # pause scoring
     "events.delete_pause",  # resume it
     "events.change_delivery",  # have a message that did not arrive sent again
+    "events.change_digest",  # and a digest
     "vigilpay.view_trailentry",  # see who has read and changed what
 }
 

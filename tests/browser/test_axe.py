@@ -16,6 +16,8 @@ PAGES = {
     "customer": ("analyst", "/admin/customers/customer/{customer}/change/"),
     "customer, to read": ("viewer", "/admin/customers/customer/{customer}/change/"),
     "customer, to call": ("agent", "/admin/customers/customer/{customer}/change/"),
+    "what-if of a customer": ("viewer", "/admin/customers/customer/{customer}/what-if/"),
+    "history of a customer": ("viewer", "/admin/customers/customer/{customer}/history/"),
     "new customer": ("analyst", "/admin/customers/customer/add/"),
     "overview": ("viewer", "/admin/events/overview/1/change/"),
     "worklist": ("agent", "/admin/customers/worklistitem/"),

@@ -76,6 +76,15 @@ def test_enter_in_a_field_of_the_what_if_asks_and_stores_nothing(visit, site, cu
     assert site.query("SELECT count(*) FROM django_admin_log") == logged
 
 
+@pytest.fixture
+def on_the_worklist(site, customer):
+    """With buttons of the worklist on the page, too."""
+    site.query("INSERT INTO customers_worklistitem (customer_id, claimed_by) VALUES (%s, 'analyst')", customer)
+    yield
+    site.query("DELETE FROM customers_worklistitem WHERE customer_id = %s", customer)
+
+
+@pytest.mark.usefixtures("on_the_worklist")
 def test_enter_in_a_field_of_the_data_saves(visit, site, customer):
     analyst = visit("analyst")
     analyst.open(f"{CUSTOMERS}{customer}/change/")

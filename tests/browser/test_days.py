@@ -20,7 +20,6 @@ def customer_on(page):
 
 @pytest.fixture
 def empty_worklists(site):
-    yield
     for table in ("customers_worklistitem", "customers_contact"):
         site.query(f"DELETE FROM {table}")
 
@@ -107,7 +106,7 @@ def test_the_day_of_a_branch_manager(visit, site):
     assert f"{at_risk:,}" in tiles[1]
     page.get_by_role("link", name="Portfolio").first.click()
     page.get_by_role("link", name="Germany").first.click()
-    page.wait_for_url(re.compile("geography=Germany"))
+    page.wait_for_url(re.compile("geography__exact=Germany"))
     assert set(manager.column("geography")) == {"Germany"}
     site.query("DELETE FROM customers_portfoliosnapshot")
 

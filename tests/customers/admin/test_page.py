@@ -85,7 +85,7 @@ class TestScore:
     def test_parts_come_in_the_order_that_staff_ask_for_them(self, staff):
         shown = page(staff, make_scored())
         labels = re.findall(r"<label>([^<]+):</label>", shown)
-        assert labels[:5] == ["Score", "Reasons", "What would lower it", "Trend", "History"]
+        assert labels[:6] == ["Score", "Reasons", "What would lower it", "Last contacts", "Trend", "History"]
         sections = re.findall(r'class="fieldset-heading">([^<]+)<', shown)
         assert sections == [
             *("Churn risk", "Customer data", "What if", "Objection to profiling", "Versions and model release"),
