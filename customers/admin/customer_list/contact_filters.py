@@ -35,8 +35,8 @@ class ContactFilter(ChoiceFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         self.reader = request.user.get_username()
         days = settings.CONTACT_PAUSE_DAYS
-        lately = f"not contacted for {days} {'day' if days == 1 else 'days'}"
-        return [(self.DUE, "follow-up due"), (self.NOT_LATELY, lately), (self.MINE, "contacted by me")]
+        lately = f"Not contacted for {days} {'day' if days == 1 else 'days'}"
+        return [(self.DUE, "Follow-up due"), (self.NOT_LATELY, lately), (self.MINE, "Contacted by me")]
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value == self.DUE:

@@ -28,19 +28,13 @@ UPDATE customers_customer SET churn_risk_score = NULL, value_at_risk = NULL, sco
     scored_at = NULL, reason_codes = NULL, contributions = NULL, stale_since = now()
 WHERE customer_id %% %s = 2
 """
-CONTACT = """
-INSERT INTO customers_contact (customer_id, "by", channel, outcome)
-SELECT customer_id, 'ann', 'phone', 'not reached' FROM customers_customer
-WHERE value_at_risk IS NOT NULL ORDER BY value_at_risk DESC NULLS LAST, customer_id DESC LIMIT %s
-"""
-NEXT_TO_CALL = """
-SELECT customer_id FROM customers_customer AS customer
-WHERE value_at_risk IS NOT NULL AND NOT EXISTS (
-    SELECT FROM customers_contact AS contact WHERE contact.customer_id = customer.customer_id
-) AND NOT EXISTS (
-    SELECT FROM customers_worklistitem AS item WHERE item.customer_id = customer.customer_id AND done_at IS NULL
-)
-ORDER BY value_at_risk DESC NULLS LAST, customer_id DESC LIMIT 1
+# One customer in five was contacted, by forty agents, within four weeks; of one in fifty of these there is more to do.
+CONTACTS = """
+INSERT INTO customers_contact (customer_id, "by", channel, outcome, at, follow_up_on)
+SELECT customer_id, CASE WHEN customer_id %% 200 = 0 THEN %s ELSE 'agent' || customer_id %% 39 END, 'phone',
+    'not reached', now() - make_interval(days => (customer_id / 5 %% 28)::integer),
+    CASE WHEN customer_id %% 250 = 0 THEN current_date END
+FROM customers_customer WHERE customer_id %% 5 = 0 AND value_at_risk IS NOT NULL
 """
 SPREAD = 10_000  # one in so many
 TABLES = ("customers_customer", "customers_scorerecord", "customers_stalemark", "customers_scoringfailure")
@@ -72,10 +66,16 @@ def lived_in(url: str, rows: int) -> None:
         connection.execute("CHECKPOINT")  # what was written is not to be paid for by the first pages
 
 
-def contact_the_first(connection: psycopg.Connection[Any], customers: int) -> None:
-    """As if so many of the highest value at risk had been contacted."""
-    connection.execute(CONTACT, [customers])
-    connection.execute("ANALYZE customers_contact")
+def worked_on(url: str, user: str) -> None:
+    """Contacts as of some weeks, some of them this user's, and what the search for risen risks has found."""
+    from customers.portfolio import moves
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(CONTACTS, [user])
+        connection.execute("VACUUM (ANALYZE) customers_contact")
+        assert moves.search()
+        connection.execute("VACUUM (ANALYZE) customers_recentmove")
+        connection.execute("CHECKPOINT")
 
 
 def a_customer() -> Any:
