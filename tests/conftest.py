@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from customers import ml_service, views
 from customers.conditions import Condition
-from customers.releases import active, records
+from customers.releases import records, storage
 from events import views as events_views
 from events.alerts import sending
 from events.overview import figures
@@ -113,7 +113,6 @@ def free_lease(request: pytest.FixtureRequest) -> None:
 def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test reads of a condition as the first one that meets it."""
     for module, name in (
-        (active, "displaced"),
         (views, "database_away"),
         (model_state, "unusable"),
         (pause, "skipped"),
@@ -125,6 +124,8 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         (metrics, "unmeasured"),
     ):
         monkeypatch.setattr(module, name, Condition(module.log))
+    monkeypatch.setattr(storage, "_held", None)
+    monkeypatch.setattr(storage, "_refused", None)
     monkeypatch.setattr(broker, "OUTAGE", Outage("The broker"))
     monkeypatch.setattr(sending, "refused", {channel: Condition(logging.getLogger()) for channel in sending.WAYS})
 

@@ -14,7 +14,14 @@ from customers.models.customer import (
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
 from customers.models.outreach import Contact, ControlGroup, WorklistItem
-from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
+from customers.models.releases import (
+    ACTIVE,
+    ModelFile,
+    ModelProposal,
+    ModelRelease,
+    ModelReleaseQuerySet,
+    model_is_approved,
+)
 from customers.models.rescoring import (
     SAME_LIFE,
     SAME_VERSION,
@@ -48,6 +55,8 @@ __all__ = [
     "FeedEpoch",
     "ImportBatch",
     "ImportPiece",
+    "ModelFile",
+    "ModelProposal",
     "ModelRelease",
     "ModelReleaseQuerySet",
     "Outcome",
@@ -66,4 +75,5 @@ __all__ = [
     "is_current_by",
     "is_excluded",
     "is_stale",
+    "model_is_approved",
 ]

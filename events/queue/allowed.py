@@ -16,7 +16,7 @@ OURS = frozenset(
             for name in ("rescore_stale", "sweep_stale", "look_at_everybody", "go_on_with_imports")
         ),
         *(f"events.jobs.{name}" for name in ("audit_sample", "check_drift", "send_alerts", "count_overview")),
-        *("events.jobs.prune_history", "events.jobs.report_refused"),
+        *("events.jobs.prune_history", "events.jobs.report_refused", "events.jobs.activate_approved"),
         "customers.imports.work.work_off",  # as earlier versions have queued it
     }
 )
