@@ -1,7 +1,7 @@
 """The pages of the bank's staff: customers by risk, their scores, and the models that gave them."""
 
-from customers.admin import customers, failures, imports, records, releases
+from customers.admin import customers, failures, imports, proposals, records, releases
 from customers.admin.customer_list.filters import ChoiceFilter
 from customers.admin.read_only import ReadOnlyAdmin
 
-__all__ = ["ChoiceFilter", "ReadOnlyAdmin", "customers", "failures", "imports", "records", "releases"]
+__all__ = ["ChoiceFilter", "ReadOnlyAdmin", "customers", "failures", "imports", "proposals", "records", "releases"]

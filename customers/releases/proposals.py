@@ -61,7 +61,7 @@ def figures(shift: ScoreShift | None) -> dict[str, Any] | None:
     return {name: value for name, value in asdict(shift).items() if name != "movers"} | {"of_mean": shift.of_mean}
 
 
-def ask_to_countersign(release: ModelRelease) -> ModelProposal:
+def ask_to_countersign(release: ModelRelease, by: str) -> ModelProposal:
     """Let another person confirm a rollback, which is active already."""
     return ModelProposal.objects.create(
         kind=Kind.ROLLBACK,
@@ -70,7 +70,7 @@ def ask_to_countersign(release: ModelRelease) -> ModelProposal:
         arrays_sha256=release.arrays_sha256,
         metadata=release.metadata,
         note=release.note,
-        proposed_by=release.proposed_by,
+        proposed_by=by,
         release=release,
     )
 
