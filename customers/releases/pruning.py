@@ -31,7 +31,7 @@ class StoredModel:
 def stored_models() -> list[StoredModel]:
     """All of them, the oldest first."""
     reasons = reasons_to_stay()
-    return [StoredModel(*row, reasons.get(row[0], "")) for row in fetch_rows(SIZES)]
+    return [StoredModel(it, sha256, size, reasons.get(it, "")) for it, sha256, size in fetch_rows(SIZES)]
 
 
 def reasons_to_stay() -> dict[str, str]:
