@@ -134,7 +134,7 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 def assets(tmp_path: Path, settings) -> Iterator[Path]:
     """A copy of ``ml_assets/`` that a test may damage; the model service and the settings point to it."""
     directory = tmp_path / "ml_assets"
-    shutil.copytree(SHIPPED, directory, ignore=shutil.ignore_patterns("former", "candidates"))
+    shutil.copytree(SHIPPED, directory, ignore=shutil.ignore_patterns("candidates"))
     settings.ML_ASSETS_DIR = directory
     ml_service.configure(assets_dir=directory, accept_unreleased=True)
     yield directory

@@ -91,7 +91,6 @@ def test_the_steps_of_the_dockerfile_make_what_the_image_needs(image):
     assert (image.inside("manage.py")).is_file()
     assert list(image.inside("staticfiles").glob("admin/css/*.css"))
     assert not (image.inside(".git")).exists()
-    assert not (image.inside("ml_assets/former")).exists()
 
 
 @pytest.mark.parametrize("service", ["migrate", "web", "worker"])

@@ -19,7 +19,7 @@ from customers.ml_service.files import registry
 from customers.ml_service.files.assets import MODEL_FILE, TRUSTED, read_model_file
 from customers.ml_service.files.packaging import Package
 from customers.ml_service.files.registry import current_identity
-from customers.models import ModelRelease
+from customers.models import ModelFile, ModelRelease
 from customers.releases import storage
 from customers.releases.records import note_contents_if_missing, note_verified_contents
 
@@ -160,20 +160,21 @@ def activate_noticed() -> ModelRelease:
                 return active
             # Read only now: a forest read before our turn may be the one that another process has just replaced.
             note, approval = ("noticed in ml_assets", Approval.ONE_PERSON) if active else (FIRST, Approval.FIRST)
-            return activate(*model_in_place(), note=note, approval=approval)
+            forest, model = model_in_place()
+            return activate(forest, model, note=note, approval=approval)
     except DatabaseError as error:
         if isinstance(error.__cause__, InsufficientPrivilege):
             raise ModelError(f"{NOT_ALLOWED}; a worker does so when it starts.") from error
         raise
 
 
-def model_in_place() -> tuple[Forest, bytes]:
-    """The forest in ml_assets/ and its model.pkl."""
+def model_in_place() -> tuple[Forest, ModelFile]:
+    """The forest in ml_assets/, and as it is stored."""
     forest = current_forest()
     source = read_model_file(settings.ML_ASSETS_DIR / MODEL_FILE)
     if source.sha256 != forest.sha256:
         raise ModelError("Another process has replaced the model file at this very moment. Nothing was activated.")
-    return forest, source.data
+    return forest, storage.packed(forest, source.data)
 
 
 def put_into_service(
@@ -190,13 +191,16 @@ def put_into_service(
     """
     if package is not None:
         notice_what_is_replaced(package)
+    packed = None if package is None else (package.forest, storage.packed(package.forest, package.source))
     with transaction.atomic(using=settings.SCORER_DATABASE):
         take_turns()
-        forest, source = model_in_place() if package is None else (package.forest, package.source)
+        forest, model = packed or model_in_place()
         active = ModelRelease.objects.active()
         if active is None or active.fingerprint != forest.fingerprint:
-            return activate(forest, source, note=note, approval=approval, proposed_by=by)
-        store_again(active, forest, source)
+            return activate(forest, model, note=note, approval=approval, proposed_by=by)
+        # Put right what is stored of the active model, after an operator had its file verified again.
+        storage.keep(model, using=settings.SCORER_DATABASE)
+        note_verified_contents(active, forest)
         return active
 
 
@@ -215,15 +219,9 @@ def put_into_service_again(target: ModelRelease, forest: Forest, note: str, *, b
         active = ModelRelease.objects.active()
         if active is not None and active.fingerprint == target.fingerprint:
             return active
-        source = None if storage.is_stored(target.fingerprint) else model_in_place()[1]
+        model = None if storage.is_stored(target.fingerprint) else model_in_place()[1]
         approval = Approval.ONE_PERSON if settings.ONE_PERSON_RELEASES else Approval.ROLLBACK
-        return activate(forest, source, note=note, approval=approval, proposed_by=by)
-
-
-def store_again(active: ModelRelease, forest: Forest, source: bytes) -> None:
-    """Put right what is stored of the active model, after an operator had its file verified again."""
-    storage.keep(forest, source, using=settings.SCORER_DATABASE)
-    note_verified_contents(active, forest)
+        return activate(forest, model, note=note, approval=approval, proposed_by=by)
 
 
 def take_turns() -> None:
@@ -231,13 +229,13 @@ def take_turns() -> None:
     turns.wait_for(TURN, using=settings.SCORER_DATABASE)
 
 
-def activate(forest: Forest, source: bytes | None, *, note: str, **persons: str | None) -> ModelRelease:
+def activate(forest: Forest, model: ModelFile | None, *, note: str, **persons: str | None) -> ModelRelease:
     """Append the release that is active from the moment this commits; every stored score is stale then.
 
-    Its model is stored in the same transaction; without a ``source`` it is stored already.
+    Its model is stored in the same transaction; without a ``model`` it is stored already.
     """
-    if source is not None:
-        storage.keep(forest, source, using=settings.SCORER_DATABASE)
+    if model is not None:
+        storage.keep(model, using=settings.SCORER_DATABASE)
     release = ModelRelease.objects.using(settings.SCORER_DATABASE).create(
         sha256=forest.sha256,
         fingerprint=forest.fingerprint,

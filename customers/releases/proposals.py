@@ -36,9 +36,10 @@ def are_needed() -> bool:
 def propose(package: Package, shift: ScoreShift | None, *, note: str, by: str) -> ModelProposal:
     """Store the model, and the proposal with all that the second person should know. Raises ``ProposalError``."""
     forest = package.forest
+    model = storage.packed(forest, package.source)
     try:
         with transaction.atomic():
-            storage.keep(forest, package.source)
+            storage.keep(model)
             return ModelProposal.objects.create(
                 sha256=forest.sha256,
                 fingerprint=forest.fingerprint,

@@ -51,15 +51,16 @@ def is_stored(fingerprint: str) -> bool:
     return ModelFile.objects.filter(pk=fingerprint).exists()
 
 
-def keep(forest: Forest, source: bytes, *, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Store the model, whose model.pkl is ``source``, in place of what is stored of it."""
+def keep(model: ModelFile, *, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Store the model, as ``packed`` gives it, in place of what is stored of it."""
     rows = ModelFile.objects.using(using)
     with transaction.atomic(using=using):
-        rows.filter(pk=forest.fingerprint).delete()
-        rows.bulk_create([packed(forest, source)], ignore_conflicts=True)  # another process may be at it, too
+        rows.filter(pk=model.pk).delete()
+        rows.bulk_create([model], ignore_conflicts=True)  # another process may be at it, too
 
 
 def packed(forest: Forest, source: bytes) -> ModelFile:
+    """The model whose model.pkl is ``source``. Takes seconds for a large one, so it is done before any lock is held."""
     return ModelFile(
         fingerprint=forest.fingerprint,
         sha256=forest.sha256,
@@ -182,6 +183,6 @@ def adopt_file(release: ModelRelease, file: FileInPlace) -> None:
     except ModelError as error:
         log.warning("The model of %s is not stored: %s", release, error)
         return
-    keep(forest, file.data)
+    keep(packed(forest, file.data))
     note_contents_if_missing(release, forest)
     log.info("The model of %s is stored in the database.", release)

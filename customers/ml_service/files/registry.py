@@ -158,7 +158,8 @@ def current_signature() -> Signature:
 
 def came_at() -> float:
     """When the files in place came there, in seconds since 1970: no copying or moving keeps this time. 0 without."""
-    return max(map(_changed_at, _settings.paths))
+    model, metadata = map(_changed_at, _settings.paths)
+    return max(model, metadata) if model else 0.0
 
 
 def _changed_at(path: str) -> float:

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from customers.ml_service import current_forest, load_forest
@@ -72,14 +73,13 @@ def test_once_it_is_in_memory_the_database_is_asked_for_the_release_alone(host, 
         active.model_at_hand()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_loading_holds_no_lock(host):
     """Not even on its own table, after the statements that read it."""
-    connection.ensure_connection()
     active_model()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'customers_modelfile'::regclass "
-            "AND mode <> 'AccessShareLock'"
+            "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'customers_modelfile'::regclass"
         )
         assert cursor.fetchone() == (0,)
 
@@ -173,7 +173,10 @@ class TestAlteredRows:
 
 
 def load_forest_of_table():
-    return storage.read(ModelRelease.objects.active())
+    """The right one, for a process that has neither memory nor cache of it."""
+    forest = storage.read(ModelRelease.objects.active())
+    shutil.rmtree(settings.MODEL_CACHE)
+    return forest
 
 
 def test_files_in_place_of_the_active_model_are_used_without_the_database(strict_assets, monkeypatch):

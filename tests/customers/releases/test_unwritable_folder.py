@@ -28,7 +28,7 @@ def folder(settings, another_forest):
     with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as parent:
         os.chmod(parent, 0o755)
         settings.ML_ASSETS_DIR = Path(parent, "models")
-        shutil.copytree(SHIPPED, settings.ML_ASSETS_DIR, ignore=shutil.ignore_patterns("former", "candidates"))
+        shutil.copytree(SHIPPED, settings.ML_ASSETS_DIR, ignore=shutil.ignore_patterns("candidates"))
         shutil.copy(another_forest, settings.ML_ASSETS_DIR / "next.pkl")
         settings.ACCEPT_UNRELEASED_MODEL = False
         records.configure_models()
