@@ -135,7 +135,7 @@ def assets(tmp_path: Path, settings) -> Iterator[Path]:
     """A copy of ``ml_assets/`` that a test may damage; the model service and the settings point to it."""
     directory = tmp_path / "ml_assets"
     shutil.copytree(SHIPPED, directory, ignore=shutil.ignore_patterns("candidates"))
-    settings.ML_ASSETS_DIR = directory
+    settings.ML_ASSETS_DIR, settings.MODEL_CACHE = directory, tmp_path / "model_cache"
     ml_service.configure(assets_dir=directory, accept_unreleased=True)
     yield directory
     ml_service.configure(assets_dir=SHIPPED, accept_unreleased=True)

@@ -120,7 +120,7 @@ def activate_approved() -> int:
 def activate_one(proposal: ModelProposal) -> bool:
     """Load what was approved, against its checksums, then make it active. One that can't be loaded stays approved."""
     try:
-        forest = storage.load(proposal)
+        forest = storage.verified(proposal)
     except ModelError as error:
         log.error("%s is approved and can't be put into service: %s", proposal, error)
         return False

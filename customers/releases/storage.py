@@ -153,6 +153,16 @@ def column_of(wanted: Wanted, column: str) -> bytes:
     return bytes(found)
 
 
+def verified(proposal: ModelProposal) -> Forest:
+    """What every host will load: arrays and model.pkl as they are stored, past memory and cache.
+
+    Raises ``ModelError`` unless both are what was proposed.
+    """
+    wanted = wanted_of(proposal)
+    stored.source_of(column_of(wanted, "source"), wanted)
+    return wanted.forest(stored.from_packed_arrays(column_of(wanted, "arrays"), wanted), unpickled=False)
+
+
 def adopt() -> None:
     """Store the models of releases by earlier versions, which kept files: as far as those lie on this machine."""
     stored_already = ModelFile.objects.values("fingerprint")
