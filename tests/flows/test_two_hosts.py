@@ -38,9 +38,11 @@ for name in ("anna", "ben"):
 """
 # In a browser session of ben's, on a web server of this host.
 APPROVE = """
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from customers.models import ModelProposal
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # none collected
 client = Client(HTTP_HOST="churn.example.org")
 client.force_login(User.objects.get(username="ben"), "django.contrib.auth.backends.ModelBackend")
 proposal = ModelProposal.objects.filter(state="open").latest("id")
@@ -93,10 +95,9 @@ def hosts(url, tmp_path):
     """The first has the shipped model in ml_assets/, the second has no file of any model."""
     other = tmp_path / "checkout"
     other.mkdir()
-    for name in CODE:
+    for name in CODE:  # with the kernels that were compiled already
         path = ROOT / name
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(path, other / name, ignore=ignored) if path.is_dir() else shutil.copy(path, other)
+        shutil.copytree(path, other / name) if path.is_dir() else shutil.copy2(path, other)
     return Host(ROOT, url, tmp_path / "first.log"), Host(other, url, tmp_path / "second.log")
 
 
