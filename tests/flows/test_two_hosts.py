@@ -42,7 +42,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from customers.models import ModelProposal
-settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # none collected
+# None are collected here.
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 client = Client(HTTP_HOST="churn.example.org")
 client.force_login(User.objects.get(username="ben"), "django.contrib.auth.backends.ModelBackend")
 proposal = ModelProposal.objects.filter(state="open").latest("id")
