@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 
 from customers.ml_service import ModelError
-from customers.models import ModelFile, ModelRelease
+from customers.models import ModelFile, ModelProposal, ModelRelease
 from customers.releases.active import forest_of, in_place
 from customers.sql import fetch_rows
 
@@ -65,6 +65,8 @@ def describe_status() -> Iterator[str]:
     for release in releases:
         gone = "" if release.fingerprint in stored else " (model not stored)"
         yield f"{release} of {release.released_at:%Y-%m-%d %H:%M}{gone}: {release.note}"
+    for proposal in ModelProposal.objects.filter(state=ModelProposal.State.OPEN).order_by("id"):
+        yield f"{proposal} ({proposal.kind}) by {proposal.proposed_by} waits for an approval: {proposal.note}"
 
 
 def describe_other_files(active: ModelRelease) -> Iterator[str]:

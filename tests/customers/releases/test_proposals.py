@@ -55,6 +55,7 @@ class TestProposing:
         assert proposal.shift["customers"] == 1
         assert "movers" not in proposal.shift  # customers who are erased are named nowhere here
         assert storage.is_stored(proposal.fingerprint)
+        assert f"proposal {proposal.pk} ({proposal.sha256[:12]}) (release) by anna waits" in run(status=True)
 
     def test_needs_a_name_before_anything_is_opened(self, bank, another_forest):
         with pytest.raises(CommandError, match="--by USERNAME"):
