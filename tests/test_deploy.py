@@ -1,5 +1,6 @@
 """What the files in ``deploy/`` start, name and wait for is there."""
 
+import codecs
 import configparser
 import json
 import os
@@ -122,6 +123,7 @@ def test_a_model_is_released_in_the_read_only_container(image, settings, another
         call_command(
             "release_model", candidate, "--yes", dry_run=True, stdout=StringIO()
         )  # imports what it needs, as root
+        codecs.lookup("cp437")  # and what archives are read with
         os.seteuid(image.uid)
         request.addfinalizer(lambda: os.seteuid(0))
     call_command("release_model", candidate, "--yes", note="in a container", stdout=StringIO())

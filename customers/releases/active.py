@@ -111,14 +111,17 @@ def refuse_unusable() -> None:
 def has_news(release: ModelRelease) -> bool:
     """Whether another model was put into ml_assets/ since this release, in development.
 
-    A file that lay there before was replaced by this release, whichever host made it, and waits for nothing.
+    A file that lay there before was replaced by this release, whichever host made it, and waits for nothing; unless the
+    model of the release is nowhere to be found.
     """
-    if not settings.ACCEPT_UNRELEASED_MODEL or registry.came_at() + TICK_SECONDS < release.released_at.timestamp():
+    if not settings.ACCEPT_UNRELEASED_MODEL or not (came_at := registry.came_at()):
         return False
+    is_later = came_at + TICK_SECONDS >= release.released_at.timestamp()
     try:
-        return current_identity().fingerprint != release.fingerprint
+        is_another = current_identity().fingerprint != release.fingerprint
     except ModelError:
-        return True  # which says what is wrong with it, when it is loaded
+        return is_later  # which says what is wrong with it, when it is loaded
+    return is_another and (is_later or not storage.is_stored(release.fingerprint))
 
 
 def forest_of(release: ModelRelease) -> Forest:

@@ -13,6 +13,7 @@ from customers.releases.active import ModelNotActiveError, active_model, put_int
 from customers.scoring import scorer
 from events.queue import lease
 from events.worker import warmup
+from tests.customers.ml_service.forests import release as release_file
 from tests.factories import A_CUSTOMER, make_customer, make_customers, make_scored
 
 pytestmark = pytest.mark.django_db
@@ -26,13 +27,7 @@ def give_the_id_to(forest, ours):
     return ModelRelease.objects.create(pk=ours.pk, sha256=other.sha256, fingerprint=other.fingerprint)
 
 
-@pytest.fixture(params=["development", "production"])
-def rules(request, assets):
-    """The files of this host, under the rules of either mode."""
-    return request.getfixturevalue("strict_assets") if request.param == "production" else assets
-
-
-def test_nothing_is_scored_by_a_model_that_is_not_the_active_one_nor_put_into_service(rules, another_forest):
+def test_nothing_is_scored_by_a_model_that_is_not_the_active_one_nor_put_into_service(strict_assets, another_forest):
     make_scored()
     _, ours = active_model()
     reused = give_the_id_to(another_forest, ours)
@@ -46,17 +41,25 @@ def test_nothing_is_scored_by_a_model_that_is_not_the_active_one_nor_put_into_se
     assert Customer.objects.exclude(scored_by=None).count() == 1  # as it was
 
 
-def test_the_file_of_the_active_model_is_taken_up_when_it_comes(assets, another_forest):
+def test_the_file_of_the_active_model_is_taken_up_when_it_comes(strict_assets, another_forest):
     make_scored()
     _, ours = active_model()
     give_the_id_to(another_forest, ours)
     customer = make_customer()
     with pytest.raises(ModelNotActiveError):
         scorer.rescore_batch()
-    shutil.copy(another_forest, assets / "model.pkl")
+    release_file(another_forest, assets_dir=strict_assets)
     scorer.rescore_batch()
     customer.refresh_from_db()
     assert customer.churn_risk_score == load_forest(another_forest).predict_one(A_CUSTOMER)
+
+
+def test_in_development_the_file_in_place_stands_in_for_a_model_that_is_nowhere(assets, another_forest):
+    _, ours = active_model()
+    reused = give_the_id_to(another_forest, ours)
+    forest, release = active_model()
+    assert release.pk > reused.pk
+    assert release.fingerprint == forest.fingerprint == ours.fingerprint
 
 
 def test_a_file_that_lay_there_before_the_release_is_not_brought_forward_and_one_that_comes_is(assets, another_forest):
@@ -70,7 +73,7 @@ def test_a_file_that_lay_there_before_the_release_is_not_brought_forward_and_one
 
 
 def test_a_release_that_takes_the_id_between_claim_and_write_gets_no_score_of_the_other_model(
-    assets, another_forest, monkeypatch
+    strict_assets, another_forest, monkeypatch
 ):
     make_scored()
     _, ours = active_model()
@@ -88,7 +91,7 @@ def test_a_release_that_takes_the_id_between_claim_and_write_gets_no_score_of_th
     assert ScoreRecord.objects.count() == 1
 
 
-def test_what_the_former_model_can_not_score_is_no_failure_of_the_new_one(assets, another_forest, monkeypatch):
+def test_what_the_former_model_can_not_score_is_no_failure_of_the_new_one(strict_assets, another_forest, monkeypatch):
     make_scored()
     give_the_id_to(another_forest, active_model()[1])
     make_customer()
@@ -113,7 +116,7 @@ def test_nothing_that_a_process_remembers_outlives_its_connection(assets):
     assert not lease.cache.is_held()
 
 
-def test_a_worker_knows_from_its_start_what_serves(assets, another_forest):
+def test_a_worker_knows_from_its_start_what_serves(strict_assets, another_forest):
     _, ours = active_model()
     active._seen = None  # another process
     warmup.worker_spawned()
