@@ -8,10 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import DatabaseError
 
 from customers.ml_service import ModelError, current_forest
-from customers.ml_service.files import former
-from customers.ml_service.files.assets import MODEL_FILE
-from customers.ml_service.files.registry import refuse_undescribed
-from customers.models import ModelRelease
+from customers.models import ModelFile, ModelRelease
 from customers.outreach import control
 from customers.releases.active import in_place
 
@@ -20,22 +17,21 @@ from customers.releases.active import in_place
 def model_is_usable(**kwargs: Any) -> list[CheckMessage]:
     """A warning, not an error: without a model edits must go on, and rows simply stay stale.
 
-    In production only the files are looked at: which of them may be opened is a question to the database.
+    In production the database holds the model, and which file may be opened is a question to it.
     """
+    if not settings.ACCEPT_UNRELEASED_MODEL:
+        return []
     try:
-        if settings.ACCEPT_UNRELEASED_MODEL:
-            current_forest()
-        else:
-            refuse_undescribed()
+        current_forest()
     except ModelError as error:
-        kept = "" if settings.ACCEPT_UNRELEASED_MODEL else ", unless the active model's files are kept on this machine"
-        return [Warning(str(error), hint=f"Until this is corrected, no customer is scored{kept}.", id="customers.W001")]
+        hint = "Until this is corrected, no customer is scored, unless the database holds the active model."
+        return [Warning(str(error), hint=hint, id="customers.W001")]
     return []
 
 
 @register(Tags.database)
-def active_model_outlives_an_upgrade(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """In production: its files are on this machine, and kept where no upgrade of the code overwrites them."""
+def active_model_is_stored(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """In production: in the database, from where every host loads it."""
     if settings.ACCEPT_UNRELEASED_MODEL:
         return []
     return [message for alias in databases or () for message in about_active_model(alias)]
@@ -44,23 +40,24 @@ def active_model_outlives_an_upgrade(databases: Sequence[str] | None = None, **k
 def about_active_model(alias: str) -> list[CheckMessage]:
     try:
         release = ModelRelease.objects.using(alias).active()
+        is_stored = release is None or ModelFile.objects.using(alias).filter(pk=release.fingerprint).exists()
     except DatabaseError:
         return []  # no tables yet
-    if release is None or former.is_kept(settings.ML_ASSETS_DIR, release.fingerprint):
+    if release is None or is_stored:
         return []
     forest, instead = in_place(release)
     if forest is None:
         return [
             Warning(
-                f"{release} is active, but cannot score here: {instead}.",
-                hint="Put its model.pkl and model.json on this machine with: manage.py release_model PATH",
+                f"{release} is active, the database does not hold its model, and it cannot score here: {instead}.",
+                hint="Find its model.pkl and run: manage.py release_model PATH",
                 id="customers.W002",
             )
         ]
     return [
         Warning(
-            f"The files of {release} have no copy: an upgrade that replaces them stops scoring.",
-            hint=f"With write access there, run: manage.py release_model {settings.ML_ASSETS_DIR / MODEL_FILE}",
+            f"The model of {release} is on this machine alone, and not in the database.",
+            hint="A worker stores it when it starts on this machine: manage.py run_worker",
             id="customers.W003",
         )
     ]

@@ -12,7 +12,7 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_spawn, pre_enqueue
 
-        from customers.models import Customer, import_is_due
+        from customers.models import Customer, import_is_due, model_is_approved
         from events import checks, signals  # noqa: F401  checks registers itself
         from events.alerts import checks as alert_checks  # noqa: F401
         from events.digest import checks as digest_checks  # noqa: F401
@@ -25,6 +25,7 @@ class EventsConfig(AppConfig):
         connection_created.connect(lease.cache.forget, dispatch_uid="events.forget_lease")
         post_save.connect(signals.customer_saved, sender=Customer, dispatch_uid="events.customer_saved")
         import_is_due.connect(signals.import_left_to_workers, dispatch_uid="events.import_left_to_workers")
+        model_is_approved.connect(signals.approval_left_to_workers, dispatch_uid="events.approval_left_to_workers")
         post_spawn.connect(warmup.worker_spawned, dispatch_uid="events.worker_spawned")
         post_migrate.connect(repair.repair_if_newest, sender=self, dispatch_uid="events.trigger_repair")
         post_migrate.connect(schedules.ensure_schedules, sender=self, dispatch_uid="events.ensure_schedules")

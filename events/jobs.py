@@ -16,7 +16,7 @@ from customers.monitoring import audit, drift
 from customers.outreach.retention import prune_outreach
 from customers.portfolio import moves, snapshots
 from customers.portfolio.sampling import random_ids
-from customers.releases import active
+from customers.releases import active, proposals
 from customers.scoring import marks, scorer
 from events.alerts.retention import prune_alerts
 from events.alerts.sending import send_what_is_due
@@ -96,7 +96,8 @@ def is_full(batch: scorer.Batch) -> bool:
 
 
 def sweep_stale() -> bool:
-    """The second net, run by a schedule: notice a changed model file, and wake a worker if anything is stale."""
+    """The second net, run by a schedule: notice another model, and wake a worker if anything is stale."""
+    proposals.activate_approved()
     try:
         active.active_model()
     except ModelError as error:
@@ -115,6 +116,11 @@ def look_at_everybody() -> bool:
 def go_on_with_imports() -> int:
     """The net below the imports of staff, run by a schedule: a worker may have died over one; the steps done."""
     return import_work.work_off()
+
+
+def activate_approved() -> int:
+    """Put models into service that a second person has approved; how many."""
+    return proposals.activate_approved()
 
 
 def audit_sample() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from customers.ml_service.schema import FEATURES
-from customers.models import Customer, ImportBatch
+from customers.models import Customer, ImportBatch, ModelProposal
 from events.queue import dispatch, lease
 
 # One statement and not through the ORM: every save pays for it.
@@ -55,3 +55,8 @@ def wake_if_moved(instance: Customer) -> bool:
 def import_left_to_workers(sender: type[ImportBatch], **kwargs: Any) -> None:
     """Queue the job that goes on with imports. Connected to ``import_is_due``."""
     dispatch.queue_on_commit(dispatch.IMPORT_JOB)
+
+
+def approval_left_to_workers(sender: type[ModelProposal], **kwargs: Any) -> None:
+    """Queue the job that puts an approved model into service. Connected to ``model_is_approved``."""
+    dispatch.queue_on_commit(dispatch.ACTIVATE_JOB)

@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from customers import ml_service, views
 from customers.conditions import Condition
 from customers.portfolio import moves
-from customers.releases import active, records
+from customers.releases import records, storage
 from events import views as events_views
 from events.alerts import sending
 from events.digest import sending as digest_sending
@@ -115,7 +115,6 @@ def free_lease(request: pytest.FixtureRequest) -> None:
 def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test reads of a condition as the first one that meets it."""
     for module, name in (
-        (active, "displaced"),
         (views, "database_away"),
         (model_state, "unusable"),
         (pause, "skipped"),
@@ -129,6 +128,8 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         (metrics, "unmeasured"),
     ):
         monkeypatch.setattr(module, name, Condition(module.log))
+    monkeypatch.setattr(storage, "_held", None)
+    monkeypatch.setattr(storage, "_refused", None)
     monkeypatch.setattr(broker, "OUTAGE", Outage("The broker"))
     monkeypatch.setattr(sending, "refused", {channel: Condition(logging.getLogger()) for channel in sending.WAYS})
 
@@ -137,8 +138,8 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 def assets(tmp_path: Path, settings) -> Iterator[Path]:
     """A copy of ``ml_assets/`` that a test may damage; the model service and the settings point to it."""
     directory = tmp_path / "ml_assets"
-    shutil.copytree(SHIPPED, directory, ignore=shutil.ignore_patterns("former", "candidates"))
-    settings.ML_ASSETS_DIR = directory
+    shutil.copytree(SHIPPED, directory, ignore=shutil.ignore_patterns("candidates"))
+    settings.ML_ASSETS_DIR, settings.MODEL_CACHE = directory, tmp_path / "model_cache"
     ml_service.configure(assets_dir=directory, accept_unreleased=True)
     yield directory
     ml_service.configure(assets_dir=SHIPPED, accept_unreleased=True)

@@ -14,8 +14,8 @@ from urllib.request import urlopen
 
 from django.contrib.auth import get_user_model
 
-from customers.ml_service import current_forest
 from customers.models import Customer
+from customers.releases.active import active_model
 from customers.sql import execute
 from events.models.engine import Drain
 from events.queue import lease
@@ -115,7 +115,7 @@ def follow_an_edit() -> Followed:
 def verify(followed: Followed, base: str) -> None:
     """Hold the stored score against the model, and the JSON view against both."""
     customer = Customer.objects.get(pk=followed.customer_id)
-    expected = current_forest().predict_one(customer.features())
+    expected = active_model()[0].predict_one(customer.features())
     with urlopen(f"{base}/customers/analyze/{customer.pk}/", timeout=10) as response:  # noqa: S310  loopback
         answer = json.load(response)
     scores = (followed.new_score, answer["churn_risk_score"])

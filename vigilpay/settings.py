@@ -249,6 +249,10 @@ SITE_URL = env.text("VIGILPAY_SITE_URL", default="")
 ML_ASSETS_DIR = Path(env.text("VIGILPAY_ML_ASSETS", default=str(BASE_DIR / "ml_assets")))
 # A pickle is code: outside development only a file that was released in the database is loaded, or the first one.
 ACCEPT_UNRELEASED_MODEL = not PRODUCTION
+# Where compiled models are kept between starts. What cannot be written there is held in memory alone.
+MODEL_CACHE = Path(env.text("VIGILPAY_MODEL_CACHE", default=str(BASE_DIR / ".local" / "models")))
+# Whether one person may put a model into service. Else another one approves it: docs/releasing.md.
+ONE_PERSON_RELEASES = env.flag("VIGILPAY_ONE_PERSON_RELEASES", default=not PRODUCTION)
 # From which score on a customer's risk is called medium, high, critical; below the first it is low.
 RISK_BANDS = env.thresholds("VIGILPAY_RISK_BANDS", default=(0.25, 0.5, 0.75))
 

@@ -1,6 +1,6 @@
 """The pages of the bank's staff: customers by risk, their scores, and the models that gave them."""
 
-from customers.admin import customers, failures, imports, outreach, portfolio, records, releases
+from customers.admin import customers, failures, imports, outreach, portfolio, proposals, records, releases
 from customers.admin.customer_list.filters import ChoiceFilter
 from customers.admin.read_only import ReadOnlyAdmin
 
@@ -12,6 +12,7 @@ __all__ = [
     "imports",
     "outreach",
     "portfolio",
+    "proposals",
     "records",
     "releases",
 ]

@@ -16,7 +16,14 @@ from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, Drif
 from customers.models.moves import MoveSearch, RecentMove
 from customers.models.outreach import Contact, ControlGroup, WorklistItem
 from customers.models.portfolio import PortfolioSnapshot
-from customers.models.releases import ACTIVE, ModelRelease, ModelReleaseQuerySet
+from customers.models.releases import (
+    ACTIVE,
+    ModelFile,
+    ModelProposal,
+    ModelRelease,
+    ModelReleaseQuerySet,
+    model_is_approved,
+)
 from customers.models.rescoring import (
     SAME_LIFE,
     SAME_VERSION,
@@ -50,6 +57,8 @@ __all__ = [
     "FeedEpoch",
     "ImportBatch",
     "ImportPiece",
+    "ModelFile",
+    "ModelProposal",
     "ModelRelease",
     "ModelReleaseQuerySet",
     "MoveSearch",
@@ -71,4 +80,5 @@ __all__ = [
     "is_current_by",
     "is_excluded",
     "is_stale",
+    "model_is_approved",
 ]

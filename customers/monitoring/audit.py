@@ -8,17 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from django.conf import settings
-
 from customers.import_export.staging import Progress
 from customers.ml_service import Forest, ScoringError
-from customers.ml_service.files import former
-from customers.ml_service.files.assets import MODEL_FILE
 from customers.ml_service.files.original import Original
-from customers.ml_service.files.pickles import load_estimator, read_bytes, sha256_of
+from customers.ml_service.files.pickles import load_estimator
 from customers.ml_service.schema import FEATURES
 from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
-from customers.releases.active import ModelNotActiveError, active_model
+from customers.releases import storage
+from customers.releases.active import active_model
 from customers.scoring import scorer
 from customers.scoring.claims import CustomerBusyError, CustomerObjectedError
 from customers.scoring.marks import count_unmarked
@@ -212,8 +209,4 @@ def repair(customer_id: int) -> None:
 
 def original_of(forest: Forest, release: ModelRelease) -> Original:
     """The active model as scikit-learn knows it. Only a file with the checksum of its release is unpickled."""
-    folders = (settings.ML_ASSETS_DIR, former.folder_of(settings.ML_ASSETS_DIR, forest.fingerprint))
-    for path in (folder / MODEL_FILE for folder in folders):
-        if path.exists() and sha256_of(data := read_bytes(path)) == release.sha256:
-            return Original(load_estimator(data), forest.encodings)
-    raise ModelNotActiveError("The model file was replaced at this moment; audit again.")
+    return Original(load_estimator(storage.source_of(release)), forest.encodings)

@@ -1,54 +1,68 @@
-"""A model is put into service by hand: verified, tried out on stored customers, activated, and the one before kept.
+"""A model is put into service by hand: verified, tried out on stored customers, then activated or proposed.
 
 Each function says what happens while it happens, line by line. They raise ``ModelError`` or ``OSError``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
-from customers.ml_service import ModelError
-from customers.ml_service.files import former, model_folder
+from customers.ml_service import Forest, ModelError
 from customers.ml_service.files.packaging import Package, verify
 from customers.ml_service.files.pickles import read_expected, sha256_of
 from customers.models import ModelRelease
-from customers.releases.active import put_into_service, remembered
-from customers.releases.dry_run import rehearse, table
-from customers.releases.rollback import on_the_way, target_of, verified
+from customers.releases import proposals
+from customers.releases.active import forest_of, put_into_service, put_into_service_again, remembered
+from customers.releases.dry_run import ScoreShift, rehearse, table
+from customers.releases.rollback import target_of
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Why a model is to be accepted, and by what trial: ``max_mean_shift`` is how far the mean score may move."""
+    """Why a model is to be accepted, and by what trial: ``max_mean_shift`` is how far the mean score may move.
+
+    ``by`` is the user who wants it.
+    """
 
     note: str
     sample: int
     max_mean_shift: float | None
     dry_run: bool
+    by: str = ""
 
-    def refuse_unwritable(self) -> None:
+    def refuse_nameless(self) -> None:
         """Before a file is verified and tried out, which takes longer than the answer may be waited for."""
-        if not self.dry_run:
-            model_folder.refuse_unwritable(settings.ML_ASSETS_DIR)
+        if not (self.by or self.dry_run or settings.ONE_PERSON_RELEASES):
+            raise ModelError(
+                "Name the person who wants this, by user name: --by USERNAME. Another person approves it in the admin"
+            )
 
 
 def accept(path: Path, terms: Terms, *, sha256: str, trusted: str, may_be_opened: Callable[[], bool]) -> Iterator[str]:
-    """Put this file into service, if it has the checksum that is expected, and ``may_be_opened`` lets it be unpickled.
+    """Accept this file, if it has the checksum that is expected, and ``may_be_opened`` lets it be unpickled.
 
-    By then its path and checksum were yielded. What is unpickled are the bytes of that checksum, or nothing.
+    By then its path and checksum were yielded. What is unpickled are the bytes of that checksum, or nothing. It is put
+    into service where one person may do so, and in a database without any release; else it is proposed.
     """
-    terms.refuse_unwritable()
+    terms.refuse_nameless()
     checksum = sha256_of(data := read_expected(path, sha256))
     yield from describe_unopened(path, checksum, len(data))
     if not may_be_opened():
         raise ModelError(f"{path} was not opened, and nothing was changed.")
     package = verify(path, note=terms.note, remembered=remembered(checksum), expected_sha256=checksum, trusted=trusted)
-    yield from try_out(package, terms)
-    if not terms.dry_run:
-        yield from activate_package(package, terms.note or f"released from {path.name}")
-        former.forget_intent(settings.ML_ASSETS_DIR)
+    shift = yield from try_out(package.findings(), package.forest, terms)
+    if terms.dry_run:
+        return
+    note = terms.note or f"released from {path.name}"
+    active = ModelRelease.objects.active()
+    if proposals.are_needed() and active is not None and active.fingerprint != package.forest.fingerprint:
+        yield from propose(package, shift, note, terms.by)
+    else:
+        approval = ModelRelease.Approval.ONE_PERSON if active else ModelRelease.Approval.FIRST
+        released = put_into_service(note, package, approval=approval, by=terms.by or None)
+        yield describe_active(active, released)
 
 
 def describe_unopened(path: Path, checksum: str, size: int) -> Iterator[str]:
@@ -59,25 +73,39 @@ def describe_unopened(path: Path, checksum: str, size: int) -> Iterator[str]:
     yield f"  {size:,} bytes; {f'served here as {release}' if release else 'never released in this database'}"
 
 
+def propose(package: Package, shift: ScoreShift | None, note: str, by: str) -> Iterator[str]:
+    proposal = proposals.propose(package, shift, note=note, by=by)
+    yield (
+        f"Proposed as {proposal} by {by}. It is not active: another person approves or refuses it in the admin, under "
+        '"Model proposals".'
+    )
+
+
 def go_back(release_id: int | None, terms: Terms) -> Iterator[str]:
     """Put the model of this release, or else the one before the active one, into service again."""
-    terms.refuse_unwritable()
+    terms.refuse_nameless()
     target = target_of(release_id)
     yield f"Going back to {target} of {target.released_at:%Y-%m-%d %H:%M}: {target.note}"
-    note = terms.note or f"back to release {target.pk}"
-    package = verified(target, note=note)
-    yield from try_out(package, terms)
-    if not terms.dry_run:
-        with on_the_way(target):
-            yield from activate_package(package, note)
-        yield f"Run on every other host: manage.py release_model --rollback --to {target.pk}"
+    forest = forest_of(target)
+    yield from try_out([f"checksum: sha256 {forest.sha256}; as it was released"], forest, terms)
+    if terms.dry_run:
+        return
+    before = ModelRelease.objects.active()
+    released = put_into_service_again(target, forest, terms.note or f"back to release {target.pk}", by=terms.by or None)
+    yield describe_active(before, released)
+    if proposals.are_needed() and released != before:
+        proposals.ask_to_countersign(released, terms.by)
+        yield 'Another person countersigns it in the admin, under "Model proposals". It is active meanwhile.'
 
 
-def try_out(package: Package, terms: Terms) -> Iterator[str]:
-    """What was verified, and how scores would move. Raises ``ModelError`` if they would move too far."""
+def try_out(findings: list[str], forest: Forest, terms: Terms) -> Generator[str, None, ScoreShift | None]:
+    """What was verified, and how scores would move, which is returned, too.
+
+    Raises ``ModelError`` if they would move too far.
+    """
     yield "Verified:"
-    yield from (f"  {finding}" for finding in package.findings())
-    shift = rehearse(package.forest, terms.sample)
+    yield from (f"  {finding}" for finding in findings)
+    shift = rehearse(forest, terms.sample)
     yield from table(shift) if shift else ["No stored customer has a score to compare with."]
     if shift is not None and terms.max_mean_shift is not None and abs(shift.of_mean) > terms.max_mean_shift:
         raise ModelError(
@@ -86,11 +114,9 @@ def try_out(package: Package, terms: Terms) -> Iterator[str]:
         )
     if terms.dry_run:
         yield "Dry run: nothing was changed."
+    return shift
 
 
-def activate_package(package: Package, note: str) -> Iterator[str]:
-    before = ModelRelease.objects.active()
-    active = put_into_service(note, package)
+def describe_active(before: ModelRelease | None, active: ModelRelease) -> str:
     what_follows = "It was already active; no score changes." if active == before else "All customers are rescored."
-    yield f"Active model: {active}. {what_follows}"
-    former.remove_oldest(settings.ML_ASSETS_DIR, active.fingerprint)
+    return f"Active model: {active}. {what_follows}"

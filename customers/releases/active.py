@@ -1,73 +1,79 @@
-"""Which model is active: joins the files on this machine to the one fact in the database.
+"""Which model is active: one fact in the database, where the model itself is stored, too.
 
-In development the file in place is the active model, however it came there. In production an operator puts a model
-into service, by ``release_model``: files that came another way, as with an upgrade of the code, are left alone. Only a
-database without any release takes the model that it finds. docs/decisions/0025-who-puts-a-model-into-service.md
+Every host loads the active model from there, or takes the files in place if they are that model's. In development a
+file that comes into ml_assets/ is put into service at once. In production that takes a release; only a database without
+any release takes the model that it finds. docs/decisions/0047-models-live-in-the-database.md
 """
 
 import logging
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, transaction
 from psycopg.errors import InsufficientPrivilege
 
 from customers import turns
-from customers.conditions import Condition
 from customers.ml_service import Forest, ModelError, current_forest
-from customers.ml_service.files import former
-from customers.ml_service.files.assets import MODEL_FILE, TRUSTED
+from customers.ml_service.files import registry
+from customers.ml_service.files.assets import MODEL_FILE, TRUSTED, read_model_file
 from customers.ml_service.files.packaging import Package
 from customers.ml_service.files.registry import current_identity
-from customers.models import ModelRelease
+from customers.models import ModelFile, ModelRelease
+from customers.releases import storage
 from customers.releases.records import note_contents_if_missing, note_verified_contents
 
 log = logging.getLogger("vigilpay.model")
 
+Approval = ModelRelease.Approval
+
 # Registering a file is rare, and two processes that notice it at once must take turns.
 TURN = "release"
+# How far the clock of the file system may be behind.
+TICK_SECONDS = 0.01
 
+FIRST = "first model of this database"
 NOT_ALLOWED = "No usable model is active, and the database role of this process may not activate one"
 
 
 class ModelNotActiveError(ModelError):
-    """This machine holds the files of other models than the active one."""
+    """The active model can be loaded neither from the database nor from files of this machine."""
 
 
 class ReleaseMovedOnError(ModelError):
     """Another model became active in the middle of a piece of work, which has to begin anew."""
 
 
-# Another model lies in place than the active one, which this machine has kept.
-displaced = Condition(log)
+class Seen(NamedTuple):
+    """The active model, and the files that were in place when this process asked for it."""
+
+    forest: Forest
+    release: ModelRelease
+    files: registry.Signature
+
 
 # Which release is active, for statements that write or claim by what this process remembers: an id alone is given out
 # again after a restore of an older dump. ``ModelRelease.identity`` says the same of a release at hand.
 NEWEST_RELEASE = "SELECT id || ' ' || fingerprint FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
 
 # What this process has last seen to be active; with a new connection it asks again.
-_seen: tuple[Forest, ModelRelease] | None = None
-# The file in place that was the active model when this process last saw it so, and its release.
-_served: tuple[Forest, ModelRelease] | None = None
-# The models whose files this process has seen in place, and kept as far as it may.
-_kept: set[tuple[Path, str]] = set()
+_seen: Seen | None = None
 
 
 def active_model() -> tuple[Forest, ModelRelease]:
     """The active release and its forest.
 
-    Raises ``ModelError`` when this machine has no usable files of it.
+    Raises ``ModelError`` when it cannot be loaded here.
     """
-    global _seen, _served
+    global _seen
+    files = registry.current_signature()
     release = ModelRelease.objects.active()
-    if release is None or settings.ACCEPT_UNRELEASED_MODEL:
-        seen = noticed(release)
-        _served = seen if settings.ACCEPT_UNRELEASED_MODEL and seen[0] is current_forest() else _served
-    else:
-        seen = active_forest_of(release), release
-    _seen = seen  # which another thread's new connection may forget at once
-    return seen
+    if release is None or has_news(release):
+        release = activate_noticed()
+    forest = forest_of(release)
+    note_contents_if_missing(release, forest)
+    _seen = Seen(forest, release, files)  # which another thread's new connection may forget at once
+    return forest, release
 
 
 def forget_active(**kwargs: Any) -> None:
@@ -82,9 +88,9 @@ def model_at_hand() -> tuple[Forest, ModelRelease]:
     For callers that ask in a later statement anyway, ``hold_to``: each is a part of the time from an edit to its score.
     """
     seen = _seen
-    if seen is None or (settings.ACCEPT_UNRELEASED_MODEL and current_forest() is not seen[0]):
+    if seen is None or (settings.ACCEPT_UNRELEASED_MODEL and registry.current_signature() != seen.files):
         return active_model()
-    return seen
+    return seen.forest, seen.release
 
 
 def hold_to(release: ModelRelease, newest: str | None) -> None:
@@ -93,39 +99,43 @@ def hold_to(release: ModelRelease, newest: str | None) -> None:
         raise ReleaseMovedOnError("The active model has just changed.")
 
 
-def noticed(release: ModelRelease | None) -> tuple[Forest, ModelRelease]:
-    """The forest in place and its release, which is made if this is not the one of that forest."""
-    if release is None or release.fingerprint != (forest := current_forest()).fingerprint:
-        forest, release = activate_noticed()
-    keep_if_possible(forest)
-    return forest, release
+def refuse_unusable() -> None:
+    """Raise ``ModelError`` when the active model can't be used here. Activates nothing."""
+    release = ModelRelease.objects.active()
+    if release is None or has_news(release):
+        current_forest()
+    else:
+        forest_of(release)
 
 
-def active_forest_of(release: ModelRelease) -> Forest:
-    """As ``forest_of``, of the active release. Logs once which of its files are used."""
-    forest, instead = in_place(release)
-    if forest is not None:
-        displaced.end("The files of %s are in place again.", release)
-        keep_if_possible(forest)
-        note_contents_if_missing(release, forest)
-        return forest
-    forest = kept_forest_of(release, instead)
-    note_contents_if_missing(release, forest)
-    path = former.folder_of(settings.ML_ASSETS_DIR, release.fingerprint) / MODEL_FILE
-    displaced.begin(
-        "This machine goes on scoring with the kept files of %s: %s. Put them back with: manage.py release_model %s",
-        *(release, instead, path),
-    )
-    return forest
+def has_news(release: ModelRelease) -> bool:
+    """Whether another model was put into ml_assets/ since this release, in development.
+
+    A file that lay there before was replaced by this release, whichever host made it, and waits for nothing; unless the
+    model of the release is nowhere to be found.
+    """
+    if not settings.ACCEPT_UNRELEASED_MODEL or not (came_at := registry.came_at()):
+        return False
+    is_later = came_at + TICK_SECONDS >= release.released_at.timestamp()
+    try:
+        is_another = current_identity().fingerprint != release.fingerprint
+    except ModelError:
+        return is_later  # which says what is wrong with it, when it is loaded
+    return is_another and (is_later or not storage.is_stored(release.fingerprint))
 
 
 def forest_of(release: ModelRelease) -> Forest:
-    """The forest of this release, from the files in place, or else from those that were kept.
+    """The forest of this release: the files in place if they are its own, else what is stored of it.
 
-    Raises ``ModelNotActiveError`` when both are missing.
+    Raises ``ModelNotActiveError`` when both are missing or were altered.
     """
     forest, instead = in_place(release)
-    return forest or kept_forest_of(release, instead)
+    if forest is not None:
+        return forest
+    try:
+        return storage.load(release)
+    except storage.ModelNotStoredError as error:
+        raise ModelNotActiveError(f"{release} can't score here: {error}. In place: {instead}") from None
 
 
 def in_place(release: ModelRelease) -> tuple[Forest | None, str]:
@@ -140,108 +150,81 @@ def in_place(release: ModelRelease) -> tuple[Forest | None, str]:
     return None, f"{settings.ML_ASSETS_DIR / MODEL_FILE} is another model ({found.sha256[:12]})"
 
 
-def kept_forest_of(release: ModelRelease, instead: str) -> Forest:
-    """The forest of the files that were kept. ``ModelNotActiveError`` without them, with what is there ``instead``."""
-    try:
-        return former.kept_forest(settings.ML_ASSETS_DIR, release.fingerprint)
-    except ModelError:
-        raise ModelNotActiveError(
-            f"the active model is {release}, and this machine has no files of it: {instead}. Copy its model.pkl and "
-            "model.json here from another machine and run: manage.py release_model PATH (that makes no new release); "
-            "or release another model with the same command"
-        ) from None
+def activate_noticed() -> ModelRelease:
+    """Make the file in place the active model, where the rules let it, and this process: else ``ModelError``.
 
-
-def keep_if_possible(forest: Forest) -> None:
-    """Keep the active model's files against an upgrade of the code, which may overwrite those in place.
-
-    A process that may not write there scores all the same; ``release_model`` is run by a user that may.
+    The release that is active then: another process may have been the first.
     """
-    model = settings.ML_ASSETS_DIR, forest.fingerprint
-    if model in _kept:
-        return
-    _kept.add(model)
-    try:
-        former.keep_forest(settings.ML_ASSETS_DIR, forest)
-    except OSError as error:
-        log.debug("The files of the active model are not kept: %s", error)  # `check` warns of it, customers.W003
-
-
-def activate_noticed() -> tuple[Forest, ModelRelease]:
-    """Make the file in place the active model, where the rules let it, and this process: else ``ModelError``."""
     try:
         with transaction.atomic(using=settings.SCORER_DATABASE):
-            return activate_in_turn()
+            take_turns()
+            active = ModelRelease.objects.active()
+            if active is not None and not has_news(active):
+                return active
+            # Read only now: a forest read before our turn may be the one that another process has just replaced.
+            note, approval = ("noticed in ml_assets", Approval.ONE_PERSON) if active else (FIRST, Approval.FIRST)
+            forest, model = model_in_place()
+            return activate(forest, model, note=note, approval=approval)
     except DatabaseError as error:
         if isinstance(error.__cause__, InsufficientPrivilege):
             raise ModelError(f"{NOT_ALLOWED}; a worker does so when it starts.") from error
         raise
 
 
-def activate_in_turn() -> tuple[Forest, ModelRelease]:
-    take_turns()
-    active = ModelRelease.objects.active()
-    if active is not None and not settings.ACCEPT_UNRELEASED_MODEL:
-        return active_forest_of(active), active  # another process was the first in this database
-    # Read only now: a forest read before our turn may be the one that another process's turn has just replaced.
+def model_in_place() -> tuple[Forest, ModelFile]:
+    """The forest in ml_assets/, and as it is stored."""
     forest = current_forest()
-    if active is not None and active.fingerprint == forest.fingerprint:
-        return forest, active
-    if active is not None and is_left_over(forest, active):
-        return active_forest_of(active), active
-    return forest, activate(forest, note="noticed in ml_assets" if active else "first model of this database")
+    source = read_model_file(settings.ML_ASSETS_DIR / MODEL_FILE)
+    if source.sha256 != forest.sha256:
+        raise ModelError("Another process has replaced the model file at this very moment. Nothing was activated.")
+    return forest, storage.packed(forest, source.data)
 
 
-def put_into_service(note: str, package: Package | None = None) -> ModelRelease:
-    """Make the file in ml_assets/ the active model because an operator said so, even if it served before.
+def put_into_service(
+    note: str,
+    package: Package | None = None,
+    *,
+    approval: Approval = Approval.ONE_PERSON,
+    by: str | None = None,
+) -> ModelRelease:
+    """Make this model the active one because an operator said so, even if it served before; without a ``package``
+    the one in ml_assets/.
 
-    A ``package`` is put there first, and kept like the model that it replaces. Files before the row, and both while no
-    other process can activate anything: a crash between the two leaves the former release active, and running the same
-    again completes it.
+    Model and release are stored together: a crash leaves the release before active, and nothing half done.
     """
-    with transaction.atomic(using=settings.SCORER_DATABASE):
-        return put_into_service_in_turn(note, package)
-
-
-def put_into_service_in_turn(note: str, package: Package | None) -> ModelRelease:
-    take_turns()
-    forest = current_forest() if package is None else installed(package)
-    active = ModelRelease.objects.active()
-    if active is None or active.fingerprint != forest.fingerprint:
-        return activate(forest, note=note)
     if package is not None:
+        notice_what_is_replaced(package)
+    packed = None if package is None else (package.forest, storage.packed(package.forest, package.source))
+    with transaction.atomic(using=settings.SCORER_DATABASE):
+        take_turns()
+        forest, model = packed or model_in_place()
+        active = ModelRelease.objects.active()
+        if active is None or active.fingerprint != forest.fingerprint:
+            return activate(forest, model, note=note, approval=approval, proposed_by=by)
+        # Put right what is stored of the active model, after an operator had its file verified again.
+        storage.keep(model, using=settings.SCORER_DATABASE)
         note_verified_contents(active, forest)
-    return active
+        return active
 
 
-def installed(package: Package) -> Forest:
-    """Put the files of the package in place, and keep them and those before them; the forest that lies there then."""
-    keep_outgoing(package)
-    former.keep_package(settings.ML_ASSETS_DIR, package)
-    package.install(settings.ML_ASSETS_DIR)
-    if current_identity().fingerprint != package.forest.fingerprint:
-        raise ModelError("Another process has just replaced the model file. Nothing was activated.")
-    return package.forest
-
-
-def keep_outgoing(package: Package) -> None:
-    """Keep the files in place for a return to them.
-
-    In development they are the active model, even if no process has noticed that yet. In production files that never
-    served are not opened for this, and not kept.
-    """
-    active = ModelRelease.objects.active()
-    if active is None and not settings.ACCEPT_UNRELEASED_MODEL:
-        return
-    try:
-        forest = current_forest()
-    except ModelError:
-        return  # nothing usable is there, as after a crash in the middle of this
-    if forest.sha256 == package.forest.sha256:
-        return  # as after a crash, or copied there to be released
+def notice_what_is_replaced(package: Package) -> None:
+    """In development the file in place is the active model, even if no process has noticed that yet."""
     if settings.ACCEPT_UNRELEASED_MODEL:
-        noticed(active)
-    former.keep_forest(settings.ML_ASSETS_DIR, forest)
+        with suppress(ModelError):  # nothing usable is there
+            if current_identity().sha256 != package.forest.sha256:
+                active_model()
+
+
+def put_into_service_again(target: ModelRelease, forest: Forest, note: str, *, by: str | None) -> ModelRelease:
+    """Make the model of a former release the active one; the active release, if it is that model's already."""
+    with transaction.atomic(using=settings.SCORER_DATABASE):
+        take_turns()
+        active = ModelRelease.objects.active()
+        if active is not None and active.fingerprint == target.fingerprint:
+            return active
+        model = None if storage.is_stored(target.fingerprint) else model_in_place()[1]
+        approval = Approval.ONE_PERSON if settings.ONE_PERSON_RELEASES else Approval.ROLLBACK
+        return activate(forest, model, note=note, approval=approval, proposed_by=by)
 
 
 def take_turns() -> None:
@@ -249,23 +232,20 @@ def take_turns() -> None:
     turns.wait_for(TURN, using=settings.SCORER_DATABASE)
 
 
-def is_left_over(forest: Forest, active: ModelRelease) -> bool:
-    """Whether the file has stayed as it was when this process saw it in service, and the database has gone back."""
-    if _served is None or _served[0] is not forest:
-        return False
-    served = _served[1]
-    given_again = ModelRelease.objects.filter(pk=served.pk).exclude(fingerprint=served.fingerprint)
-    return active.pk < served.pk or given_again.exists()
+def activate(forest: Forest, model: ModelFile | None, *, note: str, **persons: str | None) -> ModelRelease:
+    """Append the release that is active from the moment this commits; every stored score is stale then.
 
-
-def activate(forest: Forest, *, note: str) -> ModelRelease:
-    """Append the release that is active from the moment this commits; every stored score is stale then."""
+    Its model is stored in the same transaction; without a ``model`` it is stored already.
+    """
+    if model is not None:
+        storage.keep(model, using=settings.SCORER_DATABASE)
     release = ModelRelease.objects.using(settings.SCORER_DATABASE).create(
         sha256=forest.sha256,
         fingerprint=forest.fingerprint,
         arrays_sha256=forest.flat.contents,
         note=note,
         metadata=summary(forest),
+        **persons,
     )
     release._state.db = DEFAULT_DB_ALIAS  # the same row, by whichever role it was written
     log.warning("Active model is now %s: %s. All customers will be rescored.", release, note)

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic, sleep
 
-from django.conf import settings
-
-from customers.ml_service.files import former
-from customers.models import ModelRelease
-from customers.releases.active import in_place
+from customers.ml_service import ModelError
+from customers.models import ModelFile, ModelProposal, ModelRelease
+from customers.releases.active import forest_of, in_place
 from customers.sql import fetch_rows
 
 # One pass through the table: 30 ms at 200,000 customers.
@@ -61,18 +59,27 @@ def describe_status() -> Iterator[str]:
         yield f"  {f'release {by}' if by else 'not scored yet':16} {number:>12,}"
     mixed = ", scores of several models stand side by side" if now.mixed else ""
     yield f"  {'left to rescore':16} {now.remaining:>12,}{mixed}"
-    for release in ModelRelease.objects.all()[:RELEASES_SHOWN]:
-        kept = " (kept here)" if former.is_kept(settings.ML_ASSETS_DIR, release.fingerprint) else ""
-        yield f"{release} of {release.released_at:%Y-%m-%d %H:%M}{kept}: {release.note}"
+    releases = list(ModelRelease.objects.all()[:RELEASES_SHOWN])
+    fingerprints = [release.fingerprint for release in releases]
+    stored = set(ModelFile.objects.filter(pk__in=fingerprints).values_list("pk", flat=True))
+    for release in releases:
+        gone = "" if release.fingerprint in stored else " (model not stored)"
+        yield f"{release} of {release.released_at:%Y-%m-%d %H:%M}{gone}: {release.note}"
+    for proposal in ModelProposal.objects.filter(state=ModelProposal.State.OPEN).order_by("id"):
+        yield f"{proposal} ({proposal.kind}) by {proposal.proposed_by} waits for an approval: {proposal.note}"
 
 
 def describe_other_files(active: ModelRelease) -> Iterator[str]:
     """A line where another model lies in place on this machine."""
     forest, instead = in_place(active)
-    if forest is None and former.is_kept(settings.ML_ASSETS_DIR, active.fingerprint):
-        yield f"  {instead}; this machine scores with the kept files of {active}"
-    elif forest is None:
-        yield f"  {instead}; this machine scores nothing"
+    if forest is not None:
+        return
+    try:
+        forest_of(active)
+    except ModelError as error:
+        yield f"  this machine scores nothing: {error}"
+    else:
+        yield f"  {instead}; this machine scores with the model that the database holds"
 
 
 def watch() -> Iterator[str]:

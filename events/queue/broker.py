@@ -18,7 +18,7 @@ from django_q.conf import Conf
 from events.queue import dispatch
 from events.queue.listener import Jobs, Listener
 from events.triggers.channels import JOBS_CHANNEL, STALE_CHANNEL
-from events.worker import heartbeat, model_state
+from events.worker import heartbeat
 from events.worker.lifeline import ParentDeathWatch
 from events.worker.model_file import ModelFileWatch
 from events.worker.outage import Outage
@@ -29,9 +29,6 @@ RECONNECT_SECONDS = 0.25
 
 # django-q2 hands a job on by a thread, which has to wait for the interpreter while we ask for the next one.
 HAND_ON_SECONDS = 0.001
-
-# A machine that cannot score lets those that can have a job first.
-STAND_BACK_SECONDS = 0.2
 
 # Made before the fork, for all processes of the cluster.
 OUTAGE = Outage("The broker")
@@ -63,7 +60,7 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         self._listener = Listener(Conf.ORM)
         self._model_file = ModelFileWatch(settings.ML_ASSETS_DIR)
         self._poll_due = self._heartbeat_due = 0.0
-        self._is_notified = self._has_given = self._stands_back = False
+        self._is_notified = self._has_given = False
         self._parent_watch = ParentDeathWatch()
 
     def enqueue(self, task: str) -> int:
@@ -123,9 +120,6 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
         while True:
             if monotonic() >= self._poll_due:
                 self._poll()
-            if self._stands_back:
-                self._is_notified = False
-                sleep(STAND_BACK_SECONDS)
             jobs = self._take_up_or_claim()
             if jobs or monotonic() >= until:
                 return jobs
@@ -145,7 +139,6 @@ class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no type informat
 
     def _poll(self) -> None:
         self._poll_due = monotonic() + settings.LOOK_SECONDS
-        self._stands_back = model_state.is_missing()
         if (self._model_file.has_changed() or dispatch.anything_to_do()) and dispatch.wake():
             self._model_file.remember()
         else:  # not in the way of a drain that is awaited, which checks for messages itself

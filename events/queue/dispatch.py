@@ -22,6 +22,7 @@ RESCORE_JOB = "events.jobs.rescore_stale"
 PRUNE_JOB = "events.jobs.prune_history"
 SEND_JOB = "events.jobs.send_alerts"
 IMPORT_JOB = "events.jobs.go_on_with_imports"
+ACTIVATE_JOB = "events.jobs.activate_approved"
 
 ANYTHING_TO_DO = f"SELECT NOT EXISTS (SELECT FROM events_pause) AND ({LOOK})"
 A_JOB_WAITS = "SELECT EXISTS (SELECT FROM django_q_ormq WHERE key = %s AND lock <= clock_timestamp())"

@@ -1,10 +1,9 @@
-"""Whether this machine can score with the active model: logged when that changes, and checked by the broker."""
+"""Whether this machine can score with the active model: logged when that changes."""
 
 import logging
 
 from customers.conditions import Condition
 from customers.ml_service import ModelError
-from customers.releases.active import active_model
 
 log = logging.getLogger("vigilpay.events")
 
@@ -21,15 +20,3 @@ def report_usable() -> None:
     """A score was given."""
     if unusable.is_on:
         unusable.end("Customers are scored again, after %.0f s.", unusable.seconds)
-
-
-def is_missing() -> bool:
-    """Whether a model that failed is still not here. Costs nothing as long as none has failed."""
-    if not unusable.is_on:
-        return False
-    try:
-        active_model()
-    except ModelError as error:
-        report_unusable(error)
-        return True
-    return False

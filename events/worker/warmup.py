@@ -6,6 +6,7 @@ from typing import Any
 from django.db import Error
 
 from customers.ml_service import ModelError, warm_kernels
+from customers.releases import storage
 from customers.releases.active import active_model
 from events.worker import model_state
 
@@ -17,6 +18,7 @@ def worker_spawned(**kwargs: Any) -> None:
     """
     warm_kernels()
     with suppress(Error):  # no database, or no tables in it yet: then the first job loads it
+        storage.adopt()
         try:
             active_model()
         except ModelError as error:

@@ -110,13 +110,13 @@ class Findings:
 def examine(
     connection: psycopg.Connection[Any],
     forests: Forests,
-    in_place: str,
+    wanted: str,
     ledgers: Collection[Ledger] = (),
     contested: Iterable[int] = (),
     records_after: int = 0,
     chains_after: int = 0,
 ) -> Findings:
-    """All checks on one state of the database. ``in_place`` is the checksum of the model file that lies there.
+    """All checks on one state of the database. ``wanted`` is the checksum of the model that is to be active.
 
     Records up to ``records_after`` have been examined; what came up to ``chains_after`` need not be continued.
     """
@@ -128,7 +128,7 @@ def examine(
         return Findings(
             # With another model active the storm is not over, which is reported as such.
             wrong_scores=[
-                *(wrong_rows(rows, active[0], forests, in_place) if active and active[1] == in_place else ()),
+                *(wrong_rows(rows, active[0], forests, wanted) if active and active[1] == wanted else ()),
                 *scored_objectors(connection),
                 *wrong_values(connection),
             ],
@@ -141,11 +141,11 @@ def examine(
         )
 
 
-def unsettled(connection: psycopg.Connection[Any], in_place: str) -> str:
-    """What is still to be done, in words; empty when the file in place is active and nothing is stale."""
+def unsettled(connection: psycopg.Connection[Any], wanted: str) -> str:
+    """What is still to be done, in words; empty when that model is active and nothing is stale."""
     active = connection.execute(NEWEST_RELEASE).fetchone()
-    if active is None or active[1] != in_place:
-        return f"the active model is {active}, the file in place is {in_place[:12]}"
+    if active is None or active[1] != wanted:
+        return f"the active model is {active}, wanted is {wanted[:12]}"
     stale = connection.execute(STALE).fetchone()[0]
     return f"{stale} customers are stale" if stale else ""
 
@@ -153,10 +153,10 @@ def unsettled(connection: psycopg.Connection[Any], in_place: str) -> str:
 # --- the checks -------------------------------------------------------------------------------------------------------
 
 
-def wrong_rows(rows: list[tuple[Any, ...]], active: int, forests: Forests, in_place: str) -> Iterator[str]:
+def wrong_rows(rows: list[tuple[Any, ...]], active: int, forests: Forests, wanted: str) -> Iterator[str]:
     """Rows that say they are current, but whose score is not scikit-learn's, or another version's."""
     current = [row for row in rows if row[2] is None and row[4] == active]
-    scores = forests.scores(in_place, [row[6:] for row in current])
+    scores = forests.scores(wanted, [row[6:] for row in current])
     for (customer, version, _, scored_version, _, score, *values), expected in zip(current, scores, strict=True):
         if scored_version != version or differs(score, expected):
             yield (

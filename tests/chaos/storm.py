@@ -49,6 +49,7 @@ class Storm:
     def __init__(self, server: StormServer, size: Size, seed: str) -> None:
         self.server, self.size, self.seed = server, size, seed
         self.assets = server.folder / "ml_assets"
+        self._wanted = checksum_of(self.assets / "model.pkl")  # the model that is to be active in the end
         self.service = self.another_service()
         self.forests = Forests()
         self._portfolio = Portfolio.of(size.customers, size.editors)
@@ -169,8 +170,8 @@ class Storm:
     def _unsettled(self) -> str:
         try:
             with self.server.connect() as connection:
-                return checks.unsettled(connection, checksum_of(self.assets / "model.pkl"))
-        except (psycopg.Error, FileNotFoundError) as error:
+                return checks.unsettled(connection, self._wanted)
+        except psycopg.Error as error:
             return str(error)
 
     def _examine(self) -> checks.Findings:
@@ -178,7 +179,7 @@ class Storm:
             findings = checks.examine(
                 connection,
                 self.forests,
-                checksum_of(self.assets / "model.pkl"),
+                self._wanted,
                 self._ledgers,
                 self._portfolio.contested,
                 self._records_seen,
@@ -244,27 +245,28 @@ class Storm:
             self._chains_after = connection.execute(NEWEST_RECORD).fetchone()[0]
 
     def another_forest(self, pick: random.Random) -> Path:
-        """A model file other than the one in place, fitted on alphabetical codes."""
-        return pick.choice(self._not_in_place(self._plain))
+        """A model file other than the active one, fitted on alphabetical codes."""
+        return pick.choice(self._not_active(self._plain))
 
     def a_forest_with_other_codes(self, pick: random.Random) -> Path:
         """One whose model.json tells its label codes; without that file its scores would be other ones."""
-        return pick.choice(self._not_in_place(self._coded))
+        return pick.choice(self._not_active(self._coded))
 
-    def _not_in_place(self, paths: list[Path]) -> list[Path]:
-        in_place = checksum_of(self.assets / "model.pkl")
-        return [path for path in paths if checksum_of(path) != in_place]
+    def _not_active(self, paths: list[Path]) -> list[Path]:
+        return [path for path in paths if checksum_of(path) != self._wanted]
 
     def put_in_place(self, path: Path) -> None:
         """As a Data Lead does who knows of nothing but the name of the file."""
         draft = self.assets / "draft"
         shutil.copyfile(path, draft)
         draft.replace(self.assets / "model.pkl")
+        self._wanted = checksum_of(path)
 
     def release(self, path: Path) -> None:
         """As an operator does, with a connection of the day."""
         connections.close_all()
         call_command("release_model", path, "--yes", note="in a storm", stdout=StringIO())
+        self._wanted = checksum_of(path)
 
     def active_release(self) -> int:
         from customers.models import ModelRelease
@@ -274,5 +276,8 @@ class Storm:
 
     def roll_back(self, to: int) -> None:
         """To that release by name: a model that was the first to serve has none before it."""
+        from customers.models import ModelRelease
+
         connections.close_all()
         call_command("release_model", rollback=True, to=to, stdout=StringIO())
+        self._wanted = ModelRelease.objects.get(pk=to).sha256

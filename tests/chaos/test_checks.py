@@ -147,7 +147,7 @@ def test_a_storm_is_not_over_while_a_customer_is_stale_or_another_model_lies_the
         Customer.objects.update(age=77)
         assert checks.unsettled(looker, in_place) == "1 customers are stale"
         scorer.rescore_batch()
-        assert "the file in place is" in checks.unsettled(looker, checksum_of(another_forest))
+        assert "wanted is" in checks.unsettled(looker, checksum_of(another_forest))
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------

@@ -1,14 +1,12 @@
 """manage.py check warns of a model that can't be used, and lets everything else go on."""
 
-import shutil
-from io import StringIO
-
 import pytest
 from django.core.checks import WARNING
-from django.core.management import call_command
 
-from customers.checks import active_model_outlives_an_upgrade, drift_warns_before_it_alarms, model_is_usable
+from customers.checks import active_model_is_stored, drift_warns_before_it_alarms, model_is_usable
+from customers.models import ModelFile
 from customers.releases.active import active_model
+from events.worker import warmup
 from tests.customers.ml_service.forests import release
 
 
@@ -30,43 +28,39 @@ def test_a_damaged_model_is_one_too(assets, content):
     assert [warning.id for warning in model_is_usable()] == ["customers.W001"]
 
 
-def test_a_file_that_was_never_released_is_one_in_production_only(assets, another_forest, request):
-    (assets / "model.pkl").write_bytes(another_forest.read_bytes())
+def test_in_production_no_file_is_needed(strict_assets):
+    (strict_assets / "model.pkl").unlink()
     assert model_is_usable() == []
-    request.getfixturevalue("strict_assets")
-    [warning] = model_is_usable()
-    assert "release_model" in warning.msg
 
 
 @pytest.mark.django_db
 class TestActiveModelInProduction:
     def found(self):
-        return [warning.id for warning in active_model_outlives_an_upgrade(databases=["default"])]
+        return [warning.id for warning in active_model_is_stored(databases=["default"])]
 
-    def test_kept_it_is_no_news_whatever_lies_in_place(self, strict_assets, another_forest):
+    def test_stored_it_is_no_news_whatever_lies_in_place(self, strict_assets, another_forest):
         assert self.found() == []  # no model has served yet
         active_model()
         assert self.found() == []
         release(another_forest, assets_dir=strict_assets)
         assert self.found() == []
 
-    def test_where_it_is_not_kept_the_hint_keeps_it(self, strict_assets):
+    def test_where_a_file_alone_has_it_a_worker_s_start_stores_it(self, strict_assets):
         active_model()
-        shutil.rmtree(strict_assets / "former")
-        [warning] = active_model_outlives_an_upgrade(databases=["default"])
-        assert warning.id == "customers.W003"
-        call_command(*warning.hint.split("manage.py ")[1].split(), "--yes", stdout=StringIO())
+        ModelFile.objects.all().delete()
+        assert self.found() == ["customers.W003"]
+        warmup.worker_spawned()
         assert self.found() == []
 
     def test_where_it_is_missing_nothing_is_scored(self, strict_assets, another_forest):
         active_model()
-        shutil.rmtree(strict_assets / "former")
+        ModelFile.objects.all().delete()
         release(another_forest, assets_dir=strict_assets)
         assert self.found() == ["customers.W002"]
 
     def test_in_development_the_file_in_place_counts(self, assets):
         active_model()
-        shutil.rmtree(assets / "former")
+        ModelFile.objects.all().delete()
         assert self.found() == []
 
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django_q.models import OrmQ
 
 from customers.ml_service import current_forest, load_forest
-from customers.models import Customer, DriftCheck, ModelRelease, ScoreRecord, ScoringFailure
+from customers.models import Customer, DriftCheck, ModelFile, ModelRelease, ScoreRecord, ScoringFailure
 from customers.releases import active
 from customers.scoring import marks, scorer
 from events import jobs
@@ -161,13 +161,16 @@ class TestBrokenModel:
     def model_file(self, assets):
         return assets / "model.pkl"
 
-    @pytest.mark.parametrize("damage", ["missing", "truncated", "something else"])
+    @pytest.mark.parametrize("damage", ["missing everywhere", "truncated", "something else"])
     def test_nothing_is_raised_edits_go_on_and_their_rows_stay_stale(self, model_file, damage, caplog):
         customer = make_scored()
         content = model_file.read_bytes()
         model_file.unlink()
-        if damage != "missing":
+        if damage == "missing everywhere":
+            ModelFile.objects.all().delete()
+        else:
             model_file.write_bytes(content[:1000] if damage == "truncated" else b"something else")
+        active.forget_active()
         customer.age = 44
         customer.save()
         assert jobs.rescore_stale() == 0
@@ -185,6 +188,7 @@ class TestBrokenModel:
         content = model_file.read_bytes()
         make_scored()
         model_file.unlink()
+        ModelFile.objects.all().delete()
         make_customer()
         caplog.clear()
         for job in (jobs.rescore_stale, jobs.rescore_stale, jobs.sweep_stale, jobs.audit_sample):
@@ -230,6 +234,7 @@ class TestBrokenModel:
         def rescore_one_then_lose_the_file():
             batch = rescore(limit=1)
             model_file.unlink(missing_ok=True)
+            ModelFile.objects.all().delete()
             return batch
 
         monkeypatch.setattr(scorer, "rescore_batch", rescore_one_then_lose_the_file)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.contrib import admin
@@ -16,7 +17,7 @@ from django.utils import timezone
 from customers.history import retention
 from customers.import_export.uploads import steps
 from customers.import_export.uploads.worker import work_off
-from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
+from customers.models import AuditFinding, Customer, ModelProposal, ModelRelease, ScoreRecord
 from customers.models.imports import ImportBatch
 from customers.releases.active import active_model, put_into_service
 from customers.releases.records import note_verified_contents
@@ -94,6 +95,23 @@ class TestWebPages:
         for name in filter(None, dict(offered)):
             act(staff, name, customer)
         assert {"rescore_now", "set_aside", "requeue"} < {name for name, _label in offered}
+
+    def test_a_model_is_proposed_and_activated_by_the_worker_s_role_and_approved_by_that_of_pages(
+        self, staff, roles, settings, assets, another_forest
+    ):
+        settings.ONE_PERSON_RELEASES = False
+        User.objects.create_user("anna")
+        with django_as(roles.worker):
+            active_model()
+            call_command("release_model", another_forest, "--yes", by="anna", stdout=StringIO())
+        proposal = ModelProposal.objects.get()
+        page = reverse("admin:customers_modelproposal_change", args=[proposal.pk])
+        assert staff.post(page, {"shown": proposal.fingerprint, "_approve": "Approve"}).status_code == 302
+        with django_as(roles.worker):
+            assert jobs.activate_approved() == 1
+            call_command("prune_releases", stdout=StringIO())
+        assert ModelRelease.objects.latest("id").approved_by == "clerk"
+        assert active_model()[0].fingerprint == proposal.fingerprint  # by the role of pages, from the database
 
     def test_an_upload_is_checked_confirmed_and_cancelled(self, staff, roles):
         for _ in range(2):
@@ -203,6 +221,11 @@ class TestAnalyze:
             "UPDATE customers_customer SET version = 1",
             "INSERT INTO customers_scorerecord (customer_id, score, version, scored_by_id) VALUES (1, 0.5, 1, 1)",
             "INSERT INTO customers_modelrelease (sha256, fingerprint, metadata) VALUES ('', '', '{}')",
+            "DELETE FROM customers_modelfile",
+            "UPDATE customers_modelfile SET arrays = ''",
+            "INSERT INTO customers_modelproposal (kind) VALUES ('release')",
+            "UPDATE customers_modelproposal SET fingerprint = 'of another model'",
+            "UPDATE customers_modelproposal SET proposed_by = 'another person'",
             "INSERT INTO customers_stalemark (kind, ids) VALUES (0, '{1}')",
             "DELETE FROM customers_scorerecord",
             "CREATE TABLE public.mine (id int)",

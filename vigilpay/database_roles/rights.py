@@ -30,6 +30,12 @@ KEEPS = "SELECT INSERT DELETE"
 RIGHTS: dict[str, tuple[str, str]] = {
     "customers.Customer": (EDITS, "SELECT INSERT(bank) UPDATE"),
     "customers.ModelRelease": ("SELECT", "SELECT INSERT UPDATE(arrays_sha256)"),
+    "customers.ModelFile": ("SELECT", KEEPS),
+    # Pages decide on proposals; a worker puts the model into service that was approved.
+    "customers.ModelProposal": (
+        "SELECT UPDATE(state) UPDATE(decided_by) UPDATE(decided_at) UPDATE(reason)",
+        "SELECT INSERT UPDATE(release_id)",
+    ),
     "customers.ScoreRecord": ("SELECT", KEEPS),
     "customers.UnscoredVersion": ("SELECT", "SELECT DELETE"),
     "customers.StaleMark": ("SELECT", EVERYTHING),

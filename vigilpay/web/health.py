@@ -6,7 +6,6 @@ No personal data, no versions, no host names, no paths: what is wrong in detail 
 import logging
 from functools import cache
 
-from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
@@ -15,9 +14,8 @@ from django.http import HttpRequest, JsonResponse
 
 from customers.api.responses import reads_only
 from customers.conditions import Condition
-from customers.ml_service import ModelError, current_forest
-from customers.models import ModelRelease
-from customers.releases.active import forest_of
+from customers.ml_service import ModelError
+from customers.releases.active import refuse_unusable
 
 log = logging.getLogger("vigilpay.access")
 
@@ -77,15 +75,11 @@ def newest_migrations() -> frozenset[tuple[str, str]]:
 
 
 def state_of_model() -> str:
-    """Whether this machine has usable files of the active model. Activates nothing."""
-    release = ModelRelease.objects.active()
+    """Whether this process can score with the active model. Activates nothing."""
     try:
-        if release is None or settings.ACCEPT_UNRELEASED_MODEL:
-            current_forest()
-        else:
-            forest_of(release)
+        refuse_unusable()
     except ModelError:
-        return "no usable files of the active model: run manage.py check --database default"
+        return "the active model can't be loaded: run manage.py check --database default"
     return FINE
 
 

@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.management.progress import positive
 from customers.management.questions import ask
 from customers.ml_service import ModelError
-from customers.ml_service.files import model_folder
 from customers.releases.acceptance import Terms, accept, go_back
 from customers.releases.dry_run import SAMPLE_CUSTOMERS
 from customers.releases.progress import describe_status, watch
@@ -20,13 +18,14 @@ from customers.releases.progress import describe_status, watch
 
 class Command(BaseCommand):
     help = (
-        "Verify a model file, show how scores would change, copy it to ml_assets/ with its checksum, and make it the "
-        "active model; or go back to a former one."
+        "Verify a model file, show how scores would change, store it in the database, and make it the active model, or "
+        "propose it to another person; or go back to a former one."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, nargs="?", help="a RandomForestClassifier dumped with joblib")
         parser.add_argument("--note", default="", help="reason; kept with the release")
+        parser.add_argument("--by", default="", metavar="USERNAME", help="who wants it; required if two persons decide")
         parser.add_argument(
             "--sha256", default="", metavar="HEX", help="refuse any other file; at least 16 digits of the checksum"
         )
@@ -52,7 +51,7 @@ class Command(BaseCommand):
         refuse_contradictions(path, rollback=rollback, status=status, wait=wait, to=options["to"])
         if options["trust_columns"] and not path:
             raise CommandError("--trust-columns needs the PATH of a model file.")
-        terms = Terms(**{name: options[name] for name in ("note", "sample", "max_mean_shift", "dry_run")})
+        terms = Terms(**{name: options[name] for name in ("note", "sample", "max_mean_shift", "dry_run", "by")})
         try:
             if rollback:
                 self.print_lines(go_back(options["to"], terms))
@@ -68,7 +67,7 @@ class Command(BaseCommand):
                     )
                 )
         except OSError as error:
-            raise CommandError(model_folder.describe_write_error(error, settings.ML_ASSETS_DIR)) from error
+            raise CommandError(f"{error}. Nothing was changed.") from error
         except ModelError as error:
             raise CommandError(str(error)) from error
         if status:

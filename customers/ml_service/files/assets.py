@@ -92,7 +92,7 @@ def open_forest(path: Path, *, accept_unreleased: bool, records: Records | None 
     if flat is None:
         if not accept_unreleased and records is None:
             raise UnknownReleaseError(f"{path} is not unpickled: there are no records of releases to ask here")
-        flat = _from_pickle(file.data, codes, file.metadata)
+        flat = flat_from_pickle(file.data, codes, file.metadata)
     encodings = replace(codes, roundings=flat.roundings)
     golden.check(flat, encodings, file.metadata)
     warn_of_assumed_codes(file.metadata, path)
@@ -109,7 +109,7 @@ def _refuse_unknown(file: ModelFile, records: Records | None) -> None:
         )
 
 
-def _from_pickle(data: bytes, codes: Encodings, metadata: Mapping[str, Any]) -> FlatForest:
+def flat_from_pickle(data: bytes, codes: Encodings, metadata: Mapping[str, Any]) -> FlatForest:
     """Build the forest, and refuse one that was fitted on something else, unless its columns were vouched for."""
     flat = build(load_estimator(data))
     columns = [] if metadata.get(TRUSTED) else thresholds.columns(flat, codes)

@@ -39,6 +39,11 @@ class Package:
     fitted_on: tuple[str, ...] = ()
     vouched_by: str = "no model.json was looked for"
 
+    @property
+    def source(self) -> bytes:
+        """The model.pkl."""
+        return self.files[MODEL_FILE]
+
     def install(self, assets_dir: str | Path) -> dict[str, Any]:
         """Write card, flat arrays, model.pkl and model.json, each atomically. Returns the model.json's content.
 
@@ -97,7 +102,7 @@ def package_model(data: bytes, encodings: Encodings, metadata: Mapping[str, Any]
     golden.check(flat, encodings, metadata)
     _check_parity(model, flat, encodings)
     figures = sanity.check(flat, encodings, metadata)
-    arrays = _npz(flat)
+    arrays = npz(flat)
     complete = {
         **metadata,
         # Of the file itself, whatever the metadata say.
@@ -175,7 +180,8 @@ def _check_parity(model: Any, flat: FlatForest, encodings: Encodings) -> None:
         )
 
 
-def _npz(flat: FlatForest) -> bytes:
+def npz(flat: FlatForest) -> bytes:
+    """The arrays of a forest as one file, which is read without pickle."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **flat.as_arrays())
     return buffer.getvalue()

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -62,7 +62,7 @@ _lock = threading.RLock()
 # A fork in the middle of another thread's load must not leave the child with a lock that is never released.
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _settings = _Settings()
-_held: dict[_Settings, _Held] = {}
+_held: _Held | None = None
 _identified: tuple[Signature, Identity] | None = None
 
 
@@ -91,16 +91,11 @@ def current_identity() -> Identity:
     Raises ModelMissingError or ModelCorruptError.
     """
     global _identified
-    signature, identified = _signature(_settings), _identified
+    signature, identified = current_signature(), _identified
     if identified is None or identified[0] != signature:
         file = read_model_file(_settings.model_path)
         _identified = identified = signature, Identity(file.sha256, file.fingerprint)
     return identified[1]
-
-
-def refuse_undescribed() -> None:
-    """Raise UnreleasedModelError if no model.json names the model in the configured `assets_dir`."""
-    read_model_file(_settings.model_path).refuse_undescribed()
 
 
 def current_forest() -> Forest:
@@ -109,45 +104,35 @@ def current_forest() -> Forest:
     A file that cannot be used raises its ModelError at every call until the files change: the former forest is never
     served in its place, and a bad file that stays the same is not read again.
     """
-    return _forest_by(_settings)
-
-
-def forest_in(folder: Path) -> Forest:
-    """As `current_forest`, of the model in another folder. Raises the same errors."""
-    return _forest_by(replace(_settings, assets_dir=folder))
-
-
-def _forest_by(settings: _Settings) -> Forest:
-    held = _held.get(settings)
-    if held is None or held.signature != _signature(settings):
-        held = _reload(settings)
+    held = _held
+    if held is None or held.signature != current_signature():
+        held = _reload()
     if isinstance(held.outcome, ModelError):
         raise type(held.outcome)(*held.outcome.args)  # a fresh one: a shared exception would collect tracebacks
     return held.outcome
 
 
-def _reload(settings: _Settings) -> _Held:
+def _reload() -> _Held:
+    global _held
     with _lock:
-        held = _held.get(settings)
-        if held is None or held.signature != _signature(settings):
-            held = _load(settings)
+        held = _held
+        if held is None or held.signature != current_signature():
+            held = _load()
             if not isinstance(held.outcome, ModelMissingError | UnknownReleaseError):
                 # Permissions, mounts and releases can change without changing the files: then look again next time.
-                _held[settings] = held
-            for other in set(_held) - {settings, _settings}:
-                del _held[other]  # a model that was kept elsewhere, and was the active one once
+                _held = held
         return held
 
 
-def _load(settings: _Settings) -> _Held:
+def _load() -> _Held:
     """Load until the files stayed the same meanwhile, so that a half-finished swap is never held."""
     for _ in range(_MAX_LOADS):
-        signature = _signature(settings)
+        signature = current_signature()
         try:
-            held = _Held(signature, _open_tolerantly(settings))
+            held = _Held(signature, _open_tolerantly(_settings))
         except ModelError as error:
             held = _Held(signature, error.with_traceback(None))
-        if _signature(settings) == signature:
+        if current_signature() == signature:
             break
     return held
 
@@ -166,8 +151,22 @@ def _read_tolerantly(path: Path) -> ModelFile:
     return file
 
 
-def _signature(settings: _Settings) -> Signature:
-    return settings, stamp_of(settings.paths[0]), stamp_of(settings.paths[1])
+def current_signature() -> Signature:
+    """What changes when other files are put in place."""
+    return _settings, stamp_of(_settings.paths[0]), stamp_of(_settings.paths[1])
+
+
+def came_at() -> float:
+    """When the files in place came there, in seconds since 1970: no copying or moving keeps this time. 0 without."""
+    model, metadata = map(_changed_at, _settings.paths)
+    return max(model, metadata) if model else 0.0
+
+
+def _changed_at(path: str) -> float:
+    try:
+        return os.stat(path).st_ctime
+    except OSError:
+        return 0.0
 
 
 def stamp_of(path: str) -> Stamp:

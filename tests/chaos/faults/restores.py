@@ -1,7 +1,6 @@
 """Databases that go back to an older state."""
 
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +25,7 @@ GIVE_IDS_FROM = "SELECT setval(pg_get_serial_sequence('customers_modelrelease', 
 def reuse_a_release_id(storm: "Storm", pick: random.Random) -> End:
     """A release after a dump; the dump restored; and another release, on another host, which gets the first one's id.
 
-    Our worker remembers the first one, and its file still lies here. As in development a worker that is started anew
-    meanwhile takes the file in place; no score may be another model's than it says.
+    Our worker remembers the first one; no score may be another model's than it says.
     """
     dump = storm.server.dump("before")
     storm.release(storm.another_forest(pick))
@@ -49,10 +47,8 @@ def reuse_a_release_id(storm: "Storm", pick: random.Random) -> End:
 
 
 def release_beside(storm: "Storm", path: Path, release: int) -> None:
-    """In the database beside, from a host with a folder of its own."""
+    """In the database beside, from a host without any model file."""
     folder = storm.server.folder / "other_host"
-    if not folder.exists():
-        shutil.copytree(storm.assets, folder)
     url = storm.server.url_beside
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(GIVE_IDS_FROM.format(release))

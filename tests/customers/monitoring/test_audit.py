@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from customers.ml_service import ModelError
 from customers.ml_service.files.original import Original
 from customers.ml_service.files.packaging import verify
-from customers.models import AuditFinding, Customer, ModelRelease, ScoreRecord
+from customers.models import AuditFinding, Customer, ModelFile, ModelRelease, ScoreRecord
 from customers.monitoring import audit
 from customers.releases.active import active_model, put_into_service
 from customers.scoring import marks, scorer
@@ -182,6 +182,7 @@ class TestFinding:
 
     def test_without_a_usable_model_there_is_no_audit(self, assets, wrong):
         (assets / "model.pkl").unlink()
+        ModelFile.objects.all().delete()
         with pytest.raises(ModelError):
             audit.audit()
 

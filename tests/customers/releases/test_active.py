@@ -1,13 +1,11 @@
 """Which model counts: one fact in the database, and the file of this process must be that model."""
 
 import json
-import logging
 import re
 import shutil
 from contextlib import suppress
 from io import StringIO
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,11 +13,10 @@ from django.db import OperationalError, connection
 
 from customers.api import insights
 from customers.ml_service import ModelError, UnreleasedModelError, current_forest, load_forest
-from customers.ml_service.files import former, registry
-from customers.ml_service.files.packaging import Package
-from customers.models import Customer, ModelRelease
+from customers.ml_service.files import registry
+from customers.models import Customer, ModelFile, ModelRelease
 from customers.monitoring import audit
-from customers.releases import active, progress
+from customers.releases import active, progress, storage
 from customers.releases.active import ModelNotActiveError, active_model, put_into_service
 from customers.scoring import scorer
 from tests.customers.ml_service.forests import release as release_file
@@ -66,7 +63,7 @@ def test_it_is_told_that_another_model_is_active(assets, caplog):
 
 
 def test_a_process_that_notices_late_what_is_active_already_makes_no_release(assets):
-    assert active_model() == active.activate_noticed()
+    assert active_model()[1] == active.activate_noticed()
     assert ModelRelease.objects.count() == 1
 
 
@@ -162,36 +159,34 @@ class TestProduction:
     def test_of_two_machines_that_meet_an_empty_database_the_second_does_not_overrule_the_first(
         self, strict_assets, another_forest, monkeypatch
     ):
-        active_model()
+        shipped = active_model()[0]
         bring(another_forest, strict_assets)
-        shutil.rmtree(strict_assets / "former")
         too_early = iter([None])
         monkeypatch.setattr(ModelRelease.objects, "active", lambda: next(too_early, first()))
-        with pytest.raises(ModelNotActiveError):
-            active_model()
+        assert active_model()[0].sha256 == shipped.sha256
         assert ModelRelease.objects.count() == 1
 
     @pytest.mark.parametrize("come", [drop_in, bring])
-    def test_a_machine_without_the_active_files_scores_nothing_and_says_what_to_do(
+    def test_where_the_active_model_is_nowhere_nothing_is_scored_and_it_says_what_to_do(
         self, strict_assets, another_forest, come
     ):
         customer = make_scored()
         come(another_forest, strict_assets)
-        shutil.rmtree(strict_assets / "former")
-        with pytest.raises(ModelNotActiveError, match=r"the active model is release .*release_model PATH") as caught:
+        ModelFile.objects.all().delete()
+        with pytest.raises(ModelNotActiveError, match=r"release .* not in the database.*release_model PATH") as caught:
             active_model()
         assert str(strict_assets) in str(caught.value)
         customer.refresh_from_db()
         assert customer.is_current()
         assert ModelRelease.objects.count() == 1
 
-    def test_the_active_files_put_there_by_the_command_make_no_new_release(
+    def test_the_active_model_brought_by_the_command_makes_no_new_release(
         self, strict_assets, another_forest, tmp_path
     ):
         elsewhere = shutil.copytree(strict_assets, tmp_path / "elsewhere")
         active_model()
         bring(another_forest, strict_assets)
-        shutil.rmtree(strict_assets / "former")
+        ModelFile.objects.all().delete()
         assert "no score changes" in run(elsewhere / "model.pkl")
         assert active_model()[0].fingerprint == ModelRelease.objects.get().fingerprint
 
@@ -233,20 +228,9 @@ class TestUpgrade:
         assert audit.audit([bank.pk]) == audit.AuditReport(audited=1)
         assert [release.sha256 for release in ModelRelease.objects.all()] == [own.sha256]
 
-    def test_it_is_told_once_with_the_command_that_puts_the_files_back(self, bank, caplog, strict_assets):
-        for _ in range(3):
-            active_model()
-        [line] = [message for message in caplog.messages if "goes on scoring" in message]
-        path = Path(line.split("release_model ")[1])
-        caplog.clear()
-        assert "no score changes" in run(path)
-        active_model()
-        assert [message for message in caplog.messages if "in place again" in message]
-        assert current_forest().fingerprint == ModelRelease.objects.get().fingerprint
-        assert "goes on scoring" not in run(status=True)
-
-    def test_another_process_reads_the_kept_files_as_well(self, bank, monkeypatch, another_forest):
-        monkeypatch.setattr(registry, "_held", {})
+    def test_another_process_reads_it_from_the_database_as_well(self, bank, monkeypatch, another_forest):
+        monkeypatch.setattr(registry, "_held", None)
+        monkeypatch.setattr(storage, "_held", None)
         monkeypatch.setattr(active, "_seen", None)
         assert active_model()[0].sha256 == load_forest(another_forest).sha256
         assert active.forest_of(ModelRelease.objects.get()) is active_model()[0]
@@ -259,7 +243,7 @@ class TestUpgrade:
         assert active_model()[0].sha256 == load_forest(another_forest).sha256
 
     def test_the_status_says_what_lies_in_place(self, bank):
-        assert re.search(r"model\.pkl is another model .* kept files", run(status=True))
+        assert re.search(r"model\.pkl is another model .* the database holds", run(status=True))
 
     def test_the_shipped_model_is_tried_out_against_the_one_of_the_bank(self, bank, strict_assets, another_forest):
         said = run(strict_assets / "model.pkl", dry_run=True)
@@ -272,18 +256,9 @@ class TestUpgrade:
         run(rollback=True)
         assert active_model()[1].sha256 == load_forest(another_forest).sha256
 
-    def test_a_second_upgrade_stops_nothing_either(self, bank, strict_assets, another_forest):
-        for folder in (strict_assets / "former").iterdir():
-            if not former.is_kept(strict_assets, ModelRelease.objects.get().fingerprint):
-                shutil.rmtree(folder)
-        bring(another_forest, strict_assets)
-        active_model()
-        (strict_assets / "model.json").unlink()
-        assert active_model()[0].sha256 == load_forest(another_forest).sha256
 
-
-class TestKeeping:
-    """However the files in place are replaced, the model before is kept, and one command goes back to it."""
+class TestGoingBack:
+    """However the model in service was replaced, one command goes back to it."""
 
     def test_of_a_file_dropped_in(self, assets, another_forest):
         customer = make_scored()
@@ -314,16 +289,7 @@ class TestKeeping:
         with pytest.raises(CommandError, match="There is no model before"):
             run(rollback=True)
 
-    def test_of_a_released_model_when_it_comes_and_not_of_files_that_never_served(
-        self, strict_assets, another_forest, monkeypatch
-    ):
-        outgoing = current_forest().fingerprint
-        monkeypatch.setattr(active, "keep_if_possible", lambda _forest: None)
-        run(another_forest)
-        assert not former.is_kept(strict_assets, outgoing)
-        assert former.is_kept(strict_assets, ModelRelease.objects.get().fingerprint)
-
-    def test_there_is_nothing_to_keep_where_the_files_in_place_are_no_model(self, strict_assets, another_forest):
+    def test_files_in_place_that_are_no_model_are_no_obstacle(self, strict_assets, another_forest):
         (strict_assets / "model.pkl").write_bytes(b"half of it")
         run(another_forest)
         assert active_model()[1].sha256 == load_forest(another_forest).sha256
@@ -336,22 +302,6 @@ class TestKeeping:
             "first model of this database",
             "spring",
         ]
-
-    def test_of_the_active_model_by_each_process_once(self, strict_assets, monkeypatch):
-        active_model()
-        shutil.rmtree(strict_assets / "former")
-        monkeypatch.setattr(active, "_kept", set())  # another process
-        for expected in (True, False):
-            active_model()
-            assert former.is_kept(strict_assets, ModelRelease.objects.get().fingerprint) is expected
-            shutil.rmtree(strict_assets / "former", ignore_errors=True)
-
-    def test_a_folder_that_can_not_be_written_keeps_nothing_and_stops_nothing(self, assets, monkeypatch, caplog):
-        caplog.set_level(logging.DEBUG, "vigilpay.model")
-        monkeypatch.setattr(former, "write_all", lambda *_given: (_ for _ in ()).throw(PermissionError(13, "no")))
-        assert make_scored().is_current()
-        assert not (assets / "former").exists()
-        assert "The files of the active model are not kept: [Errno 13] no" in caplog.messages
 
 
 class TestCommand:
@@ -413,15 +363,19 @@ class TestCommand:
             run(another_forest, sha256="0" * 64)
         run(another_forest, sha256=load_forest(another_forest).sha256.upper())
 
-    def test_a_file_that_replaces_it_at_that_moment_is_not_activated_in_its_place(
-        self, assets, another_forest, third_forest, monkeypatch
-    ):
+    def test_a_file_that_is_replaced_at_that_moment_is_not_activated(self, assets, third_forest, monkeypatch):
+        forest = current_forest()
+        monkeypatch.setattr(active, "current_forest", lambda: (drop_in(third_forest, assets), forest)[1])
+        with pytest.raises(ModelError, match="replaced the model file"):
+            put_into_service("spring")
+        assert not ModelRelease.objects.exists()
+
+    def test_nothing_is_written_into_the_models_folder(self, strict_assets, another_forest):
+        before = contents(strict_assets)
         active_model()
-        install = Package.install
-        monkeypatch.setattr(Package, "install", lambda *given: (install(*given), drop_in(third_forest, assets)))
-        with pytest.raises(CommandError, match="replaced the model file"):
-            run(another_forest)
-        assert ModelRelease.objects.count() == 1
+        run(another_forest)
+        run(rollback=True)
+        assert contents(strict_assets) == before
 
     @pytest.mark.parametrize(
         ("arguments", "options"),
@@ -452,7 +406,7 @@ class TestProgress:
         assert re.search(rf"release {first.pk} +2\n", said)
         assert re.search(rf"release {second.pk} +1\n", said)
         assert re.search(r"left to rescore +2, scores of several models", said)
-        assert re.search(rf"release {first.pk} .* \(kept here\): first model", said)
+        assert re.search(rf"release {first.pk} .*: first model", said)
         assert re.search(rf"release {second.pk} .*: spring", said)
 
     def test_of_an_empty_database_too(self, assets):
@@ -518,7 +472,7 @@ def test_files_that_follow_each_other_quickly_end_with_the_last_one_active(asset
 class TestLabelCodes:
     """A score depends on the file and on what its codes mean: either makes another model."""
 
-    @pytest.mark.parametrize("change", ["other codes", "no model.json", "damaged model.json"])
+    @pytest.mark.parametrize("change", ["other codes", "damaged model.json"])
     def test_other_codes_for_the_same_file_make_every_score_stale_and_back_again(self, assets, change):
         customer = make_scored(geography="Germany")
         score, metadata = customer.churn_risk_score, (assets / "model.json").read_text()
@@ -527,8 +481,6 @@ class TestLabelCodes:
             del swapped["golden"]  # they would refuse the wrong codes
             swapped["encodings"]["geography"] = {"France": 2, "Spain": 1, "Germany": 0}
             (assets / "model.json").write_text(json.dumps(swapped))
-        elif change == "no model.json":
-            (assets / "model.json").unlink()
         else:
             (assets / "model.json").write_text(metadata[:100])
         assert scorer.rescore_batch().stored == 1

@@ -7,7 +7,7 @@ import pytest
 from django.db.models.functions import Now
 
 from customers.ml_service import current_forest, load_forest
-from customers.models import Customer, ModelRelease, ScoreRecord
+from customers.models import Customer, ModelFile, ModelRelease, ScoreRecord
 from customers.releases.active import active_model
 from customers.releases.dry_run import compare, rehearse, table
 from tests.factories import A_CUSTOMER, make_customer, make_customers, make_scored
@@ -73,17 +73,17 @@ class TestRehearsal:
         Customer.objects.filter(pk=customer.pk).update(age=88, num_of_products=4)
         assert rehearse(current_forest()).of_mean == 0
 
-    def test_stored_scores_stand_in_when_the_active_file_was_copied_over(self, assets, another_forest):
+    def test_stored_scores_stand_in_when_the_active_model_is_nowhere(self, assets, another_forest):
         customer = make_scored()
         make_customer()  # never scored: nothing to compare
         shutil.copy(another_forest, assets / "model.pkl")
-        shutil.rmtree(assets / "former")
+        ModelFile.objects.all().delete()
         shift = rehearse(load_forest(another_forest))
         assert shift.customers == 1
         assert shift.mean_before == customer.churn_risk_score
         assert ModelRelease.objects.count() == 1
 
-    def test_an_active_model_that_was_kept_scores_them_itself(self, assets, another_forest):
+    def test_an_active_model_that_is_not_in_place_scores_them_itself(self, assets, another_forest):
         customer = make_scored()
         make_customer()
         shutil.copy(another_forest, assets / "model.pkl")

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import pickle
+import shutil
 from contextlib import suppress
 from hashlib import sha256
 from io import StringIO
@@ -15,16 +16,18 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from customers.checks import active_model_outlives_an_upgrade
+from customers.checks import active_model_is_stored
 from customers.ml_service import ModelError, UnreleasedModelError, current_forest, load_forest, predict_churn
-from customers.ml_service.files import former, registry
+from customers.ml_service.files import registry, stored
 from customers.ml_service.files.packaging import verify
 from customers.ml_service.forest.compiled import from_arrays
-from customers.models import Customer, ModelRelease
+from customers.models import Customer, ModelFile, ModelRelease
 from customers.monitoring import audit
-from customers.releases import active, records
+from customers.releases import active, records, storage
 from customers.releases.active import ModelNotActiveError, active_model
 from customers.scoring import scorer
+from events.worker import warmup
+from tests.conftest import SHIPPED
 from tests.customers.ml_service.forests import release as release_file
 from tests.factories import A_CUSTOMER, edit, make_customer, make_scored
 
@@ -71,8 +74,8 @@ def new_process(monkeypatch):
 
     def forget():
         for module, name, empty in (
-            *((registry, "_held", {}), (registry, "_identified", None), (active, "_seen", None)),
-            *((active, "_kept", set()), (records, "_tried", set())),
+            *((registry, "_held", None), (registry, "_identified", None), (active, "_seen", None)),
+            *((storage, "_held", None), (storage, "_refused", None), (records, "_tried", set())),
         ):
             monkeypatch.setattr(module, name, empty)
 
@@ -81,9 +84,17 @@ def new_process(monkeypatch):
 
 @pytest.fixture
 def served(strict_assets, another_forest):
-    """The folder of a bank in production that has released two models; a customer is scored by the second."""
+    """The folder of a bank in production that has released two models; a customer is scored by the second.
+
+    The files of both lie on this machine, as earlier versions kept them.
+    """
     make_scored()
+    release_file(another_forest, assets_dir=strict_assets / "former" / "another")
+    shutil.copytree(
+        SHIPPED, strict_assets / "former" / "shipped", ignore=shutil.ignore_patterns("former", "candidates")
+    )
     run(another_forest, yes=True)
+    release_file(another_forest, assets_dir=strict_assets)
     make_scored(age=61)
     return strict_assets
 
@@ -92,12 +103,18 @@ def all_kept(folder):
     return list((folder / "former").glob("*/"))
 
 
+def stored_nowhere():
+    """As after an upgrade from a version that kept files."""
+    ModelFile.objects.all().delete()
+
+
 WAYS = {
     "a drain": scorer.rescore_batch,
     "analyze": lambda: scorer.analyze(make_customer().pk),
     "the audit": audit.audit,
     "a dry run": lambda: run(ROOT / "ml_assets" / "model.pkl", dry_run=True, yes=True),
     "a release": lambda: run(ROOT / "ml_assets" / "model.pkl", yes=True),
+    "a worker's start": warmup.worker_spawned,
     "a rollback": lambda: run(rollback=True),
     "the status": lambda: run(status=True),
     "the checks": lambda: call_command("check", databases=["default"], stderr=StringIO()),
@@ -108,8 +125,11 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("where", ["in place", "kept", "everywhere"])
-def test_no_planted_file_is_unpickled(served, way, where, new_process):
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_no_planted_file_is_unpickled(served, way, where, is_stored, new_process):
     make_customer(age=33)
+    if not is_stored:
+        stored_nowhere()
     for folder in {"in place": [served], "kept": all_kept(served), "everywhere": [served, *all_kept(served)]}[where]:
         plant(folder)
     new_process()
@@ -133,9 +153,10 @@ def test_the_first_release_does_not_open_the_file_that_it_replaces(strict_assets
     assert active_model()[1].sha256 == load_forest(another_forest).sha256
 
 
-def test_a_planted_file_stops_no_scoring_while_the_kept_one_is_there(served, new_process):
+def test_a_planted_file_stops_no_scoring(served, new_process):
     expected = current_forest()
-    plant(served)
+    for folder in (served, *all_kept(served)):
+        plant(folder)
     new_process()
     customer = make_customer(age=33)
     assert scorer.rescore_batch().stored
@@ -143,22 +164,18 @@ def test_a_planted_file_stops_no_scoring_while_the_kept_one_is_there(served, new
     assert customer.churn_risk_score == expected.predict_one(customer.features())
 
 
-def test_planted_everywhere_it_leaves_customers_stale(served, new_process):
+def test_planted_where_nothing_is_stored_it_leaves_customers_stale_and_checks_and_status_tell_of_it(
+    served, new_process
+):
+    assert active_model_is_stored(databases=["default"]) == []
+    stored_nowhere()
     for folder in (served, *all_kept(served)):
         plant(folder)
     new_process()
     make_customer()
     with pytest.raises(ModelNotActiveError):
         scorer.rescore_batch()
-
-
-def test_the_checks_and_the_status_tell_of_it(served, new_process):
-    plant(served)
-    assert active_model_outlives_an_upgrade(databases=["default"]) == []
-    for folder in all_kept(served):
-        plant(folder)
-    new_process()
-    assert [found.id for found in active_model_outlives_an_upgrade(databases=["default"])] == ["customers.W002"]
+    assert [found.id for found in active_model_is_stored(databases=["default"])] == ["customers.W002"]
     assert "this machine scores nothing" in run(status=True)
 
 
@@ -194,12 +211,14 @@ def test_of_a_database_without_releases_the_first_file_is_taken_and_the_next_is_
     assert active_model()[0].sha256 == first.sha256
 
 
-def test_the_audit_opens_no_file_but_the_released_one(served, monkeypatch):
+def test_the_audit_opens_no_file_but_the_released_one(served):
     """Not even in the moment after the forest was loaded."""
     forest, release = active_model()
     for folder in (served, *all_kept(served)):
         plant(folder)
-    with pytest.raises(ModelNotActiveError, match="replaced at this moment"):
+    assert audit.original_of(forest, release)
+    ModelFile.objects.update(source=stored.pack(pickle.dumps(Trap())))
+    with pytest.raises(ModelError, match="SHA-256"):
         audit.original_of(forest, release)
 
 
@@ -218,15 +237,9 @@ class TestArrays:
         ],
         ids=["scores", "reasons", "order of trees"],
     )
-    @pytest.mark.parametrize("where", ["in place", "kept"])
-    def test_altered_ones_are_refused_and_the_score_stays_right(self, served, change, where, new_process, caplog):
+    def test_altered_ones_are_refused_and_the_score_stays_right(self, served, change, new_process, caplog):
         expected = current_forest()
-        for folder in all_kept(served):
-            alter_arrays(folder, change)
-        if where == "kept":
-            (served / "model.pkl").unlink()
-        else:
-            alter_arrays(served, change)
+        alter_arrays(served, change)
         new_process()
         customer = make_customer(age=33)
         scorer.rescore_batch()
@@ -236,25 +249,6 @@ class TestArrays:
         assert told.levelno == logging.ERROR
         assert "release_model" in told.message
         assert ModelRelease.objects.active().arrays_sha256 == expected.flat.contents
-
-    def test_altered_ones_do_not_spread_to_the_kept_files(self, served, new_process):
-        kept = former.folder_of(served, current_forest().fingerprint) / "model.npz"
-        before = kept.read_bytes()
-        alter_arrays(served)
-        new_process()
-        active_model()
-        assert kept.read_bytes() == before
-
-    def test_the_command_puts_them_right(self, served, new_process, caplog):
-        alter_arrays(served)
-        new_process()
-        active_model()
-        [path] = [found.args[3] for found in caplog.records if "was altered" in found.message]
-        assert "no score changes" in run(path, yes=True)
-        caplog.clear()
-        new_process()
-        assert not active_model()[0].unpickled
-        assert "was altered" not in caplog.text
 
     @pytest.mark.parametrize("save", [np.savez_compressed, lambda file, **arrays: np.savez(file, note=1, **arrays)])
     def test_how_a_file_packs_them_does_not_matter(self, served, save, new_process):
@@ -280,6 +274,7 @@ class TestReleaseOfAFormerVersion:
     @pytest.fixture
     def release(self, served, new_process):
         ModelRelease.objects.update(arrays_sha256="")
+        stored_nowhere()
         new_process()
         return ModelRelease.objects.active()
 
@@ -303,10 +298,14 @@ class TestReleaseOfAFormerVersion:
         assert active_model()[0].flat.contents == true
         assert ModelRelease.objects.active().arrays_sha256 == true
 
-    def test_of_kept_files_too(self, release, served, new_process):
+    def test_a_worker_s_start_stores_it_and_all_before_it(self, release, served, new_process):
         (served / "model.pkl").unlink()
-        active_model()
+        warmup.worker_spawned()
         assert ModelRelease.objects.active().arrays_sha256
+        assert set(ModelFile.objects.values_list("pk")) == set(ModelRelease.objects.values_list("fingerprint"))
+        shutil.rmtree(served)
+        new_process()
+        assert not active_model()[0].unpickled
 
     def test_a_process_that_may_not_store_it_scores_all_the_same(self, release, monkeypatch, caplog):
         caplog.set_level(logging.DEBUG, "vigilpay.model")

@@ -16,6 +16,7 @@ from customers.ml_service import FEATURES, ModelColumnsError
 from customers.ml_service.files.golden import generate_rows
 from customers.models import Customer, ModelRelease
 from customers.monitoring import audit
+from customers.releases import storage
 from customers.releases.active import active_model
 from customers.scoring import scorer
 from tests.customers.ml_service.forests import as_numbers, fit_pipeline, unfitted
@@ -90,4 +91,4 @@ def test_the_whole_pipeline_is_released_and_every_score_is_its_own(assets, pipel
     report = audit.audit()
     assert (report.audited, report.wrong, report.left) == (60, 0, 0)
     assert len(set(stored)) > 20
-    assert (assets / "model.pkl").read_bytes() == (pipelines / "whole.pkl").read_bytes()
+    assert storage.source_of(ModelRelease.objects.active()) == (pipelines / "whole.pkl").read_bytes()

@@ -6,12 +6,14 @@ import pytest
 from django.db import connection
 
 from customers.ml_service import load_forest
+from customers.ml_service.files.packaging import verify
 from customers.models import Customer, ModelRelease, ScoreRecord, ScoringFailure
 from customers.releases import active
-from customers.releases.active import ModelNotActiveError, active_model
+from customers.releases.active import ModelNotActiveError, active_model, put_into_service
 from customers.scoring import scorer
 from events.queue import lease
 from events.worker import warmup
+from tests.customers.ml_service.forests import release as release_file
 from tests.factories import A_CUSTOMER, make_customer, make_customers, make_scored
 
 pytestmark = pytest.mark.django_db
@@ -25,19 +27,13 @@ def give_the_id_to(forest, ours):
     return ModelRelease.objects.create(pk=ours.pk, sha256=other.sha256, fingerprint=other.fingerprint)
 
 
-@pytest.fixture(params=["development", "production"])
-def rules(request, assets):
-    """The files of this host, under the rules of either mode."""
-    return request.getfixturevalue("strict_assets") if request.param == "production" else assets
-
-
-def test_nothing_is_scored_by_a_model_that_is_not_the_active_one_nor_put_into_service(rules, another_forest):
+def test_nothing_is_scored_by_a_model_that_is_not_the_active_one_nor_put_into_service(strict_assets, another_forest):
     make_scored()
     _, ours = active_model()
     reused = give_the_id_to(another_forest, ours)
     waiting = make_customers(3)
     for _ in range(2):
-        with pytest.raises(ModelNotActiveError, match="no files of it"):
+        with pytest.raises(ModelNotActiveError, match="not in the database"):
             scorer.rescore_batch()
         with pytest.raises(ModelNotActiveError):
             scorer.analyze(waiting[0].pk)
@@ -45,32 +41,39 @@ def test_nothing_is_scored_by_a_model_that_is_not_the_active_one_nor_put_into_se
     assert Customer.objects.exclude(scored_by=None).count() == 1  # as it was
 
 
-def test_the_file_of_the_active_model_is_taken_up_when_it_comes(assets, another_forest):
+def test_the_file_of_the_active_model_is_taken_up_when_it_comes(strict_assets, another_forest):
     make_scored()
     _, ours = active_model()
     give_the_id_to(another_forest, ours)
     customer = make_customer()
     with pytest.raises(ModelNotActiveError):
         scorer.rescore_batch()
-    shutil.copy(another_forest, assets / "model.pkl")
+    release_file(another_forest, assets_dir=strict_assets)
     scorer.rescore_batch()
     customer.refresh_from_db()
     assert customer.churn_risk_score == load_forest(another_forest).predict_one(A_CUSTOMER)
 
 
-def test_an_older_dump_without_our_release_is_not_brought_forward_by_the_file_that_stayed(assets, another_forest):
-    older = load_forest(another_forest)
-    before = ModelRelease.objects.create(sha256=older.sha256, fingerprint=older.fingerprint)
+def test_in_development_the_file_in_place_stands_in_for_a_model_that_is_nowhere(assets, another_forest):
     _, ours = active_model()
-    ModelRelease.objects.filter(pk=ours.pk).delete()
-    with pytest.raises(ModelNotActiveError):
-        active_model()
+    reused = give_the_id_to(another_forest, ours)
+    forest, release = active_model()
+    assert release.pk > reused.pk
+    assert release.fingerprint == forest.fingerprint == ours.fingerprint
+
+
+def test_a_file_that_lay_there_before_the_release_is_not_brought_forward_and_one_that_comes_is(assets, another_forest):
+    older = verify(another_forest)
+    active_model()
+    before = put_into_service("another host", older)
+    for _ in range(2):
+        assert active_model()[1] == before
     shutil.copy(shutil.move(assets / "model.pkl", assets / "kept"), assets / "model.pkl")
     assert active_model()[1].pk > before.pk  # replaced by the same: that is a wish, in development
 
 
 def test_a_release_that_takes_the_id_between_claim_and_write_gets_no_score_of_the_other_model(
-    assets, another_forest, monkeypatch
+    strict_assets, another_forest, monkeypatch
 ):
     make_scored()
     _, ours = active_model()
@@ -88,7 +91,7 @@ def test_a_release_that_takes_the_id_between_claim_and_write_gets_no_score_of_th
     assert ScoreRecord.objects.count() == 1
 
 
-def test_what_the_former_model_can_not_score_is_no_failure_of_the_new_one(assets, another_forest, monkeypatch):
+def test_what_the_former_model_can_not_score_is_no_failure_of_the_new_one(strict_assets, another_forest, monkeypatch):
     make_scored()
     give_the_id_to(another_forest, active_model()[1])
     make_customer()
@@ -113,9 +116,9 @@ def test_nothing_that_a_process_remembers_outlives_its_connection(assets):
     assert not lease.cache.is_held()
 
 
-def test_a_worker_knows_from_its_start_what_serves(assets, another_forest):
+def test_a_worker_knows_from_its_start_what_serves(strict_assets, another_forest):
     _, ours = active_model()
-    active._seen = active._served = None  # another process
+    active._seen = None  # another process
     warmup.worker_spawned()
     reused = give_the_id_to(another_forest, ours)
     with pytest.raises(ModelNotActiveError):

@@ -1,22 +1,22 @@
 """Back to a former model by one command, whatever interrupted the one before."""
 
-import json
-import os
 import shutil
 from contextlib import suppress
 from io import StringIO
-from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, transaction
 
-from customers.ml_service import ModelError, current_forest, load_forest
-from customers.ml_service.files import former, packaging
-from customers.models import Customer, ModelRelease
-from customers.releases import active
-from customers.releases.active import active_model
+from customers.ml_service import load_forest
+from customers.ml_service.files.packaging import verify
+from customers.models import Customer, ModelFile, ModelRelease
+from customers.releases import active, storage
+from customers.releases.active import active_model, put_into_service
 from customers.scoring import scorer
 from tests.factories import make_scored
+from tests.others import outsider
 
 pytestmark = pytest.mark.django_db
 
@@ -53,11 +53,10 @@ def three(two, third_forest):
 
 class TestTarget:
     def test_the_model_before_the_active_one_serves_again(self, two):
-        said = go_back()
+        go_back()
         assert served() == [two[0], two[1], two[0]]
         assert "back to release" in ModelRelease.objects.active().note
         assert active_model()[0].sha256 == two[0]
-        assert f"--to {ModelRelease.objects.earliest('id').pk}" in said
 
     def test_with_its_own_label_codes_and_scores(self, two):
         customer = Customer.objects.get()
@@ -68,7 +67,7 @@ class TestTarget:
         customer.refresh_from_db()
         assert customer.is_current()
         assert customer.churn_risk_score == before
-        assert current_forest().encodings.geography["Germany"] == 2  # not the alphabetical 1
+        assert active_model()[0].encodings.geography["Germany"] == 2  # not the alphabetical 1
 
     def test_twice_goes_further_back_and_never_forth_again(self, three):
         go_back()
@@ -84,19 +83,9 @@ class TestTarget:
         assert served()[3:] == [three[0]]
         assert ModelRelease.objects.active().note == "spring was better"
 
-    def test_naming_the_active_one_puts_its_files_in_place_and_makes_no_release(self, two, strict_assets):
-        """As on the other hosts, after one of them went back."""
+    def test_naming_the_active_one_makes_no_release(self, two):
         go_back()
-        for name in ("model.pkl", "model.json", "model.npz"):
-            shutil.copy(former.folder_of(strict_assets, release_of(two[1]).fingerprint) / name, strict_assets)
-        kept = former.folder_of(strict_assets, release_of(two[0]).fingerprint)
-        aside = kept.rename(strict_assets / "aside")
-        with pytest.raises(ModelError):
-            active_model()
-        aside.rename(kept)
-        said = go_back(to=release_of(two[0]).pk)
-        assert "already active" in said
-        assert active_model()[0].sha256 == two[0]
+        assert "already active" in go_back(to=release_of(two[0]).pk)
         assert len(served()) == 3
 
     def test_a_release_that_never_was_is_named(self, two):
@@ -117,52 +106,24 @@ def release_of(sha256):
     return ModelRelease.objects.filter(sha256=sha256).earliest("id")
 
 
-class TestKeptFiles:
-    def test_they_are_missing(self, two, strict_assets):
-        shutil.rmtree(strict_assets / "former")
-        with pytest.raises(CommandError, match=r"not kept on this machine: put its model\.pkl .* into .*former"):
+class TestStoredModel:
+    """It needs no file of this machine."""
+
+    def test_of_a_machine_without_any_model_file(self, two, strict_assets):
+        shutil.rmtree(strict_assets)
+        go_back()
+        assert active_model()[0].sha256 == two[0]
+
+    def test_that_is_missing_is_said_with_the_checksum_of_its_file(self, two):
+        ModelFile.objects.filter(sha256=two[0]).delete()
+        (settings.ML_ASSETS_DIR / "model.pkl").unlink()
+        with pytest.raises(CommandError, match=rf"not in the database.*sha256 {two[0][:12]}.*release_model PATH"):
             go_back()
         assert active_model()[0].sha256 == two[1]
 
-    def test_and_can_be_put_there_by_hand_without_a_model_json(self, two, strict_assets):
-        folder = former.folder_of(strict_assets, release_of(two[0]).fingerprint)
-        (folder / "model.json").unlink()
-        (folder / "model.npz").unlink()
-        go_back()
-        assert active_model()[1].fingerprint == release_of(two[0]).fingerprint
-
-    def test_a_damaged_one_is_refused_before_it_is_opened(self, two, strict_assets, monkeypatch):
-        path = former.find(strict_assets, release_of(two[0]).fingerprint, two[0])
-        path.write_bytes(path.read_bytes()[:-1] + b"x")
-        monkeypatch.setattr(packaging, "load_estimator", lambda data: pytest.fail("it was opened"))
-        with pytest.raises(CommandError, match="It was not opened"):
-            go_back()
-        assert len(served()) == 2
-
-    def test_other_label_codes_than_those_of_then_are_refused(self, two, strict_assets):
-        path = former.folder_of(strict_assets, release_of(two[0]).fingerprint) / "model.json"
-        metadata = json.loads(path.read_text())
-        metadata["encodings"]["gender"] = {"Female": 1, "Male": 0}
-        path.write_text(json.dumps({**metadata, "golden": None}))
-        with pytest.raises(CommandError, match="other label codes"):
-            go_back()
-        assert len(served()) == 2
-
-    def test_a_dry_run_of_it_changes_nothing(self, two, strict_assets):
-        before = sorted(strict_assets.rglob("*"))
+    def test_a_dry_run_of_it_changes_nothing(self, two):
         assert "Dry run: nothing was changed" in go_back(dry_run=True)
         assert served() == two
-        assert sorted(strict_assets.rglob("*")) == before
-
-    def test_no_more_than_five_are_kept(self, two, strict_assets):
-        for age in range(6):
-            folder = strict_assets / "former" / f"older{age}"
-            folder.mkdir()
-            os.utime(folder, ns=(0, age))
-        go_back()
-        folders = {path.name for path in (strict_assets / "former").iterdir()}
-        assert len(folders) == 6  # with the active one
-        assert release_of(two[1]).fingerprint[:12] in folders
 
 
 class CrashError(Exception):
@@ -173,21 +134,10 @@ def crash(*_arguments, **_options):
     raise CrashError
 
 
-def crash_at_the_second_file(monkeypatch):
-    """model.npz and model.pkl are replaced, model.json is not."""
-    replace = Path.replace
-
-    def replacing(path, target):
-        return crash() if target.name == "model.json" and target.parent.name == "ml_assets" else replace(path, target)
-
-    monkeypatch.setattr(Path, "replace", replacing)
-
-
 CRASHES = {
-    "before the files": lambda patch: patch.setattr(active, "keep_outgoing", crash),
-    "between two files": crash_at_the_second_file,
-    "between files and row": lambda patch: patch.setattr(active, "activate", crash),
-    "after the row": lambda patch: patch.setattr(former, "forget_intent", crash),
+    "before the model is stored": lambda patch: patch.setattr(storage, "packed", crash),
+    "between model and row": lambda patch: patch.setattr(active, "summary", crash),
+    "before it is committed": lambda patch: patch.setattr(active.log, "warning", crash),
 }
 
 
@@ -199,64 +149,70 @@ def mode(request, assets):
 
 
 @pytest.mark.parametrize("moment", CRASHES)
-@pytest.mark.parametrize("worker", ["no worker", "a worker that looks meanwhile"])
 class TestInterruption:
-    """Whatever a worker makes of the state in between, the same command again arrives where the first one went."""
+    """Model and release are one transaction: the state before stays, and the same command again arrives."""
 
     @pytest.fixture(autouse=True)
-    def four_served(self, mode, assets, another_forest, third_forest, tmp_path):
+    def three_served(self, mode, assets, another_forest):
         make_scored(geography="Germany")
         make_scored(geography="Spain")
         command(another_forest)
-        command(third_forest)
-        go_back()  # to another_forest; the next one goes to the shipped model
         scorer.rescore_batch()
 
-    def interrupted(self, moment, worker, act):
+    def interrupted(self, moment, act):
+        before, models = served(), ModelFile.objects.count()
         with pytest.MonkeyPatch.context() as patch:
             CRASHES[moment](patch)
-            with pytest.raises(CrashError):
+            with suppress(CrashError):
                 act()
-        if worker != "no worker":
-            with suppress(ModelError):
-                scorer.rescore_batch()
-            every_current_score_is_that_of_the_release_it_names()
+                return  # it does not come by there
+        assert (served(), ModelFile.objects.count()) == (before, models)
+        every_current_score_is_that_of_the_release_it_names()
         act()
-        active_model()
+
+    def arrived(self):
         scorer.rescore_batch()
         every_current_score_is_that_of_the_release_it_names()
         assert not Customer.objects.stale().exists()
 
-    def test_a_return_arrives(self, moment, worker, assets):
+    def test_a_return_arrives(self, moment):
         shipped = ModelRelease.objects.earliest("id")
-        self.interrupted(moment, worker, go_back)
+        self.interrupted(moment, go_back)
         assert ModelRelease.objects.active().fingerprint == shipped.fingerprint
-        assert former.read_intent(assets) == {}
+        self.arrived()
 
-    def test_a_release_arrives(self, moment, worker, assets, third_forest):
-        self.interrupted(moment, worker, lambda: command(third_forest))
+    def test_a_release_arrives(self, moment, third_forest):
+        self.interrupted(moment, lambda: command(third_forest))
         assert ModelRelease.objects.active().sha256 == load_forest(third_forest).sha256
-
-    def test_after_a_return_that_was_given_up_another_release_decides(self, moment, worker, assets, third_forest):
-        with pytest.MonkeyPatch.context() as patch:
-            CRASHES[moment](patch)
-            with pytest.raises(CrashError):
-                go_back()
-        command(third_forest)
-        shipped = ModelRelease.objects.earliest("id")
-        preceding = ModelRelease.objects.get(pk=shipped.pk + 1)
-        go_back()
-        assert ModelRelease.objects.active().fingerprint == preceding.fingerprint
+        self.arrived()
 
 
 def every_current_score_is_that_of_the_release_it_names():
-    """Current rows carry the active model's answer; the model that is in place is the active one, then."""
-    for customer in Customer.objects.all():
-        if customer.is_current():
-            try:
-                forest, release = active_model()
-            except ModelError:
-                return
-            if release.pk == customer.scored_by_id:
-                fields = {name: getattr(customer, name) for name in packaging.FEATURES}
-                assert customer.churn_risk_score == pytest.approx(forest.predict_one(fields), abs=1e-12)
+    """Current rows carry the active model's answer."""
+    forest, release = active_model()
+    for customer in Customer.objects.filter(scored_by=release):
+        assert customer.churn_risk_score == pytest.approx(forest.predict_one(customer.features()), abs=1e-12)
+
+
+def test_a_process_that_is_killed_in_the_middle_leaves_the_model_before(tmp_path, transactional_db, another_forest):
+    """By the database itself: the session ends before its transaction does."""
+    _, before = active_model()
+    with pytest.raises(OperationalError):
+        release_and_die(another_forest)
+    connection.close()
+    assert active_model()[1] == before
+    assert ModelFile.objects.count() == 1
+
+
+@transaction.atomic
+def release_and_die(forest):
+    put_into_service("", verify(forest))
+    with outsider() as psql:
+        psql.execute("SELECT pg_terminate_backend(%s)", [backend_pid()])
+    ModelRelease.objects.count()
+
+
+def backend_pid():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return cursor.fetchone()[0]

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from customers.ml_service import ModelError
-from customers.models import Customer, RescoreRequest, ScoreRecord, ScoringFailure
+from customers.models import Customer, ModelFile, RescoreRequest, ScoreRecord, ScoringFailure
 from customers.scoring import failures, marks, requests, scorer
 from customers.scoring.failures import with_failure
 from events.queue import dispatch
@@ -87,6 +87,7 @@ class TestRescoring:
         forget_marks()
         requests.request_rescoring(all_customers())
         (assets / "model.pkl").unlink()
+        ModelFile.objects.all().delete()
         with pytest.raises(ModelError):
             scorer.rescore_batch()
         assert RescoreRequest.objects.count() == 1

@@ -37,7 +37,7 @@ def sources(tmp_path_factory):
 def assets(tmp_path, sources, monkeypatch):
     """A folder with A released, configured as production; what was configured before returns afterwards."""
     monkeypatch.setattr(registry, "_settings", registry._settings)
-    monkeypatch.setattr(registry, "_held", {})
+    monkeypatch.setattr(registry, "_held", None)
     monkeypatch.setattr("customers.ml_service.forest.engine._cache_directory", None)
     release(sources[0], assets_dir=tmp_path)
     configure(assets_dir=tmp_path, accept_unreleased=False)
