@@ -17,7 +17,7 @@ ALTER TABLE customers_modelfile ALTER COLUMN source SET STORAGE EXTERNAL, ALTER 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("customers", "0017_outreach_and_value"),
+        ("customers", "0022_terms"),
     ]
 
     operations = [
