@@ -249,7 +249,7 @@ class TestCommand:
         assert ", created, release" in told[1]
         assert told[2].endswith("age 40 -> 60")
         assert ", edited, release" in told[3]
-        assert "%)" in told[3]
+        assert "points), edited" in told[3]
         assert "age " in lines[4]  # whole: a line of moves has no columns before it
         assert told[4].endswith("points")
         assert told[5].endswith("tenure 3 -> 9")
@@ -259,7 +259,7 @@ class TestCommand:
         edit(customer, age=60)
         rescore(customer)
         call_command("history", customer.pk, "--scores", "1")
-        assert "%), edited, release" in capsys.readouterr().out
+        assert "points), edited, release" in capsys.readouterr().out
 
     def test_what_waits_is_said_to_wait(self, capsys):
         call_command("history", make_customer().pk)
@@ -275,7 +275,7 @@ class TestCommand:
         assert entry["score"]["version"] == 2
 
     def test_an_unknown_customer_is_an_error_in_words(self):
-        with pytest.raises(CommandError, match="Nothing is known of a customer 5000000"):
+        with pytest.raises(CommandError, match="There is no history of a customer 5000000"):
             call_command("history", 5_000_000)
 
 
