@@ -12,7 +12,7 @@ from customers.admin.customer_list.filters import ChoiceFilter
 from customers.admin.customer_list.paging import CappedPaginator
 from customers.admin.lookups import customer_link, of_customer, release_link
 from customers.admin.read_only import ReadOnlyAdmin
-from customers.history.timeline import Edit, HistoryEntry, editor_names
+from customers.history.timeline import format_editor, names_of_editors
 from customers.models import AuditFinding, ScoreRecord
 from customers.presentation.bands import badge
 from customers.presentation.durations import format_time
@@ -24,19 +24,10 @@ NOT_KEPT = "not kept"
 
 def name_editors(records: list[Any]) -> list[Any]:
     """The same records, each with ``editor``: who made the last change, by name; in one query for all of them."""
-    edits = tuple(Edit(record.version, None, record.edited_by, ()) for record in records)
-    names = editor_names([HistoryEntry(edits, None)])
+    names = names_of_editors({record.edited_by for record in records if record.edited_by})
     for record in records:
-        record.editor = describe_editor(names[record.edited_by]) if record.edited_by else ""
+        record.editor = format_editor(names[record.edited_by]) if record.edited_by else ""
     return records
-
-
-def describe_editor(name: str) -> str:
-    """What staff call an editor: users have their names, the others are told by what they are."""
-    kind, _, key = name.partition(":")
-    if kind == "django":
-        return f"deleted user {key}" if key else "a program"
-    return {"sql": f"database role {key}", "token": f"service token {key}"}.get(kind, name) if key else name
 
 
 class RecordList(ChangeList):

@@ -216,6 +216,8 @@ def format_editor(name: str) -> str:
             return f"deleted user {key}" if key else "a program"
         case "sql":
             return f"database role {key}"
+        case "token" if key:
+            return f"service token {key}"
     return name
 
 

@@ -131,7 +131,7 @@ class Customer(Behaviour):
         help_text="When the customer objected to profiling (GDPR, Article 21). While this is set there is no score.",
     )
     edited_at = models.DateTimeField(
-        null=True, editable=False, help_text="When a row that was stale already was edited again."
+        null=True, editable=False, help_text="When a customer whose score was pending already was edited again."
     )
     churn_risk_score = models.FloatField("churn risk", null=True, blank=True, editable=False)
     value_at_risk = models.DecimalField(

@@ -52,6 +52,7 @@ def test_an_operator_pauses_and_resumes_by_a_button_that_asks(visit, site):
         operator.page.wait_for_url(re.compile("systemstatus"))
         assert "by operator: a look at the model." in operator.text()
         operator.page.get_by_role("link", name="Resume scoring…").click()
+        operator.page.wait_for_url(re.compile("pause/1/change"))
         assert "Resume scoring?" in operator.text()
         shoot(operator.page, "resume")
         operator.page.get_by_role("button", name="Resume scoring").click()

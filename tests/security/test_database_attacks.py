@@ -226,7 +226,7 @@ class TestEditors:
     def test_nor_where_a_trigger_of_the_banks_behind_ours_has_the_row_mended(self, application, event):
         make_scored()
         change = "NEW.tenure := (NEW.tenure + 1) % 10" if event == "UPDATE" else "NEW.stale_since := NULL"
-        change += "; NEW.scored_version := NEW.version; NEW.churn_risk_score := 0.5"
+        change += "; NEW.scored_version := NEW.version; NEW.churn_risk_score := 0.5; NEW.value_at_risk := 1"
         edit = (
             "UPDATE customers_customer SET surname = 'Married'"
             if event == "UPDATE"

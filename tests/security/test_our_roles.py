@@ -115,7 +115,7 @@ class TestWebPages:
 
     def test_pause_and_resume(self, staff):
         assert staff.post("/admin/events/pause/add/", {"reason": "review"}).status_code == 302
-        assert staff.post("/admin/events/pause/1/delete/", {"post": "yes"}).status_code == 302
+        assert staff.post("/admin/events/pause/1/change/", {"_resume": ""}).status_code == 302
         assert not Pause.objects.exists()
 
     def test_rules_alerts_and_messages(self, staff, roles, settings):

@@ -32,6 +32,7 @@ ACTIONS = {
     ("customers.scoringfailure", "try_again"): {"analyst", "operator"},
     ("events.alert", "acknowledge"): {"agent", "analyst"},
     ("events.delivery", "try_again"): {"operator"},
+    ("events.digest", "try_again"): {"operator"},
     ("vigilpay.servicetoken", "revoke"): set(),
 }
 

@@ -8,7 +8,7 @@ from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 
 from customers.admin.customer_list.contact_filters import with_last_contacts
-from customers.admin.customer_list.filters import MainReasonFilter, ScoreFilter
+from customers.admin.customer_list.filters import ChangeFilter, MainReasonFilter, ScoreFilter
 from customers.admin.customer_list.objectors import is_narrowed, without_objectors
 from customers.admin.customer_list.ordering import ids_of_page, is_by_risk, unscored_last
 from customers.models import ScoreRecord
@@ -38,7 +38,9 @@ class CustomerChangeList(ChangeList):
         stop = start + self.list_per_page
         # The index of the main reasons is in the order of risk itself.
         has_index = MainReasonFilter.parameter_name in self.filter_params and is_by_risk(self.queryset)
-        are_few = not self.paginator.is_cut and not has_index
+        # Who became critical is at the lower end of that band: on the way down are all who have been so for long.
+        became_critical = self.filter_params.get(ChangeFilter.parameter_name) == [ChangeFilter.NEWLY_CRITICAL]
+        are_few = became_critical or (not self.paginator.is_cut and not has_index)
         ids = ids_of_page(self.queryset, start, stop, are_few=are_few)
         # The newest first, by the index of the history.
         records = ScoreRecord.objects.filter(customer_id=OuterRef("pk")).order_by("-id")

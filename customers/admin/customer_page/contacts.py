@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from customers.admin.customer_page.contact_form import ANCHOR, ContactInline
 from customers.admin.customer_page.facts import CustomerFacts, facts_of
-from customers.admin.customer_page.worklist_panel import SAVE_AND_NEXT, describe_item, go_to_next
+from customers.admin.customer_page.worklist_panel import SAVE_AND_NEXT, describe_item, go_to_next, top_of_page
 from customers.models import Contact, Customer
 from customers.outreach import contacts, worklist
 from customers.presentation.bands import badge
@@ -131,7 +131,7 @@ class ContactsPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
         messages.success(request, describe_recorded(contact))
         if getattr(request, "edits_customer", False):
             return super().response_change(request, obj)
-        return HttpResponseRedirect(reverse("admin:customers_customer_change", args=[obj.pk]))
+        return HttpResponseRedirect(top_of_page(obj.pk))
 
 
 def with_contacts(section: Any) -> Any:

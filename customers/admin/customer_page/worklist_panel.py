@@ -19,7 +19,6 @@ from customers.presentation.durations import format_day, format_time
 from customers.presentation.numbers import format_percent
 
 SAVE_AND_NEXT = "_save_and_next"
-TOP = "content-start"  # what Django calls the beginning of what a page is about
 WORKLIST = "admin:customers_worklistitem_changelist"
 DONE, SNOOZE = "customers_worklistitem_done", "customers_worklistitem_snooze"
 NO_NEXT = (
@@ -73,11 +72,15 @@ def go_to_next(request: HttpRequest) -> HttpResponse:
     if customer_id is None:
         messages.info(request, describe_no_next())
         return redirect(WORKLIST)
-    # A browser keeps the place of the page before, the form at the bottom, unless it is given another.
-    page = reverse("admin:customers_customer_change", args=[customer_id])
-    response: Any = redirect(f"{page}#{TOP}")
+    response: Any = redirect(top_of_page(customer_id))
     response.customer_ids = [customer_id]  # for the audit trail
     return response  # type: ignore[no-any-return]
+
+
+def top_of_page(customer_id: int) -> str:
+    """A browser would carry the place in the page that it comes from, as the form of a contact, to the page it is sent
+    to, unless the address has a place of its own: Django's name for the whole page."""
+    return f"{reverse('admin:customers_customer_change', args=[customer_id])}#container"
 
 
 def describe_no_next() -> str:

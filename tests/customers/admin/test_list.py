@@ -13,7 +13,7 @@ from django.utils.html import escape
 from customers.admin.customer_list import paging
 from customers.admin.customer_list.list import CustomerList
 from customers.admin.customer_list.paging import CappedPaginator, Counted, estimate, rounded
-from customers.models import Customer, Exclusion, ModelRelease, RescoreRequest, ScoreRecord
+from customers.models import Customer, Exclusion, ModelRelease, RecentMove, RescoreRequest, ScoreRecord
 from customers.portfolio import moves
 from customers.presentation.durations import format_age, format_time
 from customers.scoring import marks, requests, scorer
@@ -291,6 +291,13 @@ class TestFilters:
         assert 'title="+10.0\xa0points">+10.0<' in shown
         assert 'title="-59.0\xa0points">-59.0<' in page(staff)
         assert "Changes up to" not in page(staff)
+
+    def test_newly_critical_customers_are_sorted_however_many(self, staff, few_rows):
+        ids = with_scores(0.91, 0.92, 0.93, 0.94, 0.95, 0.96)
+        for pk in ids[:5]:
+            RecentMove.objects.create(customer_id=pk, score_before=0.5, until=timezone.now() + timedelta(days=1))
+        assert listed(staff, change="newly_critical") == [ids[4], ids[3]]
+        assert listed(staff, change="newly_critical", **RISING) == ids[:2]
 
     def test_by_freshness(self, staff):
         current, edited, aside, unscored = make_scored(), make_scored(), make_scored(), make_customer()

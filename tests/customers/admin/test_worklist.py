@@ -104,7 +104,7 @@ class TestButtons:
     def test_next_claims_and_opens_the_customer(self, agent):
         customer = make_at_risk("900.00")
         response = agent.post(f"{PAGE}next/")
-        assert response["Location"] == f"/admin/customers/customer/{customer.pk}/change/"
+        assert response["Location"] == f"/admin/customers/customer/{customer.pk}/change/#container"
         assert WorklistItem.objects.get().claimed_by == "ann"
         entry = TrailEntry.objects.latest("id")
         assert (entry.purpose, entry.customer_ids) == ("change", [customer.pk])

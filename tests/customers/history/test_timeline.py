@@ -249,7 +249,7 @@ class TestCommand:
         assert ", created, release" in told[1]
         assert told[2].endswith("age 40 -> 60")
         assert ", edited, release" in told[3]
-        assert "points), edited" in told[3]
+        assert "points)" in told[3]
         assert "age " in lines[4]  # whole: a line of moves has no columns before it
         assert told[4].endswith("points")
         assert told[5].endswith("tenure 3 -> 9")
@@ -286,6 +286,7 @@ class TestCommand:
         ("sql:loader", "database role loader"),
         ("django", "a program"),
         ("django:7", "deleted user 7"),
+        ("token:4", "service token 4"),
         ("unknown", "unknown"),
     ],
 )

@@ -298,7 +298,7 @@ class TestNeverLostNeverTwice:
         assert (delivery.state, delivery.error) == ("given up", "DeliveryError: The receiver answered 500.")
         assert "it is given up" in caplog.text
         assert freshness().messages_given_up == 1
-        assert any("1 message on alerts was given up" in warning for warning in freshness().warnings)
+        assert any("1 alert message was not sent" in warning for warning in freshness().warnings)
 
     def test_one_that_was_given_up_can_be_tried_again(self, receiver):
         by_webhook()
