@@ -147,7 +147,7 @@ class TestOthers:
         assert any(message == f"Queued for rescoring: {OTHER_ID}, one erased." for _, message in shown) or any(
             message == f"Queued for rescoring: one erased, {OTHER_ID}." for _, message in shown
         )
-        assert any(re.fullmatch(r"Alert \d+ on an erased customer", named) for named, _ in shown)
+        assert any(re.fullmatch(r"alert \d+ on an erased customer", named) for named, _ in shown)
 
 
 class TestEntry:
