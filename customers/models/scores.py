@@ -14,13 +14,13 @@ class ScoreRecord(models.Model):
 
     class Cause(models.TextChoices):
         CREATED = "created", "Customer added"  # the customer's first score
-        RETURNED = "returned", "Customer added again"  # the first since the customer came back
+        RETURNED = "returned", "Customer came back"  # the first since the customer came back
         RESUMED = "resumed", "Objection withdrawn"  # the first since then
         EDITED = "edited", "Data changed"
-        RELEASE = "release", "New model"  # only the model has changed
+        RELEASE = "release", "New model release"  # only the model has changed
         ANALYZE = "analyze", "Score requested"  # by staff or a program
-        RETRY = "retry", "Retry"  # the model had no answer before
-        AUDIT = "audit", "Correction after an audit"  # a wrong score was found and repaired
+        RETRY = "retry", "Retried after a failure"  # the model had no answer before
+        AUDIT = "audit", "Corrected by an audit"  # a wrong score was found and repaired
 
     # Not a foreign key: the record outlives the customer, and a key would be checked once for every score written.
     customer_id = models.BigIntegerField()

@@ -61,7 +61,7 @@ class TestSeeding:
         (["--customers=0"], f"--customers must be from 1 to {MOST}, not 0."),
         (["--customers=-5"], f"--customers must be from 1 to {MOST}, not -5."),
         (["--customers=10000000000"], f"--customers must be from 1 to {MOST}, not 10000000000."),
-        (["--customers=5", "--seed=-1"], "--seed must not be negative, as -1 is."),
+        (["--customers=5", "--seed=-1"], "--seed must be 0 or more, not -1."),
         (["--customers=5", "--start-id=0"], "--start-id must be from 1 to "),
         (["--customers=5", "--start-id=9223372036854775807"], "--start-id must be from 1 to 9223372036854775802"),
         (["--customers=many"], "invalid int value: 'many'"),

@@ -16,16 +16,7 @@ from customers.presentation.durations import format_age, format_day, format_time
 from customers.presentation.numbers import format_percent
 from customers.presentation.score_state import exclusion_of, is_current
 
-CAUSES: Mapping[str, str] = {
-    ScoreRecord.Cause.CREATED: "Customer added",
-    ScoreRecord.Cause.RETURNED: "Customer came back",
-    ScoreRecord.Cause.RESUMED: "Objection withdrawn",
-    ScoreRecord.Cause.EDITED: "Data changed",
-    ScoreRecord.Cause.RELEASE: "New model release",
-    ScoreRecord.Cause.ANALYZE: "Score requested",  # by staff or by a program
-    ScoreRecord.Cause.RETRY: "Retried after a failure",
-    ScoreRecord.Cause.AUDIT: "Corrected by an audit",
-}
+CAUSES: Mapping[str, str] = dict(ScoreRecord.Cause.choices)
 
 
 def headline(facts: CustomerFacts) -> SafeString:

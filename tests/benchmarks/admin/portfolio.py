@@ -28,14 +28,22 @@ UPDATE customers_customer SET churn_risk_score = NULL, value_at_risk = NULL, sco
     scored_at = NULL, reason_codes = NULL, contributions = NULL, stale_since = now()
 WHERE customer_id %% %s = 2
 """
-# One customer in five was contacted, by forty agents, within four weeks; of one in fifty of these there is more to do.
+# One customer in five was contacted within four weeks, one in a thousand by this user, one in two thousand is to be
+# followed up.
 CONTACTS = """
 INSERT INTO customers_contact (customer_id, "by", channel, outcome, at, follow_up_on)
-SELECT customer_id, CASE WHEN customer_id %% 200 = 0 THEN %s ELSE 'agent' || customer_id %% 39 END, 'phone',
+SELECT customer_id, CASE WHEN customer_id %% 1000 = 0 THEN %s ELSE 'agent' || customer_id %% 39 END, 'phone',
     'not reached', now() - make_interval(days => (customer_id / 5 %% 28)::integer),
-    CASE WHEN customer_id %% 250 = 0 THEN current_date END
+    CASE WHEN customer_id %% 2000 = 5 THEN current_date END
 FROM customers_customer WHERE customer_id %% 5 = 0 AND value_at_risk IS NOT NULL
 """
+# As on a busy day: the risk of one customer in five hundred has risen by a fifth, or from below it.
+MOVES = """
+INSERT INTO customers_recentmove (customer_id, score_before, until)
+SELECT customer_id, greatest(0, churn_risk_score - 0.2), now() + interval '6 days'
+FROM customers_customer WHERE customer_id %% 500 = 3 AND churn_risk_score >= 0.1
+"""
+SEARCHED = "INSERT INTO customers_movesearch (id, searched_at, took_seconds) VALUES (1, now(), 20)"
 SPREAD = 10_000  # one in so many
 TABLES = ("customers_customer", "customers_scorerecord", "customers_stalemark", "customers_scoringfailure")
 
@@ -67,13 +75,12 @@ def lived_in(url: str, rows: int) -> None:
 
 
 def worked_on(url: str, user: str) -> None:
-    """Contacts as of some weeks, some of them this user's, and what the search for risen risks has found."""
-    from customers.portfolio import moves
-
+    """Contacts as of some weeks, some of them this user's, and what the search for risen risks may have found."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(CONTACTS, [user])
         connection.execute("VACUUM (ANALYZE) customers_contact")
-        assert moves.search()
+        connection.execute(MOVES.replace("%%", "%"))
+        connection.execute(SEARCHED)
         connection.execute("VACUUM (ANALYZE) customers_recentmove")
         connection.execute("CHECKPOINT")
 

@@ -99,7 +99,7 @@ class TestEveryReload:
         shown = staff.get(f"/admin/customers/customer/{customer.pk}/change/").content.decode()
         asked = staff.get(f"/customers/history/{customer.pk}/").json()["entries"]
         returns = 2 if way == "twice" else 1
-        assert told.count("left the table and came back") == returns
+        assert told.count("deleted and added again") == returns
         assert "Customer came back" in shown
         assert [edit["returned"] for entry in asked for edit in entry["edits"]] == [*[True] * returns, False]
 
@@ -285,7 +285,7 @@ class TestHistory:
         assert [(edit.version, edit.returned) for edit in former.edits] == [(1, False)]
         assert [(edit.version, edit.returned) for edit in present.edits] == [(1, True), (2, False)]
         call_command("history", customer.pk)
-        assert re.search(r" 1 +\S+ +left the table and came back\n", capsys.readouterr().out)
+        assert re.search(r" 1 +\S+ +deleted and added again\n", capsys.readouterr().out)
 
     def test_it_tells_what_changed_meanwhile_and_what_that_moved(self, capsys):
         customer = make_scored(age=30, balance=0)
@@ -297,7 +297,7 @@ class TestHistory:
         gained = 100 * (back.churn_risk_score - before)
         assert sum(move.points for move in second.moves) == pytest.approx(gained, abs=0.5)
         call_command("history", customer_id)
-        assert "left the table and came back: age 30 -> 58" in capsys.readouterr().out
+        assert "deleted and added again: age 30 -> 58" in capsys.readouterr().out
         page = superuser().get(f"/admin/customers/customer/{customer_id}/change/").content.decode()
         assert "Customer came back: Age 30 → <strong>58</strong>" in page
         assert first.edits[0].returned is False
@@ -334,7 +334,7 @@ class TestHistory:
         reload()
         drain()
         page = superuser().get("/admin/customers/scorerecord/").content.decode()
-        assert "Returned" in page
+        assert "Customer came back" in page
         assert [it.cause for it in ScoreRecord.objects.order_by("id")] == ["created", "returned"]
 
     def test_lag_counts_who_came_back(self):

@@ -144,10 +144,10 @@ class TestOthers:
         assert LogEntry.objects.count() == entries
         shown = {(entry.object_repr, entry.change_message) for entry in LogEntry.objects.all()}
         assert ("an erased customer", "") in shown
-        assert any(message == f"Tried again: {OTHER_ID}, one erased." for _, message in shown) or any(
-            message == f"Tried again: one erased, {OTHER_ID}." for _, message in shown
+        assert any(message == f"Queued for rescoring: {OTHER_ID}, one erased." for _, message in shown) or any(
+            message == f"Queued for rescoring: one erased, {OTHER_ID}." for _, message in shown
         )
-        assert any(re.fullmatch(r"Alert \d+ on an erased customer", named) for named, _ in shown)
+        assert any(re.fullmatch(r"alert \d+ on an erased customer", named) for named, _ in shown)
 
 
 class TestEntry:
