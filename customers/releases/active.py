@@ -232,7 +232,7 @@ def take_turns() -> None:
     turns.wait_for(TURN, using=settings.SCORER_DATABASE)
 
 
-def activate(forest: Forest, model: ModelFile | None, *, note: str, **persons: str | None) -> ModelRelease:
+def activate(forest: Forest, model: ModelFile | None = None, *, note: str, **persons: str | None) -> ModelRelease:
     """Append the release that is active from the moment this commits; every stored score is stale then.
 
     Its model is stored in the same transaction; without a ``model`` it is stored already.

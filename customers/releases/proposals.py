@@ -131,7 +131,6 @@ def activate_one(proposal: ModelProposal) -> bool:
             return False  # another worker has done it
         release = activate(
             forest,
-            None,
             note=proposal.note,
             approval=ModelRelease.Approval.TWO_PERSONS,
             proposed_by=proposal.proposed_by,
