@@ -30,7 +30,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Of customers whose score was ``least_score`` or more when the window began.
+    """Of customers whose score was ``least_score`` or more when they were assigned (``assignment.py``).
 
     ``difference`` is the share that left of the control group less that of the others, with the bounds of its 95 %
     interval; above 0, fewer left of those whom staff could contact. All three are None where there are too few.

@@ -7,48 +7,33 @@ outcome, nor those who have objected to profiling.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date
 
-import numpy as np
 from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
 
 from customers.import_export import outcomes
 from customers.ml_service.performance import Performance, performance
-from customers.models import Contact, ControlGroup, Outcome
-from customers.monitoring.comparison import Comparison, compare
-from customers.outreach.control import IN_CONTROL, control_values
-from customers.outreach.worklist import LEAST_BAND
+from customers.models import ControlGroup, Outcome
+from customers.monitoring.assignment import compare_assigned, compared_days, why_not_compared
+from customers.monitoring.comparison import Comparison
+from customers.monitoring.window import DAY, HAS_LEFT, OUTCOMES, Window
 from customers.presentation.durations import format_day
 from customers.sql import fetch_rows
 
 DEFAULT_DAYS = 180
-DAY = timedelta(days=1)
 
-# Each customer's last score before the window, whether the customer left within it (null: unknown), is of the control
-# group, and was contacted in the window before leaving. The index on customer_id and id gives the last scores without a
-# sort.
+# Each customer's last score before the window, and whether the customer left within it (null: unknown). The index on
+# customer_id and id gives the last scores without a sort.
 LAST_SCORES = f"""
-WITH last AS (
+WITH customer AS (
     SELECT DISTINCT ON (customer_id) customer_id, score, scored_by_id
     FROM customers_scorerecord WHERE scored_at < %(begins)s
     ORDER BY customer_id, id DESC
-), first_contact AS (
-    SELECT customer_id, (min(at) AT TIME ZONE %(zone)s)::date AS day
-    FROM customers_contact
-    WHERE at >= %(begins)s AND at < %(ends)s AND outcome <> '{Contact.Outcome.NOT_REACHED}'
-    GROUP BY customer_id
 )
-SELECT customer.scored_by_id, customer.score, CASE
-    WHEN outcome.left_on <= %(last_day)s THEN true
-    WHEN outcome.left_on > %(last_day)s OR outcome.stayed_until >= %(last_day)s THEN false
-    WHEN %(all_leavers_known)s AND present.customer_id IS NOT NULL THEN false
-END, {IN_CONTROL}, first_contact.day IS NOT NULL AND COALESCE(first_contact.day <= outcome.left_on, true)
-FROM last AS customer
-LEFT JOIN customers_outcome AS outcome USING (customer_id)
-LEFT JOIN customers_customer AS present USING (customer_id)
-LEFT JOIN first_contact USING (customer_id)
+SELECT customer.scored_by_id, customer.score, {HAS_LEFT}
+FROM customer {OUTCOMES}
 WHERE COALESCE(outcome.left_on >= %(first_day)s, true)
   AND customer.scored_by_id = COALESCE(%(release)s, customer.scored_by_id)
   AND present.objected_at IS NULL
@@ -59,53 +44,23 @@ class NothingToEvaluateError(Exception):
     """No window can be evaluated. The message is for staff, and says what to do."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """The days in which it counts whether a customer left, both included. Scores are those stored before the first."""
-
-    first_day: date
-    last_day: date
-
-    @property
-    def begins(self) -> datetime:
-        return timezone.make_aware(datetime.combine(self.first_day, time.min))
-
-    @property
-    def ends(self) -> datetime:
-        """The first moment after it."""
-        return timezone.make_aware(datetime.combine(self.last_day + DAY, time.min))
-
-
 @dataclass
 class Fates:
-    """The scores of one release, and of each whether its customer left, is of the control group, and was contacted.
+    """The scores of one release, and of each whether its customer left.
 
     ``unknown``: how many more customers there are of whom it is not known whether they left.
     """
 
     scores: list[float] = field(default_factory=list)
     left: list[bool] = field(default_factory=list)
-    control: list[bool] = field(default_factory=list)
-    contacted: list[bool] = field(default_factory=list)
     unknown: int = 0
 
-    def add(self, score: float, left: bool | None, is_control: bool, contacted: bool) -> None:
+    def add(self, score: float, left: bool | None) -> None:
         if left is None:
             self.unknown += 1
             return
         self.scores.append(score)
         self.left.append(left)
-        self.control.append(is_control)
-        self.contacted.append(contacted)
-
-    def __add__(self, other: "Fates") -> "Fates":
-        return Fates(
-            self.scores + other.scores,
-            self.left + other.left,
-            self.control + other.control,
-            self.contacted + other.contacted,
-            self.unknown + other.unknown,
-        )
 
 
 @dataclass(frozen=True)
@@ -117,18 +72,18 @@ class ReleaseJudgement:
     left: int
     unknown: int  # customers not used, since it is not known whether they stayed
     performance: Performance | None
-    comparison: Comparison | None  # with the control group; None where the evaluation has none
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Each release by itself, and the customers of all of them compared with the control group.
+    """Each release by itself, and all customers compared with the control group, by the days of ``compared``.
 
     ``no_comparison`` says why there is no comparison, and what to do; empty where there is one.
     """
 
     window: Window
     judgements: list[ReleaseJudgement]
+    compared: Window | None
     comparison: Comparison | None
     no_comparison: str
 
@@ -144,46 +99,17 @@ def evaluate(*, days: int = DEFAULT_DAYS, first_day: date | None = None, release
     if not found:
         who = f"Release {release} gave no customer's last score" if release else "No customer had a score"
         raise NothingToEvaluateError(f"{who} before {format_day(window.first_day)}: choose a later day with --as-of.")
-    no_comparison = why_not_compared(window)
-    return Evaluation(
-        window,
-        [judge(number, found[number], is_compared=not no_comparison) for number in sorted(found)],
-        None if no_comparison else comparison_of(sum(found.values(), Fates())),
-        no_comparison,
-    )
-
-
-def judge(release: int, found: Fates, *, is_compared: bool) -> ReleaseJudgement:
-    return ReleaseJudgement(
-        release,
-        len(found.left),
-        sum(found.left),
-        found.unknown,
-        performance(found.left, found.scores),
-        comparison_of(found) if is_compared else None,
-    )
-
-
-def comparison_of(found: Fates) -> Comparison:
-    """Of the customers in the range of the worklist: no other has missed a contact by being in the control group."""
-    flags = (np.array(it, dtype=bool) for it in (found.left, found.control, found.contacted))
-    return compare(np.array(found.scores), *flags, least_score=settings.RISK_BANDS[LEAST_BAND - 1])
-
-
-def why_not_compared(window: Window) -> str:
-    """Why the window cannot be compared with a control group; empty where it can."""
+    judgements = [judge(number, found[number]) for number in sorted(found)]
     group = ControlGroup.objects.first()
-    if group is None:
-        return (
-            "There is no control group, so the effect of contacts is not known. Set VIGILPAY_CONTROL_SHARE, for "
-            "example to 0.05: a random 5 % of the customers is then in no worklist."
-        )
-    if group.since > window.begins:
-        return (
-            f"The control group exists since {format_day(group.since)}, and the window begins before it: the effect of "
-            "contacts is not known. Choose a later --as-of."
-        )
-    return ""
+    no_comparison = why_not_compared(group, window)
+    if group is None or no_comparison:
+        return Evaluation(window, judgements, None, None, no_comparison)
+    return Evaluation(window, judgements, compared_days(group, window), compare_assigned(group, window), "")
+
+
+def judge(release: int, found: Fates) -> ReleaseJudgement:
+    performed = performance(found.left, found.scores)
+    return ReleaseJudgement(release, len(found.left), sum(found.left), found.unknown, performed)
 
 
 def observed_until() -> date:
@@ -224,17 +150,7 @@ def not_kept(which: str) -> NothingToEvaluateError:
 
 def fates(window: Window, release: int | None) -> dict[int, Fates]:
     """What is known of each release's customers."""
-    complete_until = outcomes.complete_until()
-    values = {
-        "begins": window.begins,
-        "ends": window.ends,
-        "zone": settings.TIME_ZONE,
-        "first_day": window.first_day,
-        "last_day": window.last_day,
-        "all_leavers_known": complete_until is not None and complete_until >= window.last_day,
-        "release": release,
-        **control_values(ControlGroup.objects.first()),
-    }
+    values = {**window.values(), "release": release}
     found: dict[int, Fates] = defaultdict(Fates)
     for scored_by, *values_of_customer in fetch_rows(LAST_SCORES, values):
         found[scored_by].add(*values_of_customer)

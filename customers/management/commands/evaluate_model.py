@@ -16,6 +16,7 @@ from customers.ml_service.messages import NO_BREAK
 from customers.ml_service.performance import FEWEST, Performance
 from customers.monitoring.comparison import FEWEST_IN_GROUP, FEWEST_LEFT, Comparison
 from customers.monitoring.evaluation import DEFAULT_DAYS, Evaluation, NothingToEvaluateError, ReleaseJudgement, evaluate
+from customers.monitoring.window import Window
 from customers.presentation.durations import format_day
 from customers.presentation.numbers import format_count, format_percent, format_points
 
@@ -70,11 +71,11 @@ def describe_evaluation(found: Evaluation) -> Iterator[str]:
             yield f"Too few to judge: at least {FEWEST} customers who left and {FEWEST} who stayed are needed."
         else:
             yield from describe_performance(judgement.performance)
-        if judgement.comparison and len(found.judgements) > 1:
-            yield f"\nControl group, release {judgement.release}"
-            yield from describe_comparison(judgement.comparison)
     yield "\nControl group"
-    yield from describe_comparison(found.comparison) if found.comparison else [found.no_comparison]
+    if found.comparison is None or found.compared is None:
+        yield found.no_comparison
+    else:
+        yield from describe_comparison(found.comparison, found.compared)
 
 
 def describe_counts(judgement: ReleaseJudgement) -> str:
@@ -103,8 +104,10 @@ def describe_performance(found: Performance) -> Iterator[str]:
     )
 
 
-def describe_comparison(found: Comparison) -> Iterator[str]:
-    yield f"Customers with a last score of {format_percent(found.least_score)} or more, as assigned"
+def describe_comparison(found: Comparison, days: Window) -> Iterator[str]:
+    first, last = format_day(days.first_day), format_day(days.last_day)
+    yield f"Customers with a score of {format_percent(found.least_score)} or more when they were assigned"
+    yield f"Customers who left from {first} to {last}"
     groups = [
         ("control group", found.control),
         ("all others", found.others),
