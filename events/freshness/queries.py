@@ -172,8 +172,9 @@ def freshness_of(portfolio: Portfolio, lag: Lag, counted_at: datetime) -> Freshn
     """
     with connection.cursor() as cursor:
         active = active_release(cursor)
-        waiting = waiting_now(cursor, active.id if active else None, counted_at)
-        if not waiting.customers and portfolio.waiting.customers and not drained_since(cursor, counted_at):
+        some_waited = portfolio.waiting.customers > 0
+        waiting = waiting_now(cursor, active.id if active else None, counted_at, some_waited=some_waited)
+        if not waiting.customers and some_waited and not drained_since(cursor, counted_at):
             waiting = portfolio.waiting  # found by the count alone: no mark says so, and no drain has helped since
         return with_counted(cursor, active, portfolio, lag, waiting)
 

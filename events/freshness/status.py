@@ -31,8 +31,10 @@ class Waiting:
         if self.customers:
             number = f"{self.customers:,}+ customers" if self.is_more else counted(self.customers)
             return f"{number} waiting for a score; longest wait {format_duration(self.oldest_seconds)}."
-        if self.any:
+        if self.is_checking:
             return "A check of all customers for changes is due."
+        if self.is_more:
+            return "Changes are being checked."
         return "No customer is waiting for a score."
 
 

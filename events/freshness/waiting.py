@@ -30,15 +30,17 @@ SELECT (SELECT count(*) FROM waiting),
     COALESCE(date_part('epoch', clock_timestamp() - LEAST(
         (SELECT min(stale_since) FROM waiting), (SELECT at FROM release))), 0),
     (SELECT count(*) > {MOST_WAITING} FROM named),
-    NOT {IS_INTACT} OR EXISTS (SELECT FROM customers_stalemark WHERE kind = {SWEEP} AND due_at > %(counted_at)s)
+    NOT {IS_INTACT} OR EXISTS (
+        SELECT FROM customers_stalemark WHERE kind = {SWEEP} AND (due_at > %(counted_at)s OR %(some_waited)s))
 """
 
 
-def waiting_now(cursor: CursorWrapper, release: int | None, counted_at: datetime) -> Waiting:
+def waiting_now(cursor: CursorWrapper, release: int | None, counted_at: datetime, *, some_waited: bool) -> Waiting:
     """Customers whom a worker is about to score, by the marks that no drain has taken yet.
 
-    What a check of all customers may find is of interest where it became due after they were counted.
+    What a check of all customers may find is of interest where it became due after they were counted, or where some
+    waited at that count: they may be those whom it has still to find.
     """
-    cursor.execute(WAITING, {"release": release or 0, "counted_at": counted_at})
+    cursor.execute(WAITING, {"release": release or 0, "counted_at": counted_at, "some_waited": some_waited})
     customers, oldest, is_more, is_checking = cursor.fetchone()
     return Waiting(min(customers, MOST_WAITING), max(0.0, oldest), is_more=is_more, is_checking=is_checking)

@@ -49,6 +49,7 @@ def test_the_word(found, word):
     ("found", "said"),
     [
         (STALE, "3 customers waiting for a score; longest wait 59 s."),
+        ({"waiting": Waiting(0, is_more=True)}, "Changes are being checked."),
         ({"waiting": Waiting(5000, 59.0, is_more=True)}, "5,000+ customers waiting for a score"),
         (CHECKING, "A check of all customers for changes is due."),
         (PAUSE, "Scoring is paused since noon. No customer is waiting for a score."),

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from customers.models import Customer, ModelRelease
+from customers.models import Customer, ModelRelease, StaleMark
 from customers.releases.active import active_model
 from customers.scoring import marks, scorer
 from events.freshness import waiting
@@ -37,9 +37,9 @@ def no_check_is_due():
     forget_marks()
 
 
-def now(counted_at=A_LONG_TIME_AGO):
+def now(counted_at=A_LONG_TIME_AGO, *, some_waited=False):
     with connection.cursor() as cursor:
-        return waiting.waiting_now(cursor, ModelRelease.objects.active_id(), counted_at)
+        return waiting.waiting_now(cursor, ModelRelease.objects.active_id(), counted_at, some_waited=some_waited)
 
 
 def counted():
@@ -89,6 +89,7 @@ class TestWaiting:
         marks.mark_all()
         assert now() == Waiting(0, is_checking=True)
         assert now(timezone.now()) == Waiting(0)  # a count has found them all
+        assert now(timezone.now(), some_waited=True) == Waiting(0, is_checking=True)
 
     def test_so_it_is_once_marks_were_lost(self):
         make_scored()
@@ -131,6 +132,30 @@ class TestStatusOfCountedCustomers:
         forget_marks()
         before = counted()
         assert freshness_of(*before).status == "catching up"
-        scores = {"claimed": 1, "stored": 1, "rejected": 0, "refused": 0}
-        Drain.objects.create(worker="here", started_at=timezone.now(), ended_at=timezone.now(), **scores)
+        drained()
         assert freshness_of(*before).status == "current"
+
+    def test_between_two_steps_of_a_check_it_is_not_current(self, monkeypatch):
+        """The overview was counted within the check, and a worker pauses before the next step."""
+        customers = [make_scored() for _ in range(4)]
+        forget_marks()
+        ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
+        monkeypatch.setattr(marks, "SWEEP_ON", marks.SWEEP_ON.replace(str(marks.SWEEP_ROWS), "2"))
+        assert marks.sweep()
+        before = counted()
+        by_newest = {"scored_by_id": ModelRelease.objects.active_id()}
+        for customer in customers[:2]:
+            write_as_scorer(customer, **by_newest)
+        StaleMark.objects.filter(kind=marks.FOUND).delete()
+        drained()
+        assert freshness_of(*before).status == "catching up"
+        for customer in customers[2:]:
+            write_as_scorer(customer, **by_newest)
+        while marks.sweep():
+            pass
+        assert freshness_of(*before).status == "current"
+
+
+def drained():
+    scores = {"claimed": 1, "stored": 1, "rejected": 0, "refused": 0}
+    Drain.objects.create(worker="here", started_at=timezone.now(), ended_at=timezone.now(), **scores)
