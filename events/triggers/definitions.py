@@ -7,7 +7,7 @@ edit pays for them, and what was tried instead, is in docs/decisions/0007-trigge
 
 from customers.ml_service.schema import FEATURES
 from customers.scoring.marks import SWEEP
-from events.triggers import feed, lives
+from events.triggers import feed, lives, objections
 from events.triggers.alert_sql import ALERTED
 from events.triggers.channels import STALE_CHANNEL
 from events.triggers.feed import ANNOUNCED
@@ -173,6 +173,7 @@ EDITED = Trigger(
 DECLARE
     ids bigint[];
     missed bigint[];
+    objectors bigint[];
     sure boolean;
     overwritten boolean;
     unscored boolean;
@@ -197,6 +198,8 @@ BEGIN
     END IF;
     IF unscored OR missed IS NOT NULL THEN
         {feed.LOST}
+        {objections.OBJECTORS}
+        {objections.FORGET}
     END IF;
     IF ids IS NULL THEN
         RETURN NULL;
@@ -218,6 +221,7 @@ REPLICATED = Trigger(
 {OUR_NAMES}
 DECLARE
     ids bigint[] := ARRAY[NEW.customer_id];
+    objectors bigint[];
     {MARKING}
 BEGIN
     {OF_CUSTOMERS}
@@ -238,6 +242,10 @@ BEGIN
         IF {lives.unscored("OLD")} THEN
             {lives.keep("OLD")}
         END IF;
+        IF NEW.objected_at IS NOT NULL AND OLD.objected_at IS NULL THEN
+            objectors := ids;
+        END IF;
+        {objections.FORGET}
     END IF;
     {DECIDE}
     {MARK}

@@ -20,6 +20,7 @@ from events.triggers.sql import (
     SAFE_PATH,
     SCHEMA,
     TELLING,
+    WRITTEN,
     Trigger,
 )
 
@@ -35,16 +36,15 @@ JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
 WHERE trigger.tgrelid = ANY (%s::regclass[]) AND NOT trigger.tgisinternal
 """
 
-# What the triggers write with the rights of the customers' owner.
-WRITTEN = ["customers_scorechange", "customers_stalemark", "customers_unscoredversion"]
 # Tables that their owner may not write, or that row security guards from it or from a worker. The right to write the
 # history of scores is what makes a role the scorer, and the triggers mend a row by it.
 CLOSED = """
 SELECT relname, is_guarded FROM (
-    SELECT relation.relname, has_table_privilege(customers.relowner, relation.oid, 'INSERT') AS is_writable,
+    SELECT relation.relname, has_table_privilege(customers.relowner, relation.oid, privilege) AS is_writable,
         relation.oid <> %s::regclass AND (relation.relrowsecurity OR relation.relforcerowsecurity) AS is_guarded
-    FROM pg_class AS relation, pg_class AS customers
-    WHERE relation.oid = ANY (%s::regclass[]) AND customers.oid = %s::regclass
+    FROM unnest(%s::regclass[], %s::text[]) AS needed (id, privilege)
+    JOIN pg_class AS relation ON relation.oid = needed.id, pg_class AS customers
+    WHERE customers.oid = %s::regclass
 ) AS written
 WHERE is_guarded OR NOT is_writable ORDER BY relname
 """
@@ -72,7 +72,7 @@ def differences(alias: str) -> list[CheckMessage]:
     with connections[alias].cursor() as cursor:
         cursor.execute(INSTALLED, [CUSTOMERS, [CUSTOMERS, RELEASES, RECORDS]])
         triggers = {name: found for name, *found in cursor.fetchall()}
-        cursor.execute(CLOSED, [RECORDS, [*WRITTEN, RECORDS], CUSTOMERS])
+        cursor.execute(CLOSED, [RECORDS, [*WRITTEN, RECORDS], [*WRITTEN.values(), "INSERT"], CUSTOMERS])
         closed = cursor.fetchall()
         cursor.execute(OF_ALL, list(map(list, zip(*TELLING, strict=True))))
         of_all = cursor.fetchall()

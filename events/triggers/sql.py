@@ -86,12 +86,20 @@ UPLOADS = "customers_importbatch"
 TELLING = ((RECORDS, "INSERT"), (UPLOADS, "UPDATE"))
 
 # The triggers write these with the rights of the customers' owner, whom row security may bind, too.
+WRITTEN = {
+    "customers_stalemark": "INSERT",
+    "customers_unscoredversion": "INSERT",
+    "customers_scorechange": "INSERT",
+    "customers_contact": "UPDATE",
+    "customers_worklistitem": "UPDATE",
+    "customers_recentmove": "DELETE",
+}
 OPEN_TABLES = INSTALL.format(
     sql="".join(
         f"""
 ALTER TABLE @schema@.{table} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
-GRANT SELECT, INSERT ON @schema@.{table} TO @owner@;"""
-        for table in ("customers_stalemark", "customers_unscoredversion", "customers_scorechange")
+GRANT SELECT, {privilege} ON @schema@.{table} TO @owner@;"""
+        for table, privilege in WRITTEN.items()
     )
     + f"\nGRANT INSERT ON @schema@.{RECORDS} TO @owner@;"
     + "".join(f"\nREVOKE {privilege} ON @schema@.{table} FROM PUBLIC;" for table, privilege in TELLING)

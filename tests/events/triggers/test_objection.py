@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from customers.models import Customer, ScoreRecord, UnscoredVersion
+from customers.models import Contact, Customer, RecentMove, ScoreRecord, UnscoredVersion, WorklistItem
 from customers.scoring import scorer
 from customers.scoring.claims import Claim, claim_one
 from tests.factories import (
@@ -139,6 +139,64 @@ def test_the_versions_of_an_objector_who_is_deleted_are_kept():
     edit(customer, age=51)
     Customer.objects.filter(pk=customer.pk).delete()
     assert set(UnscoredVersion.objects.values_list("version", "age")) == {(2, 40), (3, 51)}
+
+
+def deal_with(customer):
+    """As if staff had contacted this customer twice, and one of them had taken the customer on."""
+    then = {"score": 0.8, "reason_codes": [1, 2], "release_id": 1}
+    for outcome in ("not reached", "informed"):
+        Contact.objects.create(customer=customer, by="ann", channel="phone", outcome=outcome, note="Called", **then)
+    WorklistItem.objects.create(customer=customer, claimed_by="ann", score=0.8, value_at_risk=9, done_at=timezone.now())
+    WorklistItem.objects.create(customer=customer, claimed_by="ann", score=0.8, value_at_risk=9)
+    RecentMove.objects.create(customer_id=customer.pk, score_before=0.1, until=timezone.now())
+
+
+def kept_of(customer):
+    """What contacts, claims and recent moves have of this customer's scores; and the number of open claims."""
+    of_contacts = Contact.objects.filter(customer=customer).values_list("score", "reason_codes", "release_id")
+    items = WorklistItem.objects.filter(customer=customer)
+    moves = RecentMove.objects.filter(customer_id=customer.pk).values_list("score_before")
+    found = [*of_contacts, *items.values_list("score", "value_at_risk"), *moves]
+    return [value for row in found for value in row if value is not None], items.filter(done_at=None).count()
+
+
+class TestContactsAndClaims:
+    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.parametrize("make", [make_customer, make_scored])
+    def test_by_whatever_way_it_takes_their_scores_and_ends_the_claim(self, way, make):
+        customer, other = make(), make_scored()
+        deal_with(customer)
+        deal_with(other)
+        before = kept_of(other)
+        WAYS[way](customer)
+        assert kept_of(customer) == ([], 0)
+        assert Contact.objects.filter(customer=customer, note="Called").count() == 2
+        assert kept_of(other) == before
+        assert (len(before[0]), before[1]) == (11, 1)
+
+    def test_of_many_those_who_object_alone_lose_them(self):
+        customers = [make_scored() for _ in range(12)]
+        for customer in customers:
+            deal_with(customer)
+        sql("UPDATE customers_customer SET age = age + 1, objected_at = CASE WHEN customer_id % 2 = 0 THEN now() END")
+        assert {it.pk for it in customers if kept_of(it) == ([], 0)} == {it.pk for it in customers if it.pk % 2 == 0}
+
+    def test_an_edit_of_an_objector_does_not_touch_them_again(self):
+        customer = make_scored()
+        edit(customer, objected_at=Now())
+        deal_with(customer)
+        before = kept_of(customer)
+        edit(customer, age=51)
+        edit(customer, objected_at=None)
+        assert kept_of(customer) == before
+
+    def test_one_that_replication_brings_does_the_same(self):
+        customer = make_scored()
+        deal_with(customer)
+        sql("SET LOCAL session_replication_role = replica")
+        object_by_sql(customer)
+        sql("SET LOCAL session_replication_role = origin")
+        assert kept_of(customer) == ([], 0)
 
 
 class TestArrival:
