@@ -1,6 +1,7 @@
 """Digests: which were sent, which wait, and which were given up."""
 
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
@@ -9,7 +10,11 @@ from customers.presentation.durations import format_time
 from customers.presentation.numbers import format_count
 from events.digest import outbox
 from events.digest.period import Period
+from events.digest.sending import OFF
 from events.models.digest import Digest
+
+ARE_OFF = "No digest was sent again: digests are off. Set VIGILPAY_DIGEST to daily or weekly first."
+NOT_KEPT = "Digests whose scores are no longer kept are not sent again."
 
 
 @admin.register(Digest)
@@ -35,7 +40,13 @@ class DigestAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Send again", permissions=["retry"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Digest]) -> None:
-        number = outbox.try_again(Digest.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))))
+        if settings.DIGEST == OFF:
+            self.message_user(request, ARE_OFF, messages.ERROR)
+            return
+        chosen = Digest.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)))
+        if chosen.filter(first_day__lt=outbox.first_kept_day()).exists():
+            self.message_user(request, NOT_KEPT, messages.WARNING)
+        number = outbox.try_again(chosen)
         these = format_count(number, "digest that was given up is", "digests that were given up are")
         self.message_user(request, f"{these} sent again within 15 minutes.")
 

@@ -5,7 +5,7 @@ when the queue would have ended it. A worker that dies between the mail server's
 digest that is still waiting: it is sent again, under the same Message-ID. SMTP allows no more than that.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -24,6 +24,7 @@ LONGEST_PAUSE = timedelta(hours=4)
 # Later it is of no use, as when digests were off meanwhile.
 EXPIRES_AFTER = timedelta(days=2)
 EXPIRED = "Not sent by its last attempt, or within two days."
+NOT_KEPT = "The scores of its first days are no longer kept: VIGILPAY_HISTORY_DAYS."
 
 
 def add(period: Period) -> None:
@@ -38,13 +39,23 @@ def claim() -> Digest | None:
     """
     with transaction.atomic(durable=True):
         over = Q(attempts__gte=settings.ALERT_ATTEMPTS) | Q(created_at__lt=timezone.now() - EXPIRES_AFTER)
-        Digest.objects.due().filter(over).update(state=Digest.State.GIVEN_UP, ended_at=Now(), error=EXPIRED)
+        give_up(Digest.objects.due().filter(over), EXPIRED)
+        give_up(Digest.objects.due().filter(first_day__lt=first_kept_day()), NOT_KEPT)
         found = Digest.objects.due().order_by("first_day").select_for_update(skip_locked=True).first()
         if found is not None:
             found.attempts += 1
             found.due_at = timezone.now() + timedelta(seconds=2 * Conf.TIMEOUT)
             found.save(update_fields=["attempts", "due_at"])
         return found
+
+
+def give_up(digests: QuerySet[Digest], error: str) -> None:
+    digests.update(state=Digest.State.GIVEN_UP, ended_at=Now(), error=error)
+
+
+def first_kept_day() -> date:
+    """The first day whose scores the history has to the last one."""
+    return timezone.localdate(timezone.now() - timedelta(days=settings.HISTORY_DAYS)) + timedelta(days=1)
 
 
 def store_sent(digest: Digest) -> None:
@@ -54,7 +65,7 @@ def store_sent(digest: Digest) -> None:
 def store_refused(digest: Digest, error: str) -> bool:
     """Store the error, and when to try again; False when that was the last attempt."""
     if digest.attempts >= settings.ALERT_ATTEMPTS:
-        as_claimed(digest).update(state=Digest.State.GIVEN_UP, ended_at=Now(), error=error[:500])
+        give_up(as_claimed(digest), error[:500])
         return False
     pause = min(FIRST_PAUSE * GROWTH ** (digest.attempts - 1), LONGEST_PAUSE)
     as_claimed(digest).update(due_at=timezone.now() + pause, error=error[:500])
@@ -67,8 +78,8 @@ def as_claimed(digest: Digest) -> QuerySet[Digest]:
 
 
 def try_again(digests: QuerySet[Digest]) -> int:
-    """Begin anew with those that were given up; how many these were."""
-    return digests.filter(state=Digest.State.GIVEN_UP).update(
+    """Begin anew with those that were given up, and whose scores are still kept; how many these were."""
+    return digests.filter(state=Digest.State.GIVEN_UP, first_day__gte=first_kept_day()).update(
         state=Digest.State.WAITING, attempts=0, created_at=Now(), due_at=Now(), ended_at=None
     )
 

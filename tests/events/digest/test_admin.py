@@ -14,6 +14,11 @@ pytestmark = pytest.mark.django_db
 PAGE = "/admin/events/digest/"
 
 
+@pytest.fixture(autouse=True)
+def digests_are_on(settings):
+    settings.DIGEST, settings.HISTORY_DAYS = "weekly", 36500
+
+
 @pytest.fixture
 def given_up():
     return Digest.objects.create(
@@ -47,6 +52,25 @@ def test_with_the_right_to_change_it_is_sent_again(given_up):
     assert str(said) == "1 digest that was given up is sent again within 15 minutes."
     given_up.refresh_from_db()
     assert (given_up.state, given_up.attempts) == ("waiting", 0)
+
+
+def test_while_digests_are_off_it_is_refused(settings, given_up):
+    settings.DIGEST = "off"
+    response = retry(logged_in("eve", "change_digest"), given_up)
+    [said] = get_messages(response.wsgi_request)
+    assert str(said) == "No digest was sent again: digests are off. Set VIGILPAY_DIGEST to daily or weekly first."
+    given_up.refresh_from_db()
+    assert given_up.state == "given up"
+
+
+def test_one_whose_scores_are_no_longer_kept_is_refused(given_up):
+    Digest.objects.update(first_day=date(1900, 1, 1))
+    response = retry(logged_in("eve", "change_digest"), given_up)
+    assert str(next(iter(get_messages(response.wsgi_request)))) == (
+        "Digests whose scores are no longer kept are not sent again."
+    )
+    given_up.refresh_from_db()
+    assert given_up.state == "given up"
 
 
 def test_with_the_right_to_see_alone_it_is_not(given_up):

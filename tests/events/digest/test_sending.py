@@ -179,6 +179,7 @@ class TestFailure:
 
     def test_one_that_was_given_up_can_be_tried_again(self):
         outbox.add(yesterday())
+        outbox.add(Period("daily", yesterday().first_day - timedelta(days=3000)))  # its scores are no longer kept
         Digest.objects.update(state="given up", attempts=7, ended_at=timezone.now())
         assert outbox.try_again(Digest.objects.all()) == 1
         assert jobs.send_digest() == 1
@@ -198,6 +199,17 @@ class TestFailure:
         Digest.objects.update(created_at=timezone.now() - timedelta(days=3))
         assert jobs.send_digest() == 1  # yesterday's
         assert sorted(Digest.objects.values_list("state", flat=True)) == ["given up", "sent"]
+
+    @pytest.mark.parametrize(("days_ago", "state"), [(30, "given up"), (29, "sent")])
+    def test_one_whose_scores_are_no_longer_kept_is_given_up(self, settings, days_ago, state):
+        """It would say that no risk has changed."""
+        settings.HISTORY_DAYS = 30
+        old = Period("daily", timezone.localdate() - timedelta(days=days_ago))
+        outbox.add(old)
+        jobs.send_digest()
+        digest = Digest.objects.get(first_day=old.first_day)
+        assert digest.state == state
+        assert ("no longer kept" in digest.error) == (state == "given up")
 
     def test_a_worker_that_dies_before_sending_loses_nothing(self):
         outbox.add(yesterday())
