@@ -93,6 +93,10 @@ RETURNING customer_id
 """
 
 
+class OthersClaimError(Exception):
+    """Customers are offered, but other claims hold them."""
+
+
 @dataclass(frozen=True)
 class OpenItem:
     """An open item with its customer as the row is now, with active release and failure."""
@@ -111,7 +115,8 @@ def claim_next(by: str) -> int | None:
     """Whom this member of the staff calls next, theirs from now on; None when no customer is to be called.
 
     First those whose snooze has ended, then the highest value at risk of all who are offered. Call it outside of a
-    longer transaction: what it locks is held until the end.
+    longer transaction: what it locks is held until the end. Raises ``OthersClaimError`` when there are customers to
+    call, but the claims of others were always first.
     """
     values = claim_values(by)
     for _attempt in range(ATTEMPTS):
@@ -124,7 +129,7 @@ def claim_next(by: str) -> int | None:
             return claimed  # type: ignore[no-any-return]
         if not execute(ADD_TURNS):  # else these were the first claims of this database
             time.sleep(PAUSE_SECONDS)
-    return None
+    raise OthersClaimError
 
 
 def claim_values(by: str) -> Mapping[str, Any]:

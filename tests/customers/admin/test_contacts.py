@@ -323,8 +323,8 @@ class TestSaveAndNext:
         response = agent.post(address(customer), {"_save_and_next": "1", **a_contact()})
         assert response["Location"] == "/admin/customers/worklistitem/"
         assert said(response)[-1] == (
-            "No customer to call: none with high or critical risk is without a claim and without a contact in the last "
-            "14 days."
+            "No customer to call at present. The worklist offers customers with high or critical risk whose score is "
+            "up to date, who are not claimed and were not contacted in the last 14 days."
         )
 
     def test_it_is_offered_for_customers_of_the_own_worklist_alone(self, agent):

@@ -301,6 +301,14 @@ class TestTogether:
             with connection.cursor() as cursor:
                 cursor.execute("RESET lock_timeout")
 
+    def test_who_finds_customers_but_never_a_free_turn_learns_that(self, not_the_first, monkeypatch):
+        monkeypatch.setattr(worklist, "ATTEMPTS", 2)
+        make_at_risk("900.00")
+        with outsider(autocommit=False) as others:
+            others.execute("SELECT FROM events_turn FOR UPDATE")
+            with pytest.raises(worklist.OthersClaimError):
+                claim_next("ann")
+
     def test_a_claim_held_open_is_passed_over_by_the_next(self, not_the_first):
         first, second = make_at_risk("900.00"), make_at_risk("100.00")
         with transaction.atomic():
