@@ -17,6 +17,7 @@ from customers.outreach import worklist
 from customers.presentation.bands import BANDS, band
 from customers.presentation.durations import format_day, format_time
 from customers.presentation.numbers import format_count, format_percent
+from customers.presentation.score_state import is_current
 from customers.scoring import pause
 
 SAVE_AND_NEXT = "_save_and_next"
@@ -61,9 +62,12 @@ def describe_item(item: WorklistItem, customer: Any) -> str:
 
 
 def describe_risk_now(item: WorklistItem, customer: Any) -> str:
-    """``Risk has passed: now 12.3 % (low)``; empty while the band is the one of the claim, or a higher one."""
+    """``Risk has passed: now 12.3 % (low)``; empty while the band is the one of the claim, or a higher one.
+
+    Empty, too, of a score that is not up to date: nothing is known of the risk now.
+    """
     score = customer.churn_risk_score
-    if not worklist.has_fallen(item, score):
+    if not is_current(customer) or not worklist.has_fallen(item, score):
         return ""
     what = "passed" if worklist.has_passed(item, score) else "fallen"
     return f"Risk has {what}: now {format_percent(score)} ({band(score)})"
