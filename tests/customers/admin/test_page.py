@@ -408,10 +408,8 @@ class TestAfterSaving:
         customer.refresh_from_db()
         assert customer.is_current()
         after = customer.churn_risk_score
-        assert (
-            f"Customer {customer.pk}: score updated {format_percent(before)} → {format_percent(after)} ({band(after)}), "
-            in shown
-        )
+        change = f"{format_percent(before)} → {format_percent(after)} ({band(after)}), "
+        assert f"Customer {customer.pk}: score updated {change}" in shown
         assert " after the change." in shown
 
     def test_it_shows_the_fresh_score_and_not_that_of_before(self, staff, worker):
@@ -448,10 +446,8 @@ class TestAfterSaving:
         staff.post(address(customer), filled_in(customer, age=71))
         fail_scoring(customer)
         shown = page(staff, customer)
-        assert (
-            f"Customer {customer.pk}: no new score. Excluded from scoring: the model refused the data (Odd &lt;balance&gt;)."
-            in shown
-        )
+        why = "Excluded from scoring: the model refused the data (Odd &lt;balance&gt;)."
+        assert f"Customer {customer.pk}: no new score. {why}" in shown
 
     @pytest.mark.parametrize("changes", [{}, {"surname": "Other"}])
     def test_a_save_that_moves_no_score_is_not_waited_for(self, staff, no_waiting, changes):
