@@ -30,8 +30,11 @@ def standing_of(customer_id: int) -> Standing:
 def record(contact: Contact, by: str, standing: Standing) -> Contact:
     """Store this contact, which is not stored yet, as one of this member of the staff.
 
-    A customer who asks not to be contacted leaves every worklist.
+    A customer who asks not to be contacted leaves every worklist. Of one who has objected since, as in the same
+    request, no score is stored.
     """
+    if Customer.objects.filter(pk=contact.customer_id, objected_at__isnull=False).exists():
+        standing = Standing()
     contact.by = by[: Contact._meta.get_field("by").max_length]
     contact.score, contact.reason_codes, contact.release_id = (
         standing.score,

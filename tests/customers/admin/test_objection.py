@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from customers.admin.customer_list.objectors import without_objectors
 from customers.admin.customer_page import after_save
-from customers.models import Customer
+from customers.models import Contact, Customer
 from tests.factories import edit, make_customer, make_failure, make_scored, rescore
 from tests.staff import logged_in, superuser, with_role
 
@@ -63,6 +63,16 @@ class TestRecording:
         assert said(answer)[0].startswith(f"Objection of customer {customer.pk} recorded. The score and")
         recorded = LogEntry.objects.filter(change_message=f"Recorded the objection to profiling: {customer.pk}.")
         assert recorded.get().object_id == str(customer.pk)
+
+    def test_a_contact_of_the_same_request_has_no_score(self, staff):
+        customer = make_scored()
+        contact = {"contacts-0-channel": "phone", "contacts-0-outcome": "informed", "contacts-0-note": "Objects."}
+        forms = {"contacts-TOTAL_FORMS": "1", "contacts-INITIAL_FORMS": "0", **contact}
+        save(staff, customer, objection="record", **forms)
+        [stored] = Contact.objects.all()
+        assert (stored.score, stored.reason_codes, stored.release_id) == (None, None, None)
+        customer.refresh_from_db()
+        assert customer.objected_at is not None
 
     def test_it_is_withdrawn_and_the_customer_scored_again(self, staff, objector):
         answer = save(staff, objector, objection="withdraw")
