@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from customers.ml_service.errors import InputError
+
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -34,8 +36,16 @@ FIELD_NAMES: Mapping[str, str] = MappingProxyType(
         "age": "age",
         "tenure": "years with the bank",
         "balance": "balance",
-        "num_of_products": "number of products",
+        "num_of_products": "products",
         "has_cr_card": "credit card",
-        "is_active_member": "active membership",
+        "is_active_member": "active member",
     }
 )
+
+
+def describe_input_error(error: InputError) -> str:
+    """Its message for staff: the field by the name that people call it, without the row's index."""
+    name = FIELD_NAMES.get(error.field or "")
+    if name is None or not error.message.startswith(f"{error.field} "):
+        return error.message
+    return f"{name.capitalize()}{error.message.removeprefix(error.field or '')}"

@@ -17,6 +17,7 @@ from django.db.models import Subquery
 from django.db.models.functions import Now
 
 from customers.ml_service import Explained, Forest, InputError, ModelError
+from customers.ml_service.messages import describe_input_error
 from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
 from customers.models import CustomerQuerySet, Exclusion, ModelRelease, ScoringFailure
 from customers.models.rescoring import SAME_VERSION
@@ -120,11 +121,11 @@ def describe_refusal(error: Exception) -> str:
     """An error in one line that fits the column. Of PostgreSQL's never the details, which quote the whole row."""
     cause = error.__cause__
     if isinstance(error, InputError):
-        text = error.message
+        text = describe_input_error(error)
     elif isinstance(cause, psycopg.Error):
         text = cause.diag.message_primary or type(error).__name__
     else:
-        text = f"{type(error).__name__}: {error}"
+        text = str(error) or type(error).__name__
     return " ".join(text.split())[:500]
 
 

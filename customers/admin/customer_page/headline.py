@@ -51,14 +51,14 @@ def format_state(facts: CustomerFacts) -> SafeString | str:
             )
         case Exclusion.MODEL:
             return format_html(
-                "{}. Correct the field named and save, or retry under {}.", state, link_to_failures(facts)
+                "{}. Correct the customer data and save, or retry under {}.", state, link_to_failures(facts)
             )
     return f"{state}. {describe_next_step()}"
 
 
 def link_to_failures(facts: CustomerFacts) -> SafeString | str:
     address = reverse("admin:customers_scoringfailure_changelist")
-    return link(facts, "scoringfailure", f"{address}?q={facts.customer.pk}", "Scoring failures")
+    return link(facts, "scoringfailure", f"{address}?q={facts.customer.pk}", "Excluded customers")
 
 
 def link(facts: CustomerFacts, model_name: str, address: str, words: str) -> SafeString | str:

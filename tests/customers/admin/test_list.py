@@ -169,7 +169,7 @@ class TestState:
         customer = make_customer()
         at = timezone.now() + timedelta(hours=1)
         make_failure(customer, retry_at=at)
-        assert f">Scoring failed; next attempt {format_time(at)}: Odd balance.<" in page(staff)
+        assert f">No score could be calculated (Odd balance); next attempt on {format_time(at)}<" in page(staff)
 
     def test_one_that_staff_have_resumed(self, staff):
         scorer.active_model()

@@ -121,7 +121,7 @@ class TestEndsHalfWay:
             with connection.cursor() as cursor:
                 cursor.execute("ALTER TABLE customers_customer DROP CONSTRAINT house_rule")
         assert code == 1
-        assert said.startswith("The import stopped after 4 rows that are stored:")
+        assert said.startswith("The import stopped after 4 rows were stored:")
         assert "house_rule" in said
         assert Customer.objects.count() == 4
 

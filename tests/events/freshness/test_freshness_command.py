@@ -42,7 +42,7 @@ class TestOnce:
 
     def test_a_pause_stands_on_top(self, capsys):
         pause.pause(by="ann", reason="review")
-        assert re.match(r"status +paused\n +Scoring is paused since .* by ann: review\.", said(capsys))
+        assert re.match(r"status +paused\n +Scoring has been paused since .* by ann: review\.", said(capsys))
 
     def test_drift_is_a_warning_below_the_status(self, capsys):
         make_scored()

@@ -70,9 +70,9 @@ class TestStates:
     def test_without_scores_no_band_has_a_customer(self, ann):
         make_customers(2)
         found = words(ann)
-        assert "Not scored 2 100.0 %" in found
+        assert "No score 2 100.0 %" in found
         assert "critical 75 % to 100 % 0 0.0 % 0.00" in found
-        assert "Catching up. 2 customers waiting for a score" in found
+        assert "Scores are being updated. 2 customers waiting for a score" in found
 
     def test_scores_are_drawn_and_counted(self, ann):
         for score in (0.1, 0.9, 0.95):
@@ -89,23 +89,23 @@ class TestStates:
     def test_while_scoring_is_paused_it_says_so(self, ann):
         pause.pause(by="bob", reason="review")
         found = words(ann)
-        assert "Paused. Scoring is paused since" in found
+        assert "Scoring is paused. Scoring has been paused since" in found
         assert "by bob: review." in found
 
     def test_figures_of_another_model_say_that_they_are(self, ann):
         make_scored()
         counting.count_now()
         Overview.objects.update(took_seconds=5)
-        assert "Another model was released" not in words(ann)
+        assert "A new model was released" not in words(ann)
         ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
-        assert "Another model was released" in words(ann)
+        assert "A new model was released" in words(ann)
 
     def test_old_figures_say_how_old_and_that_no_worker_is_there(self, ann):
         counting.count_now()
         Overview.objects.update(took_seconds=5, counted_at=timezone.now() - timedelta(hours=3))
         found = words(ann)
         assert "(3 h ago)" in found
-        assert "No worker is running to update the figures: start one with manage.py run_worker." in found
+        assert "These figures are not being updated: no worker is running. Please inform an operator." in found
 
     def test_old_figures_say_that_a_worker_counts(self, ann):
         Worker.objects.create(name="here", host="h", started_at=timezone.now(), looked_at=timezone.now())
@@ -137,7 +137,7 @@ class TestHeadline:
         make_customers(40)
         found = words(ann)
         assert "All scores are up to date" not in found
-        assert "Catching up. 40 customers waiting for a score" in found
+        assert "Scores are being updated. 40 customers waiting for a score" in found
         assert "Figures as of" in found
 
     def test_in_a_storm_of_edits_it_never_does(self, ann, counted):
