@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from customers.ml_service.errors import InputError
-
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -41,11 +39,3 @@ FIELD_NAMES: Mapping[str, str] = MappingProxyType(
         "is_active_member": "active member",
     }
 )
-
-
-def describe_input_error(error: InputError) -> str:
-    """Its message for staff: the field by the name that people call it, without the row's index."""
-    name = FIELD_NAMES.get(error.field or "")
-    if name is None or not error.message.startswith(f"{error.field} "):
-        return error.message
-    return f"{name.capitalize()}{error.message.removeprefix(error.field or '')}"

@@ -23,9 +23,9 @@ class ImportBatch(models.Model):
     class State(models.TextChoices):
         UPLOADED = "uploaded", "Checking"
         REFUSED = "refused", "Refused"
-        CHECKED = "checked", "Checked; not confirmed"
+        CHECKED = "checked", "Checked, awaiting confirmation"
         CONFIRMED = "confirmed", "Importing"
-        STOPPED = "stopped", "Stopped before the end"
+        STOPPED = "stopped", "Stopped before completion"
         IMPORTED = "imported", "Imported"
         CANCELLED = "cancelled", "Cancelled"
 
@@ -37,7 +37,7 @@ class ImportBatch(models.Model):
     DECIMALS = (("comma", "Comma: 1.234,56"), ("point", "Point: 1,234.56"))
 
     file_name = models.CharField("file", max_length=200)
-    file_bytes = models.PositiveBigIntegerField("bytes")
+    file_bytes = models.PositiveBigIntegerField("size in bytes")
     sha256 = models.CharField("SHA-256", max_length=64)
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     uploaded_at = models.DateTimeField(db_default=Now())

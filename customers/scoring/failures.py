@@ -17,7 +17,7 @@ from django.db.models import Subquery
 from django.db.models.functions import Now
 
 from customers.ml_service import Explained, Forest, InputError, ModelError
-from customers.ml_service.messages import describe_input_error
+from customers.ml_service.messages import FIELD_NAMES
 from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
 from customers.models import CustomerQuerySet, Exclusion, ModelRelease, ScoringFailure
 from customers.models.rescoring import SAME_VERSION
@@ -127,6 +127,14 @@ def describe_refusal(error: Exception) -> str:
     else:
         text = str(error) or type(error).__name__
     return " ".join(text.split())[:500]
+
+
+def describe_input_error(error: InputError) -> str:
+    """Its message for staff: the field by the name that people call it, without the row's index."""
+    name = FIELD_NAMES.get(error.field or "")
+    if name is None or not error.message.startswith(f"{error.field} "):
+        return error.message
+    return f"{name.capitalize()}{error.message.removeprefix(error.field or '')}"
 
 
 def record(cursor: CursorWrapper, refusals: Sequence[Refusal], release: ModelRelease) -> None:

@@ -1,4 +1,4 @@
-"""Digests: which were sent, which wait, and which were given up."""
+"""Digests: which were sent, which wait, and which were not sent."""
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
@@ -36,8 +36,8 @@ class DigestAdmin(ReadOnlyAdmin):
     @admin.action(description="Send again", permissions=["retry"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Digest]) -> None:
         number = outbox.try_again(Digest.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))))
-        these = format_count(number, "digest that was given up is", "digests that were given up are")
-        self.message_user(request, f"{these} sent again within 15 minutes.")
+        these = format_count(number, "digest", "digests")
+        self.message_user(request, f"{these} will be sent again within 15 minutes.")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """A user with the right to change digests may do this with them, and nothing else."""

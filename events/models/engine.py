@@ -34,7 +34,7 @@ class Drain(models.Model):
     ended_at = models.DateTimeField(db_default=Now())
     claimed = models.IntegerField("customers", help_text="Customers taken up for scoring.")
     stored = models.IntegerField("scores stored")
-    rejected = models.IntegerField("discarded", help_text="Because another model had become active.")
+    rejected = models.IntegerField("discarded", help_text="Because a new model was released meanwhile.")
     refused = models.IntegerField("refused by the model")
 
     class Meta:

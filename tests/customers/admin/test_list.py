@@ -281,7 +281,7 @@ class TestFilters:
             rescore(customer)
             ScoreRecord.objects.filter(customer_id=customer.pk, previous_score__isnull=False).update(previous_score=0.6)
             write_as_scorer(customer, churn_risk_score=score)
-        assert "Changes have not been searched for yet" in page(staff, change="rose")
+        assert "Changes have not been determined yet" in page(staff, change="rose")
         assert listed(staff, change="rose") == []
         moves.search()
         assert listed(staff, change="rose") == [critical.pk, risen.pk]

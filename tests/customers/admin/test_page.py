@@ -120,7 +120,7 @@ class TestScore:
     def test_where_there_is_none_it_says_so_and_since_when(self, staff):
         make_scored()
         shown = page(staff, make_customer())
-        assert '<span class="vp-badge vp-headline">No score</span>' in shown
+        assert '<span class="vp-badge vp-headline">Not scored yet</span>' in shown
         assert re.search(r"Score pending since \d+ \w{3} \d{4}, \d\d:\d\d. Reload the page", shown)
 
     def test_of_an_edited_customer_the_new_score_is_pending_since_then(self, staff):
@@ -206,7 +206,7 @@ class TestHistory:
     def test_of_a_customer_without_a_score_it_has_only_begun(self, staff):
         make_scored()
         shown = page(staff, make_customer())
-        assert "No scores yet" in shown
+        assert "Not scored yet" in shown
         assert re.search(r"<p>\d+ \w{3} \d{4}, \d\d:\d\d, Customer added</p>", shown)
 
     def test_a_score_without_an_edit_says_what_it_was_given_for(self, staff):

@@ -37,7 +37,7 @@ class TestOnce:
         assert re.search(r"^status +catching up$", table, re.MULTILINE)
         assert re.search(r"^not up to date +1; longest wait \d+ ms$", table, re.MULTILINE)
         assert re.search(r"^release \d+ \(active\) +1 \(50\.0.%\), 0 not up to date$", table, re.MULTILINE)
-        assert re.search(r"^not scored yet +1 \(50\.0.%\), 1 not up to date$", table, re.MULTILINE)
+        assert re.search(r"^no score +1 \(50\.0.%\), 1 not up to date$", table, re.MULTILINE)
         assert re.search(r"^last scoring run +none yet$", table, re.MULTILINE)
 
     def test_a_pause_stands_on_top(self, capsys):

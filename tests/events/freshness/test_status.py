@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.freshness.status import Waiting, judge
+from events.freshness.status import Waiting, judge, reason_for_staff, why_behind
 
 
 def judged(**changed):
@@ -69,3 +69,10 @@ def test_it_does_not_blame_the_model_for_what_staff_have_excluded():
     model, staff = "excluded from scoring: no score could be calculated.", "1 customer excluded from scoring by staff."
     assert judged(dead_letters=1, excluded_by_staff=1)[1] == staff
     assert judged(dead_letters=3, excluded_by_staff=1)[1] == f"2 customers {model} {staff}"
+
+
+def test_staff_without_a_command_line_read_whom_to_inform():
+    assert reason_for_staff(why_behind(True, 0, None)) == "No worker is running. Please inform an operator."
+    assert reason_for_staff(why_behind(False, 1, None)).endswith("released yet. Please inform an operator.")
+    assert reason_for_staff(why_behind(True, 1, None)).endswith("has ended yet. Please inform an operator.")
+    assert reason_for_staff("No customer is waiting for a score.") == "No customer is waiting for a score."

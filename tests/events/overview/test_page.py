@@ -115,7 +115,7 @@ class TestStates:
 
     def test_before_the_first_count_has_ended_it_says_so(self, ann, monkeypatch):
         monkeypatch.setattr(counting, "count_now", lambda patience: False)
-        assert "being counted for the first time" in words(ann)
+        assert "being calculated for the first time" in words(ann)
 
 
 class TestHeadline:
@@ -220,7 +220,7 @@ class TestMovers:
         monkeypatch.setattr(movers, "MOVES", "SELECT 1/0, %(at)s, %(days)s, %(most)s")
         monkeypatch.setattr(figures, "OperationalError", DataError)
         make_customer()
-        assert "too many changed scores" in words(ann)
+        assert "Too many scores changed" in words(ann)
 
     def test_names_are_text_whatever_they_hold(self, ann):
         with_a_move(surname="<script>alert(1)</script>")

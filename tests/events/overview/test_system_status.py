@@ -52,7 +52,7 @@ class TestPage:
     def test_before_the_first_count_it_says_so_and_shows_the_workers(self, root, monkeypatch):
         monkeypatch.setattr(counting, "count_now", lambda patience: False)
         found = words(root)
-        assert "being counted for the first time" in found
+        assert "being calculated for the first time" in found
         assert "No worker has been running in the last day" in found
 
 

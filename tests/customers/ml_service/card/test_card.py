@@ -68,7 +68,7 @@ def test_a_file_without_metadata_is_told_to_be_unknown(metadata):
         "How much each field matters was not measured",
         "How the score moves with each field was not measured",
         "equally well was not measured",
-        "Which values it has seen is not known",
+        "The ranges of the values it was trained on are not available",
     ):
         assert admission in text
     assert list(card_files(metadata)) == ["README.md"]

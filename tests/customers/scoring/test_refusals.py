@@ -6,8 +6,8 @@ import pytest
 
 from customers.ml_service import InputError
 from customers.ml_service.forest.encoding import Encodings, encode_row
-from customers.ml_service.messages import describe_input_error
 from customers.ml_service.schema import FEATURES
+from customers.scoring.failures import describe_input_error
 from tests.factories import A_CUSTOMER
 
 
