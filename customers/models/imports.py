@@ -65,7 +65,7 @@ class ImportBatch(models.Model):
     checked_at = models.DateTimeField(null=True)
     changed_since_check = models.JSONField(
         null=True,
-        help_text="Number of customers whose changes an import would have overwritten, and the first of their ids.",
+        help_text="Number of customers whose changes an import would have overwritten, and the first of their IDs.",
     )
     new = models.PositiveIntegerField(null=True)
     changed = models.PositiveIntegerField(null=True)
@@ -74,7 +74,7 @@ class ImportBatch(models.Model):
     notes = models.JSONField(default=list, help_text="Ignored columns, and why rows were rejected.")
 
     # What the import has done so far, written with each slice of customers.
-    stored_up_to = models.BigIntegerField(default=0, db_default=0, help_text="The last customer id that was imported.")
+    stored_up_to = models.BigIntegerField(default=0, db_default=0, help_text="The last customer ID that was imported.")
     stored_new = models.PositiveIntegerField(default=0, db_default=0)
     stored_changed = models.PositiveIntegerField(default=0, db_default=0)
     stored_rows = models.PositiveIntegerField(default=0, db_default=0)

@@ -35,7 +35,7 @@ class Drain(models.Model):
     claimed = models.IntegerField("customers", help_text="Customers taken up for scoring.")
     stored = models.IntegerField("scores stored")
     rejected = models.IntegerField("discarded", help_text="Because a new model was released meanwhile.")
-    refused = models.IntegerField("refused by the model")
+    refused = models.IntegerField("no score could be calculated")
 
     class Meta:
         verbose_name = "scoring run"

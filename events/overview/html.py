@@ -37,7 +37,7 @@ MODEL_CHANGED = (
 )
 NO_WORKER = "These figures are not being updated: no worker is running. Please inform an operator."
 RECOUNTING = "A worker is updating the figures; reload this page in a moment."
-NOT_KNOWN = "not known yet"
+NOT_KNOWN = "Not available yet"
 NO_CUSTOMERS = "There are no customers yet. Add a customer, or import a file."
 
 

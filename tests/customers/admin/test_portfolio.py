@@ -105,7 +105,7 @@ class TestPage:
     def test_shares_by_other_bands_are_not_compared(self, ann):
         snapshot(0, (5, 0, 0, 5), 1000)
         snapshot(7, (6, 0, 0, 4), 1500, thresholds=[0.1, 0.2, 0.3])
-        assert "50.0 % 1,000 not known -500" in words(ann)
+        assert "50.0 % 1,000 Not available -500" in words(ann)
 
     def test_new_bands_are_announced(self, ann, settings):
         snapshot(0)

@@ -166,7 +166,7 @@ class TestFourFigures:
         assert link_of(page, "Critical customers") == ("/admin/customers/customer/?band=critical", "1")
         assert link_of(page, "Value at risk")[1] == "EUR\u00a02,235"
         address, number = link_of(page, "Newly critical in 7 days")
-        assert (address, number) == ("/admin/customers/customer/?change=newly_critical", "not known yet")
+        assert (address, number) == ("/admin/customers/customer/?change=newly_critical", "Not available yet")
         assert link_of(page, "Open alerts") == ("/admin/events/alert/?state=open", "0")
         for name in ("Critical customers", "Value at risk", "Open alerts"):
             assert root.get(link_of(page, name)[0]).status_code == 200, name

@@ -107,7 +107,7 @@ def test_limits_name_ranges_and_small_groups(metadata):
     limits = metadata["diagnostics"]["limits"]
     text = card(metadata)
     assert f"age {limits['ranges']['age'][0]} to {limits['ranges']['age'][1]}" in text
-    assert f"number of products 4 ({limits['small_groups']['num_of_products']['4']})" in text
+    assert f"products 4 ({limits['small_groups']['num_of_products']['4']})" in text
     assert "fewer than 250" in text
 
 
