@@ -20,6 +20,7 @@ VIEWER = frozenset(
         "customers.view_customer",
         "customers.view_scorerecord",
         "customers.view_modelrelease",
+        "customers.view_modelproposal",
         "customers.view_scoringfailure",
         "customers.view_auditfinding",
         "customers.view_importbatch",
@@ -68,7 +69,10 @@ OPERATOR = VIEWER | {
     "vigilpay.view_trailentry",  # see who has read and changed what
 }
 
-ROLES = {"viewer": VIEWER, "agent": AGENT, "analyst": ANALYST, "operator": OPERATOR}
+# The second person behind a model release. Not part of another role: who proposes one must not approve it.
+APPROVER = VIEWER | {"customers.approve_modelrelease"}
+
+ROLES = {"viewer": VIEWER, "agent": AGENT, "analyst": ANALYST, "operator": OPERATOR, "approver": APPROVER}
 
 
 def fill_groups(sender: AppConfig, *, using: str = DEFAULT_DB_ALIAS, apps: Any = installed, **kwargs: Any) -> None:

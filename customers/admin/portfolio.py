@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +22,14 @@ from customers.portfolio import snapshots
 from customers.presentation.bands import BANDS
 from customers.presentation.durations import format_day, format_time
 from customers.presentation.lines import OnDay, line
-from customers.presentation.numbers import format_amount, format_count, format_money, format_percent, format_points
+from customers.presentation.numbers import (
+    format_amount,
+    format_count,
+    format_money,
+    format_percent,
+    format_points,
+    format_signed,
+)
 from customers.presentation.tables import grouped_table
 
 Dimension = PortfolioSnapshot.Dimension
@@ -172,11 +178,7 @@ def changes(group: PortfolioSnapshot, before: PortfolioSnapshot | None) -> tuple
     # Under other thresholds another share was critical; the value at risk does not depend on them.
     is_comparable = share is not None and share_before is not None and group.thresholds == before.thresholds
     points = format_points(100 * (share - share_before)) if is_comparable else UNKNOWN  # type: ignore[operator]
-    return points, signed_amount(group.value_at_risk - before.value_at_risk)
-
-
-def signed_amount(amount: Decimal) -> str:
-    return f"{'+' if amount > 0 else ''}{format_amount(amount)}"
+    return points, format_signed(group.value_at_risk - before.value_at_risk)
 
 
 def link(text: str, address: str | None) -> str | SafeString:

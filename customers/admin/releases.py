@@ -70,11 +70,11 @@ class ModelReleaseAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Return to this model")
     def going_back(self, release: ModelRelease) -> str:
-        """By a command alone: a server that can be reached from outside has no right to write model files."""
+        """By a command, which verifies and rehearses the model first."""
         active = ModelRelease.objects.active()
         if active is not None and active.fingerprint == release.fingerprint:
             return "This is the active model."
-        return f"An operator runs this command on every server: manage.py release_model --rollback --to {release.pk}"
+        return f"An operator runs this command: manage.py release_model --rollback --to {release.pk} --by USERNAME"
 
     @admin.display(description="Model card")
     def card(self, release: ModelRelease) -> SafeString:

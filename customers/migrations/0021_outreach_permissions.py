@@ -5,6 +5,14 @@ from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations
 
 
+class AddIndex(AddIndexConcurrently):
+    """A build that was interrupted leaves an invalid index of that name behind, which costs and serves no query."""
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {schema_editor.quote_name(self.index.name)}")
+        super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
 class Migration(migrations.Migration):
     atomic = False
 
@@ -24,5 +32,5 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AlterModelOptions(name="controlgroup", options={"default_permissions": ()}),
-        AddIndexConcurrently("contact", BrinIndex(fields=["at"], name="contact_time", pages_per_range=16)),
+        AddIndex("contact", BrinIndex(fields=["at"], name="contact_time", pages_per_range=16)),
     ]

@@ -1,6 +1,7 @@
 """Words for people."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -13,7 +14,13 @@ def format_percent(share: float, decimals: int = 1) -> str:
 
 def format_points(points: float, decimals: int = 1) -> str:
     """``+42.3 points``: percentage points, with their sign."""
-    return f"{points:+.{decimals}f}{NO_BREAK}points"
+    return f"{format_signed(points, decimals)}{NO_BREAK}points"
+
+
+def format_signed(number: Decimal | float, decimals: int = 0) -> str:
+    """``+42``, ``-1,234.5``; ``0``, without a sign, of what is rounded to nothing."""
+    text = f"{number:+,.{decimals}f}"
+    return text if text.strip("+-0.") else text[1:]
 
 
 # How amounts are written is the caller's: the currency is a setting, and these rooms have none.

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.db.models import Max, Subquery
 
-from customers.models import Contact, Customer, ModelRelease, is_current_by
+from customers.models import Contact, Customer, ModelRelease, WorklistItem, is_current_by
+from customers.outreach.worklist import finish_all
 from customers.presentation.reasons import main_reasons
 
 
@@ -26,14 +28,20 @@ def standing_of(customer_id: int) -> Standing:
 
 
 def record(contact: Contact, by: str, standing: Standing) -> Contact:
-    """Store this contact, which is not stored yet, as one of this member of the staff."""
+    """Store this contact, which is not stored yet, as one of this member of the staff.
+
+    A customer who asks not to be contacted leaves every worklist.
+    """
     contact.by = by[: Contact._meta.get_field("by").max_length]
     contact.score, contact.reason_codes, contact.release_id = (
         standing.score,
         standing.reason_codes,
         standing.release_id,
     )
-    contact.save(force_insert=True)
+    with transaction.atomic():
+        contact.save(force_insert=True)
+        if contact.outcome == Contact.Outcome.NO_CONTACT:
+            finish_all(WorklistItem.objects.filter(customer_id=contact.customer_id))
     return contact
 
 

@@ -7,15 +7,20 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from customers.models import Contact, WorklistItem
+from customers.outreach.refusals import is_superseded
 
 # Statements are short, whatever there is to delete.
 SLICE_ROWS = 5000
 
 
 def old_contacts(before: datetime) -> QuerySet[Contact]:
-    """Without follow-ups to come, and without the requests not to be contacted, which worklists go by."""
+    """Without follow-ups to come, and without the requests not to be contacted that stand: worklists go by them.
+
+    A request goes as soon as another contact has superseded it: it would stand again once that one is gone.
+    """
     is_over = Q(follow_up_on__isnull=True) | Q(follow_up_on__lt=timezone.localdate())
-    return Contact.objects.filter(is_over, at__lt=before).exclude(outcome=Contact.Outcome.NO_CONTACT)
+    is_request = Q(outcome=Contact.Outcome.NO_CONTACT)
+    return Contact.objects.filter((~is_request & is_over) | (is_request & Q(is_superseded())), at__lt=before)
 
 
 def old_items(before: datetime) -> QuerySet[WorklistItem]:

@@ -12,11 +12,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from customers.models import Contact, Customer, ModelRelease, WorklistItem
+from customers.models import Customer, ModelRelease, WorklistItem
 from customers.outreach.control import IN_CONTROL, control_group, control_values
+from customers.outreach.refusals import REFUSES_CONTACT, standing_refusals
 from customers.presentation.bands import BANDS, band
 from customers.scoring.failures import with_failure
 from customers.sql import execute, fetch_row
@@ -49,9 +51,7 @@ OFFERED = f"""
         WHERE contact.at > now() - make_interval(days => %(pause_days)s))
     AND (item.id IS NULL OR {EXPIRED})
     AND (%(control_share)s = 0 OR NOT {IN_CONTROL})
-    AND (SELECT contact.outcome FROM customers_contact AS contact
-         WHERE contact.customer_id = customer.customer_id AND contact.outcome <> '{Contact.Outcome.NOT_REACHED}'
-         ORDER BY contact.id DESC LIMIT 1) IS DISTINCT FROM '{Contact.Outcome.NO_CONTACT}'"""
+    AND NOT {REFUSES_CONTACT}"""
 
 # How many are offered, and whom this claim has got: none where others hold the turns of all, or have just taken them.
 CLAIM = f"""
@@ -82,15 +82,19 @@ SELECT (SELECT count(*) FROM offered),
 """
 
 # The oldest of one's own snoozed items whose day has come.
-RESUME = """
+RESUME = f"""
 UPDATE customers_worklistitem SET snoozed_until = NULL, claimed_at = now()
 WHERE id = (
     SELECT item.id FROM customers_worklistitem AS item JOIN customers_customer AS customer USING (customer_id)
     WHERE item.claimed_by = %(by)s AND item.done_at IS NULL AND item.snoozed_until <= %(today)s
-        AND customer.objected_at IS NULL
+        AND customer.objected_at IS NULL AND NOT {REFUSES_CONTACT}
     ORDER BY item.snoozed_until, item.id LIMIT 1 FOR UPDATE OF item SKIP LOCKED)
 RETURNING customer_id
 """
+
+
+class OthersClaimError(Exception):
+    """Customers are offered, but other claims hold them."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,8 @@ def claim_next(by: str) -> int | None:
     """Whom this member of the staff calls next, theirs from now on; None when no customer is to be called.
 
     First those whose snooze has ended, then the highest value at risk of all who are offered. Call it outside of a
-    longer transaction: what it locks is held until the end.
+    longer transaction: what it locks is held until the end. Raises ``OthersClaimError`` when there are customers to
+    call, but the claims of others were always first.
     """
     values = claim_values(by)
     for _attempt in range(ATTEMPTS):
@@ -124,7 +129,7 @@ def claim_next(by: str) -> int | None:
             return claimed  # type: ignore[no-any-return]
         if not execute(ADD_TURNS):  # else these were the first claims of this database
             time.sleep(PAUSE_SECONDS)
-    return None
+    raise OthersClaimError
 
 
 def claim_values(by: str) -> Mapping[str, Any]:
@@ -144,10 +149,11 @@ def claim_values(by: str) -> Mapping[str, Any]:
 def open_items(by: str) -> list[OpenItem]:
     """Those of this member of the staff: snoozes that have ended, the rest by value at risk, then snoozed ones.
 
-    Without customers who have objected to profiling since, or who have left the table.
+    Without customers who have objected to profiling or asked not to be contacted since, or who have left the table.
     """
     items = list(WorklistItem.objects.filter(claimed_by=by, done_at=None))
-    customers: Any = with_failure(Customer.objects.with_active_release().not_objected())
+    refused = standing_refusals().filter(customer_id=OuterRef("pk"))
+    customers: Any = with_failure(Customer.objects.with_active_release().not_objected().filter(~Exists(refused)))
     found = customers.in_bulk([item.customer_id for item in items])
     opened = [OpenItem(item, found[item.customer_id]) for item in items if item.customer_id in found]
     return sorted(opened, key=urgency)
@@ -167,8 +173,12 @@ def open_item(by: str, customer_id: int) -> WorklistItem | None:
 
 def finish(by: str, customer_id: int) -> bool:
     """Note that the item is done; False where it was not theirs, or not open."""
-    mine = WorklistItem.objects.filter(claimed_by=by, customer_id=customer_id, done_at=None)
-    return mine.update(done_at=Now(), snoozed_until=None) > 0
+    return finish_all(WorklistItem.objects.filter(claimed_by=by, customer_id=customer_id)) > 0
+
+
+def finish_all(items: QuerySet[WorklistItem]) -> int:
+    """Note that those of them that are open are done; how many these were."""
+    return items.filter(done_at=None).update(done_at=Now(), snoozed_until=None)
 
 
 def snooze(by: str, customer_id: int, until: date) -> bool:

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from customers.ml_service.messages import NO_BREAK, format_percent, format_points
+from customers.ml_service.messages import NO_BREAK, format_percent, format_points, format_signed
 
-__all__ = ["format_amount", "format_count", "format_money", "format_percent", "format_points"]
+__all__ = ["format_amount", "format_count", "format_money", "format_percent", "format_points", "format_signed"]
 
 
 def format_count(number: int, one: str, several: str) -> str:

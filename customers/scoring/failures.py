@@ -60,11 +60,15 @@ ORDINARY_CUSTOMER: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """A customer in a version that got no score, and why: in words, without a customer's name."""
+    """A customer in a version that got no score, and why: in words, without a customer's name.
+
+    ``answer`` says it to programs, which know the fields by their own names; empty where it is the same.
+    """
 
     customer_id: int
     version: int
     error: str
+    answer: str = ""
 
 
 def explain(forest: Forest, claim: Claim) -> tuple[Claim, Explained, list[Refusal]]:
@@ -91,7 +95,8 @@ def isolate(forest: Forest, claim: Claim) -> tuple[Claim, Explained, list[Refusa
             answers[position] = explain_all(forest, claim.only([position]))
         except Exception as error:
             blame_the_model_if_it_fails(forest, error)
-            refusals.append(Refusal(customer_id, claim.versions[position], describe_refusal(error)))
+            answer = error.message if isinstance(error, InputError) else ""
+            refusals.append(Refusal(customer_id, claim.versions[position], describe_refusal(error), answer))
     return claim.only(list(answers)), Explained.joined([forest.explain_matrix([]), *answers.values()]), refusals
 
 

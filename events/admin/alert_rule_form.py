@@ -1,5 +1,6 @@
 """The form of an alert rule: risks are typed in percent and points, and stored as the shares that scores are."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -27,7 +28,12 @@ FIELDS = ("threshold", "rise", "days")
 
 
 class HundredthsField(forms.DecimalField):
-    """A share, typed and shown as percent or points: 75 stands for 0.75."""
+    """A share, typed and shown as percent or points: 75 stands for 0.75.
+
+    What is stored, by a program perhaps, stays possible: it is refused only where staff type it anew.
+    """
+
+    stored: float | None = None
 
     def __init__(self, *, most: int, unit: str, **options: Any) -> None:
         example = f"Enter a number from 1 to {most}, in {unit}: 75, not 0.75."
@@ -46,6 +52,10 @@ class HundredthsField(forms.DecimalField):
     def to_python(self, value: Any) -> Any:
         text = str(value or "").strip().removesuffix("%").strip()
         return super().to_python(text)
+
+    def run_validators(self, value: Any) -> None:
+        if self.stored is None or value != Decimal(format_hundredths(self.stored)):
+            super().run_validators(value)
 
     def clean(self, value: Any) -> Any:
         typed = super().clean(value)
@@ -71,6 +81,9 @@ class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            if isinstance(field, HundredthsField):
+                field.stored = getattr(self.instance, name)
         for name, choices in SEGMENTS.items():
             if name in self.fields:
                 self.fields[name].widget.choices = choices

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from customers.admin.customer_page import after_save
 from customers.admin.customers import CustomerAdmin
-from customers.models import Customer, ScoreRecord
+from customers.models import Customer
 from customers.presentation.durations import format_time
 from customers.presentation.numbers import format_percent
 from events.models import Alert
@@ -75,13 +75,15 @@ def report_alerts(request: HttpRequest, saved: int | None) -> None:
     """Below what became of the score: the alerts that it has raised."""
     if saved is not None and may_see_alerts(request):
         for alert in alerts_of_newest_score(saved):
-            messages.warning(request, f"Alert raised: {alert.rule.name}.")
+            messages.warning(request, f"Alert raised for customer {saved}: {alert.rule.name}.")
 
 
 def alerts_of_newest_score(customer_id: int) -> QuerySet[Alert]:
     """Raised by the score of the customer's present version: none while that is pending."""
-    versions = Customer.objects.filter(pk=customer_id).values("version")
-    records = ScoreRecord.objects.filter(customer_id=customer_id, version__in=versions).values("pk")
+    customer = Customer.objects.filter(pk=customer_id).first()
+    if customer is None:
+        return Alert.objects.none()
+    records = after_save.record_of(customer).values("pk")
     return Alert.objects.filter(customer_id=customer_id, record_id__in=records).select_related("rule")
 
 

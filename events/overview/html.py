@@ -125,9 +125,14 @@ def band_rows(found: Figures, links: Links) -> Iterator[Sequence[Cell]]:
     for index in reversed(range(len(BANDS))):
         name = BANDS[index]
         shown = format_html('<span class="vp-badge vp-{0}">{0}</span>', name)
-        bounds = f"{format_percent(edges[index], 0)} to {format_percent(edges[index + 1], 0)}"
+        bounds = f"{format_edge(edges[index])} to {format_edge(edges[index + 1])}"
         value = format_amount(found.values[index], cents=True)
         yield link(links.narrowed(f"band={name}"), shown), bounds, *numbers_of(spread, index), value
+
+
+def format_edge(share: float) -> str:
+    """``75 %``, or ``12.5 %`` where a band does not end at a whole percent."""
+    return format_percent(share, 0 if round(100 * share, 1).is_integer() else 1)
 
 
 def numbers_of(spread: Distribution, band: int) -> tuple[str, str]:

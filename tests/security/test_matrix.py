@@ -20,7 +20,7 @@ from vigilpay.models import Scope, ServiceToken
 
 pytestmark = pytest.mark.django_db
 
-STAFF = {"viewer", "agent", "analyst", "operator", "superuser"}
+STAFF = {"viewer", "agent", "analyst", "operator", "approver", "superuser"}
 PERMISSIONS = ("view_customer", "view_scorerecord", "rescore_customer", "record_objection", "view_overview")
 KNOWN = (
     STAFF
@@ -78,7 +78,7 @@ def callers():
         "token revoked": with_token(*Scope.values),
     }
     tokens.revoke([ServiceToken.objects.latest("pk").pk])
-    found |= {role: with_role(role) for role in ("viewer", "agent", "analyst", "operator")}
+    found |= {role: with_role(role) for role in ("viewer", "agent", "analyst", "operator", "approver")}
     found |= {f"token {scope}": with_token(scope) for scope in Scope.values}
     found |= {f"only {permission}": logged_in(permission, permission) for permission in PERMISSIONS}
     for client in found.values():

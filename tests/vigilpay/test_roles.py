@@ -228,7 +228,7 @@ def fill_all():
 
 
 class TestGroups:
-    migrations = [import_module(f"vigilpay.migrations.{name}") for name in ("0001_roles", "0004_agent_role")]
+    migrations = [import_module(f"vigilpay.migrations.{name}") for name in ("0001_roles", "0004_agents_and_approvers")]
 
     @pytest.fixture(autouse=True)
     def none(self):
@@ -267,7 +267,7 @@ class TestGroups:
         Group.objects.get(name="viewer").delete()
         Group.objects.filter(name="analyst").update(name="readers")
         fill_all()
-        assert {group.name for group in Group.objects.all()} == {"agent", "operator", "readers"}
+        assert {group.name for group in Group.objects.all()} == {"agent", "approver", "operator", "readers"}
         assert names_of(Group.objects.get(name="readers")) == set()
 
     def test_a_permission_of_the_same_name_in_another_app_is_not_given(self):

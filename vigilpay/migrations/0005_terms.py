@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("vigilpay", "0004_agent_role"),
+        ("vigilpay", "0004_agents_and_approvers"),
     ]
 
     operations = [

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from customers.admin.customer_page.state import describe_state
@@ -32,6 +33,8 @@ def expect(request: HttpRequest, customer_id: int, former: float | None) -> None
 
 def report(request: HttpRequest) -> Any:
     """Wait for the score that the last save of this session has called for, if one has, and report what it is.
+
+    The page may be that of another customer, whom the worklist has brought next: messages name the customer.
 
     The customer whose new score was reported, or None.
     """
@@ -66,18 +69,23 @@ def is_held_back(customer: Any) -> bool:
 
 
 def describe_score(customer: Any, former: float | None) -> str:
-    """``Score updated: 12.3 % → 45.1 % (medium), 18 ms after the change.``"""
+    """``Customer 5: score updated 12.3 % → 45.1 % (medium), 18 ms after the change.``"""
     score = customer.churn_risk_score
     change = format_percent(score) if former is None else f"{format_percent(former)} → {format_percent(score)}"
-    record = ScoreRecord.objects.filter(customer_id=customer.pk, version=customer.version).first()
+    record = record_of(customer).first()
     changed_at = record and record.stale_since
     after = f", {format_age(changed_at, record.scored_at)} after the change" if record and changed_at else ""
-    return f"Score updated: {change} ({band(score)}){after}."
+    return f"Customer {customer.pk}: score updated {change} ({band(score)}){after}."
+
+
+def record_of(customer: Customer) -> QuerySet[ScoreRecord]:
+    """The score of the customer's present version: one who was added again begins with the first version again."""
+    return ScoreRecord.objects.filter(customer_id=customer.pk, version=customer.version, arrived_at=customer.arrived_at)
 
 
 def describe_missing_score(customer: Any) -> str:
     if is_held_back(customer):
-        return f"No new score. {describe_state(customer)}."
+        return f"Customer {customer.pk}: no new score. {describe_state(customer)}."
     if pause.notice():  # which the page itself reports
-        return "New score pending until scoring is resumed."
-    return "New score pending. Reload the page to see it."
+        return f"Customer {customer.pk}: new score pending until scoring is resumed."
+    return f"Customer {customer.pk}: new score pending. Reload the customer's page to see it."

@@ -36,6 +36,12 @@ class ContactForm(FocusedForm):
 
 
 class ContactFormSet(forms.models.BaseInlineFormSet):  # type: ignore[type-arg]
+    def clean(self) -> None:
+        super().clean()
+        is_asked_for = not self.form_kwargs.get("empty_permitted", True)
+        if is_asked_for and not self.forms:
+            raise ValidationError("Enter the contact to record.")
+
     @property
     def empty_form(self) -> Any:
         """The model of a further form, which stays hidden: with no buttons of its own."""
@@ -63,7 +69,7 @@ class ContactInline(admin.StackedInline):  # type: ignore[type-arg]
     def get_formset(self, request: HttpRequest, obj: Customer | None = None, **kwargs: Any) -> Any:
         if obj is not None and request.user.has_perm("customers.work_worklist"):
             self.item = open_item(request.user.get_username(), obj.pk)
-        return super().get_formset(request, obj, **kwargs)
+        return super().get_formset(request, obj, validate_max=True, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("worklist",)

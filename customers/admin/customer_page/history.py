@@ -15,6 +15,7 @@ from customers.ml_service.reasons.moves import Move
 from customers.presentation.bands import BANDS, badge
 from customers.presentation.bars import way
 from customers.presentation.durations import format_time
+from customers.presentation.numbers import format_signed
 from customers.presentation.trend import Level, ScoredThen, trend
 
 CHANGES_SHOWN = 10
@@ -106,7 +107,7 @@ def format_moves(moves: Sequence[Move]) -> SafeString | str:
 
 def format_points(number: float, unit: str = "") -> SafeString:
     """In the colour of its direction, which the sign says as well."""
-    return format_html('<span class="vp-points {}">{}{}</span>', way(number), f"{number:+.1f}", unit)
+    return format_html('<span class="vp-points {}">{}{}</span>', way(number), format_signed(number, 1), unit)
 
 
 def link_to_whole_history(facts: CustomerFacts) -> SafeString:

@@ -12,18 +12,22 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from customers.models import WorklistItem
+from customers.models import Customer, ModelRelease, WorklistItem
 from customers.outreach import worklist
 from customers.presentation.bands import BANDS, band
 from customers.presentation.durations import format_day, format_time
-from customers.presentation.numbers import format_percent
+from customers.presentation.numbers import format_count, format_percent
+from customers.presentation.score_state import is_current
+from customers.scoring import pause
 
 SAVE_AND_NEXT = "_save_and_next"
 WORKLIST = "admin:customers_worklistitem_changelist"
 DONE, SNOOZE = "customers_worklistitem_done", "customers_worklistitem_snooze"
-NO_NEXT = (
-    "No customer to call: none with {} or critical risk is without a claim and without a contact in the last {} days."
-)
+NO_NEXT = "No customer to call at present."
+OFFERED = "The worklist offers customers with {} or critical risk whose score is up to date, who are not claimed"
+NOT_CONTACTED = " and were not contacted in the last {}"
+NO_SCORES = "No customer has been scored by the active model release yet."
+OTHERS_CLAIM = "Other members of staff are claiming customers at this moment; try again."
 
 
 def next_step(item: WorklistItem) -> SafeString:
@@ -58,9 +62,12 @@ def describe_item(item: WorklistItem, customer: Any) -> str:
 
 
 def describe_risk_now(item: WorklistItem, customer: Any) -> str:
-    """``Risk has passed: now 12.3 % (low)``; empty while the band is the one of the claim, or a higher one."""
+    """``Risk has passed: now 12.3 % (low)``; empty while the band is the one of the claim, or a higher one.
+
+    Empty, too, of a score that is not up to date: nothing is known of the risk now.
+    """
     score = customer.churn_risk_score
-    if not worklist.has_fallen(item, score):
+    if not is_current(customer) or not worklist.has_fallen(item, score):
         return ""
     what = "passed" if worklist.has_passed(item, score) else "fallen"
     return f"Risk has {what}: now {format_percent(score)} ({band(score)})"
@@ -68,7 +75,11 @@ def describe_risk_now(item: WorklistItem, customer: Any) -> str:
 
 def go_to_next(request: HttpRequest) -> HttpResponse:
     """Claim the next customer and open the page; back to the worklist where there is none."""
-    customer_id = worklist.claim_next(request.user.get_username())
+    try:
+        customer_id = worklist.claim_next(request.user.get_username())
+    except worklist.OthersClaimError:
+        messages.warning(request, OTHERS_CLAIM)
+        return redirect(WORKLIST)
     if customer_id is None:
         messages.info(request, describe_no_next())
         return redirect(WORKLIST)
@@ -84,4 +95,13 @@ def top_of_page(customer_id: int) -> str:
 
 
 def describe_no_next() -> str:
-    return NO_NEXT.format(BANDS[worklist.LEAST_BAND], settings.CONTACT_PAUSE_DAYS)
+    """Which customers are offered, and why none may have a score that is up to date."""
+    days = settings.CONTACT_PAUSE_DAYS
+    contacts = NOT_CONTACTED.format(format_count(days, "day", "days")) if days else ""
+    offered = f"{OFFERED.format(BANDS[worklist.LEAST_BAND])}{contacts}."
+    return " ".join(filter(None, [NO_NEXT, offered, pause.notice() or ("" if has_scores() else NO_SCORES)]))
+
+
+def has_scores() -> bool:
+    active = ModelRelease.objects.active_id()
+    return active is not None and Customer.objects.filter(scored_by=active).exists()

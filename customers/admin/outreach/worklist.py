@@ -173,7 +173,6 @@ def cells(opened: OpenItem) -> SafeString:
 def risk(opened: OpenItem) -> SafeString:
     """The score as it is now; what has become of it since the claim, or why it is not current."""
     customer = opened.customer
-    words = worklist_panel.describe_risk_now(opened.item, customer) if is_current(customer) else ""
-    if not is_current(customer):
-        words = describe_score_state(customer)
+    is_known = is_current(customer)
+    words = worklist_panel.describe_risk_now(opened.item, customer) if is_known else describe_score_state(customer)
     return format_html("{} <span>{}</span>", badge(customer.churn_risk_score), words)

@@ -85,9 +85,9 @@ class Command(BaseCommand):
         path = self.save(trained, output)
         release = f"manage.py release_model {shlex.quote(str(path))}"
         if output or candidate or not settings.ACCEPT_UNRELEASED_MODEL:
-            self.stdout.write(
-                f'Try it with: {release} --dry-run\nMake it the active model with: {release} --note "reason"'
-            )
+            what = "Make it the active model" if settings.ONE_PERSON_RELEASES else "Propose it"
+            by = "" if settings.ONE_PERSON_RELEASES else " --by USERNAME"
+            self.stdout.write(f'Try it with: {release} --dry-run\n{what} with: {release}{by} --note "reason"')
         else:
             self.put_into_service(path, trained.sha256, f"trained on {csv_path.name}", release)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from customers.models import Contact, Customer, ModelRelease, WorklistItem
 from customers.presentation.durations import format_day
 from tests.customers.outreach.people import make_at_risk, make_contact, make_item
-from tests.factories import A_CUSTOMER, edit, make_customer, make_scored
+from tests.factories import A_CUSTOMER, edit, make_customer, make_scored, write_as_scorer
 from tests.staff import logged_in, superuser, with_role
 from vigilpay.trail.models import TrailEntry
 
@@ -121,6 +121,22 @@ class TestRecorded:
 
 
 class TestRefused:
+    def test_more_than_one_contact_at_once(self, agent):
+        second = {name.replace("-0-", "-1-"): value for name, value in a_contact().items()}
+        response = agent.post(address(make_scored()), {**second, **a_contact(), "contacts-TOTAL_FORMS": "2"})
+        assert response.status_code == 200
+        assert "Please submit at most 1 form." in response.content.decode()
+        assert not Contact.objects.exists()
+
+    @pytest.mark.parametrize("button", ["_save", "_save_and_next"])
+    def test_a_page_that_sends_no_contact_at_all(self, agent, button):
+        customer = make_at_risk("900.00")
+        make_item(customer, "ann")
+        response = agent.post(address(customer), {**a_contact(), "contacts-TOTAL_FORMS": "0", button: "1"})
+        assert response.status_code == 200
+        assert "Enter the contact to record." in response.content.decode()
+        assert WorklistItem.objects.get().done_at is None
+
     @pytest.mark.parametrize(
         ("days", "reason"),
         [(-1, "This day has passed."), (731, "Choose a day within the next two years.")],
@@ -323,8 +339,8 @@ class TestSaveAndNext:
         response = agent.post(address(customer), {"_save_and_next": "1", **a_contact()})
         assert response["Location"] == "/admin/customers/worklistitem/"
         assert said(response)[-1] == (
-            "No customer to call: none with high or critical risk is without a claim and without a contact in the last "
-            "14 days."
+            "No customer to call at present. The worklist offers customers with high or critical risk whose score is "
+            "up to date, who are not claimed and were not contacted in the last 14 days."
         )
 
     def test_it_is_offered_for_customers_of_the_own_worklist_alone(self, agent):
@@ -336,3 +352,11 @@ class TestSaveAndNext:
         assert "On your worklist since" in page(agent, mine)
         assert "_save_and_next" not in page(agent, other)
         assert "On your worklist" not in page(agent, other)
+
+    def test_that_the_risk_has_passed_is_said_of_a_score_that_is_up_to_date_alone(self, agent):
+        customer = make_at_risk("900.00", 0.8)
+        make_item(customer, "ann")
+        write_as_scorer(customer, churn_risk_score=0.123)
+        assert "Risk has passed: now 12.3" in page(agent, customer)
+        edit(customer, age=71)
+        assert "Risk has passed" not in page(agent, customer)

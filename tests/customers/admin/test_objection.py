@@ -75,7 +75,7 @@ class TestRecording:
         answer = save(staff, objector, objection="", age=61)
         objector.refresh_from_db()
         assert (objector.age, objector.objected_at is None, objector.churn_risk_score) == (61, False, None)
-        assert any("No new score. Objected to profiling on" in message for message in said(answer))
+        assert any("no new score. Objected to profiling on" in message for message in said(answer))
 
     def test_what_stands_already_is_no_news(self, staff, objector):
         save(staff, objector, objection="record")

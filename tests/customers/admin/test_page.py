@@ -411,7 +411,8 @@ class TestAfterSaving:
         customer.refresh_from_db()
         assert customer.is_current()
         after = customer.churn_risk_score
-        assert f"Score updated: {format_percent(before)} → {format_percent(after)} ({band(after)}), " in shown
+        change = f"{format_percent(before)} → {format_percent(after)} ({band(after)}), "
+        assert f"Customer {customer.pk}: score updated {change}" in shown
         assert " after the change." in shown
 
     def test_it_shows_the_fresh_score_and_not_that_of_before(self, staff, worker):
@@ -422,24 +423,25 @@ class TestAfterSaving:
     def test_it_is_reported_once(self, staff, worker):
         customer = make_scored()
         self.save(staff, customer, age=71)
-        assert "Score updated" not in page(staff, customer)
+        assert "score updated" not in page(staff, customer)
 
     def test_a_new_customer_is_waited_for_too(self, staff, worker):
         make_scored()
         form = filled_in(Customer(surname="New", **A_CUSTOMER), customer_id=77)
         shown = staff.post(f"{LIST}add/", form, follow=True).content.decode()
-        assert f"Score updated: {format_percent(Customer.objects.get(pk=77).churn_risk_score)} (" in shown
+        assert f"Customer 77: score updated {format_percent(Customer.objects.get(pk=77).churn_risk_score)} (" in shown
 
     def test_in_vain_it_says_that_the_score_is_pending(self, staff, monkeypatch):
         monkeypatch.setattr(after_save, "MOST_SECONDS", 0.02)
         customer = make_scored()
-        assert "New score pending. Reload the page to see it." in self.save(staff, customer, age=71)
+        words = f"Customer {customer.pk}: new score pending. Reload the customer&#x27;s page to see it."
+        assert words in self.save(staff, customer, age=71)
 
     def test_while_scoring_is_paused_it_does_not_wait_and_says_why(self, staff, monkeypatch, no_waiting):
         customer = make_scored()
         monkeypatch.setattr(pause, "notice", lambda: PAUSED)
         shown = self.save(staff, customer, age=71)
-        assert "New score pending until scoring is resumed." in shown
+        assert f"Customer {customer.pk}: new score pending until scoring is resumed." in shown
         assert PAUSED in shown
 
     def test_for_a_customer_whom_the_model_refuses_it_does_not_wait(self, staff, no_waiting):
@@ -447,14 +449,15 @@ class TestAfterSaving:
         staff.post(address(customer), filled_in(customer, age=71))
         fail_scoring(customer)
         shown = page(staff, customer)
-        assert "No new score. Excluded from scoring: no score could be calculated (Odd &lt;balance&gt;)." in shown
+        why = "Excluded from scoring: no score could be calculated (Odd &lt;balance&gt;)."
+        assert f"Customer {customer.pk}: no new score. {why}" in shown
 
     @pytest.mark.parametrize("changes", [{}, {"surname": "Other"}])
     def test_a_save_that_moves_no_score_is_not_waited_for(self, staff, no_waiting, changes):
         customer = make_scored()
         shown = self.save(staff, customer, **changes)
-        assert "Score updated" not in shown
-        assert "New score pending" not in shown
+        assert "score updated" not in shown
+        assert "new score pending." not in shown
 
     def test_a_customer_deleted_meanwhile_is_no_error(self, staff, no_waiting):
         customer = make_scored()

@@ -95,6 +95,12 @@ class TestPage:
         assert "All customers 10 5 50.0 % 1,000 +10.0 points -500 +30.0 points +600" in found
         assert f"7-day change: since the snapshot of {days_ago(7).day} " in found
 
+    def test_a_change_that_is_rounded_to_nothing_has_no_sign(self, ann):
+        snapshot(0, (5, 0, 0, 5), "1000.30")
+        snapshot(7, (5, 0, 0, 5), "1000.00")
+        snapshot(28, (5000, 0, 0, 5001), "1000.70")
+        assert "50.0 % 1,000 0.0 points 0 0.0 points 0" in words(ann)
+
     def test_a_week_without_a_snapshot_has_no_change(self, ann):
         snapshot(0)
         snapshot(6)

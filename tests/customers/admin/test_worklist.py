@@ -7,8 +7,10 @@ import pytest
 from django.contrib.messages import get_messages
 from django.utils import timezone
 
-from customers.models import Customer, WorklistItem
+from customers.models import Customer, ModelRelease, WorklistItem
+from customers.outreach import worklist
 from customers.presentation.durations import format_day
+from events.queue.pause import pause
 from tests.customers.outreach.people import make_at_risk, make_item
 from tests.factories import edit, write_as_scorer
 from tests.staff import superuser, with_role
@@ -108,6 +110,31 @@ class TestButtons:
         assert WorklistItem.objects.get().claimed_by == "ann"
         entry = TrailEntry.objects.latest("id")
         assert (entry.purpose, entry.customer_ids) == ("change", [customer.pk])
+
+    def test_without_a_pause_after_a_contact_no_next_says_nothing_of_one(self, agent, settings):
+        settings.CONTACT_PAUSE_DAYS = 0
+        make_at_risk("900.00", 0.1)
+        [words] = said(agent.post(f"{PAGE}next/"))
+        assert words.endswith("whose score is up to date, who are not claimed.")
+
+    def test_while_scoring_is_paused_no_next_says_so(self, agent):
+        edit(make_at_risk("900.00"), age=71)
+        pause(by="clerk")
+        [words] = said(agent.post(f"{PAGE}next/"))
+        assert re.search(r"in the last 14 days\. Scoring is paused since .* by clerk\.$", words)
+
+    def test_after_a_release_no_next_says_that_scores_are_pending(self, agent):
+        make_at_risk("900.00")
+        ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
+        [words] = said(agent.post(f"{PAGE}next/"))
+        assert words.endswith("No customer has been scored by the active model release yet.")
+
+    def test_where_others_claim_at_this_moment_it_says_that(self, agent, monkeypatch):
+        make_at_risk("900.00")
+        monkeypatch.setattr(worklist, "ATTEMPTS", 0)
+        response = agent.post(f"{PAGE}next/")
+        assert response["Location"] == PAGE
+        assert said(response) == ["Other members of staff are claiming customers at this moment; try again."]
 
     def test_done(self, agent):
         customer = make_at_risk("900.00")

@@ -38,6 +38,22 @@ def test_a_follow_up_to_come_and_a_request_not_to_be_contacted_stay():
     assert prune_outreach(days_ago(99)) == 0
 
 
+def test_a_request_that_was_superseded_goes_and_does_not_stand_again():
+    """The later contact is old enough to go as well, and so is what it has superseded."""
+    customer = make_customer()
+    make_contact(customer, at=days_ago(300), outcome="no contact", follow_up_on=timezone.localdate())
+    make_contact(customer, at=days_ago(200), outcome="informed")
+    assert prune_outreach(days_ago(99)) == 2
+
+
+def test_an_attempt_in_vain_supersedes_no_request():
+    customer = make_customer()
+    wish = make_contact(customer, at=days_ago(300), outcome="no contact")
+    make_contact(customer, at=days_ago(200), outcome="not reached")
+    assert prune_outreach(days_ago(99)) == 1
+    assert Contact.objects.get() == wish
+
+
 def test_items_go_when_they_were_done_that_long_ago():
     for fields in ({"done_at": days_ago(100)}, {"done_at": days_ago(98)}, {}):
         make_item(make_customer(), claimed_at=days_ago(101), **fields)

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from customers.models import ControlGroup, Customer, ModelRelease, WorklistItem
-from customers.outreach import worklist
+from customers.models import Contact, ControlGroup, Customer, ModelRelease, WorklistItem
+from customers.outreach import contacts, worklist
 from customers.outreach.control import is_in_control
 from customers.outreach.worklist import claim_next, finish, has_fallen, has_passed, open_item, open_items, snooze
 from customers.scoring import scorer
@@ -102,6 +102,37 @@ class TestAsksNotToBeContacted:
         make_contact(customer, outcome="no contact", at=days_ago(400))
         make_contact(customer, outcome="informed", at=days_ago(300))
         assert claim_next("ann") == customer.pk
+
+    def test_a_snoozed_customer_does_not_come_back(self):
+        customer, other = make_at_risk("900.00"), make_at_risk("1.00")
+        make_item(customer, "ann", snoozed_until=today())
+        make_contact(customer, outcome="no contact")
+        assert claim_next("ann") == other.pk
+        assert [opened.customer for opened in open_items("ann")] == [other]
+
+    def test_spoken_with_again_the_snoozed_customer_does(self):
+        customer = make_at_risk("900.00")
+        make_item(customer, "ann", snoozed_until=today())
+        make_contact(customer, outcome="no contact")
+        make_contact(customer, outcome="informed")
+        assert [opened.customer for opened in open_items("ann")] == [customer]
+        assert claim_next("ann") == customer.pk
+
+    def test_recorded_by_another_it_ends_every_open_item(self):
+        customer, other = make_at_risk("900.00"), make_at_risk("1.00")
+        item = make_item(customer, "ann", snoozed_until=today())
+        make_item(other, "bob")
+        wish = Contact(customer=customer, channel="phone", outcome="no contact")
+        contacts.record(wish, "bob", contacts.Standing())
+        item.refresh_from_db()
+        assert item.done_at is not None
+        assert open_item("bob", other.pk) is not None
+
+    def test_no_other_outcome_does(self):
+        customer = make_at_risk("900.00")
+        make_item(customer, "ann")
+        contacts.record(Contact(customer=customer, channel="phone", outcome="leaving"), "bob", contacts.Standing())
+        assert open_item("ann", customer.pk) is not None
 
 
 class TestClaims:
@@ -269,6 +300,14 @@ class TestTogether:
             editor.rollback()
             with connection.cursor() as cursor:
                 cursor.execute("RESET lock_timeout")
+
+    def test_who_finds_customers_but_never_a_free_turn_learns_that(self, not_the_first, monkeypatch):
+        monkeypatch.setattr(worklist, "ATTEMPTS", 2)
+        make_at_risk("900.00")
+        with outsider(autocommit=False) as others:
+            others.execute("SELECT FROM events_turn FOR UPDATE")
+            with pytest.raises(worklist.OthersClaimError):
+                claim_next("ann")
 
     def test_a_claim_held_open_is_passed_over_by_the_next(self, not_the_first):
         first, second = make_at_risk("900.00"), make_at_risk("100.00")

@@ -96,7 +96,7 @@ class TestSearch:
         customer = customer_of_last_month()
         write_as_scorer(customer, churn_risk_score=0.5)
         rescored(customer, age=41)
-        for score, is_found in ((0.6, True), (0.59996, True), (0.5999, False)):
+        for score, is_found in ((0.6, True), (0.5999, True), (0.59951, True), (0.5994, False)):
             ScoreRecord.objects.filter(previous_score__isnull=False).update(previous_score=0.5)
             write_as_scorer(customer, churn_risk_score=score)
             moves.search()

@@ -4,7 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from customers.presentation.numbers import format_amount, format_count, format_money, format_percent, format_points
+from customers.presentation.numbers import (
+    format_amount,
+    format_count,
+    format_money,
+    format_percent,
+    format_points,
+    format_signed,
+)
 
 
 def test_a_count_has_its_word_and_commas():
@@ -19,7 +26,22 @@ def test_a_share_is_a_percentage_that_no_line_breaks(share, written):
 
 def test_points_have_their_sign():
     assert format_points(42.26) == "+42.3\N{NO-BREAK SPACE}points"
-    assert format_points(-0.5, decimals=0).startswith("-0")
+    assert format_points(-0.6, decimals=0) == "-1\N{NO-BREAK SPACE}points"
+
+
+@pytest.mark.parametrize("nothing", [0.0, -0.0, 0.04, -0.04])
+def test_what_is_rounded_to_nothing_has_no_sign(nothing):
+    assert format_points(nothing) == "0.0\N{NO-BREAK SPACE}points"
+    assert format_signed(Decimal(str(nothing))) == "0"
+
+
+def test_a_difference_of_amounts_has_its_sign_and_commas():
+    assert [format_signed(Decimal(it)) for it in ("1234.4", "-1234.4", "10", "-0.6")] == [
+        "+1,234",
+        "-1,234",
+        "+10",
+        "-1",
+    ]
 
 
 def test_an_amount_has_the_currency_of_the_bank(settings):

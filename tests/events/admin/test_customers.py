@@ -93,7 +93,7 @@ class TestAfterASave:
     def test_alerts_that_the_new_score_has_raised(self, ann, alert, address):
         where = address.format(list=LIST, pk=alert.customer_id)
         *_, last = said(after_a_save(ann, alert.customer_id, where))
-        assert last == "Alert raised: Leaving."
+        assert last == f"Alert raised for customer {alert.customer_id}: Leaving."
         assert said(ann.get(where)) == []
 
     def test_not_those_of_former_scores(self, ann, alert):
@@ -101,6 +101,15 @@ class TestAfterASave:
         edit(customer, age=customer.age + 1)
         store(customer, 0.7)
         assert "Alert raised" not in str(said(after_a_save(ann, alert.customer_id, LIST)))
+
+    def test_not_those_of_a_customer_of_that_number_who_had_left(self, ann):
+        threshold(0.5, name="Leaving")
+        customer = make_customer()
+        store(customer, 0.6)
+        customer.delete()
+        again = make_customer(customer_id=Alert.objects.get().customer_id)
+        store(again, 0.1)
+        assert "Alert raised" not in str(said(after_a_save(ann, again.pk, LIST)))
 
     def test_none_while_the_score_is_pending(self, ann, alert, monkeypatch):
         monkeypatch.setattr(after_save, "MOST_SECONDS", 0.01)

@@ -1,5 +1,7 @@
 """Staff make rules, see alerts, acknowledge them, and see which messages did not get through."""
 
+from functools import partial
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
@@ -72,6 +74,20 @@ class TestRules:
         eve.post(f"{RULES}{rule.pk}/change/", {**A_RULE, "threshold": "12.5"})
         rule.refresh_from_db()
         assert (rule.kind, rule.threshold, rule.rise) == ("threshold", 0.125, None)
+
+    @pytest.mark.parametrize("rule", [partial(threshold, 0.005), partial(rise, 0.995, 7)])
+    def test_a_rule_that_a_program_has_stored_can_be_made_inactive(self, rule):
+        stored = rule()
+        eve = logged_in("eve", "change_alertrule")
+        numbers = {name: getattr(stored, name) for name in ("threshold", "rise")}
+        typed = {name: "" if number is None else f"{100 * number:.1f}" for name, number in numbers.items()}
+        form = {"name": stored.name, "kind": stored.kind, "days": stored.days or "", **typed}
+        assert eve.post(f"{RULES}{stored.pk}/change/", form).status_code == 302
+        stored.refresh_from_db()
+        assert not stored.active
+        assert {name: getattr(stored, name) for name in numbers} == numbers
+        other = {name: "0.6" if number else "" for name, number in typed.items()}
+        assert "Enter a number from 1 to " in eve.post(f"{RULES}{stored.pk}/change/", form | other).content.decode()
 
     def test_an_empty_choice_says_that_it_stands_for_all_customers(self):
         page = page_of(logged_in("eve", "add_alertrule"), f"{RULES}add/")

@@ -82,6 +82,13 @@ class TestStates:
         assert page.count("<rect") == 20
         assert "critical 75 % to 100 % 2 66.7 %" in words(ann)
 
+    def test_a_band_that_begins_at_a_part_of_a_percent_has_a_decimal(self, ann, settings):
+        settings.RISK_BANDS = [0.125, 0.5, 0.755]
+        make_customers(1)
+        found = words(ann)
+        assert "critical 75.5 % to 100 % 0" in found
+        assert "medium 12.5 % to 50 % 0" in found
+
     def test_a_band_leads_to_its_customers(self, ann):
         make_customer()
         assert 'href="/admin/customers/customer/?band=critical"' in ann.get(PAGE).content.decode()

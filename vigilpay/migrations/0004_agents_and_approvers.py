@@ -1,20 +1,21 @@
-"""The group of the agents. What they may do is filled in after each ``migrate``: ``vigilpay/roles.py``."""
+"""The groups of agents and of approvers. What they may do is filled in after each ``migrate``: ``vigilpay/roles.py``."""
 
 from django.db import migrations
 
-NAME = "agent"
+NAMES = ["agent", "approver"]
 
 
 def make_groups(apps, schema_editor):
-    """A group of that name that the bank has already is taken for that role's."""
+    """A group of such a name that the bank has already is taken for that role's."""
     groups = apps.get_model("auth", "Group").objects.using(schema_editor.connection.alias)
-    groups.get_or_create(name=NAME)
+    for name in NAMES:
+        groups.get_or_create(name=name)
 
 
 def remove_empty_groups(apps, schema_editor):
     """Staff lose nothing: a group that has members stays, with what it was given."""
     groups = apps.get_model("auth", "Group").objects.using(schema_editor.connection.alias)
-    groups.filter(name=NAME, user__isnull=True).delete()
+    groups.filter(name__in=NAMES, user__isnull=True).delete()
 
 
 class Migration(migrations.Migration):
