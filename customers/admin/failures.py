@@ -68,11 +68,11 @@ class ScoringFailureAdmin(ReadOnlyAdmin):
     def since(self, failure: ScoringFailure) -> str:
         return format_time(failure.first_failed_at)
 
-    @admin.display(description="First attempt")
+    @admin.display(description="First recorded")
     def first_failed(self, failure: ScoringFailure) -> str:
         return format_time(failure.first_failed_at, seconds=True)
 
-    @admin.display(description="Last attempt")
+    @admin.display(description="Last recorded")
     def last_failed(self, failure: ScoringFailure) -> str:
         return format_time(failure.last_failed_at, seconds=True)
 
@@ -84,7 +84,7 @@ class ScoringFailureAdmin(ReadOnlyAdmin):
     def data_version(self, failure: ScoringFailure) -> int:
         return failure.version
 
-    @admin.display(description="Model")
+    @admin.display(description="Model release")
     def release(self, failure: ScoringFailure) -> SafeString:
         return release_link(failure.release_id)
 

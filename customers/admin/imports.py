@@ -42,7 +42,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         if batch.state not in ImportBatch.WAITING:
             return age
         return (
-            f"{age}. The customers are compared again before the import starts; if one was edited since this check, "
+            f"{age}. The customers are compared again before the import starts; if one has changed since this check, "
             "you are asked to confirm again."
         )
 
@@ -164,14 +164,14 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         elif form.cleaned_data["next_step"] == NextStepForm.IMPORT and form.is_of_another_check:
             messages.warning(
                 request,
-                "Nothing was imported: the file has been compared again. Look at the changes, then confirm or cancel.",
+                "Nothing was imported: the file has been checked again. Review the changes, then confirm or cancel.",
             )
         elif not (
             steps.confirm(obj, request.user.pk or 0)
             if form.cleaned_data["next_step"] == NextStepForm.IMPORT
             else steps.cancel(obj, f"Cancelled by {request.user.get_username()}.")
         ):
-            messages.warning(request, "Nothing was changed: the import has reached another state meanwhile. See below.")
+            messages.warning(request, "Nothing was changed: the state of the import has changed. See below.")
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """What the log keeps of it: a sentence."""

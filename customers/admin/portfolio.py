@@ -37,14 +37,14 @@ Dimension = PortfolioSnapshot.Dimension
 THE_LATEST = "latest"
 LINE_DAYS = 90
 COMPARED_DAYS = (7, 28)
-UNKNOWN = "not known"
+UNKNOWN = "Not available"
 
 NO_SNAPSHOT = (
     "There is no snapshot yet. The workers take one each day, soon after midnight, and the first one within "
     "15 minutes of their start, once there are customers."
 )
 LINKS_ARE_LIVE = "A link opens the customers of that group as they are now."
-ABSENT_FROM_LISTS = "Customers who have objected to profiling are counted here, but are in no list by risk."
+ABSENT_FROM_LISTS = "Customers who have objected to profiling are included here but do not appear in lists by risk."
 
 
 @admin.register(PortfolioSnapshot)
@@ -121,15 +121,15 @@ def introduction(groups: Sequence[PortfolioSnapshot], former: Sequence[Former], 
         *([f"{LINKS_ARE_LIVE} {ABSENT_FROM_LISTS}"] if with_links else []),
     ]
     if whole.day < timezone.localdate() - timedelta(days=1):
-        lines.insert(1, "No newer snapshot exists: no worker has taken one since. Start one with manage.py run_worker.")
+        lines.insert(1, "There is no newer snapshot because no worker has been running. Please inform an operator.")
     if whole.thresholds != list(settings.RISK_BANDS):
-        lines.insert(1, "The risk bands were changed since: the next snapshot counts by the new ones.")
+        lines.insert(1, "The risk bands have changed since this snapshot; the next one uses the new bands.")
     return format_html_join("", "<p>{}</p>", ((text,) for text in lines))
 
 
 def describe_comparison(former: Former) -> str:
     if former.day is None:
-        return f"{former.days}-day change: no snapshot of that time exists."
+        return f"{former.days}-day change: no snapshot is available for that date."
     return f"{former.days}-day change: since the snapshot of {format_day(former.day)}."
 
 
@@ -195,7 +195,7 @@ def label(group: PortfolioSnapshot) -> str:
         case Dimension.PRODUCTS:
             return format_count(int(group.group), "product", "products")
         case Dimension.ACTIVITY:
-            return {"active": "Active", "inactive": "Not active"}[group.group]
+            return {"active": "Active members", "inactive": "Inactive members"}[group.group]
         case Dimension.BALANCE:
             return describe_balances(group.group)
     return group.group

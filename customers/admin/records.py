@@ -47,9 +47,9 @@ class ScoreRecordAdmin(ReadOnlyAdmin):
     list_per_page = 50
     fieldsets = (
         (None, {"fields": ("scored", "customer", "risk", "before", "cause", "release", "points")}),
-        ("Change that this score answers", {"fields": ("changed", "changed_by", "record_version")}),
+        ("Change that led to this score", {"fields": ("changed", "changed_by", "record_version")}),
         (
-            "Data of the customer that was scored",
+            "Customer data that was scored",
             {
                 "fields": (
                     *("credit_score", "age", "tenure", "geography", "gender"),
@@ -90,7 +90,7 @@ class ScoreRecordAdmin(ReadOnlyAdmin):
     def risk(self, record: ScoreRecord) -> SafeString:
         return badge(record.score)
 
-    @admin.display(description="Before")
+    @admin.display(description="Previous risk")
     def before(self, record: ScoreRecord) -> str | None:
         return None if record.previous_score is None else format_percent(record.previous_score)
 
@@ -103,7 +103,7 @@ class ScoreRecordAdmin(ReadOnlyAdmin):
         at = record.edited_at or record.stale_since
         return None if at is None else format_time(at, seconds=True)
 
-    @admin.display(description="Model", ordering="scored_by_id")
+    @admin.display(description="Model release", ordering="scored_by_id")
     def release(self, record: ScoreRecord) -> SafeString:
         return release_link(record.scored_by_id)
 
@@ -158,7 +158,7 @@ class AuditFindingAdmin(ReadOnlyAdmin):
     def expected(self, finding: AuditFinding) -> str:
         return format_percent(finding.expected_score)
 
-    @admin.display(description="Model")
+    @admin.display(description="Model release")
     def release(self, finding: AuditFinding) -> SafeString:
         return release_link(finding.release_id)
 

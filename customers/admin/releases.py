@@ -56,7 +56,7 @@ class ModelReleaseAdmin(ReadOnlyAdmin):
     def released(self, release: ModelRelease) -> str:
         return format_time(release.released_at)
 
-    @admin.display(description="AUC")
+    @admin.display(description="ROC AUC")
     def auc(self, release: Any) -> str:
         """Of the training's own cross-validation, as model.json has it."""
         try:

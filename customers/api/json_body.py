@@ -55,4 +55,4 @@ def read_chunks(request: HttpRequest, most_bytes: int) -> bytes:
     try:
         return bytes(request.META["wsgi.input"].read(most_bytes + 1))
     except Exception:  # each server has its own for chunks that are none, or end early
-        raise BodyError(400, "The chunks of the body can't be read.") from None
+        raise BodyError(400, "The chunks of the body cannot be read.") from None

@@ -17,13 +17,13 @@ def error(status: int, reason: str, **headers: str) -> JsonResponse:
 
 def database_is_away() -> JsonResponse:
     """The answer while PostgreSQL can't be reached."""
-    return error(503, "The database can't be reached at this moment; try again.", **{"Retry-After": "5"})
+    return error(503, "The database cannot be reached at this moment; try again.", **{"Retry-After": "5"})
 
 
 def wrong_fields(expected: Mapping[str, str]) -> JsonResponse:
     """A JSON answer that names every field that is wrong, with what is expected of it."""
     return JsonResponse(
-        {"error": f"Wrong: {', '.join(expected)}. See fields for what is expected.", "fields": expected}, status=422
+        {"error": f"Invalid: {', '.join(expected)}. See fields for what is expected.", "fields": expected}, status=422
     )
 
 

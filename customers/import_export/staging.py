@@ -171,7 +171,9 @@ class Staging:
                 self._copy(rows)
                 self._run(INDEX)
         except DatabaseError as error:
-            raise LoadError(f"Nothing was stored, the rows could not be staged: {database_message(error)}.") from error
+            raise LoadError(
+                f"Nothing was imported; the file could not be prepared: {database_message(error)}."
+            ) from error
 
     def _copy(self, rows: Iterable[Row]) -> None:
         with connection.wrap_database_errors, self._cursor.copy(COPY.format(**self._words)) as copy:
@@ -277,9 +279,9 @@ def own_turn(progress: Progress) -> Iterator[None]:
 
 
 def stopped(error: DatabaseError, before: RowCounts) -> str:
-    reason = "an open edit locks a customer" if lost_to_an_editor(error) else database_message(error)
-    stored = format_count(before.rows, "row that is stored", "rows that are stored")
-    return f"The import stopped after {stored}: {reason}. Resolve this, then start the import again."
+    reason = "a customer is being edited elsewhere" if lost_to_an_editor(error) else database_message(error)
+    stored = format_count(before.rows, "row was stored", "rows were stored")
+    return f"The import stopped after {stored}: {reason}. Resolve this, then import the remaining rows."
 
 
 def database_message(error: DatabaseError) -> str:

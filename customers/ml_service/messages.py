@@ -41,8 +41,8 @@ FIELD_NAMES: Mapping[str, str] = MappingProxyType(
         "age": "age",
         "tenure": "years with the bank",
         "balance": "balance",
-        "num_of_products": "number of products",
+        "num_of_products": "products",
         "has_cr_card": "credit card",
-        "is_active_member": "active membership",
+        "is_active_member": "active member",
     }
 )

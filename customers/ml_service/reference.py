@@ -4,7 +4,7 @@ Kept in a release's metadata under `reference`: a few counts a column, never a r
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context
 from itertools import pairwise
@@ -40,13 +40,16 @@ class Intervals:
     def bins(self) -> tuple[int, ...]:
         return tuple(range(len(self.edges) + 1))
 
-    @property
-    def names(self) -> tuple[str, ...]:
+    def names(self, form: Callable[[float], str]) -> tuple[str, ...]:
         """For people, bin by bin."""
         if not self.edges:
             return ("any",)
-        inner = [f"{low:,g} to below {high:,g}" for low, high in pairwise(self.edges)]
-        return (f"below {self.edges[0]:,g}", *inner, f"{self.edges[-1]:,g} or more")
+        edges = [form(edge) for edge in self.edges]
+        return (
+            f"below {edges[0]}",
+            *(f"{low} to below {high}" for low, high in pairwise(edges)),
+            f"{edges[-1]} or more",
+        )
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,9 @@ class Values:
     bins: tuple[str | int, ...]
     shares: tuple[float, ...]
 
-    @property
-    def names(self) -> tuple[str, ...]:
+    def names(self, form: Callable[[str | int], str]) -> tuple[str, ...]:
         """For people, bin by bin."""
-        return tuple(map(str, self.bins))
+        return tuple(form(value) for value in self.bins)
 
 
 @dataclass(frozen=True)

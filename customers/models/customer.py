@@ -91,19 +91,19 @@ class Behaviour(models.Model):
     credit_score = models.SmallIntegerField()
     geography = models.CharField("country", max_length=10, choices=Geography)
     gender = models.CharField(max_length=6, choices=Gender)
-    age = models.SmallIntegerField(help_text="Years.")
+    age = models.SmallIntegerField()
     tenure = models.SmallIntegerField("years with the bank")
     balance = models.DecimalField(max_digits=15, decimal_places=2)
     num_of_products = models.SmallIntegerField("products")
     has_cr_card = models.BooleanField("credit card")
     is_active_member = models.BooleanField("active member")
 
+    # django, django:<id of the user>, or sql:<role>; empty for a customer who came with these values.
     edited_by = models.CharField(
         max_length=80,
         editable=False,
         default="",
         db_default="",
-        help_text="django, django:<id of the user>, or sql:<role>; empty for a customer who came with these values.",
     )
     arrived_at = arrived_at()
 
@@ -128,7 +128,7 @@ class Customer(Behaviour):
     objected_at = models.DateTimeField(
         null=True,
         editable=False,
-        help_text="When the customer objected to profiling (GDPR, Article 21). While this is set there is no score.",
+        help_text="No score is calculated while the objection stands (GDPR, Article 21).",
     )
     edited_at = models.DateTimeField(
         null=True, editable=False, help_text="When a customer whose score was pending already was edited again."
@@ -141,7 +141,9 @@ class Customer(Behaviour):
         editable=False,
         help_text="What the bank would expect to lose: the balance, if it is above 0, times the churn risk.",
     )
-    version = models.BigIntegerField(db_default=1, editable=False, help_text="Moves with every behavioural change.")
+    version = models.BigIntegerField(
+        db_default=1, editable=False, help_text="Increases with every change of the data that the score is based on."
+    )
     stale_since = models.DateTimeField(
         null=True, db_default=Now(), editable=False, help_text="When the oldest change that is not yet scored was made."
     )
@@ -171,7 +173,7 @@ class Customer(Behaviour):
 
     class Meta:
         permissions = [
-            ("rescore_customer", "Can have customers rescored, set them aside and requeue them"),
+            ("rescore_customer", "Can rescore customers, exclude them from scoring and resume scoring"),
             ("export_customer", "Can export customers to a file"),
             ("record_objection", "Can record and withdraw objections to profiling"),
         ]

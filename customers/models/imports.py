@@ -23,9 +23,9 @@ class ImportBatch(models.Model):
     class State(models.TextChoices):
         UPLOADED = "uploaded", "Checking"
         REFUSED = "refused", "Refused"
-        CHECKED = "checked", "Checked; not confirmed"
+        CHECKED = "checked", "Checked, awaiting confirmation"
         CONFIRMED = "confirmed", "Importing"
-        STOPPED = "stopped", "Stopped before the end"
+        STOPPED = "stopped", "Stopped before completion"
         IMPORTED = "imported", "Imported"
         CANCELLED = "cancelled", "Cancelled"
 
@@ -37,7 +37,7 @@ class ImportBatch(models.Model):
     DECIMALS = (("comma", "Comma: 1.234,56"), ("point", "Point: 1,234.56"))
 
     file_name = models.CharField("file", max_length=200)
-    file_bytes = models.PositiveBigIntegerField("bytes")
+    file_bytes = models.PositiveBigIntegerField("size in bytes")
     sha256 = models.CharField("SHA-256", max_length=64)
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     uploaded_at = models.DateTimeField(db_default=Now())
@@ -65,7 +65,7 @@ class ImportBatch(models.Model):
     checked_at = models.DateTimeField(null=True)
     changed_since_check = models.JSONField(
         null=True,
-        help_text="Number of customers whose changes an import would have overwritten, and the first of their ids.",
+        help_text="Number of customers whose changes an import would have overwritten, and the first of their IDs.",
     )
     new = models.PositiveIntegerField(null=True)
     changed = models.PositiveIntegerField(null=True)
@@ -74,7 +74,7 @@ class ImportBatch(models.Model):
     notes = models.JSONField(default=list, help_text="Ignored columns, and why rows were rejected.")
 
     # What the import has done so far, written with each slice of customers.
-    stored_up_to = models.BigIntegerField(default=0, db_default=0, help_text="The last customer id that was imported.")
+    stored_up_to = models.BigIntegerField(default=0, db_default=0, help_text="The last customer ID that was imported.")
     stored_new = models.PositiveIntegerField(default=0, db_default=0)
     stored_changed = models.PositiveIntegerField(default=0, db_default=0)
     stored_rows = models.PositiveIntegerField(default=0, db_default=0)

@@ -26,7 +26,7 @@ class Contact(models.Model):
         OFFER_ACCEPTED = "accepted", "Offer accepted"
         OFFER_DECLINED = "declined", "Offer declined"
         LEAVING = "leaving", "Customer intends to leave"
-        NO_CONTACT = "no contact", "Asks not to be contacted"
+        NO_CONTACT = "no contact", "Asked not to be contacted"
 
     # Not checked by the database, as in ScoreRecord: a contact outlives a customer who leaves the table and returns.
     customer = models.ForeignKey(
@@ -39,7 +39,7 @@ class Contact(models.Model):
     note = models.CharField(max_length=1000, blank=True, default="", db_default="")
     follow_up_on = models.DateField("follow up on", null=True, blank=True)
 
-    score = models.FloatField("churn risk then", null=True, editable=False)
+    score = models.FloatField("churn risk at contact", null=True, editable=False)
     reason_codes = ArrayField(
         models.SmallIntegerField(), null=True, editable=False, help_text="As in Customer, at that moment."
     )

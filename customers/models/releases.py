@@ -57,14 +57,14 @@ class ModelRelease(models.Model):
 
     sha256 = models.CharField("SHA-256", max_length=64, help_text="Checksum of the model file.")
     fingerprint = models.CharField(
-        max_length=64, help_text="Of the file with its codes of countries and genders, which decide its scores, too."
+        max_length=64, help_text="Checksum of the model file with its country and gender codes."
     )
     arrays_sha256 = models.CharField(
         max_length=64,
         blank=True,
         default="",
         db_default="",
-        help_text="Checksum of the compiled model; empty: not known yet.",
+        help_text="Checksum of the compiled model.",
     )
     released_at = models.DateTimeField(db_default=Now())
     approval = models.CharField(

@@ -20,7 +20,7 @@ SAME_VERSION = {**SAME_LIFE, "version": OuterRef("version")}
 class Exclusion(models.TextChoices):
     """Why a customer is excluded from scoring. An objection stands in the customer's row, the others in a failure's."""
 
-    MODEL = "model", "Refused by the model"
+    MODEL = "model", "No score could be calculated"
     PERSON = "person", "Excluded by staff"
     OBJECTION = "objection", "Objected to profiling"
 
@@ -126,7 +126,7 @@ class Pause(models.Model):
     since = models.DateTimeField(db_default=Now())
     by = models.CharField(max_length=150, blank=True, default="")
     reason = models.CharField(
-        max_length=500, blank=True, default="", help_text="Shown on the customers' pages and to programs."
+        max_length=500, blank=True, default="", help_text="Shown on customer pages and in the API."
     )
 
     class Meta:

@@ -14,7 +14,7 @@ class ScoreRecord(models.Model):
 
     class Cause(models.TextChoices):
         CREATED = "created", "Customer added"  # the customer's first score
-        RETURNED = "returned", "Customer came back"  # the first since the customer came back
+        RETURNED = "returned", "Customer returned"  # the first since the customer came back
         RESUMED = "resumed", "Objection withdrawn"  # the first since then
         EDITED = "edited", "Data changed"
         RELEASE = "release", "New model release"  # only the model has changed
@@ -40,7 +40,6 @@ class ScoreRecord(models.Model):
         max_length=80,
         default="",
         db_default="",
-        help_text="django, django:<id of the user>, token:<id of the token>, or sql:<role>.",
     )
     arrived_at = arrived_at()
 

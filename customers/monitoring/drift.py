@@ -5,10 +5,10 @@ Drift does not say that scores are wrong: it says that the figures found in trai
 
 import logging
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from django.conf import settings
 from django.utils import timezone
@@ -16,6 +16,7 @@ from django.utils import timezone
 from customers.ml_service.reference import COLUMNS, CONTINUOUS, SCORE, Intervals, Reference, Values
 from customers.ml_service.stability import index_by_chance, stability_index
 from customers.models import Customer, DriftCheck, ImportBatch, ModelRelease
+from customers.presentation.numbers import format_money, format_percent
 from customers.scoring.staleness import STALE
 from customers.sql import fetch_rows
 
@@ -24,6 +25,10 @@ log = logging.getLogger("vigilpay.drift")
 DriftVerdict = Literal["stable", "moderate shift", "major shift", "too few to tell"]
 # A value that no training customer had.
 OTHER = "other"
+# How staff read the values of a column, where it is not a plain number or word.
+FORMATS: Mapping[str, Callable[[float], str]] = {SCORE: format_percent, "balance": format_money}
+FLAGS = ("has_cr_card", "is_active_member")
+YES_OR_NO: Mapping[Any, str] = {0: "no", 1: "yes"}
 # Beside the daily check there is one when so large a share of the customers is new, gone, or imported since the last;
 # it waits until as large a share is scored by the active model, for a score that is to come can't be compared.
 GROWTH = 0.1
@@ -161,15 +166,24 @@ def shift_of(
     name: str, reference: Intervals | Values, counts: Mapping[Hashable, int], reference_rows: int
 ) -> ColumnShift:
     rows = sum(counts.values())
-    moves = list(moves_of(reference, counts, rows))
+    moves = list(moves_of(reference, bin_names(name, reference), counts, rows))
     psi = stability_index([move.reference_share for move in moves], [move.share for move in moves])
     moved_most = max(moves, key=lambda move: stability_index([move.reference_share], [move.share]))
     return ColumnShift(name, psi, index_by_chance(len(moves), reference_rows, rows), moved_most)
 
 
-def moves_of(reference: Intervals | Values, counts: Mapping[Hashable, int], rows: int) -> Iterator[BinMove]:
+def bin_names(column: str, reference: Intervals | Values) -> tuple[str, ...]:
+    """As staff read values of this column: risks in percent, balances in the bank's currency, flags as yes or no."""
+    if isinstance(reference, Values):
+        return reference.names(lambda value: YES_OR_NO[value] if column in FLAGS and value in YES_OR_NO else str(value))
+    return reference.names(FORMATS.get(column, "{:,g}".format))
+
+
+def moves_of(
+    reference: Intervals | Values, names: Sequence[str], counts: Mapping[Hashable, int], rows: int
+) -> Iterator[BinMove]:
     """Bin by bin; values that no training customer had come last, together, if there are any."""
-    for found, name, share in zip(reference.bins, reference.names, reference.shares, strict=True):
+    for found, name, share in zip(reference.bins, names, reference.shares, strict=True):
         yield BinMove(name, share, counts.get(found, 0) / rows)
     unknown = rows - sum(counts.get(found, 0) for found in reference.bins)
     if unknown:

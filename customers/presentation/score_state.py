@@ -42,7 +42,8 @@ def why_not_current(customer: Any) -> str:
         return describe_wait(customer)
     if customer.failure_reason == Exclusion.PERSON:
         return "Scoring resumed; new score pending"
-    return f"Scoring failed; next attempt {format_time(customer.failure_retry_at)}: {customer.failure_error}"
+    error = customer.failure_error.removesuffix(".")
+    return f"No score could be calculated ({error}); next attempt on {format_time(customer.failure_retry_at)}"
 
 
 def describe_score_state(customer: Any) -> str:

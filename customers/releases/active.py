@@ -135,7 +135,7 @@ def forest_of(release: ModelRelease) -> Forest:
     try:
         return storage.load(release)
     except storage.ModelNotStoredError as error:
-        raise ModelNotActiveError(f"{release} can't score here: {error}. In place: {instead}") from None
+        raise ModelNotActiveError(f"{release} cannot score here: {error}. In place: {instead}") from None
 
 
 def in_place(release: ModelRelease) -> tuple[Forest | None, str]:

@@ -17,6 +17,7 @@ from django.db.models import Subquery
 from django.db.models.functions import Now
 
 from customers.ml_service import Explained, Forest, InputError, ModelError
+from customers.ml_service.messages import FIELD_NAMES
 from customers.ml_service.schema import BOUNDS, GENDERS, GEOGRAPHIES
 from customers.models import CustomerQuerySet, Exclusion, ModelRelease, ScoringFailure
 from customers.models.rescoring import SAME_VERSION
@@ -59,11 +60,15 @@ ORDINARY_CUSTOMER: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """A customer in a version that got no score, and why: in words, without a customer's name."""
+    """A customer in a version that got no score, and why: in words, without a customer's name.
+
+    ``answer`` says it to programs, which know the fields by their own names; empty where it is the same.
+    """
 
     customer_id: int
     version: int
     error: str
+    answer: str = ""
 
 
 def explain(forest: Forest, claim: Claim) -> tuple[Claim, Explained, list[Refusal]]:
@@ -90,7 +95,8 @@ def isolate(forest: Forest, claim: Claim) -> tuple[Claim, Explained, list[Refusa
             answers[position] = explain_all(forest, claim.only([position]))
         except Exception as error:
             blame_the_model_if_it_fails(forest, error)
-            refusals.append(Refusal(customer_id, claim.versions[position], describe_refusal(error)))
+            answer = error.message if isinstance(error, InputError) else ""
+            refusals.append(Refusal(customer_id, claim.versions[position], describe_refusal(error), answer))
     return claim.only(list(answers)), Explained.joined([forest.explain_matrix([]), *answers.values()]), refusals
 
 
@@ -120,12 +126,20 @@ def describe_refusal(error: Exception) -> str:
     """An error in one line that fits the column. Of PostgreSQL's never the details, which quote the whole row."""
     cause = error.__cause__
     if isinstance(error, InputError):
-        text = error.message
+        text = describe_input_error(error)
     elif isinstance(cause, psycopg.Error):
         text = cause.diag.message_primary or type(error).__name__
     else:
-        text = f"{type(error).__name__}: {error}"
+        text = str(error) or type(error).__name__
     return " ".join(text.split())[:500]
+
+
+def describe_input_error(error: InputError) -> str:
+    """Its message for staff: the field by the name that people call it, without the row's index."""
+    name = FIELD_NAMES.get(error.field or "")
+    if name is None or not error.message.startswith(f"{error.field} "):
+        return error.message
+    return f"{name.capitalize()}{error.message.removeprefix(error.field or '')}"
 
 
 def record(cursor: CursorWrapper, refusals: Sequence[Refusal], release: ModelRelease) -> None:

@@ -28,4 +28,4 @@ def notice() -> str:
 def describe_pause(since: datetime, by: str, reason: str) -> str:
     """When, who and why, as far as that is known, as one sentence."""
     who, why = by and f" by {by}", reason and f": {reason.rstrip('.')}"
-    return f"Scoring is paused since {format_time(since)}{who}{why}."
+    return f"Scoring has been paused since {format_time(since)}{who}{why}."

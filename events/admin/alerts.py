@@ -28,7 +28,13 @@ class AlertRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for
         (None, {"fields": ("name", "active")}),
         ("Raise an alert when", {"fields": ("kind", "threshold", "rise", "days", "counts_releases")}),
         ("Only for these customers", {"fields": SEGMENT, "description": "Leave empty for all customers."}),
-        ("Send messages", {"fields": ("recipients", "by_webhook"), "description": "Alerts are listed in any case."}),
+        (
+            "Send messages",
+            {
+                "fields": ("recipients", "by_webhook"),
+                "description": "Alerts are listed here whether or not messages are sent.",
+            },
+        ),
     )
 
     @admin.display(description="Raised when")
@@ -69,7 +75,7 @@ class AlertAdmin(ReadOnlyAdmin):
     list_filter = (StateFilter, "rule")
     list_select_related = ("rule",)
     search_fields = ("=customer_id",)
-    search_help_text = "A customer id."
+    search_help_text = "Customer ID."
     show_full_result_count = False
     list_per_page = 50
     actions = ("acknowledge",)
@@ -97,7 +103,7 @@ class AlertAdmin(ReadOnlyAdmin):
         page = reverse("admin:customers_customer_change", args=[alert.customer_id])
         return format_html('<a href="{}">{} · {}</a>', page, surname, alert.customer_id)
 
-    @admin.display(description="Risk", ordering="score")
+    @admin.display(description="Churn risk", ordering="score")
     def risk(self, alert: Alert) -> str:
         before = "first score" if alert.score_before is None else format_percent(alert.score_before)
         return f"{before} → {format_percent(alert.score)}"
@@ -127,7 +133,7 @@ class AlertAdmin(ReadOnlyAdmin):
         """An open alert says how it is acknowledged."""
         *others, (title, shown) = self.fieldsets
         can_save = self.has_change_permission(request, obj)
-        how = {"description": "Add a note if you like. Save acknowledges the alert in your name."} if can_save else {}
+        how = {"description": "You may add a note. Saving acknowledges the alert in your name."} if can_save else {}
         return [*others, (title, {**shown, **how})]
 
     @admin.action(description="Acknowledge", permissions=["acknowledge"])
@@ -143,7 +149,7 @@ class AlertAdmin(ReadOnlyAdmin):
         if Alert.objects.filter(pk=obj.pk).acknowledge(by=request.user.get_username(), note=obj.note):
             self.message_user(request, "Alert acknowledged.", messages.SUCCESS)
         else:
-            self.message_user(request, "Acknowledged by another user meanwhile.", messages.WARNING)
+            self.message_user(request, "Already acknowledged by another user.", messages.WARNING)
 
     def response_change(self, request: HttpRequest, obj: Alert) -> HttpResponse:
         """Without Django's "was changed successfully": what happened has been said."""

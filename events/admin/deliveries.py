@@ -1,4 +1,4 @@
-"""Messages on alerts: which wait, and which were given up."""
+"""Messages on alerts: which wait, and which were not sent."""
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
@@ -39,11 +39,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
             return f"{state}; next attempt {format_time(message.due_at)}"
         return state if message.ended_at is None else f"{state}, {format_time(message.ended_at)}"
 
-    @admin.action(description="Try again now", permissions=["retry"])
+    @admin.action(description="Send again", permissions=["retry"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         number = outbox.try_again(Delivery.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))))
         dispatch.send_if_due()
-        these = format_count(number, "message that was given up is", "messages that were given up are")
+        these = format_count(number, "message is", "messages are")
         self.message_user(request, f"{these} being sent again.")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:

@@ -1,4 +1,4 @@
-"""Digests: which were sent, which wait, and which were given up."""
+"""Digests: which were sent, which wait, and which were not sent."""
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -47,8 +47,7 @@ class DigestAdmin(ReadOnlyAdmin):
         if chosen.filter(first_day__lt=outbox.first_kept_day()).exists():
             self.message_user(request, NOT_KEPT, messages.WARNING)
         number = outbox.try_again(chosen)
-        these = format_count(number, "digest that was given up is", "digests that were given up are")
-        self.message_user(request, f"{these} sent again within 15 minutes.")
+        self.message_user(request, f"{format_count(number, 'digest', 'digests')} will be sent again within 15 minutes.")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """A user with the right to change digests may do this with them, and nothing else."""

@@ -12,8 +12,10 @@ from events.models.engine import Overview
 from events.overview import counting, html
 from events.overview.figures import Figures
 
-NOT_COUNTED = "The figures are being counted for the first time; reload this page in a moment."
-TOO_MANY = "There are too many changed scores to find the largest changes in time. The next count tries again."
+NOT_COUNTED = "The figures are being calculated for the first time; reload this page in a moment."
+TOO_MANY = (
+    "Too many scores changed to determine the largest changes in time. They are calculated again with the next update."
+)
 # Open alerts are counted as far as this for the page.
 MOST_ALERTS = 10_000
 

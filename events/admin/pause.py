@@ -46,7 +46,7 @@ class PauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         context = {
             "title": "Pause scoring?",
-            "subtitle": "All workers stop; customers can still be edited.",
+            "subtitle": "No scores are calculated until scoring is resumed. Customers can still be edited.",
             "show_save_and_add_another": False,
             "show_save_and_continue": False,
         }

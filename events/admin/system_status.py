@@ -16,7 +16,7 @@ from events.overview.figures import Figures
 
 NEWEST = 5
 NEWEST_FAILURES = 10
-NOT_COUNTED = "The customers are being counted for the first time; reload this page in a moment."
+NOT_COUNTED = "The figures are being calculated for the first time; reload this page in a moment."
 
 
 @admin.register(SystemStatus)
@@ -48,7 +48,7 @@ def excluded(request: HttpRequest, now: Freshness) -> list[Section]:
     newest = ScoringFailure.objects.of_present_life()[:NEWEST_FAILURES]
     may_see = request.user.has_perm("customers.view_customer")
     shown = status_html.excluded_section(now, newest, may_see_customers=may_see)
-    return [section("Customers excluded from scoring", shown)]
+    return [section("Excluded customers", shown)]
 
 
 def drift_part(release: int | None) -> Cell:

@@ -25,7 +25,7 @@ def send(delivery: Delivery) -> None:
         raise DeliveryError("EMAIL_HOST is not set: no mail server is known.")
     rule = delivery.rule
     if not rule.addresses():
-        raise DeliveryError("The rule has no e-mail address any more.")
+        raise DeliveryError("The rule no longer has an e-mail address.")
     found = outbox.alerts_of(delivery)
     alerts = format_count(found.count(), "alert", "alerts")
     EmailMessage(

@@ -10,6 +10,11 @@ from customers.presentation.numbers import format_count
 # Programs read these words in the JSON: they stay as they are.
 Status = Literal["current", "catching up", "paused", "behind", "failing"]
 
+# What operators do, and what all others can.
+START_WORKER = "start one with manage.py run_worker."
+SEE_LOG = "see the worker's log."
+FOR_STAFF = {f"{joint} {what}": ". Please inform an operator." for joint, what in ((":", START_WORKER), (";", SEE_LOG))}
+
 counted = partial(format_count, one="customer", several="customers")
 
 
@@ -69,17 +74,24 @@ def judge(
 
 def describe_exclusions(by_model: int, by_staff: int) -> str:
     """Who has excluded how many customers from scoring: the model and staff are two sentences."""
-    model = f"{counted(by_model)} excluded from scoring: refused by the model."
+    model = f"{counted(by_model)} excluded from scoring: no score could be calculated."
     staff = f"{counted(by_staff)} excluded from scoring by staff."
     return " ".join(text for text, number in ((model, by_model), (staff, by_staff)) if number)
+
+
+def reason_for_staff(reason: str) -> str:
+    """The same reason for those who have neither a command line nor the logs."""
+    for of_operators, of_staff in FOR_STAFF.items():
+        reason = reason.replace(of_operators, of_staff)
+    return reason
 
 
 def why_behind(has_model: bool, workers_running: int, last_drain_seconds_ago: float | None) -> str:
     """Where to look when no worker drains, or drains don't help."""
     if not workers_running:
-        return "No worker is running: start one with manage.py run_worker."
+        return f"No worker is running: {START_WORKER}"
     if not has_model:
-        return "No model has been released yet; the worker's log gives the reason."
+        return f"No model has been released yet; {SEE_LOG}"
     if last_drain_seconds_ago is None:
-        return "No scoring run has ended yet; see the worker's log."
-    return f"The last scoring run ended {format_duration(last_drain_seconds_ago)} ago; see the worker's log."
+        return f"No scoring run has ended yet; {SEE_LOG}"
+    return f"The last scoring run ended {format_duration(last_drain_seconds_ago)} ago; {SEE_LOG}"

@@ -62,7 +62,7 @@ def coverage_rows(found: Freshness) -> Iterator[tuple[str, str]]:
 
 def release_name(group: Coverage, found: Freshness) -> str:
     if group.release is None:
-        return "not scored yet"
+        return "no score"
     active = found.active_release and group.release == found.active_release.id
     return f"release {group.release}{' (active)' if active else ''}"
 

@@ -52,12 +52,12 @@ class AlertRule(models.Model):
     least_balance = models.DecimalField("balance of at least", max_digits=15, decimal_places=2, null=True, blank=True)
 
     recipients = models.TextField(
-        "e-mail to",
+        "e-mail recipients",
         blank=True,
         default="",
         help_text="Addresses, separated by commas or on separate lines. Leave empty for no e-mail.",
     )
-    by_webhook = models.BooleanField("call the webhook", default=False)
+    by_webhook = models.BooleanField("notify the webhook", default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -166,7 +166,7 @@ class Alert(models.Model):
     rule = models.ForeignKey(AlertRule, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     record_id = models.BigIntegerField(help_text="The score record that met the rule.")
     batch = models.BigIntegerField(help_text="The same for all alerts that were raised together.")
-    customer_id = models.BigIntegerField("customer id")
+    customer_id = models.BigIntegerField("customer ID")
     score = models.FloatField()
     score_before = models.FloatField(
         null=True, help_text="The risk before; for a rise, the lowest that it is measured from. Empty: the first score."
@@ -216,7 +216,7 @@ class Delivery(models.Model):
         WAITING = "waiting", "Waiting"
         FOLDED = "folded", "Sent with another message"
         SENT = "sent", "Sent"
-        GIVEN_UP = "given up", "Given up"
+        GIVEN_UP = "given up", "Not sent"
 
     rule = models.ForeignKey(AlertRule, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     channel = models.CharField(max_length=7, choices=Channel)

@@ -27,7 +27,7 @@ class Digest(models.Model):
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
         SENT = "sent", "Sent"
-        GIVEN_UP = "given up", "Given up"
+        GIVEN_UP = "given up", "Not sent"
 
     kind = models.CharField(max_length=6, choices=Kind)
     first_day = models.DateField(help_text="Of the period, in the bank's time zone.")

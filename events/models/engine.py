@@ -34,8 +34,8 @@ class Drain(models.Model):
     ended_at = models.DateTimeField(db_default=Now())
     claimed = models.IntegerField("customers", help_text="Customers taken up for scoring.")
     stored = models.IntegerField("scores stored")
-    rejected = models.IntegerField("discarded", help_text="Because another model had become active.")
-    refused = models.IntegerField("refused by the model")
+    rejected = models.IntegerField("discarded", help_text="Because a new model was released meanwhile.")
+    refused = models.IntegerField("no score could be calculated")
 
     class Meta:
         verbose_name = "scoring run"

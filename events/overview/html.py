@@ -19,22 +19,25 @@ from customers.presentation.histogram import histogram
 from customers.presentation.numbers import format_amount, format_count, format_money, format_percent, format_points
 from customers.presentation.tables import Cell, figures_table
 from events.freshness.answer import Freshness
-from events.freshness.status import Status
+from events.freshness.status import Status, reason_for_staff
 from events.models.engine import Overview
 from events.overview.figures import Figures
 from events.overview.parts import link, side_by_side
 
 STATUS_SENTENCES: dict[Status, str] = {
     "current": "All scores are up to date.",
-    "catching up": "Catching up.",
-    "paused": "Paused.",
-    "behind": "Behind.",
+    "catching up": "Scores are being updated.",
+    "paused": "Scoring is paused.",
+    "behind": "Scores are delayed.",
     "failing": "Attention needed.",
 }
-MODEL_CHANGED = "Another model was released after these figures were counted; the scores of all customers are updated."
-NO_WORKER = "No worker is running to update the figures: start one with manage.py run_worker."
+MODEL_CHANGED = (
+    "A new model was released after these figures were calculated; customers' scores are pending until they are "
+    "updated."
+)
+NO_WORKER = "These figures are not being updated: no worker is running. Please inform an operator."
 RECOUNTING = "A worker is updating the figures; reload this page in a moment."
-NOT_KNOWN = "not known yet"
+NOT_KNOWN = "Not available yet"
 NO_CUSTOMERS = "There are no customers yet. Add a customer, or import a file."
 
 
@@ -92,7 +95,7 @@ def state_lines(found: Figures, counted: Overview, now: Freshness, links: Links,
     return format_html(
         '<p class="vp-status"><strong>{}</strong> {} {}</p><p class="vp-quiet">{}</p>',
         STATUS_SENTENCES[now.status],
-        "" if now.status == "current" else now.status_reason,
+        "" if now.status == "current" else reason_for_staff(now.status_reason),
         link(links.status, "System status") if links.status else "",
         " ".join(notes),
     )
@@ -108,7 +111,7 @@ def risk_section(found: Figures, links: Links) -> Cell:
     head = ("Band", "Churn risk", "Customers", "Share", f"Value at risk ({settings.CURRENCY})")
     rows = [
         *band_rows(found, links),
-        ("Not scored", "", *numbers(spread.unscored, spread.customers), ""),
+        ("No score", "", *numbers(spread.unscored, spread.customers), ""),
         ("All", "", f"{spread.customers:,}", "", format_amount(sum(found.values, Decimal()), cents=True)),
     ]
     drawing = histogram(spread.steps, spread.thresholds, BANDS) if spread.scored else ""
@@ -147,7 +150,7 @@ def numbers(part: int, of: int) -> tuple[str, str]:
 def movers_section(found: Movers, surnames: Mapping[int, str]) -> SafeString:
     if not found.risen and not found.fallen:
         return format_html("<p>{}</p>", "No score has changed.")
-    sides = (("Rose most", found.risers), ("Fell most", found.fallers))
+    sides = (("Largest increases", found.risers), ("Largest decreases", found.fallers))
     return format_html(
         "<p>{}</p>{}",
         f"Risk rose for {count_of(found.risen)}; it fell for {f'{found.fallen:,}' if found.fallen else 'none'}.",

@@ -71,7 +71,7 @@ def queue_section(now: Freshness, runs: Iterable[Drain], counted_at: datetime) -
     waiting = [
         ("Changes waiting", f"{now.marks_waiting:,}"),
         ("Jobs waiting", f"{now.queue.waiting_jobs:,}"),
-        ("Jobs at work", f"{now.queue.claimed_jobs:,}"),
+        ("Jobs in progress", f"{now.queue.claimed_jobs:,}"),
         ("Scores discarded in 24 hours", f"{now.results_rejected_last_day:,}"),
         ("Alert messages not sent", f"{now.messages_given_up:,}"),
     ]
@@ -112,13 +112,13 @@ def runs_table(runs: Iterable[Drain]) -> Cell:
 
 def lag_table(now: Freshness) -> SafeString:
     lag = now.lag
-    quantiles = (("Half of them within", lag.p50_seconds), ("99 % within", lag.p99_seconds))
+    quantiles = (("50 % within", lag.p50_seconds), ("99 % within", lag.p99_seconds))
     rows = [
         (f"Scores in the last {lag.window_seconds // 60} minutes", f"{lag.scores:,}"),
         *((name, freshness_table.format_seconds(seconds)) for name, seconds in quantiles if seconds is not None),
         *((name.capitalize(), f"{scores:,}") for name, scores in freshness_table.steps(lag.histogram)),
     ]
-    return figures_table("From change to score", (), rows, numbers=True)
+    return figures_table("Time from change to score", (), rows, numbers=True)
 
 
 # --- the model --------------------------------------------------------------------------------------------------------

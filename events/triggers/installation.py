@@ -102,7 +102,7 @@ def differences(alias: str) -> list[CheckMessage]:
     ]
 
 
-IS_NOT_WRITABLE = f"can't be written by the owner of {CUSTOMERS}, whose rights the triggers have"
+IS_NOT_WRITABLE = f"cannot be written by the owner of {CUSTOMERS}, whose rights the triggers have"
 FIRES = {ORIGIN: "in ordinary sessions only", REPLICA: "where changes are replicated only", ALWAYS: "in all sessions"}
 
 

@@ -67,7 +67,7 @@ def rows(site):
         "INSERT INTO customers_importbatch (file_name, file_bytes, sha256, state, checked_at, new, changed, unchanged,"
         " rejected, notes) VALUES ('customers-of-all-branches_2026-11-26_second-delivery_corrected.csv', 12345678,"
         " repeat('a', 64), 'checked', now(), 120345, 12345, 2345, 345, %s) RETURNING id",
-        '["Rejected 345, first in row 12: geography must be France, Germany or Spain"]',
+        '["345 rows rejected, the first in row 12: geography must be France, Germany or Spain"]',
     )
     [[release]] = site.query("SELECT id FROM customers_modelrelease ORDER BY 1 LIMIT 1")
     [[record]] = site.query("SELECT id FROM customers_scorerecord ORDER BY 1 LIMIT 1")

@@ -54,7 +54,7 @@ def test_the_day_of_an_agent(visit, site, empty_worklists):
 
     page.get_by_role("button", name="Snooze").click()
     page.wait_for_url(re.compile(re.escape(WORKLIST)))
-    assert "comes back on" in agent.text()
+    assert "snoozed until" in agent.text()
     assert site.query(
         "SELECT customer_id, snoozed_until > current_date FROM customers_worklistitem WHERE done_at IS NULL"
     ) == [(second, True)]

@@ -73,7 +73,7 @@ def test_enter_in_a_field_saves_the_contact_and_keeps_the_customer_on_the_workli
     assert len(contacts_with(site, customer)) == 1
     agent.open(WORKLIST)
     agent.page.click(f"[aria-label='Done: customer {customer}']")
-    agent.page.wait_for_selector(f"text=Customer {customer} is done.")
+    agent.page.wait_for_selector(f"text=Customer {customer} marked as done.")
 
 
 def test_no_page_of_the_day_is_wider_than_the_window(agent):

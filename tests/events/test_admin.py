@@ -105,7 +105,7 @@ class TestNotice:
         for address in (CUSTOMERS, f"{CUSTOMERS}{customer.pk}/change/"):
             for _ in range(2):
                 page = bob.get(address).content.decode()
-                assert page.count("Scoring is paused since ") == 1
+                assert page.count("Scoring has been paused since ") == 1
                 assert "by ann: review." in page
 
     def test_a_list_that_only_redirects_leaves_nothing_behind(self, bob):
@@ -118,7 +118,7 @@ class TestNotice:
         customer = make_scored()
         pause.pause()
         response = ann.post(f"{CUSTOMERS}{customer.pk}/change/", {"age": "not a number"})
-        assert response.content.decode().count("Scoring is paused since ") == 1
+        assert response.content.decode().count("Scoring has been paused since ") == 1
 
     def test_while_scoring_goes_on_nothing_is_said(self, bob):
         assert "paused" not in bob.get(CUSTOMERS).content.decode()

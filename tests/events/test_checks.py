@@ -156,7 +156,7 @@ def test_so_is_a_table_of_marks_that_its_owner_may_not_write():
     """As after a restore that lost all grants, or by a careless REVOKE; of a superuser nothing can be taken away."""
     sql("CREATE ROLE vigilpay_test_owner")
     sql(f"GRANT vigilpay_test_owner TO CURRENT_USER; ALTER TABLE {CUSTOMERS} OWNER TO vigilpay_test_owner")
-    assert "Table customers_stalemark can't be written by the owner of customers_customer" in said()
+    assert "Table customers_stalemark cannot be written by the owner of customers_customer" in said()
     assert f"{EDITED.name} on {CUSTOMERS} does not belong to the owner" in said()
     sql("GRANT CREATE ON SCHEMA public TO vigilpay_test_owner")
     install()

@@ -41,5 +41,5 @@ def test_edits_of_a_pause_wait_for_its_end_and_are_all_scored_then(tmp_path):
         call_command("resume_scoring")
         await_that(no_customer_is_stale, "the worker goes on")
         await_that(Drain.objects.exists, "a drain is on record")
-    assert log.read_text().count("Scoring is paused since ") == 1
+    assert log.read_text().count("Scoring has been paused since ") == 1
     assert "under review. Edits go on." in log.read_text()

@@ -20,7 +20,7 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the t
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices,
         widget=forms.CheckboxSelectMultiple,
-        help_text="What the program may do. Tick no more than it needs.",
+        help_text="What the program may do. Grant no more than it needs.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -21,7 +21,7 @@ class TrailEntryAdmin(ReadOnlyAdmin):
     list_display = ("when", "who", "purpose", "customers", "outcome")
     list_filter = ("purpose", "refused")
     search_fields = ("customer_ids",)
-    search_help_text = "A customer id, a user name, or an actor as shown in the list, for example user:5 or token:3."
+    search_help_text = "Customer ID, user name or actor, for example user:5 or token:3."
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # a count of all rows, for every choice
     paginator = CappedPaginator

@@ -57,7 +57,7 @@ def report(customer_id: int) -> Report:
         "contacts": contacts_of(customer_id),
         "worklists": items_of(customer_id),
         "outcome": list(Outcome.objects.filter(pk=customer_id).values("left_on", "stayed_until")),
-        "scoring failure": failures_of(customer_id),
+        "exclusion from scoring": failures_of(customer_id),
         "audit findings": findings_of(customer_id),
         "uploads": uploads_of(Person(customer_id, customer.surname if customer else "")),
         "changes in the admin": admin_log_of(customer_id),

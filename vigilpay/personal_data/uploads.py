@@ -43,7 +43,7 @@ def rows_about(person: Person) -> Iterator[tuple[ImportBatch, Cells]]:
         try:
             yield from ((batch, row) for row in rows_in_file(batch, person))
         except RefusedError as error:
-            yield batch, {"the file can't be read": str(error)}
+            yield batch, {"the file cannot be read": str(error)}
     for batch in batches_with(ImportPiece.Of.REJECTS):
         header, *rows = rejected_rows(batch)
         yield from ((batch, dict(zip(header, row, strict=False))) for row in about(header, rows, person))

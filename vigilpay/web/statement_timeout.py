@@ -65,5 +65,5 @@ def limit(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 def timeout_message(request: HttpRequest) -> str:
     stopped = f"This took longer than {settings.WEB_STATEMENT_TIMEOUT_SECONDS:g} s and was stopped."
     if request.method == "POST":
-        return f"{stopped} Check what has changed before you try again, and choose fewer at once."
-    return f"{stopped} Ask for less: another filter, the beginning of a surname, or a customer id."
+        return f"{stopped} Check what has changed before you try again, and select fewer at once."
+    return f"{stopped} Narrow the request: use a filter, the beginning of a surname, or a customer ID."

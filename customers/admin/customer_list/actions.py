@@ -22,7 +22,7 @@ RESUME = "Resume scoring of excluded customers"
 
 count_customers = partial(count_objects, Customer)
 
-TOO_MANY = "Nothing was done: the selection takes the database too long. Select fewer customers and try again."
+TOO_MANY = "Nothing was changed: the selection is too large to process in time. Select fewer customers and try again."
 
 
 class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
@@ -38,7 +38,8 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
         if left := queryset.count() - objected - asked:
             self.message_user(
                 request,
-                f"{count_customers(left)} not queued: excluded from scoring. To score them, use {RESUME}.",
+                f"{count_customers(left)} not queued: excluded from scoring, or a retry is already scheduled. "
+                f"To score them now, use {RESUME}.",
                 messages.WARNING,
             )
         if objected:
@@ -63,7 +64,7 @@ class CustomerActions(admin.ModelAdmin):  # type: ignore[type-arg]  # generic fo
             self.message_user(request, f"{count_customers(number)} excluded from scoring {until}.")
         else:
             self.message_user(
-                request, "No customer was excluded: no customer in the selection waits for a score.", messages.WARNING
+                request, "No customer was excluded: no customer in the selection has a score pending.", messages.WARNING
             )
 
     @admin.action(description="Export as CSV", permissions=["export"])

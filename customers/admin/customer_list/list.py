@@ -77,7 +77,7 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
     def risk(self, customer: Customer) -> SafeString:
         """With the state of the score below it unless that is up to date, or said by the badge."""
         state = describe_score_state(customer)
-        shown = badge(customer.churn_risk_score, missing=NOT_SCORED_YET if state == NOT_SCORED_YET else "Not scored")
+        shown = badge(customer.churn_risk_score, missing=NOT_SCORED_YET if state == NOT_SCORED_YET else "No score")
         if state in (UP_TO_DATE, NOT_SCORED_YET):
             return shown
         return format_html('{} <span class="vp-state" title="{}">{}</span>', shown, state, state)
@@ -148,6 +148,8 @@ def inform_as_of_when(request: HttpRequest, response: TemplateResponse) -> None:
         return
     searched_at = moves.searched_at()
     if searched_at is None:
-        messages.warning(request, "Changes have not been searched for yet: a worker does this every minute.")
+        messages.warning(request, "Changes have not been determined yet; they are updated every minute.")
     else:
-        messages.info(request, f"Changes up to {format_time(searched_at)}. Later changes follow with the next search.")
+        messages.info(
+            request, f"Changes up to {format_time(searched_at)}. Later changes are included at the next update."
+        )

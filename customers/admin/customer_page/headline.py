@@ -23,7 +23,8 @@ def headline(facts: CustomerFacts) -> SafeString:
     """Score and band, large, and beside it whether it can be relied upon."""
     score, held = facts.customer.churn_risk_score, "" if is_current(facts.customer) else " vp-held"
     if score is None:
-        shown = format_html('<span class="vp-badge vp-headline">{}</span>', "No score")
+        missing = "Not scored yet" if exclusion_of(facts.customer) is None else "No score"
+        shown = format_html('<span class="vp-badge vp-headline">{}</span>', missing)
     else:
         shown = format_html(
             '<span class="vp-badge vp-headline {}{}">{} <small>{} risk</small></span>',
@@ -51,14 +52,14 @@ def format_state(facts: CustomerFacts) -> SafeString | str:
             )
         case Exclusion.MODEL:
             return format_html(
-                "{}. Correct the field named and save, or retry under {}.", state, link_to_failures(facts)
+                "{}. Correct the customer data and save, or retry under {}.", state, link_to_failures(facts)
             )
     return f"{state}. {describe_next_step()}"
 
 
 def link_to_failures(facts: CustomerFacts) -> SafeString | str:
     address = reverse("admin:customers_scoringfailure_changelist")
-    return link(facts, "scoringfailure", f"{address}?q={facts.customer.pk}", "Scoring failures")
+    return link(facts, "scoringfailure", f"{address}?q={facts.customer.pk}", "Excluded customers")
 
 
 def link(facts: CustomerFacts, model_name: str, address: str, words: str) -> SafeString | str:
@@ -70,7 +71,7 @@ def scored_block(facts: CustomerFacts) -> SafeString | str:
     """When the score was given, what for, and how long after the change that it answers."""
     scored_at = facts.customer.scored_at
     if scored_at is None:
-        return "Not scored yet"
+        return "Not scored yet" if exclusion_of(facts.customer) is None else "No score"
     shown = f"{format_time(scored_at)} ({format_age(scored_at, facts.now)} ago)"
     return format_html('<div class="vp-block"><p>{}</p><p>{}</p></div>', shown, describe_cause(facts.history))
 

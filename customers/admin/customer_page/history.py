@@ -28,7 +28,7 @@ NO_EDITOR = ("", "django")  # in particular
 def trend_block(facts: CustomerFacts) -> SafeString | str:
     scores = [ScoredThen(it.score.scored_at, it.score.score) for it in facts.history if it.score]
     if not scores:
-        return "No scores yet"
+        return "Not scored yet"
     levels = [Level(score, name) for score, name in zip(settings.RISK_BANDS, BANDS[1:], strict=True)]
     return format_html('<div class="vp-block">{}</div>', trend(scores, levels, facts.now))
 

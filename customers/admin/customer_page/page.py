@@ -30,7 +30,7 @@ VERSIONS = ("score_given", "given_by", "version", "scored_version", "pending_sin
 Section = tuple[str | None, dict[str, Any]]
 
 DATA: Section = ("Customer data", {"fields": (("customer_id", "surname"), *BEHAVIOUR)})
-RESCORED = "A change of these values is rescored after you save."
+RESCORED = "After you save a change of these values, other than the surname, a new score is calculated."
 ASKING: Section = ("What if", {"fields": ("stored_score", "what_if")})
 WHAT_IF: Section = ("What if", {"fields": ("what_if_link",)})
 OBJECTION: Section = ("Objection to profiling", {"fields": ("objected_at", "objection")})
@@ -148,7 +148,7 @@ class CustomerPage(HistoryPage, WhatIfPage):
     def reasons(self, customer: Customer) -> SafeString | str:
         return reasons.reasons_block(facts_of(customer))
 
-    @admin.display(description="What would lower it")
+    @admin.display(description="What would lower the risk")
     def suggestions(self, customer: Customer) -> SafeString | str:
         return reasons.suggestions_block(facts_of(customer))
 
@@ -176,7 +176,7 @@ class CustomerPage(HistoryPage, WhatIfPage):
     def given_by(self, customer: Customer) -> SafeString | str:
         return headline.format_model(facts_of(customer))
 
-    @admin.display(description="Score pending since", empty_value="Not pending")
+    @admin.display(description="Oldest change not yet scored", empty_value="None")
     def pending_since(self, customer: Customer) -> str | None:
         return format_time(customer.stale_since, seconds=True) if customer.stale_since else None
 

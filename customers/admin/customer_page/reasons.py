@@ -12,6 +12,7 @@ from customers.presentation.numbers import format_count, format_money, format_pe
 from customers.presentation.reasons import ranked_parts, reasons_of
 from customers.presentation.score_state import is_current
 from customers.releases.active import active_model
+from customers.scoring.failures import describe_refusal
 
 SMALLEST_BAR = 1.0  # percentage points
 
@@ -20,8 +21,8 @@ def reasons_block(facts: CustomerFacts) -> SafeString | str:
     """The top reasons in words, and each notable factor as a bar; nothing of a score that answers other fields."""
     customer = facts.customer
     if customer.stale_since is not None or customer.contributions is None:
-        return "Reasons appear when the new score is there."
-    found = [reason.text for reason in reasons_of(customer)] or ["No factor changes the risk notably."]
+        return "No reasons are shown until the score is up to date."
+    found = [reason.text for reason in reasons_of(customer)] or ["No single factor changes the risk significantly."]
     return format_html(
         '<div class="vp-block"><ul class="vp-reasons">{}</ul>{}</div>',
         format_html_join("", "<li>{}</li>", ((text,) for text in found)),
@@ -49,12 +50,12 @@ def bars(facts: CustomerFacts) -> SafeString:
 def suggestions_block(facts: CustomerFacts) -> SafeString | str:
     """What the bank could offer; nothing beside a score that answers something else."""
     if not is_current(facts.customer):
-        return "Offers appear when the new score is there."
+        return "No offers are shown until the score is up to date."
     try:
         forest, _ = active_model()
         found = best_changes(forest, facts.customer.features(), format_money=format_money)
     except (ModelError, InputError) as refused:
-        return f"The model cannot answer: {refused}"
+        return f"The model cannot answer: {describe_refusal(refused)}"
     if not found:
         return "No offer would lower the risk by 1 point or more."
     return format_html(

@@ -21,10 +21,10 @@ def describe_state(customer: Any) -> str:
 
 
 def describe_exclusion(customer: Any) -> str:
-    """Who or what has excluded the customer from scoring: staff by name and time, or the model by what it refused."""
+    """Who or what has excluded the customer from scoring: staff by name and time, or the model, with its error."""
     error = customer.failure_error.removesuffix(".")
     if exclusion_of(customer) == Exclusion.MODEL:
-        return f"Excluded from scoring: the model refused the data ({error})"
+        return f"Excluded from scoring: no score could be calculated ({error})"
     excluded = ScoringFailure.objects.filter(pk=customer.pk).values_list("last_failed_at", flat=True).first()
     at = f" on {format_time(excluded)}" if excluded else ""
     _, by, user = error.rpartition(" by ")  # as the action of the list writes it
@@ -43,7 +43,7 @@ def describe_retry(customer: Any) -> str:
     if customer.failure_reason == Exclusion.PERSON:
         return "Scoring resumed; new score pending"
     again = format_time(customer.failure_retry_at, seconds=True)
-    return f"The model refused the data ({customer.failure_error.removesuffix('.')}); next attempt on {again}"
+    return f"No score could be calculated ({customer.failure_error.removesuffix('.')}); next attempt on {again}"
 
 
 def describe_next_step() -> str:

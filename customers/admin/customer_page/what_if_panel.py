@@ -17,6 +17,7 @@ from customers.api.validation import WhatIfQuestion
 from customers.ml_service import InputError, ModelError
 from customers.presentation.bands import badge
 from customers.scoring.claims import CustomerObjectedError
+from customers.scoring.failures import describe_refusal
 
 
 def link_to_what_if(facts: CustomerFacts) -> SafeString:
@@ -69,7 +70,7 @@ def answer_to(facts: CustomerFacts, question: Question) -> SafeString:
     try:
         found: Mapping[str, Any] = insights.answer_what_if(WhatIfQuestion(facts.customer.pk, {}, changes))
     except (ModelError, InputError, CustomerObjectedError) as refused:
-        return format_html("<p>The model cannot answer: {}</p>", refused)
+        return format_html("<p>The model cannot answer: {}</p>", describe_refusal(refused))
     before = badge(found["score_before"])
     if not found["changes"]:
         return format_html("<p>No value differs from the stored ones: {}. Change a value first.</p>", before)

@@ -22,13 +22,13 @@ from customers.presentation.durations import format_day, format_time
 class ByFilter(ChoiceFilter):
     """The reader's own."""
 
-    title = "member of staff"
+    title = "recorded by"
     parameter_name = "by"
     MINE = "me"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         self.reader = request.user.get_username()
-        return [(self.MINE, "me")]
+        return [(self.MINE, "Me")]
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         return rows.filter(by=self.reader)
@@ -44,7 +44,7 @@ class ContactAdmin(ReadOnlyAdmin):
     fields = ("when", "by", "customer_page", "channel", "outcome", "follow_up", "note", "risk_then", "reasons_then")
     readonly_fields = ("when", "customer_page", "follow_up", "risk_then", "reasons_then")
     search_fields = ("customer_id",)
-    search_help_text = "A customer id, or a user name."
+    search_help_text = "Customer ID or user name."
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # a count of all rows, for every choice
     paginator = CappedPaginator
@@ -63,12 +63,12 @@ class ContactAdmin(ReadOnlyAdmin):
     def follow_up(self, contact: Contact) -> str | None:
         return format_day(contact.follow_up_on) if contact.follow_up_on else None
 
-    @admin.display(description="Risk then", empty_value="")
+    @admin.display(description="Risk at contact", empty_value="")
     def risk_then(self, contact: Any) -> SafeString | None:
         """None of a customer who has objected to profiling since."""
         return None if contact.score is None or contact.has_objected else badge(contact.score)
 
-    @admin.display(description="Reasons then", empty_value="")
+    @admin.display(description="Reasons at contact", empty_value="")
     def reasons_then(self, contact: Any) -> str | None:
         return None if contact.has_objected else describe_codes(contact.reason_codes) or None
 

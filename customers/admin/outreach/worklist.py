@@ -31,8 +31,8 @@ from customers.presentation.score_state import describe_score_state, is_current
 
 NEXT = "customers_worklistitem_next"
 HEADINGS = ("Customer", "Churn risk", "Value at risk", "Main reason", "Claimed", "Snoozed until", "")
-NO_DAY = "Enter the day on which the customer is to come back."
-NOT_YOURS = "Customer {} is not on your worklist any more."
+NO_DAY = "Choose the day until which the customer is snoozed."
+NOT_YOURS = "Customer {} is no longer on your worklist."
 
 
 @admin.register(WorklistItem)
@@ -85,7 +85,7 @@ class WorklistAdmin(ReadOnlyAdmin):
         self.refuse_others(request)
         if request.method == "POST":
             is_done = worklist.finish(request.user.get_username(), customer_id)
-            self.answer(request, customer_id, "Customer {} is done.", is_done)
+            self.answer(request, customer_id, "Customer {} marked as done.", is_done)
         return redirect(worklist_panel.WORKLIST)
 
     def snooze_view(self, request: HttpRequest, customer_id: int) -> HttpResponse:
@@ -97,7 +97,7 @@ class WorklistAdmin(ReadOnlyAdmin):
             messages.error(request, f"Not snoozed. {NO_DAY if until is None else fault}")
             return redirect("admin:customers_customer_change", customer_id)
         is_snoozed = worklist.snooze(request.user.get_username(), customer_id, until)
-        self.answer(request, customer_id, f"Customer {{}} comes back on {format_day(until)}.", is_snoozed)
+        self.answer(request, customer_id, f"Customer {{}} snoozed until {format_day(until)}.", is_snoozed)
         return redirect(worklist_panel.WORKLIST)
 
     def refuse_others(self, request: HttpRequest) -> None:

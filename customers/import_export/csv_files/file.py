@@ -53,7 +53,7 @@ def open_csv(path: Path) -> Iterator[TextIO]:
     except IsADirectoryError:
         raise RefusedError(f"{path} is a directory.") from None
     except OSError as error:
-        raise RefusedError(f"{path} can't be read: {error.strerror}.") from None
+        raise RefusedError(f"{path} cannot be read: {error.strerror}.") from None
     with raw, seekable(raw, path) as file:
         yield text_of(file, path)
 

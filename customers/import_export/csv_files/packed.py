@@ -36,7 +36,7 @@ class Unpacked(gzip.GzipFile):
         if self._most is not None and self.tell() > self._most:
             raise RefusedError(
                 f"{self._name_shown} has more than {self._most / MB:.0f} MB when it is unpacked, which is the limit. "
-                "Split it, or have an operator load it with manage.py import_customers."
+                "Split it, or ask an operator to load it."
             )
         return content
 
@@ -59,7 +59,7 @@ def seekable(raw: IO[bytes], name: object) -> Iterator[IO[bytes]]:
             shutil.copyfileobj(raw, copy, MB)
         except OSError as error:
             raise RefusedError(
-                f"{name} can't be read twice, nor copied to {tempfile.gettempdir()}: {error.strerror}."
+                f"{name} cannot be read twice, nor copied to {tempfile.gettempdir()}: {error.strerror}."
             ) from None
         copy.seek(0)
         yield copy

@@ -11,6 +11,7 @@ from typing import IO, Any
 from customers.import_export.csv_files.cells import neutralised
 from customers.import_export.csv_files.file import RefusedError
 from customers.import_export.csv_files.rows import Fault, Rejected
+from customers.presentation.numbers import format_count
 
 HEADER = ("row_number", "column", "reason")
 FIRST_BYTES = ",".join(HEADER).encode()
@@ -57,10 +58,10 @@ class Rejects:
         """The commonest reasons, each with how often and where first, as lines for staff."""
         kinds = self.kinds.most_common()
         lines = [
-            f"Rejected {times}, first in row {self.first_rows[kind]}: {kind.column or 'the row'} {kind.reason}"
+            f"{describe_where(times, self.first_rows[kind])}: {kind.column or 'the row'} {kind.reason}"
             for kind, times in kinds[:KINDS_SHOWN]
         ]
-        return [*lines, f"Rejected for {len(kinds) - KINDS_SHOWN} more reasons"] if len(kinds) > KINDS_SHOWN else lines
+        return [*lines, describe_others(len(kinds) - KINDS_SHOWN)] if len(kinds) > KINDS_SHOWN else lines
 
     def _open(self, path: Path) -> Any:
         # Readable by its owner alone, as temporary files are: it holds customers' data.
@@ -90,6 +91,16 @@ class Rejects:
             self._file = None
 
 
+def describe_where(rows: int, first: int) -> str:
+    if rows == 1:
+        return f"1 row rejected, row {first:,}"
+    return f"{rows:,} rows rejected, the first in row {first:,}"
+
+
+def describe_others(kinds: int) -> str:
+    return f"Further rows rejected for {format_count(kinds, 'more reason', 'more reasons')}"
+
+
 def header_of(names: Sequence[str]) -> list[str]:
     return [*HEADER, *map(neutralised, names)]
 
@@ -116,11 +127,11 @@ def remove_former(path: Path, source: Path) -> None:
 
 def refuse_to_lose(path: Path, source: Path) -> None:
     if not path.is_file() or path.samefile(source):
-        raise RefusedError(f"Rejected rows can't be written to {path}; name another with --rejects.")
+        raise RefusedError(f"Rejected rows cannot be written to {path}; name another with --rejects.")
     with path.open("rb") as file:
         if file.read(len(FIRST_BYTES)) not in (FIRST_BYTES, b""):
             raise RefusedError(f"Rejected rows would overwrite {path}, which is not a rejects file; name another.")
 
 
 def cannot_write(path: Path, error: OSError) -> RefusedError:
-    return RefusedError(f"Rejected rows can't be written to {path} ({error.strerror}); name another with --rejects.")
+    return RefusedError(f"Rejected rows cannot be written to {path} ({error.strerror}); name another with --rejects.")

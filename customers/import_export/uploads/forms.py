@@ -20,14 +20,14 @@ HEAD_BYTES = 1 << 16
 class UploadForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
     file = forms.FileField(
         label="CSV file",
-        help_text="UTF-8 with a header line, or that gzipped. The file is checked first. "
+        help_text="UTF-8 with a header line; may be gzip-compressed. The file is checked first. "
         "Nothing is imported until you confirm.",
         widget=forms.FileInput(attrs={"accept": ".csv,.gz,text/csv,application/gzip"}),
     )
     decimal = forms.ChoiceField(
         label="Decimal mark",
         required=False,
-        choices=[("", "As the numbers of each column show"), *ImportBatch.DECIMALS],
+        choices=[("", "Detect automatically"), *ImportBatch.DECIMALS],
         help_text="Needed only if the check reports that a column is ambiguous, or mixes commas and points.",
     )
 
@@ -41,7 +41,7 @@ class UploadForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
         if size > limit:
             raise forms.ValidationError(
                 f"The file has {filesizeformat(size)}; the limit is {filesizeformat(limit)}. Split the file, "
-                "or ask an operator to load it with manage.py import_customers."
+                "or ask an operator to load it."
             )
         refuse_bad_head(file)
         return file
@@ -61,7 +61,7 @@ def refuse_bad_head(file: "UploadedFile[bytes]") -> None:
 class NextStepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
     IMPORT, CANCEL = "import", "cancel"
 
-    next_step = forms.ChoiceField(widget=forms.RadioSelect, help_text="Choose, then press Save.")
+    next_step = forms.ChoiceField(widget=forms.RadioSelect, help_text="Choose the next step, then save.")
     # Which check the page has shown: meanwhile there may be another, with other customers to look at.
     check = forms.CharField(widget=forms.HiddenInput, required=False)
 

@@ -44,7 +44,7 @@ TURN = "import"
 # A batch whose worker died so often, in a row and without having stored anything, is left to staff.
 MOST_ATTEMPTS = 5
 LOCK_PATIENCE_SECONDS = 15.0
-GAVE_UP = f"The worker stopped {MOST_ATTEMPTS} times before the end. Ask an operator to look at the worker's log."
+GAVE_UP = f"Processing stopped {MOST_ATTEMPTS} times before completion. Please ask an operator to check the log."
 
 
 class TimeIsUpError(Exception):

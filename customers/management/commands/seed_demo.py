@@ -16,7 +16,7 @@ MOST = 10_000_000
 
 
 class Command(BaseCommand):
-    help = "Store made-up customers. The same number and seed give the same customers: a second run changes nothing."
+    help = "Store sample customers. The same number and seed give the same customers: a second run changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -53,7 +53,7 @@ def importances(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
         return
     yield (
         f"{text(measured.get('method')) or 'ROC AUC lost without a field'} (permutation importance, Breiman 2001). "
-        "Fields that tell the same share their importance; near zero means that the forest could do without."
+        "Fields that tell the same share their importance; near zero means that the model barely uses it."
     )
     bars.sort(key=lambda bar: -bar.value)
     axis = Axis(

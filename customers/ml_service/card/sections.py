@@ -15,7 +15,7 @@ from .told import mapping, number, numbers, text
 from .words import DECIMAL, FLAGS, PERCENT, UNKNOWN, by_group, format_figure, spaced
 
 _USE = (
-    "To order the customers of a retail bank by the risk that they leave, so that staff contact them. Not for "
+    "To rank the customers of a retail bank by their risk of leaving, so that staff can contact them. Not for "
     "decisions on credit, prices or the closing of accounts."
 )
 
@@ -104,8 +104,8 @@ def _format_with_spread(metric: object) -> str:
 
 def _limits(limits: Mapping[str, Any]) -> Iterator[Block]:
     yield (
-        "A forest knows the customers it was trained on, at one time: elsewhere and later the probabilities will be "
-        "off, the order less so. It shows what goes with leaving, not what causes it."
+        "The model reflects the customers it was trained on. For other customers or at later times its probabilities "
+        "may be inaccurate; the ranking is less affected. It shows what goes with leaving, not what causes it."
     )
     yield (
         'It uses gender and country, which differ in such data; reasons shown to staff sum the two as "Other factors".'
@@ -114,8 +114,8 @@ def _limits(limits: Mapping[str, Any]) -> Iterator[Block]:
     ends = {words: numbers(ranges.get(name)) for name, words in FIELD_NAMES.items() if name not in FLAGS}
     seen = [f"{words} {' to '.join(map(format_figure, pair))}" for words, pair in ends.items() if len(pair) == 2]
     if seen:
-        yield f"It has seen {', '.join(seen)}; a score beyond these is a guess."
+        yield f"It was trained on {', '.join(seen)}; scores outside these ranges are not reliable."
     else:
-        yield "Which values it has seen is not known; a score beyond them is a guess."
+        yield "The ranges of the values it was trained on are not available; scores outside them are not reliable."
     if small := [f"{group} ({format_figure(customers)})" for group, customers in by_group(limits.get("small_groups"))]:
         yield f"Scores rest on few examples (fewer than {format_figure(limits.get('few'))}) for: {', '.join(small)}."

@@ -129,7 +129,7 @@ def _encode_word(value: Any, name: str, codes: Mapping[str, int]) -> float:
 
 
 def _refuse(name: str, value: object) -> NoReturn:
-    shown = repr(value)
+    shown = str(value) if isinstance(value, Decimal) else repr(value)
     shown = shown if len(shown) <= 40 else shown[:37] + "..."
     raise InputError(f"{name} is {shown}; {expected_of(name)}", field=name)
 

@@ -128,8 +128,6 @@ CODES: Mapping[tuple[str, str], tuple[ReasonCode, ...]] = MappingProxyType(
 PART_NAMES: Mapping[str, str] = MappingProxyType(
     {
         **FIELD_NAMES,
-        "num_of_products": "products",
-        "is_active_member": "active member",
         OTHER_FACTORS: "other factors",
         MODEL: "model release",
     }

@@ -60,7 +60,8 @@ class TestRescoreNow:
         requests.give_up(Customer.objects.all(), "Excluded from scoring by anna")
         assert said(act(staff, "rescore_now", free, matching=True)) == [
             "1 customer queued for rescoring.",
-            "1 customer not queued: excluded from scoring. To score them, use Resume scoring of excluded customers.",
+            "1 customer not queued: excluded from scoring, or a retry is already scheduled. "
+            "To score them now, use Resume scoring of excluded customers.",
         ]
 
 
@@ -71,7 +72,7 @@ def test_excluding_and_resuming_say_how_many_it_was(staff):
     ]
     assert ScoringFailure.objects.get().error == "Excluded from scoring by clerk"
     assert said(act(staff, "set_aside", current)) == [
-        "No customer was excluded: no customer in the selection waits for a score."
+        "No customer was excluded: no customer in the selection has a score pending."
     ]
     assert said(act(staff, "requeue", waiting, current)) == ["Scoring resumed for 1 customer."]
     assert said(act(staff, "requeue", current)) == ["No customer in the selection is excluded from scoring."]
@@ -157,7 +158,7 @@ def test_what_the_database_cuts_off_is_said_and_nothing_is_done(staff):
         cursor.execute("CREATE TRIGGER slow BEFORE INSERT ON customers_rescorerequest EXECUTE FUNCTION slow()")
         cursor.execute("SET LOCAL statement_timeout TO '300ms'")
     [message] = said(act(staff, "rescore_now", customer))
-    assert message.startswith("Nothing was done")
+    assert message.startswith("Nothing was changed")
     assert not RescoreRequest.objects.exists()
     assert not LogEntry.objects.exists()
 

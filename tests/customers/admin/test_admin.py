@@ -122,9 +122,9 @@ class TestReasons:
         unscored, average = make_customer(), make_scored()
         write_as_scorer(average, reason_codes=[])
         page = staff.get(change_page(unscored)).content.decode()
-        assert "Reasons appear when the new score is there." in page
+        assert "No reasons are shown until the score is up to date." in page
         assert "No score" in page
-        assert "No factor changes the risk notably." in staff.get(change_page(average)).content.decode()
+        assert "No single factor changes the risk significantly." in staff.get(change_page(average)).content.decode()
 
     def test_the_list_can_be_filtered_by_it(self, staff):
         products, activity = (

@@ -310,7 +310,7 @@ class TestShown:
         agent.post(address(customer), a_contact())
         shown = agent.get(f"{LIST}{Contact.objects.get().pk}/change/").content.decode()
         assert "Fixed rate offered." in shown
-        assert "Reasons then" in shown
+        assert "Reasons at contact" in shown
         assert 'name="_save"' not in shown
 
 

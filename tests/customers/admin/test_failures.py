@@ -49,12 +49,14 @@ def page(client, address, **query):
 class TestBesideTheCustomer:
     def test_list_and_page_say_who_is_set_aside_and_why(self, clerk, aside):
         assert ">Excluded from scoring: Odd balance.<" in page(clerk, CUSTOMERS)
-        assert "the model refused the data (Odd balance)" in page(clerk, f"{CUSTOMERS}{aside.pk}/change/")
+        assert "no score could be calculated (Odd balance)" in page(clerk, f"{CUSTOMERS}{aside.pk}/change/")
 
     def test_and_who_is_tried_again_and_when(self, clerk, aside):
         then = timezone.now() + timedelta(hours=1)
         ScoringFailure.objects.update(retry_at=then)
-        assert f"Scoring failed; next attempt {format_time(then)}: Odd balance." in page(clerk, CUSTOMERS)
+        assert f"No score could be calculated (Odd balance); next attempt on {format_time(then)}" in page(
+            clerk, CUSTOMERS
+        )
 
     def test_an_edit_since_is_simply_not_scored_yet(self, clerk, aside):
         Customer.objects.filter(pk=aside.pk).update(age=70)
@@ -84,7 +86,7 @@ class TestList:
     def test_it_says_who_why_and_what_next(self, clerk, aside):
         said = page(clerk, FAILURES)
         assert "Odd balance." in said
-        assert "Refused by the model" in said
+        assert "No score could be calculated" in said
         assert ">Excluded</a>" in said
         assert f'<a href="/admin/customers/customer/{aside.pk}/change/">{aside.pk}</a>' in said
 

@@ -169,7 +169,7 @@ class TestState:
         customer = make_customer()
         at = timezone.now() + timedelta(hours=1)
         make_failure(customer, retry_at=at)
-        assert f">Scoring failed; next attempt {format_time(at)}: Odd balance.<" in page(staff)
+        assert f">No score could be calculated (Odd balance); next attempt on {format_time(at)}<" in page(staff)
 
     def test_one_that_staff_have_resumed(self, staff):
         scorer.active_model()
@@ -281,7 +281,7 @@ class TestFilters:
             rescore(customer)
             ScoreRecord.objects.filter(customer_id=customer.pk, previous_score__isnull=False).update(previous_score=0.6)
             write_as_scorer(customer, churn_risk_score=score)
-        assert "Changes have not been searched for yet" in page(staff, change="rose")
+        assert "Changes have not been determined yet" in page(staff, change="rose")
         assert listed(staff, change="rose") == []
         moves.search()
         assert listed(staff, change="rose") == [critical.pk, risen.pk]

@@ -110,7 +110,7 @@ class TestWhileItStands:
         assert "Objected to profiling on " in shown
         assert "; no score is calculated or kept while the objection stands." in shown
         assert "Try other values" not in shown
-        for place in ("vp-trend", "vp-story", "vp-points", "%", "What would lower it"):
+        for place in ("vp-trend", "vp-story", "vp-points", "%", "What would lower the risk"):
             assert place not in shown.split("Customer data")[0].split("Churn risk")[1]
         asked = staff.post(f"{LIST}{objector.pk}/what-if/", {"age": 70}).content.decode()
         assert "vp-card" not in asked
@@ -177,7 +177,7 @@ def test_exclusion_by_staff_and_by_the_model_are_told_apart(staff):
         edit(customer, age=44)
     make_failure(by_model)
     make_failure(by_staff, reason="person", attempts=0, error="set aside by clerk")
-    assert "the model refused the data (Odd balance). Correct the field" in page(staff, by_model)
+    assert "no score could be calculated (Odd balance). Correct the customer data" in page(staff, by_model)
     assert "Excluded from scoring by clerk on " in page(staff, by_staff)
     assert "Correct" not in page(staff, by_staff)
 

@@ -85,7 +85,7 @@ class TestScore:
     def test_parts_come_in_the_order_that_staff_ask_for_them(self, staff):
         shown = page(staff, make_scored())
         labels = re.findall(r"<label>([^<]+):</label>", shown)
-        assert labels[:6] == ["Score", "Reasons", "What would lower it", "Last contacts", "Trend", "History"]
+        assert labels[:6] == ["Score", "Reasons", "What would lower the risk", "Last contacts", "Trend", "History"]
         sections = re.findall(r'class="fieldset-heading">([^<]+)<', shown)
         assert sections == [
             *("Churn risk", "Customer data", "What if", "Objection to profiling", "Versions and model release"),
@@ -102,7 +102,10 @@ class TestScore:
         assert page(staff, make_scored()).count('name="_save"') == 1
 
     def test_only_users_who_may_save_read_what_a_save_leads_to(self, staff, viewer):
-        customer, words = make_scored(), "A change of these values is rescored after you save."
+        customer, words = (
+            make_scored(),
+            "After you save a change of these values, other than the surname, a new score is calculated.",
+        )
         assert words in page(staff, customer)
         assert words not in page(viewer, customer)
 
@@ -117,7 +120,7 @@ class TestScore:
     def test_where_there_is_none_it_says_so_and_since_when(self, staff):
         make_scored()
         shown = page(staff, make_customer())
-        assert '<span class="vp-badge vp-headline">No score</span>' in shown
+        assert '<span class="vp-badge vp-headline">Not scored yet</span>' in shown
         assert re.search(r"Score pending since \d+ \w{3} \d{4}, \d\d:\d\d. Reload the page", shown)
 
     def test_of_an_edited_customer_the_new_score_is_pending_since_then(self, staff):
@@ -126,8 +129,8 @@ class TestScore:
         shown = page(staff, customer)
         assert "vp-held" in shown
         assert "Data changed just now; new score pending. Reload the page to see it." in shown
-        assert "Reasons appear when the new score is there." in shown
-        assert "Offers appear when the new score is there." in shown
+        assert "No reasons are shown until the score is up to date." in shown
+        assert "No offers are shown until the score is up to date." in shown
         let_time_pass("5 minutes")
         assert "Data changed 5 min ago; new score pending." in page(staff, customer)
 
@@ -137,7 +140,7 @@ class TestScore:
         shown = page(staff, customer)
         assert "Scored by an earlier model; update pending." in shown
         assert "no longer active" in shown
-        assert "Offers appear when the new score is there." in shown
+        assert "No offers are shown until the score is up to date." in shown
 
     def test_while_scoring_is_paused_it_says_what_it_waits_for(self, staff, monkeypatch):
         monkeypatch.setattr(pause, "notice", lambda: PAUSED)
@@ -150,9 +153,9 @@ class TestScore:
         customer = make_customer()
         fail_scoring(customer)
         shown = page(staff, customer)
-        assert "Excluded from scoring: the model refused the data (Odd &lt;balance&gt;)." in shown
-        assert "Correct the field named and save, or retry under" in shown
-        assert f'<a href="/admin/customers/scoringfailure/?q={customer.pk}">Scoring failures</a>' in shown
+        assert "Excluded from scoring: no score could be calculated (Odd &lt;balance&gt;)." in shown
+        assert "Correct the customer data and save, or retry under" in shown
+        assert f'<a href="/admin/customers/scoringfailure/?q={customer.pk}">Excluded customers</a>' in shown
 
     def test_of_one_whom_staff_excluded_it_says_who_and_when_and_nothing_of_correcting(self, staff):
         customer = make_scored()
@@ -203,7 +206,7 @@ class TestHistory:
     def test_of_a_customer_without_a_score_it_has_only_begun(self, staff):
         make_scored()
         shown = page(staff, make_customer())
-        assert "No scores yet" in shown
+        assert "Not scored yet" in shown
         assert re.search(r"<p>\d+ \w{3} \d{4}, \d\d:\d\d, Customer added</p>", shown)
 
     def test_a_score_without_an_edit_says_what_it_was_given_for(self, staff):
@@ -301,7 +304,7 @@ class TestReasons:
         write_as_scorer(customer, contributions=[0.009] * 9, reason_codes=[])
         shown = page(staff, customer)
         assert "vp-bars" not in shown or "Other factors" in shown
-        assert "No factor changes the risk notably." in shown
+        assert "No single factor changes the risk significantly." in shown
 
     def test_gender_and_country_only_as_a_sum(self, staff, settings):
         customer = make_scored()
@@ -446,7 +449,7 @@ class TestAfterSaving:
         staff.post(address(customer), filled_in(customer, age=71))
         fail_scoring(customer)
         shown = page(staff, customer)
-        why = "Excluded from scoring: the model refused the data (Odd &lt;balance&gt;)."
+        why = "Excluded from scoring: no score could be calculated (Odd &lt;balance&gt;)."
         assert f"Customer {customer.pk}: no new score. {why}" in shown
 
     @pytest.mark.parametrize("changes", [{}, {"surname": "Other"}])

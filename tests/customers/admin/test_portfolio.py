@@ -82,9 +82,9 @@ class TestPage:
         make_customer(geography="France")
         take_snapshot()
         found = words(ann)
-        assert "Spain 3 1 50.0 % 1,235 not known" in found
-        assert "France 1 0 not known 0 not known" in found
-        assert "All customers 4 1 50.0 % 1,235 not known" in found
+        assert "Spain 3 1 50.0 % 1,235 Not available" in found
+        assert "France 1 0 Not available 0 Not available" in found
+        assert "All customers 4 1 50.0 % 1,235 Not available" in found
         assert "Value at risk (EUR)" in found
 
     def test_changes_are_since_the_snapshots_of_a_week_and_of_four_ago(self, ann):
@@ -105,23 +105,23 @@ class TestPage:
         snapshot(0)
         snapshot(6)
         found = words(ann)
-        assert "7-day change: no snapshot of that time exists." in found
-        assert "28-day change: no snapshot of that time exists." in found
+        assert "7-day change: no snapshot is available for that date." in found
+        assert "28-day change: no snapshot is available for that date." in found
 
     def test_shares_by_other_bands_are_not_compared(self, ann):
         snapshot(0, (5, 0, 0, 5), 1000)
         snapshot(7, (6, 0, 0, 4), 1500, thresholds=[0.1, 0.2, 0.3])
-        assert "50.0 % 1,000 not known -500" in words(ann)
+        assert "50.0 % 1,000 Not available -500" in words(ann)
 
     def test_new_bands_are_announced(self, ann, settings):
         snapshot(0)
-        assert "The risk bands were changed since" not in words(ann)
+        assert "The risk bands have changed since" not in words(ann)
         settings.RISK_BANDS = (0.1, 0.2, 0.3)
-        assert "The risk bands were changed since: the next snapshot counts by the new ones." in words(ann)
+        assert "The risk bands have changed since this snapshot; the next one uses the new bands." in words(ann)
 
     def test_an_old_snapshot_says_that_none_came_since(self, ann):
         snapshot(2)
-        assert "No newer snapshot exists: no worker has taken one since." in words(ann)
+        assert "There is no newer snapshot because no worker has been running." in words(ann)
 
     def test_one_of_yesterday_does_not(self, ann):
         snapshot(1)
@@ -179,8 +179,8 @@ class TestLinks:
 def label_of(group):
     words = {
         "all": "All customers",
-        "active": "Active",
-        "inactive": "Not active",
+        "active": "Active members",
+        "inactive": "Inactive members",
         "none": "No balance",
         "0": "Below EUR\N{NO-BREAK SPACE}50,000",
         "50000": "EUR\N{NO-BREAK SPACE}50,000 to 100,000",

@@ -140,7 +140,7 @@ class TestButtons:
         customer = make_at_risk("900.00")
         make_item(customer, "ann")
         response = agent.post(f"{PAGE}{customer.pk}/done/")
-        assert (response["Location"], said(response)) == (PAGE, [f"Customer {customer.pk} is done."])
+        assert (response["Location"], said(response)) == (PAGE, [f"Customer {customer.pk} marked as done."])
         assert WorklistItem.objects.get().done_at is not None
         assert TrailEntry.objects.latest("id").customer_ids == [customer.pk]
 
@@ -148,7 +148,7 @@ class TestButtons:
         customer = make_at_risk("900.00")
         make_item(customer, "ann")
         response = agent.post(f"{PAGE}{customer.pk}/snooze/", {"snoozed_until": tomorrow().isoformat()})
-        assert said(response) == [f"Customer {customer.pk} comes back on {format_day(tomorrow())}."]
+        assert said(response) == [f"Customer {customer.pk} snoozed until {format_day(tomorrow())}."]
         assert WorklistItem.objects.get().snoozed_until == tomorrow()
         assert "0 customers to call, 1 snoozed." in shown(agent)
 
@@ -166,7 +166,7 @@ class TestButtons:
         make_item(customer, "bob")
         for button, sent in (("done", {}), ("snooze", {"snoozed_until": tomorrow().isoformat()})):
             response = agent.post(f"{PAGE}{customer.pk}/{button}/", sent)
-            assert said(response) == [f"Customer {customer.pk} is not on your worklist any more."]
+            assert said(response) == [f"Customer {customer.pk} is no longer on your worklist."]
             list(agent.get(PAGE).context["messages"])
         item = WorklistItem.objects.get()
         assert (item.done_at, item.snoozed_until) == (None, None)

@@ -54,7 +54,7 @@ def test_a_server_that_does_not_put_chunks_together_asks_for_the_length():
 
 
 def test_chunks_that_end_in_the_middle_are_refused():
-    assert refused(in_chunks(Broken())) == (400, "The chunks of the body can't be read.")
+    assert refused(in_chunks(Broken())) == (400, "The chunks of the body cannot be read.")
 
 
 def test_so_is_a_body_that_ends_before_its_length(monkeypatch):

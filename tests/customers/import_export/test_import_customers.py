@@ -68,8 +68,8 @@ class TestReport:
     def test_rejected_rows_are_summed_up_by_reason(self, tmp_path):
         path = write(tmp_path / "a.csv", row(1, Age="200"), row(2, Age="12"), row(3, Surname="Secret" * 20), row(4)[:3])
         _, _, said = refusal(path)
-        assert "Rejected 2, first in row 2: Age must be a whole number from 18 to 110\n" in said
-        assert "Rejected 1, first in row 5: the row does not have 14 cells as the header has\n" in said
+        assert "2 rows rejected, the first in row 2: Age must be a whole number from 18 to 110\n" in said
+        assert "1 row rejected, row 5: the row does not have 14 cells as the header has\n" in said
         assert f"Rejected rows are in {tmp_path / 'a.rejects.csv'}" in said
         assert "Secret" not in said
 
@@ -77,8 +77,8 @@ class TestReport:
         columns = ["CreditScore", "Geography", "Gender", "Age", "Tenure", "Balance"]
         bad = [row(i, **{column: cell}) for i, column in enumerate(columns, start=1) for cell in ("?", "nan")]
         _, _, said = refusal(write(tmp_path / "a.csv", *bad))
-        assert said.count("first in row") == 10
-        assert "Rejected for 2 more reasons" in said
+        assert said.count("1 row rejected, row ") == 10
+        assert "Further rows rejected for 2 more reasons" in said
 
 
 @pytest.mark.django_db
@@ -121,7 +121,7 @@ class TestEndsHalfWay:
             with connection.cursor() as cursor:
                 cursor.execute("ALTER TABLE customers_customer DROP CONSTRAINT house_rule")
         assert code == 1
-        assert said.startswith("The import stopped after 4 rows that are stored:")
+        assert said.startswith("The import stopped after 4 rows were stored:")
         assert "house_rule" in said
         assert Customer.objects.count() == 4
 

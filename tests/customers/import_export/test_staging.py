@@ -161,7 +161,7 @@ class TestOthersAtWork:
         load(staged_row(2))
         with outsider(autocommit=False) as editor:
             editor.execute("UPDATE customers_customer SET age = 60 WHERE customer_id = 2")
-            with pytest.raises(LoadError, match=r"after 1 row that is stored: an open edit locks a customer"):
+            with pytest.raises(LoadError, match=r"after 1 row was stored: a customer is being edited elsewhere"):
                 load(staged_row(1, age=43), staged_row(2, age=43), slice_rows=1, patience_seconds=0.5)
         assert list(Customer.objects.order_by("pk").values_list("age", flat=True)) == [43, 42]
 
@@ -217,7 +217,7 @@ class TestRefusalsOfTheDatabase:
         rows = [staged_row(1), staged_row(2), staged_row(3, surname="Secret", age=200), staged_row(4)]
         with pytest.raises(LoadError) as caught:
             load(*rows, slice_rows=2)
-        assert str(caught.value).startswith("The import stopped after 2 rows that are stored: new row for relation")
+        assert str(caught.value).startswith("The import stopped after 2 rows were stored: new row for relation")
         assert "customer_age_is_possible" in str(caught.value)
         assert "Secret" not in str(caught.value)
         assert list(Customer.objects.order_by("pk").values_list("pk", flat=True)) == [1, 2]
@@ -231,7 +231,7 @@ class TestRefusalsOfTheDatabase:
         "row", [staged_row(7), (*staged_row(8)[:3], "France" * 9, *staged_row(8)[4:]), staged_row(9, "\0")]
     )
     def test_rows_that_cannot_even_be_staged_store_nothing(self, row):
-        with pytest.raises(LoadError, match=r"^Nothing was stored, the rows could not be staged") as caught:
+        with pytest.raises(LoadError, match=r"^Nothing was imported; the file could not be prepared") as caught:
             load(staged_row(7), row)
         assert "Maronard" not in str(caught.value)
         assert not Customer.objects.exists()

@@ -75,12 +75,12 @@ def test_rows_that_the_import_would_reject_are_left_out_and_told(tmp_path):
     assert len(file.data.rows) == len(file.data.labels) == len(file.data.others[0][1]) == 10
     assert file.rejects.rows == 6
     assert file.rejects.summary() == [
-        "Rejected 1, first in row 12: Age must be a whole number from 18 to 110",
-        "Rejected 1, first in row 13: Geography must be France, Germany or Spain",
-        "Rejected 1, first in row 14: Balance has no value",
-        "Rejected 1, first in row 15: CustomerId repeats the customer of an earlier row, which was taken",
-        "Rejected 1, first in row 16: Exited must be yes or no, 1 or 0",
-        "Rejected 1, first in row 17: Exited has no value",
+        "1 row rejected, row 12: Age must be a whole number from 18 to 110",
+        "1 row rejected, row 13: Geography must be France, Germany or Spain",
+        "1 row rejected, row 14: Balance has no value",
+        "1 row rejected, row 15: CustomerId repeats the customer of an earlier row, which was taken",
+        "1 row rejected, row 16: Exited must be yes or no, 1 or 0",
+        "1 row rejected, row 17: Exited has no value",
     ]
 
 
@@ -124,7 +124,7 @@ def test_two_columns_for_the_label_are_refused(tmp_path):
 
 
 def test_too_few_of_either_are_refused_and_what_was_rejected_is_told(tmp_path):
-    with pytest.raises(RefusedError, match=r"the file has 4 and 5 that can be read\. Rejected 1, first in row 11: Age"):
+    with pytest.raises(RefusedError, match=r"the file has 4 and 5 that can be read\. 1 row rejected, row 11: Age"):
         read_labelled(write(tmp_path / "a.csv", *some(9), row(1, Age="200")))
 
 

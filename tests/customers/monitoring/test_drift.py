@@ -12,12 +12,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from customers.ml_service.reference import COLUMNS, CONTINUOUS, describe
+from customers.ml_service.messages import NO_BREAK
+from customers.ml_service.reference import COLUMNS, CONTINUOUS, Intervals, Values, describe
 from customers.ml_service.schema import FEATURES
 from customers.ml_service.stability import stability_index
 from customers.models import Customer, DriftCheck, ImportBatch, ModelRelease
 from customers.monitoring import drift
-from customers.monitoring.drift import BinMove, ColumnShift, NothingToCompareError, measure
+from customers.monitoring.drift import BinMove, ColumnShift, NothingToCompareError, bin_names, measure
 from customers.releases.active import active_model
 from customers.scoring import scorer
 from tests.factories import make_customer, make_scored, random_fields, random_rows, refer_to
@@ -41,7 +42,7 @@ class TestIndex:
         # Half were active, six of ten are: 0.1 * ln(1.2) - 0.1 * ln(0.8).
         shift = shift_in("is_active_member")
         assert shift.psi == pytest.approx(0.04054651)
-        assert shift.moved_most == BinMove("0", 0.5, 0.4)
+        assert shift.moved_most == BinMove("no", 0.5, 0.4)
 
     def test_by_tenths_as_calculated_by_hand(self):
         refer_to([row(age=age) for age in range(20, 80)])
@@ -71,6 +72,23 @@ class TestIndex:
             make_customer(tenure=tenure)
         assert shift_in("tenure").moved_most == BinMove("other", 0.0, 0.5)
         assert shift_in("tenure").psi == pytest.approx(stability_index([0.5, 0.5, 0.0], [0.25, 0.25, 0.5]))
+
+    @pytest.mark.parametrize(
+        ("column", "reference", "expected"),
+        [
+            (
+                "score",
+                Intervals((0.25, 0.5), (0.2, 0.3, 0.5)),
+                ("below 25.0_%", "25.0_% to below 50.0_%", "50.0_% or more"),
+            ),
+            ("balance", Intervals((127000.0,), (0.4, 0.6)), ("below EUR_127,000", "EUR_127,000 or more")),
+            ("age", Intervals((26.0,), (0.4, 0.6)), ("below 26", "26 or more")),
+            ("has_cr_card", Values((0, 1), (0.3, 0.7)), ("no", "yes")),
+            ("num_of_products", Values((1, 2), (0.3, 0.7)), ("1", "2")),
+        ],
+    )
+    def test_bins_are_called_as_staff_write_such_values(self, column, reference, expected):
+        assert bin_names(column, reference) == tuple(name.replace("_", NO_BREAK) for name in expected)
 
     def test_a_column_of_one_value_in_training_has_one_bin(self):
         refer_to([row(age=40)] * 5)

@@ -90,7 +90,7 @@ def forest_that_answers(answer, part="scores"):
         yield
 
 
-A_STUMBLE = "ZeroDivisionError: A tree without leaves."
+A_STUMBLE = "A tree without leaves."
 
 
 def stumble():
@@ -112,13 +112,13 @@ CREATE TRIGGER the_banks BEFORE UPDATE OF churn_risk_score ON customers_customer
 FOR EACH ROW EXECUTE FUNCTION refuse()"""
 
 TROUBLES = {
-    "no answer": (model_has_no_answer, "age"),
+    "no answer": (model_has_no_answer, "Age is "),
     "an exception": (lambda: forest_that_answers(stumble), A_STUMBLE),
     "not a number": (lambda: forest_that_answers(lambda: float("nan")), "not a probability"),
     "more than certain": (lambda: forest_that_answers(lambda: 1.5), "not a probability"),
     "a reason that is no number": (
         lambda: forest_that_answers(lambda: float("inf"), "contributions"),
-        "ArithmeticError: A contribution to the model's answer is not a number.",
+        "A contribution to the model's answer is not a number.",
     ),
     "a constraint": (lambda: rule_of_the_bank(A_CONSTRAINT), "no_customer_of_that_age"),
     "a trigger": (lambda: rule_of_the_bank(A_TRIGGER), "scores of that age are under review"),

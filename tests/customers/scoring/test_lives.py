@@ -100,7 +100,7 @@ class TestEveryReload:
         asked = staff.get(f"/customers/history/{customer.pk}/").json()["entries"]
         returns = 2 if way == "twice" else 1
         assert told.count("deleted and added again") == returns
-        assert "Customer came back" in shown
+        assert "Customer returned" in shown
         assert [edit["returned"] for entry in asked for edit in entry["edits"]] == [*[True] * returns, False]
 
     def test_the_audit_finds_nothing_wrong(self, way):
@@ -299,7 +299,7 @@ class TestHistory:
         call_command("history", customer_id)
         assert "deleted and added again: age 30 -> 58" in capsys.readouterr().out
         page = superuser().get(f"/admin/customers/customer/{customer_id}/change/").content.decode()
-        assert "Customer came back: Age 30 → <strong>58</strong>" in page
+        assert "Customer returned: Age 30 → <strong>58</strong>" in page
         assert first.edits[0].returned is False
 
     def test_lives_that_one_call_has_begun_and_ended_do_not_mix(self):
@@ -334,7 +334,7 @@ class TestHistory:
         reload()
         drain()
         page = superuser().get("/admin/customers/scorerecord/").content.decode()
-        assert "Customer came back" in page
+        assert "Customer returned" in page
         assert [it.cause for it in ScoreRecord.objects.order_by("id")] == ["created", "returned"]
 
     def test_lag_counts_who_came_back(self):

@@ -220,7 +220,7 @@ class TestDeliveries:
     def test_who_may_change_them_tries_again(self, given_up):
         eve = logged_in("eve", "change_delivery")
         answer = eve.post(DELIVERIES, {"action": "try_again", "_selected_action": [given_up.pk]})
-        assert texts(answer) == ["1 message that was given up is being sent again."]
+        assert texts(answer) == ["1 message is being sent again."]
         assert (Delivery.objects.get().state, Delivery.objects.get().attempts) == ("waiting", 0)
 
     def test_no_other_user_does(self, bob, given_up):

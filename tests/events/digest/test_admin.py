@@ -42,14 +42,14 @@ def retry(client, digest):
 
 def test_the_list_has_period_state_and_error(given_up):
     found = words(logged_in("bob", "view_digest"))
-    assert "16 Nov 2026 to 22 Nov 2026 Weekly Given up, 23 Nov 2026, 18:30 7" in found
+    assert "16 Nov 2026 to 22 Nov 2026 Weekly Not sent, 23 Nov 2026, 18:30 7" in found
     assert "OSError: no answer" in found
 
 
 def test_with_the_right_to_change_it_is_sent_again(given_up):
     response = retry(logged_in("eve", "change_digest"), given_up)
     [said] = get_messages(response.wsgi_request)
-    assert str(said) == "1 digest that was given up is sent again within 15 minutes."
+    assert str(said) == "1 digest will be sent again within 15 minutes."
     given_up.refresh_from_db()
     assert (given_up.state, given_up.attempts) == ("waiting", 0)
 

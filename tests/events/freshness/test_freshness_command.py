@@ -37,12 +37,12 @@ class TestOnce:
         assert re.search(r"^status +catching up$", table, re.MULTILINE)
         assert re.search(r"^not up to date +1; longest wait \d+ ms$", table, re.MULTILINE)
         assert re.search(r"^release \d+ \(active\) +1 \(50\.0.%\), 0 not up to date$", table, re.MULTILINE)
-        assert re.search(r"^not scored yet +1 \(50\.0.%\), 1 not up to date$", table, re.MULTILINE)
+        assert re.search(r"^no score +1 \(50\.0.%\), 1 not up to date$", table, re.MULTILINE)
         assert re.search(r"^last scoring run +none yet$", table, re.MULTILINE)
 
     def test_a_pause_stands_on_top(self, capsys):
         pause.pause(by="ann", reason="review")
-        assert re.match(r"status +paused\n +Scoring is paused since .* by ann: review\.", said(capsys))
+        assert re.match(r"status +paused\n +Scoring has been paused since .* by ann: review\.", said(capsys))
 
     def test_drift_is_a_warning_below_the_status(self, capsys):
         make_scored()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.freshness.status import Waiting, judge
+from events.freshness.status import Waiting, judge, reason_for_staff, why_behind
 
 
 def judged(**changed):
@@ -54,7 +54,7 @@ def test_the_word(found, word):
         (CHECKING, "A check of all customers for changes is due."),
         (PAUSE, "Scoring is paused since noon. No customer is waiting for a score."),
         (PAUSE | STALE, "Scoring is paused since noon. 3 customers waiting for a score; longest wait 59 s."),
-        ({"dead_letters": 1}, "1 customer excluded from scoring: refused by the model."),
+        ({"dead_letters": 1}, "1 customer excluded from scoring: no score could be calculated."),
         ({"retries_waiting": 1200}, "Scoring failed for 1,200 customers; a retry is scheduled."),
         (OLD, "The last scoring run ended 3 s ago"),
         (OLD | {"last_drain_seconds_ago": None}, "No scoring run has ended yet"),
@@ -67,6 +67,13 @@ def test_the_reason_says_how_many_and_where_to_look(found, said):
 
 
 def test_it_does_not_blame_the_model_for_what_staff_have_excluded():
-    model, staff = "excluded from scoring: refused by the model.", "1 customer excluded from scoring by staff."
+    model, staff = "excluded from scoring: no score could be calculated.", "1 customer excluded from scoring by staff."
     assert judged(dead_letters=1, excluded_by_staff=1)[1] == staff
     assert judged(dead_letters=3, excluded_by_staff=1)[1] == f"2 customers {model} {staff}"
+
+
+def test_staff_without_a_command_line_read_whom_to_inform():
+    assert reason_for_staff(why_behind(True, 0, None)) == "No worker is running. Please inform an operator."
+    assert reason_for_staff(why_behind(False, 1, None)).endswith("released yet. Please inform an operator.")
+    assert reason_for_staff(why_behind(True, 1, None)).endswith("has ended yet. Please inform an operator.")
+    assert reason_for_staff("No customer is waiting for a score.") == "No customer is waiting for a score."

@@ -70,9 +70,9 @@ class TestStates:
     def test_without_scores_no_band_has_a_customer(self, ann):
         make_customers(2)
         found = words(ann)
-        assert "Not scored 2 100.0 %" in found
+        assert "No score 2 100.0 %" in found
         assert "critical 75 % to 100 % 0 0.0 % 0.00" in found
-        assert "Catching up. 2 customers waiting for a score" in found
+        assert "Scores are being updated. 2 customers waiting for a score" in found
 
     def test_scores_are_drawn_and_counted(self, ann):
         for score in (0.1, 0.9, 0.95):
@@ -96,23 +96,23 @@ class TestStates:
     def test_while_scoring_is_paused_it_says_so(self, ann):
         pause.pause(by="bob", reason="review")
         found = words(ann)
-        assert "Paused. Scoring is paused since" in found
+        assert "Scoring is paused. Scoring has been paused since" in found
         assert "by bob: review." in found
 
     def test_figures_of_another_model_say_that_they_are(self, ann):
         make_scored()
         counting.count_now()
         Overview.objects.update(took_seconds=5)
-        assert "Another model was released" not in words(ann)
+        assert "A new model was released" not in words(ann)
         ModelRelease.objects.create(sha256="f" * 64, fingerprint="f" * 64)
-        assert "Another model was released" in words(ann)
+        assert "A new model was released" in words(ann)
 
     def test_old_figures_say_how_old_and_that_no_worker_is_there(self, ann):
         counting.count_now()
         Overview.objects.update(took_seconds=5, counted_at=timezone.now() - timedelta(hours=3))
         found = words(ann)
         assert "(3 h ago)" in found
-        assert "No worker is running to update the figures: start one with manage.py run_worker." in found
+        assert "These figures are not being updated: no worker is running. Please inform an operator." in found
 
     def test_old_figures_say_that_a_worker_counts(self, ann):
         Worker.objects.create(name="here", host="h", started_at=timezone.now(), looked_at=timezone.now())
@@ -122,7 +122,7 @@ class TestStates:
 
     def test_before_the_first_count_has_ended_it_says_so(self, ann, monkeypatch):
         monkeypatch.setattr(counting, "count_now", lambda patience: False)
-        assert "being counted for the first time" in words(ann)
+        assert "being calculated for the first time" in words(ann)
 
 
 class TestHeadline:
@@ -144,7 +144,7 @@ class TestHeadline:
         make_customers(40)
         found = words(ann)
         assert "All scores are up to date" not in found
-        assert "Catching up. 40 customers waiting for a score" in found
+        assert "Scores are being updated. 40 customers waiting for a score" in found
         assert "Figures as of" in found
 
     def test_in_a_storm_of_edits_it_never_does(self, ann, counted):
@@ -173,7 +173,7 @@ class TestFourFigures:
         assert link_of(page, "Critical customers") == ("/admin/customers/customer/?band=critical", "1")
         assert link_of(page, "Value at risk")[1] == "EUR\u00a02,235"
         address, number = link_of(page, "Newly critical in 7 days")
-        assert (address, number) == ("/admin/customers/customer/?change=newly_critical", "not known yet")
+        assert (address, number) == ("/admin/customers/customer/?change=newly_critical", "Not available yet")
         assert link_of(page, "Open alerts") == ("/admin/events/alert/?state=open", "0")
         for name in ("Critical customers", "Value at risk", "Open alerts"):
             assert root.get(link_of(page, name)[0]).status_code == 200, name
@@ -227,7 +227,7 @@ class TestMovers:
         monkeypatch.setattr(movers, "MOVES", "SELECT 1/0, %(at)s, %(days)s, %(most)s")
         monkeypatch.setattr(figures, "OperationalError", DataError)
         make_customer()
-        assert "too many changed scores" in words(ann)
+        assert "Too many scores changed" in words(ann)
 
     def test_names_are_text_whatever_they_hold(self, ann):
         with_a_move(surname="<script>alert(1)</script>")

@@ -52,7 +52,7 @@ class TestPage:
     def test_before_the_first_count_it_says_so_and_shows_the_workers(self, root, monkeypatch):
         monkeypatch.setattr(counting, "count_now", lambda patience: False)
         found = words(root)
-        assert "being counted for the first time" in found
+        assert "being calculated for the first time" in found
         assert "No worker has been running in the last day" in found
 
 
@@ -75,7 +75,7 @@ class TestEngine:
     def test_a_pause_can_be_ended_from_here(self, root):
         assert 'href="/admin/events/pause/add/">Pause scoring…' in root.get(PAGE).content.decode()
         pause.pause(by="bob", reason="review")
-        assert "Paused. Scoring is paused since" in words(root)
+        assert "Scoring is paused. Scoring has been paused since" in words(root)
         assert 'href="/admin/events/pause/1/change/">Resume scoring…' in root.get(PAGE).content.decode()
 
     def test_who_may_not_has_no_button(self):
@@ -148,7 +148,7 @@ class TestExcluded:
         Customer.objects.filter(pk=excluded.pk).update(age=77)
         give_up(Customer.objects.filter(pk=excluded.pk), "Excluded by ann.")
         page, found = root.get(PAGE).content.decode(), words(root)
-        assert "Refused by the model 1 Excluded by staff 1" in found
+        assert "No score could be calculated 1 Excluded by staff 1" in found
         assert f'<a href="/admin/customers/customer/{refused.pk}/change/">{refused.pk}</a>' in page
         address = f"/admin/customers/scoringfailure/?state=excluded&amp;reason__exact={Exclusion.PERSON}"
         assert f'href="{address}"' in page

@@ -110,7 +110,7 @@ class TestCommands:
     def test_pausing_says_since_when_by_whom_and_why(self, capsys):
         call_command("pause_scoring", reason="model under review.")
         said = capsys.readouterr().out
-        assert said.startswith("Scoring is paused since ")
+        assert said.startswith("Scoring has been paused since ")
         assert said.endswith(f" by {pause.operator_name()}: model under review.\n")
         assert Pause.objects.get().by == pause.operator_name()
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 def test_it_has_something_in_every_section():
     make_everything()
     found = report(ID)
-    assert {name for name, rows in found.sections.items() if not rows} <= {"reasons", "scoring failure"}
+    assert {name for name, rows in found.sections.items() if not rows} <= {"reasons", "exclusion from scoring"}
     [values] = found.sections["values"]
     assert (values["surname"], values["customer_id"], values["age"]) == (SURNAME, ID, 53)
     uploads = [

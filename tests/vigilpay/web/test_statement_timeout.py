@@ -89,7 +89,7 @@ class TestWords:
         assert (response.status_code, response["Location"]) == (302, LIST)
         monkeypatch.undo()
         said = client.get(LIST).content.decode()
-        assert "This took longer than 5 s and was stopped. Ask for less" in said
+        assert "This took longer than 5 s and was stopped. Narrow the request" in said
 
 
 def test_a_user_who_wanted_to_change_something_is_to_look_what_has_changed():

@@ -70,7 +70,7 @@ class Command(BaseCommand):
     def make_customers(self) -> None:
         call_command("migrate", verbosity=0)
         if not Customer.objects.exists():
-            self.write_line(f"Making up {CUSTOMERS:,} customers ...")
+            self.write_line(f"Creating {CUSTOMERS:,} sample customers ...")
             call_command("seed_demo", customers=CUSTOMERS, verbosity=0)
         password = demo.create_admin()
         if password:

@@ -170,7 +170,7 @@ class TestRefusals:
 
     def test_a_path_through_a_file(self, tmp_path):
         (tmp_path / "file").touch()
-        with pytest.raises(RefusedError, match="can't be read: Not a directory"):
+        with pytest.raises(RefusedError, match="cannot be read: Not a directory"):
             read_all(tmp_path / "file" / "a.csv")
 
     @pytest.mark.parametrize("line_end", ["\n", "\r\n"])

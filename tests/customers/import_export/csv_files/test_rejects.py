@@ -85,12 +85,12 @@ def test_what_is_discarded_before_it_was_complete_leaves_nothing(tmp_path):
 
 
 def test_a_place_that_cannot_be_written_to_refuses_the_import(tmp_path):
-    with pytest.raises(RefusedError, match=r"can't be written to .*No such file or directory.*--rejects"):
+    with pytest.raises(RefusedError, match=r"cannot be written to .*No such file or directory.*--rejects"):
         reject(tmp_path / "nowhere" / "a.csv", rejected())
 
 
 def test_a_place_that_became_a_directory_meanwhile_refuses_the_import(tmp_path):
-    with pytest.raises(RefusedError, match="can't be written"):
+    with pytest.raises(RefusedError, match="cannot be written"):
         reject(tmp_path, rejected())
 
 

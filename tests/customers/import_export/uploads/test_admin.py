@@ -294,7 +294,7 @@ class TestChangedSinceTheCheck:
     def test_the_page_says_how_old_the_check_is(self, staff, batch):
         page = staff.get(page_of(batch)).content.decode()
         assert "5 h ago" in page
-        assert "if one was edited since this check, you are asked to confirm again" in page
+        assert "if one has changed since this check, you are asked to confirm again" in page
 
     def test_confirmed_it_asks_again_and_links_to_the_customers(self, staff, batch):
         say(staff, batch, "import")
@@ -316,7 +316,7 @@ class TestChangedSinceTheCheck:
         say(staff, batch, "import")
         worker.work_off()
         stale = staff.post(page_of(batch), {"next_step": "import", "check": shown}, follow=True)
-        assert "the file has been compared again" in str(next(iter(stale.context["messages"])))
+        assert "the file has been checked again" in str(next(iter(stale.context["messages"])))
         assert ImportBatch.objects.get(pk=batch.pk).state == State.CHECKED
         shown = stale.context["adminform"].form["check"].value()
         staff.post(page_of(batch), {"next_step": "import", "check": shown})

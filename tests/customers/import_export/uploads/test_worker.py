@@ -147,7 +147,7 @@ class TestInTheMiddle:
             editor.execute("UPDATE customers_customer SET surname = 'Held' WHERE customer_id = 1")
             worker.work_off()
         assert now(batch).state == State.STOPPED
-        assert "an open edit locks a customer" in batch.message
+        assert "a customer is being edited elsewhere" in batch.message
         assert steps.confirm(batch, batch.confirmed_by_id)
         worker.work_off()
         assert (now(batch).state, batch.message, batch.stored_new) == (State.IMPORTED, "", 1)

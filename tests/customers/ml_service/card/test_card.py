@@ -68,7 +68,7 @@ def test_a_file_without_metadata_is_told_to_be_unknown(metadata):
         "How much each field matters was not measured",
         "How the score moves with each field was not measured",
         "equally well was not measured",
-        "Which values it has seen is not known",
+        "The ranges of the values it was trained on are not available",
     ):
         assert admission in text
     assert list(card_files(metadata)) == ["README.md"]
@@ -107,7 +107,7 @@ def test_limits_name_ranges_and_small_groups(metadata):
     limits = metadata["diagnostics"]["limits"]
     text = card(metadata)
     assert f"age {limits['ranges']['age'][0]} to {limits['ranges']['age'][1]}" in text
-    assert f"number of products 4 ({limits['small_groups']['num_of_products']['4']})" in text
+    assert f"products 4 ({limits['small_groups']['num_of_products']['4']})" in text
     assert "fewer than 250" in text
 
 

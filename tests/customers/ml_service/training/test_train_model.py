@@ -116,8 +116,8 @@ class TestRejectedRows:
         out, _ = run(dirty, tmp_path)
         assert "300 customers" in out
         assert "2 rows rejected" in out
-        assert "Rejected 1, first in row 302: Age must be a whole number from 18 to 110" in out
-        assert "Rejected 1, first in row 303: Age has no value" in out
+        assert "1 row rejected, row 302: Age must be a whole number from 18 to 110" in out
+        assert "1 row rejected, row 303: Age has no value" in out
 
     def test_strictly_nothing_is_trained(self, dirty, tmp_path):
         with pytest.raises(CommandError, match=r"^Rejected rows: 2\. Correct them, or train without --strict\.$"):
