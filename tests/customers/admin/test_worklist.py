@@ -121,7 +121,7 @@ class TestButtons:
         edit(make_at_risk("900.00"), age=71)
         pause(by="clerk")
         [words] = said(agent.post(f"{PAGE}next/"))
-        assert re.search(r"in the last 14 days\. Scoring is paused since .* by clerk\.$", words)
+        assert re.search(r"in the last 14 days\. Scoring has been paused since .* by clerk\.$", words)
 
     def test_after_a_release_no_next_says_that_scores_are_pending(self, agent):
         make_at_risk("900.00")

@@ -129,7 +129,7 @@ def test_what_a_search_found_is_told(table, tmp_path, monkeypatch):
     monkeypatch.setattr(searching, "GRID", {"max_leaf_nodes": (4, 8)})
     out, _ = run(table, tmp_path, search=True, trees=3)
     assert "Searched 2 forests: best ROC AUC 0." in out
-    assert "Chosen: the smallest forest within 0.001 of it: 0." in out
+    assert "Chosen: the smallest forest within 0.001 of the best: 0." in out
 
 
 def test_a_file_that_cannot_be_trained_on_is_told_in_a_sentence(tmp_path):
