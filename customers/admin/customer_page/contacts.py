@@ -26,7 +26,7 @@ from customers.presentation.durations import format_day, format_time
 SHOWN = 5
 SECTION = "Contacts"
 FIELD, BEFORE = "contacts", "suggestions"
-HEADINGS = ("When", "By", "Channel", "Outcome", "Risk then", "Follow-up", "Note")
+HEADINGS = ("When", "By", "Channel", "Outcome", "Risk at contact", "Follow-up", "Note")
 
 
 class ContactsPage(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
