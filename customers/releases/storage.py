@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -141,9 +142,26 @@ def from_table(wanted: Wanted) -> tuple[FlatForest, bool]:
 
 
 def source_of(release: ModelRelease) -> bytes:
-    """The model.pkl of this release. Raises ``ModelError`` where it is not stored as it was released."""
-    wanted = wanted_of(release)
+    """The model.pkl of this release: as it is stored, or in place as long as no worker has stored it.
+
+    Raises ``ModelError`` where neither is the one that was released.
+    """
+    try:
+        wanted = wanted_of(release)
+    except ModelNotStoredError:
+        if (in_place := source_in_place(release)) is not None:
+            return in_place
+        raise
     return stored.source_of(column_of(wanted, "source"), wanted)
+
+
+def source_in_place(release: ModelRelease) -> bytes | None:
+    """As another version of the code has released it, on this machine; by its checksum."""
+    with suppress(ModelError):
+        found = read_model_file(settings.ML_ASSETS_DIR / MODEL_FILE)
+        if found.sha256 == release.sha256:
+            return found.data
+    return None
 
 
 def column_of(wanted: Wanted, column: str) -> bytes:

@@ -120,7 +120,7 @@ def test_staff_who_save_a_customer_who_is_being_deleted_do_not_bring_the_row_bac
             loader.commit()
     assert not Customer.objects.exists()
     shown = staff.get(answers[0].url).content.decode()
-    assert f"Customer {customer.pk} has left the table. Nothing was saved." in shown
+    assert f"Customer {customer.pk} no longer exists. Nothing was saved." in shown
     assert "was changed successfully" not in shown
 
 

@@ -8,9 +8,10 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from customers.ml_service import current_forest, load_forest
+from customers.ml_service import ModelError, current_forest, load_forest
 from customers.ml_service.files import stored
 from customers.ml_service.files.packaging import verify
+from customers.ml_service.files.pickles import sha256_of
 from customers.models import ModelFile, ModelRelease
 from customers.releases import active, storage
 from customers.releases.active import ModelNotActiveError, active_model, put_into_service
@@ -183,3 +184,13 @@ def test_files_in_place_of_the_active_model_are_used_without_the_database(strict
     active_model()
     monkeypatch.setattr(storage, "load", lambda *_given: pytest.fail("the database was read"))
     assert active_model()[0] is current_forest()
+
+
+def test_while_no_worker_has_stored_it_the_source_is_the_file_in_place_by_its_checksum(assets):
+    """As in the middle of an upgrade, after a release by the code before it."""
+    _forest, release = active_model()
+    ModelFile.objects.all().delete()
+    assert sha256_of(storage.source_of(release)) == release.sha256
+    (assets / "model.pkl").write_bytes(b"another file")
+    with pytest.raises(ModelError, match="not in the database"):
+        storage.source_of(release)
