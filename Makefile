@@ -155,8 +155,8 @@ clean: ## Remove caches and reports, never .venv or the database
 
 # --- behind the scenes ---
 
-# Two files at a time, on any machine: half of a test's time is waiting for processes that it has started.
-TESTS = $(PY) -m pytest --numprocesses 2 --dist loadfile
+# Three files at a time, on any machine: half of a test's time is waiting for processes that it has started.
+TESTS = $(PY) -m pytest --numprocesses 3 --dist loadfile
 # As a module, for the scripts in bin/ break when a checkout moves.
 LINT_IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
 CHAOS = $(PY) -m tests.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))

@@ -115,6 +115,9 @@ def claim_one(cursor: CursorWrapper, customer_id: int, seconds: float | None = N
     return Claim.from_rows([tuple(row)])
 
 
+LOOKS = 3
+
+
 def hold_one(cursor: CursorWrapper, customer_id: int, seconds: float | None = None) -> tuple[Any, ...]:
     """Lock one customer; the columns of a claim, and of the objection. An open edit is waited for so many seconds,
     or else as long as the settings say.
@@ -124,8 +127,8 @@ def hold_one(cursor: CursorWrapper, customer_id: int, seconds: float | None = No
     patience = settings.ANALYZE_LOCK_SECONDS if seconds is None else seconds
     patience_ms = max(1, round(patience * 1000))  # 0 would mean for ever
     cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience_ms}ms"])
-    # Twice: the row that was waited for may have been replaced meanwhile, by one that only a new look can see.
-    rows = lock_one(cursor, customer_id) or lock_one(cursor, customer_id)
+    # The row that was waited for may have been replaced meanwhile, by one that only a new look can see; and again.
+    rows = next(filter(None, (lock_one(cursor, customer_id) for _look in range(LOOKS))), [])
     cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
     if not rows:
         raise Customer.DoesNotExist(f"There is no customer {customer_id}.")

@@ -138,7 +138,7 @@ class TestWebPages:
 
     def test_rules_alerts_and_messages(self, staff, roles, settings):
         settings.EMAIL_HOST = "mail.bank.example"
-        rule = {"name": "Leaving", "active": "on", "kind": "threshold", "threshold": "0.0001", "rise": "", "days": ""}
+        rule = {"name": "Leaving", "active": "on", "kind": "threshold", "threshold": "1", "rise": "", "days": ""}
         rule |= {"recipients": "desk@bank.example"}
         assert staff.post("/admin/events/alertrule/add/", rule).status_code == 302
         made = AlertRule.objects.get()
