@@ -7,6 +7,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from customers.models import LARGEST_CUSTOMER_ID
+
 
 def customer_link(customer_id: int) -> SafeString:
     """To the page of a customer; the admin says so where the customer is gone."""
@@ -19,10 +21,25 @@ def release_link(release_id: int) -> SafeString:
     return format_html('<a href="{}">Release {}</a>', address, release_id)
 
 
+def is_number(term: str) -> bool:
+    """Whether it is meant as a customer's id, possible or not."""
+    return term.isdecimal()
+
+
+def typed_id(term: str) -> int | None:
+    """The id that staff have typed; None for what no customer can have."""
+    # By length first: Python refuses to read thousands of digits.
+    fits = is_number(term) and len(term) <= len(str(LARGEST_CUSTOMER_ID))
+    return int(term) if fits and int(term) <= LARGEST_CUSTOMER_ID else None
+
+
 def of_customer(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
-    """Those of the customer with this id, by its index; all without a term, none for what is no id."""
+    """Those of the customer with this id, by its index; all without a term, none for what is no id.
+
+    Django's own search would compare every row's id as text.
+    """
     term = term.strip()
     if not term:
         return rows
-    is_id = term.isascii() and term.isdecimal() and len(term) <= 18
-    return rows.filter(customer_id=int(term)) if is_id else rows.none()
+    customer_id = typed_id(term)
+    return rows.none() if customer_id is None else rows.filter(customer_id=customer_id)

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from customers.admin.customer_list.filters import MOST_PRODUCTS
-from customers.admin.read_only import ReadOnlyAdmin
+from customers.admin.read_only import Section, SectionsPage, section
 from customers.ml_service.messages import NO_BREAK
 from customers.models import PortfolioSnapshot
 from customers.portfolio import snapshots
@@ -34,7 +32,6 @@ from customers.presentation.tables import grouped_table
 
 Dimension = PortfolioSnapshot.Dimension
 
-THE_LATEST = "latest"
 LINE_DAYS = 90
 COMPARED_DAYS = (7, 28)
 UNKNOWN = "Not available"
@@ -48,43 +45,22 @@ ABSENT_FROM_LISTS = "Customers who have objected to profiling are included here 
 
 
 @admin.register(PortfolioSnapshot)
-class PortfolioAdmin(ReadOnlyAdmin):
-    """Its fieldsets have no fields: their descriptions are the page."""
+class PortfolioAdmin(SectionsPage):
+    title = "Portfolio"
+    the_only_one = "latest"
 
-    class Media:
-        css = {"all": ["customers/vigilpay.css"]}
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """There is one page."""
-        return redirect("admin:customers_portfoliosnapshot_change", THE_LATEST)
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        context = {**(extra_context or {}), "title": "Portfolio", "subtitle": None}
-        return super().change_view(request, object_id, form_url, context)
-
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> PortfolioSnapshot | None:
+    def shown(self) -> PortfolioSnapshot:
         """Nothing of its own: the page is about all groups of the newest day."""
-        return PortfolioSnapshot() if object_id == THE_LATEST else None
+        return PortfolioSnapshot()
 
-    def get_fields(self, request: HttpRequest, obj: PortfolioSnapshot | None = None) -> Any:
-        return ()
-
-    def get_fieldsets(self, request: HttpRequest, obj: PortfolioSnapshot | None = None) -> Any:
+    def sections(self, request: HttpRequest, found: PortfolioSnapshot) -> list[Section]:
         day = snapshots.latest_day()
-        if obj is None or day is None:
+        if day is None:
             return [section(None, NO_SNAPSHOT)]
         return list(sections(day, with_links=request.user.has_perm("customers.view_customer")))
 
 
-def section(title: str | None, content: str | SafeString, *, is_closed: bool = False) -> tuple[str | None, Any]:
-    return title, {"fields": (), "description": content, "classes": ["collapse"] if is_closed else []}
-
-
-def sections(day: date, *, with_links: bool) -> Iterator[tuple[str | None, Any]]:
+def sections(day: date, *, with_links: bool) -> Iterator[Section]:
     """The page from top to bottom."""
     groups = snapshots.snapshot_of(day)
     former = [Former.of(day, days) for days in COMPARED_DAYS]

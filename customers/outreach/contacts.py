@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Max, Subquery
+from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
+from django.utils import timezone
 
 from customers.models import Contact, Customer, ModelRelease, WorklistItem, is_current_by
 from customers.outreach.worklist import finish_all
@@ -53,6 +54,12 @@ def last_contacts(customer_ids: Iterable[int]) -> dict[int, Contact]:
     newest = Contact.objects.filter(customer_id__in=list(customer_ids)).values("customer_id").annotate(last=Max("id"))
     found = Contact.objects.filter(pk__in=newest.values("last"))
     return {contact.customer_id: contact for contact in found}
+
+
+def follow_ups_due() -> QuerySet[Contact]:
+    """Contacts whose day to follow up has come, without any contact since they were recorded: one of a customer."""
+    later = Contact.objects.filter(customer_id=OuterRef("customer_id"), pk__gt=OuterRef("pk"))
+    return Contact.objects.filter(~Exists(later), follow_up_on__lte=timezone.localdate()).order_by()
 
 
 def describe_codes(reason_codes: Sequence[int] | None) -> str:

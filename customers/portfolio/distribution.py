@@ -1,6 +1,7 @@
-"""How the customers' scores are spread: by step of risk, and by band."""
+"""How the customers' scores are spread, by step of risk and by band, and what the bank would expect to lose in each."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.conf import settings
 from django.db.backends.utils import CursorWrapper
@@ -11,11 +12,11 @@ from customers.presentation.bands import BANDS
 STEPS = 20
 EDGES = [step / STEPS for step in range(1, STEPS)]
 
-# One pass over an index that is there anyway: both groupings at once, so that they add up to the same customers. Those
-# who have objected have no score, and are taken off.
+# One pass over the index by value at risk, which has the score as well: all groupings at once, so that they add up to
+# the same customers. Those who have objected have no score, and are taken off.
 COUNT = """
 SELECT width_bucket(churn_risk_score, %(edges)s::float8[]), width_bucket(churn_risk_score, %(thresholds)s::float8[]),
-    count(*)
+    count(*), COALESCE(sum(value_at_risk), 0)
 FROM customers_customer GROUP BY 1, 2
 """
 
@@ -32,6 +33,7 @@ class Distribution:
 
     steps: list[int]
     bands: list[int]
+    values_at_risk: list[str]  # the sum in each band: decimals to the cent, as JSON has none
     thresholds: list[float]  # the bands' own, when they were counted
     unscored: int
 
@@ -43,19 +45,26 @@ class Distribution:
     def customers(self) -> int:
         return self.scored + self.unscored
 
+    @property
+    def values(self) -> list[Decimal]:
+        """The value at risk of each band, lowest first."""
+        return [Decimal(value) for value in self.values_at_risk]
+
 
 def count_scores(cursor: CursorWrapper) -> Distribution:
     """Count all customers as they are at this moment."""
     thresholds = list(settings.RISK_BANDS)
     cursor.execute(COUNT, {"edges": EDGES, "thresholds": thresholds})
     steps, bands, unscored = [0] * STEPS, [0] * len(BANDS), 0
-    for step, band, customers in cursor.fetchall():
+    values = [Decimal("0.00")] * len(BANDS)
+    for step, band, customers, value in cursor.fetchall():
         if step is None:  # and no band: no score
             unscored += customers
         else:
             steps[step] += customers
             bands[band] += customers
-    return Distribution(steps, bands, thresholds, unscored - count_objected(cursor))
+            values[band] += value
+    return Distribution(steps, bands, list(map(str, values)), thresholds, unscored - count_objected(cursor))
 
 
 def count_objected(cursor: CursorWrapper) -> int:

@@ -22,6 +22,7 @@ from customers.conditions import Condition
 from customers.models import MoveSearch, RecentMove, ScoreRecord
 from customers.portfolio.movers import BEGAN, GO_BACK, PREPARE
 from customers.presentation.bands import BANDS, least_of_band
+from customers.sql import time_limit
 
 log = logging.getLogger("vigilpay.customers")
 
@@ -35,8 +36,6 @@ RISEN_POINTS = 10
 # Between two searches there are so many times what one takes.
 REST_TIMES = 20
 PATIENCE = "40s"
-LIMIT_TIME = "SELECT set_config('statement_timeout', %s, true)"
-NO_LIMIT = "SET LOCAL statement_timeout TO DEFAULT"
 # One search at a time is enough.
 TURN = "moves"
 
@@ -147,15 +146,11 @@ def search() -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
         if not turns.take_if_free(TURN):
             return False
-        at = timezone.now()
-        cursor.execute(LIMIT_TIME, [PATIENCE])
-        cursor.execute(PREPARE)
-        cursor.execute(
-            SEARCH,
-            {"at": at, "days": window_days(), "least_rise": LEAST_RISE, "critical": least_of_band(BANDS[-1])},
-        )
-        cursor.execute(GO_BACK)
-        cursor.execute(NO_LIMIT)
+        at, critical = timezone.now(), least_of_band(BANDS[-1])
+        with time_limit(cursor, PATIENCE):
+            cursor.execute(PREPARE)
+            cursor.execute(SEARCH, {"at": at, "days": window_days(), "least_rise": LEAST_RISE, "critical": critical})
+            cursor.execute(GO_BACK)
         found = {"searched_at": at, "took_seconds": monotonic() - began}
         MoveSearch.objects.update_or_create(pk=1, defaults=found)
     return True

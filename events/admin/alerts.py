@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from customers.admin import ChoiceFilter, ReadOnlyAdmin
+from customers.admin.lookups import of_customer
 from customers.presentation.durations import format_time
 from customers.presentation.numbers import format_count, format_percent
 from events.admin.alert_rule_form import AlertRuleForm
@@ -122,12 +123,7 @@ class AlertAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Alert], search_term: str
     ) -> tuple[QuerySet[Alert], bool]:
-        """By the index on the id; Django's own search would compare every row's id as text."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        is_id = term.isascii() and term.isdecimal() and len(term) <= 18
-        return (queryset.filter(customer_id=int(term)) if is_id else queryset.none()), False
+        return of_customer(queryset, search_term), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """An open alert says how it is acknowledged."""

@@ -7,6 +7,7 @@ used up an attempt; no other worker tries before the queue would have ended that
 
 from datetime import datetime, timedelta
 from math import inf
+from smtplib import SMTPException
 
 from django.conf import settings
 from django.db import transaction
@@ -22,6 +23,14 @@ from events.models.alerts import Alert, AlertQuerySet, Delivery
 
 class DeliveryError(Exception):
     """Why a message was not taken, in words for staff; holds no secret."""
+
+
+def describe_refusal(error: Exception) -> str:
+    """For staff and logs. What is not known to be harmless is named only: it may quote an address that is a secret, or
+    customers' values."""
+    if not isinstance(error, DeliveryError | SMTPException | OSError):
+        return type(error).__name__
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 # A message is cut at so many alerts, an e-mail at none: it names a few and counts the rest.

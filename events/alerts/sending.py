@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from smtplib import SMTPException
 from time import monotonic
 
 from django.conf import settings
 
 from customers.conditions import Condition
 from events.alerts import email, outbox, webhook
-from events.alerts.outbox import DeliveryError
 from events.models.alerts import Delivery
 
 log = logging.getLogger("vigilpay.events")
@@ -45,9 +43,7 @@ def attempt(delivery: Delivery) -> bool:
 
 
 def report_refused(delivery: Delivery, error: Exception) -> None:
-    # For staff and logs. What is not known to be harmless is named only: it may quote an address that is a secret.
-    known = isinstance(error, DeliveryError | SMTPException | OSError)
-    reason = " ".join(f"{type(error).__name__}: {error}".split()) if known else type(error).__name__
+    reason = outbox.describe_refusal(error)
     is_tried_again = outbox.store_refused(delivery, reason)
     attempts = f"attempt {delivery.attempts} of {settings.ALERT_ATTEMPTS}"
     what = f"The message {delivery.pk} on alerts was not taken ({attempts})"

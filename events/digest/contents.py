@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
 
-from customers.models import Contact, Customer, ScoreRecord
+from customers.models import Customer, ScoreRecord
+from customers.outreach.contacts import follow_ups_due
 from customers.sql import fetch_row, fetch_rows
 from events.digest.period import Period
 from events.models.alerts import Alert
@@ -57,7 +57,7 @@ SELECT count(*), COALESCE(sum(value_at_risk), 0) FROM customers_customer WHERE c
 
 
 @dataclass(frozen=True)
-class Mover:
+class Crossing:
     """A customer's first and last score of the period. ``before`` is None where there was none."""
 
     customer_id: int
@@ -67,21 +67,21 @@ class Mover:
 
 
 @dataclass(frozen=True)
-class Movers:
+class Crossings:
     """Customers whose risk crossed the threshold in one direction, and stood there when the period ended."""
 
     customers: int
     by_release: int
-    named: list[Mover]
+    named: list[Crossing]
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The period's movers; all else is as of now."""
+    """The period's crossings; all else is as of now."""
 
     critical: float  # from which risk on a customer is critical
-    entered: Movers
-    left: Movers
+    entered: Crossings
+    left: Crossings
     customers_critical: int
     value_at_risk: Decimal
     open_alerts: int
@@ -96,8 +96,8 @@ def contents_of(period: Period) -> Contents:
     customers_critical, value_at_risk = fetch_row(CRITICAL_NOW, [critical])
     return Contents(
         critical,
-        movers_of([row for is_critical, *row in crossed if is_critical]),
-        movers_of([row for is_critical, *row in crossed if not is_critical]),
+        crossings_of([row for is_critical, *row in crossed if is_critical]),
+        crossings_of([row for is_critical, *row in crossed if not is_critical]),
         customers_critical,
         value_at_risk,
         Alert.objects.open().not_objected().count(),
@@ -105,16 +105,13 @@ def contents_of(period: Period) -> Contents:
     )
 
 
-def movers_of(rows: list[list[object]]) -> Movers:
+def crossings_of(rows: list[list[object]]) -> Crossings:
     if not rows:
-        return Movers(0, 0, [])
+        return Crossings(0, 0, [])
     customers, by_release, *_ = rows[0]
-    return Movers(customers, by_release, [Mover(*row[2:]) for row in rows])  # type: ignore[arg-type]
+    return Crossings(customers, by_release, [Crossing(*row[2:]) for row in rows])  # type: ignore[arg-type]
 
 
 def count_follow_ups_due() -> int:
-    """Customers with a follow-up of today or earlier, and no contact since it was agreed."""
-    later = Contact.objects.filter(customer_id=OuterRef("customer_id"), pk__gt=OuterRef("pk"))
-    here = Customer.objects.not_objected().filter(customer_id=OuterRef("customer_id"))
-    due = Contact.objects.filter(Exists(here), ~Exists(later), follow_up_on__lte=timezone.localdate())
-    return due.count()
+    """As many as the filter of the list finds."""
+    return follow_ups_due().filter(Exists(Customer.objects.not_objected().filter(pk=OuterRef("customer_id")))).count()

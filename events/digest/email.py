@@ -9,7 +9,7 @@ from django.urls import reverse
 from customers.presentation.numbers import format_count, format_money, format_percent
 from events.alerts import email as alerts_email
 from events.alerts.outbox import DeliveryError
-from events.digest.contents import Contents, Mover, Movers, contents_of
+from events.digest.contents import Contents, Crossing, Crossings, contents_of
 from events.digest.period import Period
 from events.models.digest import Digest
 
@@ -41,9 +41,9 @@ def format_body(period: Period, found: Contents) -> str:
         [
             f"Churn risk, {period}",
             "",
-            *format_movers(f"Risk became critical ({critical} or more)", found.entered),
+            *format_crossings(f"Risk became critical ({critical} or more)", found.entered),
             "",
-            *format_movers("Risk is no longer critical", found.left),
+            *format_crossings("Risk is no longer critical", found.left),
             "",
             "When this message was sent:",
             *now,
@@ -52,22 +52,22 @@ def format_body(period: Period, found: Contents) -> str:
     )
 
 
-def format_movers(heading: str, movers: Movers) -> Iterator[str]:
-    if not movers.customers:
+def format_crossings(heading: str, crossings: Crossings) -> Iterator[str]:
+    if not crossings.customers:
         yield f"{heading}: no customer"
         return
-    because = f", {movers.by_release:,} of them because of a new model release" if movers.by_release else ""
-    yield f"{heading}: {format_count(movers.customers, 'customer', 'customers')}{because}"
-    yield from map(format_mover, movers.named)
-    if more := movers.customers - len(movers.named):
+    because = f", {crossings.by_release:,} of them because of a new model release" if crossings.by_release else ""
+    yield f"{heading}: {format_count(crossings.customers, 'customer', 'customers')}{because}"
+    yield from map(format_crossing, crossings.named)
+    if more := crossings.customers - len(crossings.named):
         yield f"and {more:,} more"
 
 
-def format_mover(mover: Mover) -> str:
-    before = "first score" if mover.before is None else format_percent(mover.before)
-    because = ", new model release" if mover.by_release else ""
-    page = f", {address('customers_customer_change', mover.customer_id)}" if settings.SITE_URL else ""
-    return f"customer {mover.customer_id}: {before} \N{RIGHTWARDS ARROW} {format_percent(mover.after)}{because}{page}"
+def format_crossing(crossing: Crossing) -> str:
+    before = "first score" if crossing.before is None else format_percent(crossing.before)
+    because = ", new model release" if crossing.by_release else ""
+    page = f", {address('customers_customer_change', crossing.customer_id)}" if settings.SITE_URL else ""
+    return f"customer {crossing.customer_id}: {before} \N{RIGHTWARDS ARROW} {format_percent(crossing.after)}{because}{page}"
 
 
 def address(page: str, *of: int) -> str:

@@ -1,13 +1,12 @@
 """Sends the digest of the last period, once. Whatever goes wrong is written down and tried again."""
 
 import logging
-from smtplib import SMTPException
 
 from django.conf import settings
 from django.utils import timezone
 
 from customers.conditions import Condition
-from events.alerts.outbox import DeliveryError
+from events.alerts.outbox import describe_refusal
 from events.digest import email, outbox
 from events.digest.period import last_finished
 from events.models.digest import Digest
@@ -43,9 +42,7 @@ def attempt(digest: Digest) -> bool:
 
 
 def report_refused(digest: Digest, error: Exception) -> None:
-    # For staff and logs. What is not known to be harmless is named only: it may quote customers' values.
-    known = isinstance(error, DeliveryError | SMTPException | OSError)
-    reason = " ".join(f"{type(error).__name__}: {error}".split()) if known else type(error).__name__
+    reason = describe_refusal(error)
     is_tried_again = outbox.store_refused(digest, reason)
     what = f"The {digest} was not sent (attempt {digest.attempts} of {settings.ALERT_ATTEMPTS})"
     if is_tried_again:

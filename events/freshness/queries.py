@@ -19,6 +19,7 @@ from customers.presentation.numbers import format_count
 from customers.scoring.marks import INTACT
 from customers.scoring.pause import current, describe_pause
 from customers.scoring.staleness import HELD_BACK, OF_THIS_VERSION, STALE
+from customers.sql import time_limit
 from events.freshness.answer import (
     Coverage,
     Freshness,
@@ -55,7 +56,6 @@ RECENT_TIMES = 10
 
 T = TypeVar("T")
 
-LIMIT_TIME = "SELECT set_config('statement_timeout', %s, true)"
 
 ACTIVE = "SELECT id, sha256, released_at FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
 
@@ -134,13 +134,10 @@ DRAINED_SINCE = "SELECT EXISTS (SELECT FROM events_drain WHERE ended_at > %s)"
 
 def freshness() -> Freshness:
     """Measure everything now; exact. Raises ``OperationalError`` when the database does not answer in some seconds."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(LIMIT_TIME, [PATIENCE])
+    with transaction.atomic(), connection.cursor() as cursor, time_limit(cursor, PATIENCE):
         active = active_release(cursor)
         portfolio = portfolio_of(cursor, active)
-        found = with_counted(cursor, active, portfolio, lag_of(cursor), portfolio.waiting)
-        cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
-    return found
+        return with_counted(cursor, active, portfolio, lag_of(cursor), portfolio.waiting)
 
 
 class Recent:

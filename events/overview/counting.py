@@ -21,7 +21,7 @@ from django.utils import timezone
 from customers import turns
 from customers.models import ModelRelease
 from customers.monitoring import drift
-from events.freshness.queries import LIMIT_TIME
+from customers.sql import time_limit
 from events.models.engine import Overview
 from events.overview.figures import Figures
 from events.queue import dispatch
@@ -97,13 +97,11 @@ def count_now(patience: str = JOB_PATIENCE) -> bool:
     """
     began = monotonic()
     turns.add(TURN)
-    with one_moment() as cursor:
-        cursor.execute(LIMIT_TIME, [patience])
+    with one_moment() as cursor, time_limit(cursor, patience):
         is_ours = turns.take_if_free(TURN)
         cursor.execute(MOMENT)
         (at,) = cursor.fetchone()
         figures = Figures.counted(cursor, at) if is_ours else None
-        cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
     if figures is not None:
         store_figures(figures, at, monotonic() - began)
     return figures is not None

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db import OperationalError, transaction
@@ -14,7 +13,6 @@ from customers.conditions import Condition
 from customers.portfolio import distribution, movers, moves
 from customers.portfolio.distribution import Distribution
 from customers.portfolio.movers import Mover, Movers
-from customers.portfolio.value import sum_value_at_risk
 from events.freshness import queries
 from events.freshness.answer import Coverage, Lag, LagStep, Portfolio
 
@@ -32,7 +30,6 @@ class Figures:
 
     release: int | None  # the active one at that moment
     distribution: Distribution
-    values_at_risk: list[str]  # of each band, lowest first: decimals to the cent
     newly_critical: int | None  # not known before the first search
     portfolio: Portfolio
     lag: Lag
@@ -45,7 +42,6 @@ class Figures:
         return cls(
             release=active.id if active else None,
             distribution=distribution.count_scores(cursor),
-            values_at_risk=[str(value) for value in sum_value_at_risk(cursor)],
             newly_critical=newly_critical(cursor),
             portfolio=queries.portfolio_of(cursor, active),
             lag=queries.lag_of(cursor),
@@ -59,7 +55,6 @@ class Figures:
         return cls(
             release=stored["release"],
             distribution=Distribution(**stored["distribution"]),
-            values_at_risk=stored["values_at_risk"],
             newly_critical=stored["newly_critical"],
             portfolio=Portfolio(**{**portfolio, "coverage": [Coverage(**group) for group in portfolio["coverage"]]}),
             lag=Lag(**{**lag, "histogram": [LagStep(**step) for step in lag["histogram"]]}),
@@ -68,11 +63,6 @@ class Figures:
                 for window in stored["movers"]
             ],
         )
-
-    @property
-    def values(self) -> list[Decimal]:
-        """The value at risk of each band, lowest first."""
-        return [Decimal(value) for value in self.values_at_risk]
 
 
 def newly_critical(cursor: CursorWrapper) -> int | None:

@@ -70,7 +70,7 @@ def key_figures(found: Figures, links: Links, *, alerts: str) -> SafeString:
     newly = NOT_KNOWN if found.newly_critical is None else f"{found.newly_critical:,}"
     shown = [
         ("Critical customers", f"{found.distribution.bands[-1]:,}", links.narrowed(f"band={BANDS[-1]}")),
-        ("Value at risk", format_money(sum(found.values, Decimal())), links.by_value),
+        ("Value at risk", format_money(sum(found.distribution.values, Decimal())), links.by_value),
         (f"Newly critical in {window_days()} days", newly, links.narrowed("change=newly_critical")),
     ]
     if alerts:
@@ -112,7 +112,7 @@ def risk_section(found: Figures, links: Links) -> Cell:
     rows = [
         *band_rows(found, links),
         ("No score", "", *numbers(spread.unscored, spread.customers), ""),
-        ("All", "", f"{spread.customers:,}", "", format_amount(sum(found.values, Decimal()), cents=True)),
+        ("All", "", f"{spread.customers:,}", "", format_amount(sum(spread.values, Decimal()), cents=True)),
     ]
     drawing = histogram(spread.steps, spread.thresholds, BANDS) if spread.scored else ""
     return side_by_side(figures_table("Customers by risk band", head, rows, numbers=True), drawing)
@@ -126,7 +126,7 @@ def band_rows(found: Figures, links: Links) -> Iterator[Sequence[Cell]]:
         name = BANDS[index]
         shown = format_html('<span class="vp-badge vp-{0}">{0}</span>', name)
         bounds = f"{format_edge(edges[index])} to {format_edge(edges[index + 1])}"
-        value = format_amount(found.values[index], cents=True)
+        value = format_amount(spread.values[index], cents=True)
         yield link(links.narrowed(f"band={name}"), shown), bounds, *numbers_of(spread, index), value
 
 

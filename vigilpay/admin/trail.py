@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from customers.admin import ReadOnlyAdmin
 from customers.admin.customer_list.paging import CappedPaginator
-from customers.models import LARGEST_CUSTOMER_ID
+from customers.admin.lookups import is_number, typed_id
 from customers.presentation.durations import format_time
 from vigilpay.trail.models import USER, TrailEntry, TrailEntryQuerySet
 
@@ -62,8 +62,8 @@ def search(entries: TrailEntryQuerySet, term: str) -> TrailEntryQuerySet:
     """Digits are a customer's id, all else is an actor: both by an index."""
     if not term:
         return entries
-    if term.isascii() and term.isdecimal():
-        is_id = len(term) < 20 and int(term) <= LARGEST_CUSTOMER_ID
-        return entries.about(int(term)) if is_id else entries.none()
+    if is_number(term):
+        customer_id = typed_id(term)
+        return entries.none() if customer_id is None else entries.about(customer_id)
     user = get_user_model()._default_manager.filter(**{get_user_model().USERNAME_FIELD: term}).first()
     return entries.filter(actor=f"{USER}{user.pk}" if user else term)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from customers.admin.customer_list.filters import ChoiceFilter
 from customers.models import Contact
-from customers.outreach.contacts import last_contacts
+from customers.outreach.contacts import follow_ups_due, last_contacts
 from customers.presentation.durations import format_day
 
 
@@ -40,15 +40,9 @@ class ContactFilter(ChoiceFilter):
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value == self.DUE:
-            return rows.filter(pk__in=due().values("customer_id"))
+            return rows.filter(pk__in=follow_ups_due().values("customer_id"))
         if value == self.MINE:
             return rows.filter(pk__in=Contact.objects.filter(by=self.reader).order_by().values("customer_id"))
         since = timezone.now() - timedelta(days=settings.CONTACT_PAUSE_DAYS)
         # Looked up for each row on the way down the index of the risk: nearly all match.
         return rows.filter(~Exists(Contact.objects.filter(customer_id=OuterRef("pk"), at__gt=since)))
-
-
-def due() -> QuerySet[Contact]:
-    """Contacts whose day to follow up has come, without any contact since they were recorded."""
-    later = Contact.objects.filter(customer_id=OuterRef("customer_id"), pk__gt=OuterRef("pk"))
-    return Contact.objects.filter(~Exists(later), follow_up_on__lte=timezone.localdate()).order_by()

@@ -5,20 +5,16 @@ from typing import Any
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Collate, Concat, Upper
 
-from customers.models import LARGEST_CUSTOMER_ID
+from customers.admin.lookups import is_number, of_customer
 
 LAST_CHARACTER = "\U0010ffff"
 
 
 def search(customers: QuerySet[Any], typed: str) -> QuerySet[Any]:
-    """Digits are an id, looked up by the key; Django's own search would compare every row's id as text."""
+    """Digits are an id, looked up by the key."""
     term = typed.strip()
-    if not term:
-        return customers
-    if term.isdecimal():
-        # By length first: Python refuses to read thousands of digits.
-        fits = len(term) <= len(str(LARGEST_CUSTOMER_ID)) and int(term) <= LARGEST_CUSTOMER_ID
-        return customers.filter(pk=int(term)) if fits else customers.none()
+    if not term or is_number(term):
+        return of_customer(customers, term)
     # Whatever the case of its letters. A range in the order of C is found by an index in every locale, LIKE is not.
     first = Upper(Value(term))
     keyed = customers.alias(surname_key=Collate(Upper(F("surname")), "C"))

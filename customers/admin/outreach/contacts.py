@@ -12,8 +12,9 @@ from django.utils.safestring import SafeString
 
 from customers.admin.customer_list.filters import ChoiceFilter
 from customers.admin.customer_list.paging import CappedPaginator
+from customers.admin.lookups import is_number, of_customer
 from customers.admin.read_only import ReadOnlyAdmin
-from customers.models import LARGEST_CUSTOMER_ID, Contact, Customer
+from customers.models import Contact, Customer
 from customers.outreach.contacts import describe_codes
 from customers.presentation.bands import badge
 from customers.presentation.durations import format_day, format_time
@@ -87,9 +88,6 @@ class ContactAdmin(ReadOnlyAdmin):
 
 def search(contacts: QuerySet[Contact], term: str) -> QuerySet[Contact]:
     """Digits are a customer's id, all else is a user name: both by an index."""
-    if not term:
-        return contacts
-    if not (term.isascii() and term.isdecimal()):
+    if term and not is_number(term):
         return contacts.filter(by=get_user_model().normalize_username(term))
-    is_id = len(term) < 20 and int(term) <= LARGEST_CUSTOMER_ID
-    return contacts.filter(customer_id=int(term)) if is_id else contacts.none()
+    return of_customer(contacts, term)

@@ -2,6 +2,7 @@
 
 import random
 from bisect import bisect_right
+from decimal import Decimal
 
 import pytest
 from django.db import connection
@@ -25,13 +26,15 @@ def counted() -> Distribution:
 def plainly_counted() -> Distribution:
     """One by one, by the same words that a customer's own page uses."""
     steps, bands, unscored = [0] * STEPS, [0] * len(BANDS), 0
-    for score in Customer.objects.values_list("churn_risk_score", flat=True):
+    values = [Decimal("0.00")] * len(BANDS)
+    for score, value in Customer.objects.values_list("churn_risk_score", "value_at_risk"):
         if score is None:
             unscored += 1
         else:
             steps[bisect_right(EDGES, score)] += 1
             bands[BANDS.index(band(score))] += 1
-    return Distribution(steps, bands, [0.25, 0.5, 0.75], unscored)
+            values[BANDS.index(band(score))] += value
+    return Distribution(steps, bands, [str(value) for value in values], [0.25, 0.5, 0.75], unscored)
 
 
 def test_without_customers_everything_is_nought():

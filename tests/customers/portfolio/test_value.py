@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from customers.models import Customer
-from customers.portfolio.value import sum_value_at_risk
+from customers.portfolio.distribution import count_scores
 from customers.presentation.bands import BANDS, band
 from customers.scoring import scorer
 from tests.factories import edit, make_customer, make_scored, random_fields, write_as_scorer
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 def summed() -> list[Decimal]:
     with connection.cursor() as cursor:
-        return sum_value_at_risk(cursor)
+        return count_scores(cursor).values
 
 
 def recomputed() -> list[Decimal]:
