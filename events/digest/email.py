@@ -67,7 +67,8 @@ def format_crossing(crossing: Crossing) -> str:
     before = "first score" if crossing.before is None else format_percent(crossing.before)
     because = ", new model release" if crossing.by_release else ""
     page = f", {address('customers_customer_change', crossing.customer_id)}" if settings.SITE_URL else ""
-    return f"customer {crossing.customer_id}: {before} \N{RIGHTWARDS ARROW} {format_percent(crossing.after)}{because}{page}"
+    way = f"{before} \N{RIGHTWARDS ARROW} {format_percent(crossing.after)}"
+    return f"customer {crossing.customer_id}: {way}{because}{page}"
 
 
 def address(page: str, *of: int) -> str:
