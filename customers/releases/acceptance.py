@@ -13,6 +13,7 @@ from customers.ml_service import Forest, ModelError
 from customers.ml_service.files.packaging import Package, verify
 from customers.ml_service.files.pickles import read_expected, sha256_of
 from customers.models import ModelRelease
+from customers.presentation.durations import format_time
 from customers.releases import proposals
 from customers.releases.active import forest_of, put_into_service, put_into_service_again, remembered
 from customers.releases.dry_run import ScoreShift, rehearse, table
@@ -85,7 +86,7 @@ def go_back(release_id: int | None, terms: Terms) -> Iterator[str]:
     """Put the model of this release, or else the one before the active one, into service again."""
     terms.refuse_nameless()
     target = target_of(release_id)
-    yield f"Going back to {target} of {target.released_at:%Y-%m-%d %H:%M}: {target.note}"
+    yield f"Going back to {target} of {format_time(target.released_at)}: {target.note}"
     forest = forest_of(target)
     yield from try_out([f"checksum: sha256 {forest.sha256}; as it was released"], forest, terms)
     if terms.dry_run:

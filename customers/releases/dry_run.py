@@ -10,6 +10,7 @@ from customers.ml_service import FEATURES, Forest, ModelError
 from customers.models import Customer, ModelRelease
 from customers.portfolio.movers import Mover
 from customers.portfolio.sampling import random_ids
+from customers.presentation.numbers import format_percent
 from customers.releases.active import forest_of
 
 SAMPLE_CUSTOMERS = 2000
@@ -76,7 +77,7 @@ def table(shift: ScoreShift) -> Iterator[str]:
     yield f"  mean           {shift.mean_before:7.4f} -> {shift.mean_after:.4f}  ({shift.of_mean:+.4f})"
     yield "  change at      " + "".join(f"{f'p{q}':>9}" for q in shift.quantiles)
     yield "                 " + "".join(f"{change:+9.4f}" for change in shift.quantiles.values())
-    yield f"  moved by more than {FAR}: {shift.moved_far:.1%}"
+    yield f"  moved by more than {FAR}: {format_percent(shift.moved_far)}"
     if shift.movers:
         yield "  moved most: customer     before    after"
     for mover in shift.movers:

@@ -6,6 +6,7 @@ from time import monotonic, sleep
 
 from customers.ml_service import ModelError
 from customers.models import ModelFile, ModelProposal, ModelRelease
+from customers.presentation.durations import format_time
 from customers.releases.active import forest_of, in_place
 from customers.sql import fetch_rows
 
@@ -64,7 +65,7 @@ def describe_status() -> Iterator[str]:
     stored = set(ModelFile.objects.filter(pk__in=fingerprints).values_list("pk", flat=True))
     for release in releases:
         gone = "" if release.fingerprint in stored else " (model not stored)"
-        yield f"{release} of {release.released_at:%Y-%m-%d %H:%M}{gone}: {release.note}"
+        yield f"{release} of {format_time(release.released_at)}{gone}: {release.note}"
     for proposal in ModelProposal.objects.filter(state=ModelProposal.State.OPEN).order_by("id"):
         yield f"{proposal} ({proposal.kind}) by {proposal.proposed_by} waits for an approval: {proposal.note}"
 
