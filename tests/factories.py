@@ -103,8 +103,8 @@ def forget_marks() -> None:
 
 
 def marked() -> list[tuple[int, list[int]]]:
-    """Kind and customers of all marks, in the order in which they are taken."""
-    waiting = StaleMark.objects.filter(kind__lt=marks.INTACT).order_by("kind", "due_at")
+    """Kind and customers of all marks, in the order in which they are taken; those of one statement by their ids."""
+    waiting = StaleMark.objects.filter(kind__lt=marks.INTACT).order_by("kind", "due_at", "ids")
     return list(waiting.values_list("kind", "ids"))
 
 

@@ -183,11 +183,16 @@ def fill(writing):
     os.set_blocking(writing, True)
 
 
-def messages_to(systemd):
-    """What is said, until nothing is for as long as the socket waits."""
-    with suppress(TimeoutError):
+def stands_still(pid):
+    return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+
+
+def read_all(systemd):
+    """What was said so far."""
+    systemd.setblocking(False)
+    with suppress(BlockingIOError):
         while True:
-            yield systemd.recv(100)
+            systemd.recv(100)
 
 
 def shut(url):

@@ -74,8 +74,7 @@ def beside_a_worker(table: Table, crew: Crew, sizes: Sizes) -> Figure:
 
 def pgbench(url: str, table: Table, sizes: Sizes) -> Iterator[Figure]:
     """The same by a client that costs next to nothing, where it is installed."""
-    program = shutil.which("pgbench")
-    if program is None:
+    if not runs("pgbench"):
         return
     with TemporaryDirectory() as directory:
         script = Path(directory, "edit.sql")
@@ -84,10 +83,15 @@ def pgbench(url: str, table: Table, sizes: Sizes) -> Iterator[Figure]:
         ).fetchone()
         script.write_text(f"\\set id random({first}, {last})\n{EDIT.format(':id')};\n")
         seconds = str(max(1, round(sizes.round_seconds)))
-        command = [program, "-n", "-M", "prepared", "-c", str(sizes.editors), "-T", seconds, "-f", str(script), url]
+        command = ["pgbench", "-n", "-M", "prepared", "-c", str(sizes.editors), "-T", seconds, "-f", str(script), url]
         run = partial(transactions_per_second, command)
         rates = in_turn(table, sizes.side_rounds, {"off": run, "on": run}, triggers={"on"})
     yield compared(f"  the same by pgbench, {sizes.editors} clients", rates, "on", "off")
+
+
+def runs(program: str) -> bool:
+    """Debian's wrapper is there without the program that it starts, where only the client's package is installed."""
+    return bool(shutil.which(program)) and not subprocess.run([program, "--version"], capture_output=True).returncode
 
 
 def transactions_per_second(command: list[str]) -> float:
