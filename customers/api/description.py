@@ -87,6 +87,7 @@ HISTORY_ENTRY = object_of(
 INSIGHTS = object_of(
     {
         "customer_id": ID,
+        "external_id": or_null(TEXT),
         "churn_risk_score": or_null(SCORE),
         "value_at_risk": or_null(MONEY),
         "band": or_null(BAND),

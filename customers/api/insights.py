@@ -29,6 +29,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
     score = customer.churn_risk_score
     return {
         "customer_id": customer.pk,
+        "external_id": customer.external_id or None,
         "churn_risk_score": score,
         "value_at_risk": customer.value_at_risk,
         "band": None if score is None else band(score),

@@ -124,6 +124,13 @@ class Customer(Behaviour):
 
     customer_id = models.BigIntegerField("customer ID", primary_key=True)
     surname = models.CharField(max_length=100, blank=True, default="", db_default="")
+    external_id = models.CharField(  # noqa: DJ001  null: to add the column costs a large table nothing
+        "external ID",
+        max_length=64,
+        null=True,
+        blank=True,
+        help_text="The customer's identifier in another system of the bank. No two customers have the same.",
+    )
 
     objected_at = models.DateTimeField(
         null=True,
@@ -193,6 +200,13 @@ class Customer(Behaviour):
             models.Index("customer_id", condition=Q(objected_at__isnull=False), name="customer_objected"),
         ]
         constraints = [
+            # An index of the few or many that have one: a bank without external IDs pays nothing for it.
+            models.UniqueConstraint(
+                fields=["external_id"],
+                condition=Q(external_id__gt=""),
+                name="customer_external_id",
+                violation_error_message="Another customer has this external ID.",
+            ),
             models.CheckConstraint(condition=Q(customer_id__gte=1), name="customer_id_is_positive"),
             models.CheckConstraint(condition=Q(geography__in=GEOGRAPHIES), name="customer_geography_is_known"),
             models.CheckConstraint(condition=Q(gender__in=GENDERS), name="customer_gender_is_known"),
