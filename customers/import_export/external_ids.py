@@ -43,11 +43,12 @@ FROM (
 WHERE s.external_id = new.external_id
 """
 COUNT_NEW = "SELECT count(*) FROM customers_staging WHERE is_given"
-# Also of customers who have left the table: their history must not become another person's.
+# Beyond the IDs of the file, too, and of customers who have left the table: theirs is no other person's history.
 TAKE = """
 INSERT INTO customers_lastgivenid AS last (id, value)
-SELECT 1, greatest(%(after)s, (SELECT max(customer_id) FROM customers_customer),
-    (SELECT max(customer_id) FROM customers_scorerecord), (SELECT max(customer_id) FROM customers_outcome)) + %(number)s
+SELECT 1, %(number)s + greatest(%(after)s, (SELECT max(customer_id) FROM customers_customer),
+    (SELECT max(customer_id) FROM customers_staging WHERE NOT is_given),
+    (SELECT max(customer_id) FROM customers_scorerecord), (SELECT max(customer_id) FROM customers_outcome))
 ON CONFLICT (id) DO UPDATE SET value = greatest(last.value, excluded.value - %(number)s) + %(number)s
 RETURNING value
 """
