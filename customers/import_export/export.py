@@ -63,7 +63,7 @@ def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> li
     return [
         customer_id,
         neutralised(surname),
-        *numbers,
+        *(neutralised(value) if isinstance(value, str) else value for value in numbers),
         int(has_card),
         int(is_active),
         score if score is None else f"{score:.{SCORE_DIGITS}f}",
