@@ -98,6 +98,8 @@ def test_a_release_that_knows_the_word_scores_them_at_once(release, italian):
     assert drain() == (3, 0)
     assert None not in scores_of(customers)
     assert not ScoringFailure.objects.exists()
+    causes = ScoreRecord.objects.filter(customer_id=customers[0].pk).values_list("cause", flat=True)
+    assert list(causes) == [ScoreRecord.Cause.CREATED]  # nothing had failed
     assert audit().wrong == audit().unrecorded == 0
 
 
