@@ -101,6 +101,7 @@ INSIGHTS = object_of(
         "contributions": NINE_NUMBERS,
         "reasons": list_of(schema_of(Reason)),
         "suggestions": list_of(SUGGESTION),
+        "outside_training": list_of(TEXT),
         "caveat": TEXT,
     }
 )

@@ -2,9 +2,9 @@
 
 from django.db.models import QuerySet
 
-from customers.import_export.csv_files.cells import CONTROL, folded
+from customers.import_export.csv_files.cells import folded
+from customers.ml_service.schema import LONGEST_WORD, is_word
 from customers.models import CategoryAlias
-from customers.models.mapping import MOST_CHARACTERS
 
 
 class AliasError(ValueError):
@@ -35,8 +35,8 @@ def checked_word(word: str) -> str:
     word = " ".join(word.split())
     if not word:
         raise AliasError("Both words are needed: the one in files, and the one that is stored.")
-    if len(word) > MOST_CHARACTERS or CONTROL.search(word):
-        raise AliasError(f"A word has at most {MOST_CHARACTERS} characters, and no control characters.")
+    if not is_word(word):
+        raise AliasError(f"A word has at most {LONGEST_WORD} characters, and no control characters.")
     return word
 
 

@@ -8,8 +8,8 @@ from customers.import_export.aliases import kept_aliases
 from customers.import_export.csv_files.cells import check_word
 from customers.import_export.csv_files.columns import Columns
 from customers.import_export.mapping import with_mapping
-from customers.import_export.unknown_words import Words
-from customers.ml_service.schema import CATEGORIES
+from customers.import_export.unwords_of_active_release import Words
+from customers.ml_service.schema import CATEGORIES, WORD_FIELDS
 from customers.models import ModelRelease
 
 
@@ -25,7 +25,7 @@ class Conventions:
         """The columns of a kind of file as this bank writes it."""
         words = {
             name: check_word(name, tuple(self.known.get(name, ())), self.aliases.get(name, {}))
-            for name in CATEGORIES
+            for name in WORD_FIELDS
             if name in columns.checks
         }
         return with_mapping(replace(columns, checks={**columns.checks, **words}), self.mapping)
@@ -37,11 +37,11 @@ class Conventions:
 
 def conventions_of_bank(mapping: Mapping[str, str] | None = None) -> Conventions:
     """As the bank has them now."""
-    return Conventions(mapping or {}, kept_aliases(), known_words())
+    return Conventions(mapping or {}, kept_aliases(), words_of_active_release())
 
 
-def known_words() -> dict[str, tuple[str, ...]]:
-    """Of each field, the words that the active model has a code for."""
+def words_of_active_release() -> dict[str, tuple[str, ...]]:
+    """Of each field, those that the active model has a code for: by its row, without loading the model."""
     release = ModelRelease.objects.active()
     if release is None:
         return {}

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0024_more_terms")]
+    dependencies = [("customers", "0025_open_categories")]
 
     operations = [
         migrations.CreateModel(

@@ -2,13 +2,13 @@
 
 from django.db import models
 
-MOST_CHARACTERS = 60  # of a word
+from customers.ml_service.schema import LONGEST_WORD
 
 
 class ColumnMapping(models.Model):
     """Names of columns in one kind of file, kept under a name. An upload keeps what it was uploaded with."""
 
-    name = models.CharField(max_length=MOST_CHARACTERS, unique=True)
+    name = models.CharField(max_length=LONGEST_WORD, unique=True)
     columns = models.TextField(
         help_text="One column per line: its name in the file, =, and the field, for example Kontostand=balance."
     )
@@ -29,8 +29,8 @@ class CategoryAlias(models.Model):
         GENDER = "gender", "Gender"
 
     field = models.CharField(max_length=9, choices=Field, default=Field.COUNTRY)
-    written = models.CharField("word in files", max_length=MOST_CHARACTERS, help_text="Capitals do not count.")
-    meant = models.CharField("stored as", max_length=MOST_CHARACTERS)
+    written = models.CharField("word in files", max_length=LONGEST_WORD, help_text="Capitals do not count.")
+    meant = models.CharField("stored as", max_length=LONGEST_WORD)
 
     class Meta:
         ordering = ["field", "written"]

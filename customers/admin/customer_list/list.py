@@ -50,7 +50,7 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
         contact_filters.ContactFilter,
         filters.MainReasonFilter,
         filters.ScoreFilter,
-        "geography",
+        filters.CountryFilter,
         filters.ProductsFilter,
         "is_active_member",
         "has_cr_card",

@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from customers.import_export.external_ids import EXTERNAL_ID
 from customers.import_export.staging import NO_OBJECTION, OBJECTED_AT
-from customers.ml_service.schema import BOUNDS, CATEGORIES
+from customers.ml_service.schema import BOUNDS, CATEGORIES, LONGEST_WORD, is_word
 from customers.models import LARGEST_CUSTOMER_ID, POSSIBLE_TIMES, Customer
-from customers.models.mapping import MOST_CHARACTERS
 
 SURNAME_LENGTH = Customer._meta.get_field("surname").max_length or 0
 EXTERNAL_ID_LENGTH = Customer._meta.get_field("external_id").max_length or 0
@@ -99,9 +98,9 @@ def check_word(
         word = " ".join(not_neutralised(cell).split())
         if word not in known:
             word = words.get(key, word)
-        if CONTROL.search(word):
-            raise CellError("contains control characters")
-        return check_text(word, MOST_CHARACTERS)
+        if not is_word(word):
+            raise CellError(f"must be a word of at most {LONGEST_WORD} characters, without control characters")
+        return word
 
     return check
 

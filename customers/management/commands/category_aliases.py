@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from customers.import_export.aliases import AliasError, checked
-from customers.import_export.conventions import known_words
+from customers.import_export.conventions import words_of_active_release
 from customers.import_export.csv_files.cells import folded
 from customers.management.columns import in_columns
 from customers.models import CategoryAlias
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         written, meant = checked(field, written, meant)
         CategoryAlias.objects.create(field=field, written=written, meant=meant)
         self.stdout.write(f"{written} is stored as {meant} from the next import on.")
-        known = known_words().get(field, ())
+        known = words_of_active_release().get(field, ())
         if known and meant not in known:
             self.stderr.write(
                 f"The active model does not know {meant}; it knows {', '.join(known)}.", self.style.WARNING

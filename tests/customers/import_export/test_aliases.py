@@ -6,11 +6,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from customers.import_export.aliases import AliasError, checked, kept_aliases
-from customers.import_export.conventions import Conventions, conventions_of_bank, known_words
+from customers.import_export.conventions import Conventions, conventions_of_bank, words_of_active_release
 from customers.import_export.csv_files.cells import CellError, check_word
 from customers.import_export.customers import import_file
 from customers.import_export.training_file import LABELLED, read_labelled
-from customers.import_export.unknown_words import close_word
+from customers.import_export.unwords_of_active_release import close_word
 from customers.models import CategoryAlias, Customer, ModelRelease
 from tests.customers.import_export.csv_files.texts import row, rows, write
 
@@ -115,13 +115,13 @@ class TestTable:
         assert kept_aliases() == {"geography": {"X": "Unknown country"}, "gender": {}}
 
     def test_the_words_of_the_active_model_are_known(self):
-        assert known_words() == {}
+        assert words_of_active_release() == {}
         release(geography=["Italy", "Senegal"], gender=["F", "M"])
-        assert known_words() == {"geography": ("Italy", "Senegal"), "gender": ("F", "M")}
+        assert words_of_active_release() == {"geography": ("Italy", "Senegal"), "gender": ("F", "M")}
 
     def test_a_release_without_codes_knows_the_public_words(self):
         ModelRelease.objects.create(sha256="a" * 64, fingerprint="a" * 64)
-        assert known_words()["geography"] == ("France", "Germany", "Spain")
+        assert words_of_active_release()["geography"] == ("France", "Germany", "Spain")
 
 
 @pytest.mark.django_db
@@ -131,7 +131,7 @@ class TestImport:
         import_file(write(tmp_path / "a.csv", row(7, Geography="DEUTSCHLAND")))
         assert Customer.objects.get().geography == "Germany"
 
-    def test_unknown_words_are_stored_and_reported_with_their_rows(self, tmp_path):
+    def test_unwords_of_active_release_are_stored_and_reported_with_their_rows(self, tmp_path):
         release(geography=["France", "Germany"], gender=["Female", "Male"])
         body = [*rows(2, Geography="Deutschland"), *rows(3, first=3, Geography="Senegal"), row(9, Gender="X"), row(10)]
         report = import_file(write(tmp_path / "a.csv", *body))
