@@ -8,7 +8,7 @@ from customers.import_export.aliases import kept_aliases
 from customers.import_export.csv_files.cells import check_word
 from customers.import_export.csv_files.columns import Columns
 from customers.import_export.mapping import with_mapping
-from customers.import_export.unwords_of_active_release import Words
+from customers.import_export.unknown_words import Words
 from customers.ml_service.schema import CATEGORIES, WORD_FIELDS
 from customers.models import ModelRelease
 

@@ -22,6 +22,7 @@ NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?", 
 # As databases and spreadsheets write a day, midnight behind it or not.
 DAY = re.compile(r"(\d{4}-\d{2}-\d{2})([ T]00:00(:00(\.0+)?)?)?", re.ASCII)
 NO_VALUE = frozenset({"", "?", "-", "na", "n/a", "#n/a", "none", "null"})
+NAN = "nan"  # a missing word, as programs write it
 NOT_A_NUMBER = frozenset({"nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 CENT = Decimal("0.01")
 LOST_DIGITS = "is in scientific notation without all its digits: write 159660.80, not 1.6E+05"
@@ -94,7 +95,7 @@ def check_word(
         key = folded(cell)
         if key in meant:
             return meant[key]
-        refuse_no_value(cell)
+        refuse_no_value("" if key == NAN else cell)
         word = " ".join(not_neutralised(cell).split())
         if word not in known:
             word = words.get(key, word)

@@ -10,7 +10,7 @@ from customers.import_export.conventions import Conventions, conventions_of_bank
 from customers.import_export.csv_files.cells import CellError, check_word
 from customers.import_export.customers import import_file
 from customers.import_export.training_file import LABELLED, read_labelled
-from customers.import_export.unwords_of_active_release import close_word
+from customers.import_export.unknown_words import close_word
 from customers.models import CategoryAlias, Customer, ModelRelease
 from tests.customers.import_export.csv_files.texts import row, rows, write
 
@@ -53,8 +53,9 @@ class TestWords:
         [
             ("", "has no value"),
             ("?", "has no value"),
-            ("x" * 61, "is longer than 60 characters"),
-            ("a\0b", "contains control characters"),
+            ("NaN", "has no value"),
+            ("x" * 61, "must be a word of at most 60 characters"),
+            ("a\0b", "without control characters"),
         ],
     )
     def test_what_no_word_can_be(self, cell, reason):
@@ -131,7 +132,7 @@ class TestImport:
         import_file(write(tmp_path / "a.csv", row(7, Geography="DEUTSCHLAND")))
         assert Customer.objects.get().geography == "Germany"
 
-    def test_unwords_of_active_release_are_stored_and_reported_with_their_rows(self, tmp_path):
+    def test_unknown_words_are_stored_and_reported_with_their_rows(self, tmp_path):
         release(geography=["France", "Germany"], gender=["Female", "Male"])
         body = [*rows(2, Geography="Deutschland"), *rows(3, first=3, Geography="Senegal"), row(9, Gender="X"), row(10)]
         report = import_file(write(tmp_path / "a.csv", *body))
