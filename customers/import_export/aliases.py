@@ -1,6 +1,6 @@
 """Words that the bank's files write otherwise than they are stored: the table that the bank keeps of them."""
 
-from django.db.models import QuerySet
+from collections.abc import Iterable
 
 from customers.import_export.csv_files.cells import folded
 from customers.ml_service.schema import LONGEST_WORD, is_word
@@ -27,7 +27,7 @@ def checked(field: str, written: str, meant: str, *, besides: int | None = None)
     written, meant = checked_word(written), checked_word(meant)
     if written == meant:
         raise AliasError(f"{written} is stored as it is. No alias is needed.")
-    refuse_chains(written, meant, CategoryAlias.objects.filter(field=field).exclude(pk=besides))
+    refuse_chains(written, meant, [it for it in CategoryAlias.objects.filter(field=field) if it.pk != besides])
     return written, meant
 
 
@@ -40,7 +40,7 @@ def checked_word(word: str) -> str:
     return word
 
 
-def refuse_chains(written: str, meant: str, others: QuerySet[CategoryAlias]) -> None:
+def refuse_chains(written: str, meant: str, others: Iterable[CategoryAlias]) -> None:
     """Of each word in files there is one that is stored, in one step."""
     for other in others:
         if folded(other.written) == folded(written):

@@ -109,7 +109,7 @@ class TestFiles:
         assert file.data.labels.tolist() == [1, 0] * 5
 
     def test_outcomes(self, tmp_path):
-        path = write_text(tmp_path / "a.csv", "Kundennr.,Tag\n7,2026-03-31\n")
+        path = write_text(tmp_path / "a.csv", "Kundennr.,Tag,Weg\n7,2026-03-31,yes\n")
         import_outcomes(path, mapping={**MAPPING, "Tag": "date"} | {"Nachname": "surname"})
         assert Outcome.objects.get().pk == 7
 

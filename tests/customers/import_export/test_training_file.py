@@ -97,7 +97,9 @@ def test_a_missing_column_is_named(field, tmp_path):
 
 def test_a_label_of_an_unknown_name_is_asked_for_among_the_columns_that_are_not_known(tmp_path):
     table = renamed(without("Surname", TABLE), Exited="gone_2025")
-    told = r"lacks the column Exited\. Rename the column that tells who left \(1\) and who stayed \(0\) to Exited; "
+    told = (
+        r"lacks the column Exited\. Rename or map the column that tells who left \(1\) and who stayed \(0\) to Exited; "
+    )
     with pytest.raises(RefusedError, match=f"{told}not known are RowNumber, EstimatedSalary, gone_2025"):
         read_labelled(write_text(tmp_path / "a.csv", text_of(table)))
 

@@ -8,7 +8,8 @@ from django.db import connection
 from django.utils import timezone
 
 from customers import turns
-from customers.import_export.staging import SLICE_ROWS, LoadError, Staging
+from customers.import_export.load_errors import LoadError
+from customers.import_export.staging import SLICE_ROWS, Staging
 from customers.import_export.uploads import steps, worker
 from customers.models import CategoryAlias, Customer, ModelRelease
 from customers.models.imports import ImportBatch, ImportPiece
