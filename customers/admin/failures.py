@@ -38,7 +38,7 @@ class ReasonFilter(ChoiceFilter):
     parameter_name = "reason__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(it.value, it.label) for it in (Exclusion.MODEL, Exclusion.PERSON, Exclusion.WORD)]
+        return [(it.value, str(it.label)) for it in (Exclusion.MODEL, Exclusion.PERSON, Exclusion.WORD)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value() and SEARCH_VAR not in request.GET:

@@ -61,7 +61,7 @@ def learn_encodings(data: TrainingData, words: Mapping[str, Iterable[str]] | Non
         groups = _group_rare_words({word: data.labels[column == word] for word in known}, data.churn_rate)
         key: Callable[[Group], Any] = _by_churn_rate if name == "geography" else _by_alphabet
         learned[name] = {word: code for code, group in enumerate(sorted(groups, key=key)) for word in sorted(group)}
-    return Encodings(**learned)
+    return Encodings(learned["geography"], learned["gender"])
 
 
 def words_of(data: TrainingData) -> dict[str, set[str]]:
@@ -74,7 +74,7 @@ def _group_rare_words(by_word: Group, churn_rate: float) -> list[Group]:
 
     Where even these are too few, they go with the frequent word whose churn rate is nearest to that of all customers.
     """
-    frequent = [{word: labels} for word, labels in by_word.items() if len(labels) >= FEWEST_OF_A_WORD]
+    frequent: list[Group] = [{word: labels} for word, labels in by_word.items() if len(labels) >= FEWEST_OF_A_WORD]
     rare = {word: labels for word, labels in by_word.items() if len(labels) < FEWEST_OF_A_WORD}
     if not rare:
         return frequent
