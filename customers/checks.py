@@ -9,6 +9,7 @@ from django.db import DatabaseError
 
 from customers.ml_service import ModelError, current_forest
 from customers.models import ModelFile, ModelRelease
+from customers.models.bounds import differing_bounds
 from customers.outreach import control
 from customers.releases.active import in_place
 
@@ -78,6 +79,20 @@ def control_group_is_the_one_that_was_fixed(
         )
         for _alias, share in fixed
         if share is not None
+    ]
+
+
+@register(Tags.database)
+def table_has_the_bounds_of_the_settings(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Else forms and imports take what the table refuses, or refuse what it holds."""
+    return [
+        Warning(
+            f"The table of customers does not have the bounds of {field} that VIGILPAY_BOUNDS sets.",
+            hint="Run: manage.py migrate",
+            id="customers.W005",
+        )
+        for alias in databases or ()
+        for field in differing_bounds(alias)
     ]
 
 

@@ -15,10 +15,11 @@ from customers.api.responses import P, View, database_is_away, error, posts_only
 from customers.api.validation import MOST_IDS_BYTES, WhatIfQuestion, parse_objection, read_customer_ids
 from customers.conditions import Condition
 from customers.history.feed import PositionGoneError
-from customers.ml_service import InputError, ModelError
+from customers.ml_service import InputError, ModelError, UnknownWordError
 from customers.models import Customer
 from customers.scoring import many, scorer
 from customers.scoring.claims import CustomerBusyError, CustomerObjectedError
+from customers.scoring.failures import describe_unknown_word
 
 log = logging.getLogger("vigilpay.views")
 
@@ -60,6 +61,8 @@ def refusal(raised: Exception) -> JsonResponse:
 
 def words_of(raised: Exception) -> str:
     """Of a customer who could not be scored without the place in a batch, which is not the caller's."""
+    if isinstance(raised, UnknownWordError):
+        return describe_unknown_word(raised)
     return raised.message if isinstance(raised, InputError) else str(raised)
 
 

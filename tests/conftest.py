@@ -22,6 +22,7 @@ from customers.ml_service import Forest
 from customers.models import ModelFile
 from customers.portfolio import moves
 from customers.releases import records, storage
+from customers.scoring import failures
 from events import views as events_views
 from events.alerts import sending
 from events.digest import sending as digest_sending
@@ -185,6 +186,7 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         (metrics, "unmeasured"),
     ):
         monkeypatch.setattr(module, name, Condition(module.log))
+    monkeypatch.setattr(failures, "_reported", set())
     monkeypatch.setattr(storage, "_held", None)
     monkeypatch.setattr(storage, "_refused", None)
     monkeypatch.setattr(broker, "OUTAGE", Outage("The broker"))

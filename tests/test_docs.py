@@ -33,7 +33,7 @@ def our_commands() -> set[str]:
 
 def variables_read() -> set[str]:
     reader = re.compile(
-        r'env\.(?:text|flag|integer|number|seconds|choice|words|thresholds|share|time_zone)\(\s*"([A-Z_]+)"'
+        r'env\.(?:text|flag|integer|number|seconds|choice|words|bounds|thresholds|share|time_zone)\(\s*"([A-Z_]+)"'
     )
     return {name for path in (ROOT / "vigilpay").glob("*.py") for name in reader.findall(path.read_text())}
 

@@ -78,6 +78,10 @@ SELECT count(*) FROM customers_customer
 WHERE stale_since IS NOT NULL OR scored_by_id <> (SELECT max(id) FROM customers_modelrelease)
 """
 VALUES = "SELECT DISTINCT value_at_risk FROM customers_customer WHERE churn_risk_score IS NOT NULL"
+VALID_INDEX = "SELECT count(*) FROM pg_index WHERE indexrelid = 'customer_by_value'::regclass AND indisvalid"
+NOT_VALIDATED = (
+    "SELECT count(*) FROM pg_constraint WHERE conrelid = 'customers_customer'::regclass AND NOT convalidated"
+)
 FAILED = "SELECT func, result FROM django_q_task WHERE NOT success"
 
 
@@ -163,8 +167,16 @@ def test_nothing_is_lost_and_everything_is_scored_or_stale_as_it_should_be(old_d
     # Also of who was edited meanwhile, for no edit was of the balance.
     assert connection.execute(VALUES).fetchall() == [(value_at_risk(A_CUSTOMER["balance"], 0.25),)]
 
+    # Columns were widened while customers were edited, and the index that has one of them is there again.
+    assert count(connection, VALID_INDEX) == 1
+    assert count(connection, NOT_VALIDATED) == 0
+    connection.execute(
+        "UPDATE customers_customer SET geography = 'São Tomé e Príncipe', balance = -1 WHERE customer_id = 1"
+    )
+
     # Another model than that of then is in place: all are scored by it, and the history begins.
-    assert run(url, DRAIN).splitlines()[-1] == f"{CUSTOMERS} {audit.AuditReport(audited=CUSTOMERS)}"
+    assert run(url, DRAIN).splitlines()[-1] == f"{CUSTOMERS - 1} {audit.AuditReport(audited=CUSTOMERS - 1)}"
+    assert count(connection, "SELECT count(*) FROM customers_scoringfailure WHERE reason = 'word'") == 1
     [(fingerprint,)] = connection.execute("SELECT DISTINCT fingerprint FROM customers_modelrelease WHERE sha256 ~ '^a'")
     assert len(fingerprint) == 64
 

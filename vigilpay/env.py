@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -112,6 +113,16 @@ def thresholds(name: str, default: Sequence[float]) -> list[float]:
     # NaN is no larger than anything, so it fails as well.
     is_rising = all(lower < higher for lower, higher in pairwise([0.0, *numbers, 1.0]))
     return numbers if is_rising and len(numbers) == len(default) else _refuse(name, value, expected)
+
+
+def bounds(name: str) -> dict[str, tuple[Decimal, Decimal]]:
+    """Lowest and highest values by name: age=16-120,balance=-50000-1000000. Whether they can be is not asked here."""
+    value = text(name, "")
+    number = r"(-?[0-9]{1,15}(?:\.[0-9]{1,4})?)"
+    parts = [re.fullmatch(f"([a-z_]+)={number}-{number}", part.strip()) for part in value.split(",") if part.strip()]
+    found = {part[1]: (Decimal(part[2]), Decimal(part[3])) for part in parts if part}
+    expected = "bounds by field, each once, such as age=16-120,num_of_products=1-20"
+    return found if len(found) == len(parts) else _refuse(name, value, expected)
 
 
 def choice(name: str, options: Iterable[str], default: str) -> str:

@@ -24,6 +24,8 @@ VIEWER = frozenset(
         "customers.view_scoringfailure",
         "customers.view_auditfinding",
         "customers.view_importbatch",
+        "customers.view_columnmapping",
+        "customers.view_categoryalias",
         "customers.view_contact",
         "events.view_drain",
         "events.view_pause",
@@ -51,6 +53,7 @@ ANALYST = AGENT | {
     "customers.rescore_customer",
     "customers.export_customer",
     "customers.record_objection",
+    *(f"customers.{may}_{what}" for may in ("add", "change", "delete") for what in ("columnmapping", "categoryalias")),
     "customers.add_importbatch",
     "customers.change_importbatch",
     "customers.change_scoringfailure",  # have excluded customers tried again

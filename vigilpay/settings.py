@@ -256,6 +256,9 @@ ONE_PERSON_RELEASES = env.flag("VIGILPAY_ONE_PERSON_RELEASES", default=not PRODU
 # From which score on a customer's risk is called medium, high, critical; below the first it is low.
 RISK_BANDS = env.thresholds("VIGILPAY_RISK_BANDS", default=(0.25, 0.5, 0.75))
 
+# Lowest and highest values that a customer may have, where they are not those of docs/import.md.
+BOUNDS = env.bounds("VIGILPAY_BOUNDS")
+
 # Whether staff see gender and country by name as reasons; else they count among "Other factors".
 REASONS_NAME_PROTECTED = env.flag("VIGILPAY_REASONS_NAME_PROTECTED", default=False)
 

@@ -1,6 +1,6 @@
 """The pages of the bank's staff: customers by risk, their scores, and the models that gave them."""
 
-from customers.admin import customers, failures, imports, outreach, portfolio, proposals, records, releases
+from customers.admin import customers, failures, imports, mapping, outreach, portfolio, proposals, records, releases
 from customers.admin.customer_list.filters import ChoiceFilter
 from customers.admin.read_only import ReadOnlyAdmin
 
@@ -10,6 +10,7 @@ __all__ = [
     "customers",
     "failures",
     "imports",
+    "mapping",
     "outreach",
     "portfolio",
     "proposals",

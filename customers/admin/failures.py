@@ -2,7 +2,8 @@
 
 from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -10,7 +11,7 @@ from django.utils.safestring import SafeString
 from customers.admin.customer_list.filters import ChoiceFilter
 from customers.admin.lookups import customer_link, of_customer, release_link
 from customers.admin.read_only import ReadOnlyAdmin
-from customers.models import ScoringFailure, ScoringFailureQuerySet
+from customers.models import Exclusion, ScoringFailure, ScoringFailureQuerySet
 from customers.presentation.action_log import log_action
 from customers.presentation.durations import format_time
 from customers.presentation.numbers import format_count
@@ -30,11 +31,29 @@ class FailureStateFilter(ChoiceFilter):
         return rows.filter(retry_at__isnull=value == "excluded")
 
 
+class ReasonFilter(ChoiceFilter):
+    """By the reason. Those who wait for a model that knows a word may be many: they are listed on request alone."""
+
+    title = "reason"
+    parameter_name = "reason__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(it.value, str(it.label)) for it in (Exclusion.MODEL, Exclusion.PERSON, Exclusion.WORD)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value() and SEARCH_VAR not in request.GET:
+            return queryset.exclude(reason=Exclusion.WORD)
+        return super().queryset(request, queryset)
+
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return rows.filter(reason=value)
+
+
 @admin.register(ScoringFailure)
 class ScoringFailureAdmin(ReadOnlyAdmin):
     list_display = ("customer", "reason", "error", "attempts", "since", "state")
     list_display_links = ("state",)
-    list_filter = (FailureStateFilter, "reason")
+    list_filter = (FailureStateFilter, ReasonFilter)
     search_fields = ("=customer_id",)
     search_help_text = "Customer ID."
     show_full_result_count = False
@@ -94,6 +113,10 @@ class ScoringFailureAdmin(ReadOnlyAdmin):
         number = failures.requeue(chosen)
         log_action(request, ScoringFailure, "Queued for rescoring", len(chosen), chosen)
         self.message_user(request, f"{format_count(number, 'customer', 'customers')} queued for rescoring.")
+        if waiting := ScoringFailure.objects.of_words().filter(pk__in=chosen).count():
+            customers = format_count(waiting, "customer was", "customers were")
+            why = "not queued: the model does not know their country or gender, and a retry cannot help."
+            self.message_user(request, f"{customers} {why}", messages.WARNING)
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         """Staff who may change failures may do this with them, and nothing else."""

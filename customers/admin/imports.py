@@ -21,7 +21,17 @@ from customers.presentation.numbers import format_count, format_percent
 NOT_KNOWN = "Not known yet"
 
 SHOWN = ("status", "checked", "progress", "message", "since_check", "report", "reasons", "rejected_rows")
-ORIGIN = ("file_name", "file_bytes", "sha256", "decimal", "uploaded_by", "uploaded_at", "confirmed_by", "confirmed_at")
+ORIGIN = (
+    "file_name",
+    "file_bytes",
+    "sha256",
+    "decimal",
+    "mapped_columns",
+    "uploaded_by",
+    "uploaded_at",
+    "confirmed_by",
+    "confirmed_at",
+)
 
 
 @admin.register(ImportBatch)
@@ -106,6 +116,13 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         address = reverse("admin:customers_importbatch_rejects", args=[batch.pk])
         return format_html('<a href="{}" download>Download as CSV, with line numbers and reasons</a>', address)
 
+    @admin.display(description="Mapping")
+    def mapped_columns(self, batch: ImportBatch) -> SafeString | str:
+        """As it was when the file was uploaded."""
+        mapping = (batch.conventions or {}).get("mapping", {})
+        lines = format_html_join("", "<li>{} = {}</li>", sorted(mapping.items()))
+        return format_html("<ul>{}</ul>", lines) if mapping else "None"
+
     # --- who may do what ----------------------------------------------------------------------------------------------
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -133,7 +150,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ("file", "decimal")})]
+            return [(None, {"fields": ("file", "decimal", "mapping")})]
         step = [("Next step", {"fields": ("next_step", "check")})] if self.has_change_permission(request, obj) else []
         return [(None, {"fields": SHOWN}), *step, ("The file", {"fields": ORIGIN})]
 

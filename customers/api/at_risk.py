@@ -12,9 +12,10 @@ from django.db.models import F, FloatField, Func, Q, QuerySet, Value
 from django.db.models.lookups import LessThan
 
 from customers.api.parameters import Parameter, WrongFieldsError, one_of, parse_query, whole_number
+from customers.api.schemas import word_schema
 from customers.api.scores import Json, score_entry
 from customers.ml_service.reasons.reason_codes import BY_NUMBER
-from customers.ml_service.schema import BOUNDS, GEOGRAPHIES
+from customers.ml_service.schema import BOUNDS
 from customers.models import Customer, ModelRelease, is_current_by
 from customers.models.customer import BY_RISK, BY_VALUE
 from customers.presentation.bands import BANDS, is_in_band
@@ -64,7 +65,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         {"type": "string", "pattern": f"^(?:{POSITION})$"}, "The next of the page before; without it the first page."
     ),
     "band": one_of(BANDS, "How high the risk is."),
-    "geography": one_of(GEOGRAPHIES, "Country."),
+    "geography": Parameter(word_schema("geography"), "Country."),
     "num_of_products": whole_number("Number of products.", int(BOUNDS["num_of_products"].high)),
     "is_active_member": Parameter({"type": "boolean"}, "Whether active members, or the others."),
     "has_cr_card": Parameter({"type": "boolean"}, "Whether those with a credit card, or the others."),

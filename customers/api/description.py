@@ -87,6 +87,7 @@ HISTORY_ENTRY = object_of(
 INSIGHTS = object_of(
     {
         "customer_id": ID,
+        "external_id": or_null(TEXT),
         "churn_risk_score": or_null(SCORE),
         "value_at_risk": or_null(MONEY),
         "band": or_null(BAND),
@@ -100,6 +101,7 @@ INSIGHTS = object_of(
         "contributions": NINE_NUMBERS,
         "reasons": list_of(schema_of(Reason)),
         "suggestions": list_of(SUGGESTION),
+        "outside_training": list_of(TEXT),
         "caveat": TEXT,
     }
 )

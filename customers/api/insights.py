@@ -10,6 +10,7 @@ from customers.ml_service.reasons.reasons import reasons_for
 from customers.models import Customer
 from customers.presentation.bands import band
 from customers.presentation.numbers import format_money
+from customers.presentation.training_range import describe_outside_training
 from customers.releases.active import active_model
 from customers.scoring import pause
 from customers.scoring.claims import CustomerObjectedError
@@ -29,6 +30,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
     score = customer.churn_risk_score
     return {
         "customer_id": customer.pk,
+        "external_id": customer.external_id or None,
         "churn_risk_score": score,
         "value_at_risk": customer.value_at_risk,
         "band": None if score is None else band(score),
@@ -52,6 +54,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
             }
             for it in best_changes(forest, values, format_money=format_money)
         ],
+        "outside_training": describe_outside_training(values, forest.metadata),
         "caveat": NOTE,
     }
 

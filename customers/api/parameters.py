@@ -20,7 +20,7 @@ class WrongFieldsError(ValueError):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: a whole number within bounds, one of some words, true or false, or a text of a pattern."""
+    """One parameter: a whole number within bounds, one of some words, true or false, or a text."""
 
     schema: Schema
     description: str
@@ -36,6 +36,8 @@ class Parameter:
             return f"expected one of {', '.join(self.schema['enum'])}"
         if self.schema["type"] == "integer":
             return f"expected a whole number from {self.schema['minimum']} to {self.schema['maximum']}"
+        if "maxLength" in self.schema:
+            return f"expected a word of 1 to {self.schema['maxLength']} characters"
         return "expected true or false" if self.schema["type"] == "boolean" else "expected the next of an answer"
 
 
@@ -54,6 +56,9 @@ def read_boolean(_schema: Schema, text: str) -> bool:
 
 def read_string(schema: Schema, text: str) -> str:
     if text not in schema.get("enum", (text,)) or not re.fullmatch(schema.get("pattern", ".*"), text):
+        raise ValueError(text)
+    # A NUL, too: PostgreSQL knows no text with one.
+    if not schema.get("minLength", 0) <= len(text) <= schema.get("maxLength", len(text)) or "\0" in text:
         raise ValueError(text)
     return text
 

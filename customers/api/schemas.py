@@ -7,7 +7,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from customers.api.validation import FLAGS, MOST_IDS
-from customers.ml_service.schema import BOUNDS, CATEGORIES, FEATURES
+from customers.ml_service.schema import BOUNDS, CATEGORIES, FEATURES, LONGEST_WORD, WORD_FIELDS
 from customers.models import LARGEST_CUSTOMER_ID
 from customers.presentation.bands import BANDS
 
@@ -69,14 +69,19 @@ def schema_of(kind: Any) -> Schema:
     raise TypeError(f"No schema is known of {kind}.")
 
 
+def word_schema(name: str) -> Schema:
+    """A word of the bank's own. Which words can be scored is a fact of the active model, and an example here."""
+    return {"type": "string", "minLength": 1, "maxLength": LONGEST_WORD, "examples": list(CATEGORIES[name])}
+
+
 def field_schema(name: str) -> Schema:
     """One of the nine fields, as the service takes it."""
-    if name in CATEGORIES:
-        return {"type": "string", "enum": list(CATEGORIES[name])}
+    if name in WORD_FIELDS:
+        return word_schema(name)
     if name in FLAGS:
         return {"enum": [True, False, 0, 1]}
     low, high, is_integral = BOUNDS[name]
-    return {"type": "integer" if is_integral else "number", "minimum": low, "maximum": float(high)}
+    return {"type": "integer" if is_integral else "number", "minimum": float(low), "maximum": float(high)}
 
 
 FIELDS: Schema = {name: field_schema(name) for name in FEATURES}

@@ -18,11 +18,12 @@ from customers.presentation.bands import band
 from customers.presentation.reasons import main_reasons
 
 READ = (
-    *("customer_id", "surname", *FEATURES),
+    *("customer_id", "external_id", "surname", *FEATURES),
     *("churn_risk_score", "value_at_risk", "scored_at", "stale_since", "scored_by_id"),
 )
 HEADER = (
     "customer_id",
+    "external_id",
     "surname",
     *FEATURES,
     "churn_risk_score",
@@ -55,15 +56,18 @@ def csv_of(customers: QuerySet[Customer]) -> Iterator[str]:
 
 
 def line(row: tuple[Any, ...], active: int | None, labels: dict[int, str]) -> list[Any]:
-    customer_id, surname, *numbers, has_card, is_active = row[: 2 + len(FEATURES)]
-    score, value, scored_at, stale_since, scored_by, reason = row[2 + len(FEATURES) :]
+    known, behaviour, scored = row[:3], row[3 : 3 + len(FEATURES)], row[3 + len(FEATURES) :]
+    customer_id, external_id, surname = known
+    *values, has_card, is_active = behaviour
+    score, value, scored_at, stale_since, scored_by, reason = scored
     main_reason = (
         "" if stale_since is not None else labels.get(reason, "")
     )  # a stale score's reason was that of other fields
     return [
         customer_id,
+        neutralised(external_id or ""),
         neutralised(surname),
-        *numbers,
+        *(neutralised(it) if isinstance(it, str) else it for it in values),
         int(has_card),
         int(is_active),
         score if score is None else f"{score:.{SCORE_DIGITS}f}",

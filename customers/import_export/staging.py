@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.backends.utils import CursorWrapper
-from psycopg import errors
 
 from customers import turns
+from customers.import_export import external_ids
+from customers.import_export.external_ids import EXTERNAL_ID
+from customers.import_export.load_errors import LoadError, database_message, describe_stop, reason_of
 from customers.ml_service.schema import FEATURES
 from customers.models import LARGEST_CUSTOMER_ID
-from customers.presentation.numbers import format_count
 from customers.scoring.contention import lost_to_an_editor
 from customers.sql import fetch_row
 
@@ -38,12 +39,17 @@ TURN_PAUSE_SECONDS = 0.2
 PROGRESS_ROWS = 10_000
 TURN = "load"
 
-# How a staged value differs from the stored one, replaces it, and comes with a new row: in general, and of an
-# objection, which keeps its time as long as it stands.
-DIFFERS, REPLACES, COMES = "c.{0} IS DISTINCT FROM s.{0}", "s.{0}", "s.{0}"
-OBJECTION_DIFFERS = f"(c.{{0}} IS NULL) = (s.{{0}} > '{NO_OBJECTION}')"
-OBJECTION_REPLACES = f"CASE WHEN s.{{0}} = '{NO_OBJECTION}' THEN NULL ELSE COALESCE(c.{{0}}, s.{{0}}) END"
-OBJECTION_COMES = f"NULLIF(s.{{0}}, '{NO_OBJECTION}')"
+# How a staged value differs from the stored one, replaces it, and comes with a new row: in general; of an objection,
+# which keeps its time as long as it stands; and of an external ID, which stays where the file has none.
+IN_GENERAL = ("c.{0} IS DISTINCT FROM s.{0}", "s.{0}", "s.{0}")
+ITS_OWN = {
+    OBJECTED_AT: (
+        f"(c.{{0}} IS NULL) = (s.{{0}} > '{NO_OBJECTION}')",
+        f"CASE WHEN s.{{0}} = '{NO_OBJECTION}' THEN NULL ELSE COALESCE(c.{{0}}, s.{{0}}) END",
+        f"NULLIF(s.{{0}}, '{NO_OBJECTION}')",
+    ),
+    EXTERNAL_ID: ("c.{0} IS DISTINCT FROM COALESCE(s.{0}, c.{0})", "COALESCE(s.{0}, c.{0})", "s.{0}"),
+}
 
 # --- the statements; {table}, {columns}, {differs}, {assignments} are filled in for what is at hand -------------------
 
@@ -136,26 +142,23 @@ class Progress:
         """Called in the transaction that stores a slice: what is written here is stored with it, or not at all."""
 
 
-class LoadError(Exception):
-    """Storing stopped; the slices before are stored. The message is for staff and holds no customer's data."""
-
-
 class Staging:
     """Checked rows in a temporary table of this connection, ready to be compared and stored."""
 
     def __init__(self, cursor: CursorWrapper, table: str, fields: tuple[str, ...], progress: Progress) -> None:
         self.fields = fields
-        self.differs = " OR ".join(of_field(DIFFERS, OBJECTION_DIFFERS, field) for field in fields[1:]).join("()")
+        ways = [(field, *described(field)) for field in fields]
+        self.differs = " OR ".join(differs for _, differs, _, _ in ways[1:]).join("()")
+        self.given: external_ids.GivenIds | None = None
+        self._is_by_external_id = EXTERNAL_ID in fields
         self._cursor = cursor
         self._progress = progress
         self._words = {
             "table": table,
             "columns": ", ".join(fields),
             "differs": self.differs,
-            "values": ", ".join(of_field(COMES, OBJECTION_COMES, field) for field in fields),
-            "assignments": ", ".join(
-                f"{field} = {of_field(REPLACES, OBJECTION_REPLACES, field)}" for field in fields[1:]
-            ),
+            "values": ", ".join(comes for _, _, _, comes in ways),
+            "assignments": ", ".join(f"{field} = {replaces}" for field, _, replaces, _ in ways[1:]),
         }
 
     def _run(self, statement: str, **values: Any) -> int:
@@ -169,6 +172,8 @@ class Staging:
                 self._run(DROP)
                 self._run(CREATE)
                 self._copy(rows)
+                if self._is_by_external_id:
+                    external_ids.match(self._cursor)
                 self._run(INDEX)
         except DatabaseError as error:
             raise LoadError(
@@ -198,10 +203,18 @@ class Staging:
         """Bring the table to the staged values above the id ``after``, each slice in a transaction of its own."""
         counts = RowCounts()
         with own_turn(self._progress):
+            if self._is_by_external_id:
+                self._give_ids(after)
             for piece in self._slices(slice_rows, after):
                 counts += self._store_patiently(piece, counts, patience_seconds)
                 self._progress("stored", counts.rows)
         return counts
+
+    def _give_ids(self, after: int) -> None:
+        try:
+            self.given = external_ids.give(self._cursor, after)
+        except DatabaseError as error:
+            raise LoadError(describe_stop(reason_of(error), 0)) from error
 
     def _slices(self, slice_rows: int, low: int) -> Iterator[Slice]:
         while True:
@@ -219,7 +232,9 @@ class Staging:
                 return self._store_once(piece)
             except DatabaseError as error:
                 if not lost_to_an_editor(error) or monotonic() > gives_up:
-                    raise LoadError(stopped(error, before)) from error
+                    raise LoadError(describe_stop(reason_of(error), before.rows)) from error
+            except external_ids.TakenError as error:
+                raise LoadError(describe_stop(str(error), before.rows)) from error
             sleep(LOCK_PAUSE_SECONDS)
 
     def _store_once(self, piece: Slice) -> RowCounts:
@@ -230,6 +245,8 @@ class Staging:
             locked = self._lock(piece, due.changed)
             # No statement without a row for it: even then its trigger would wake the workers.
             new = self._run(INSERT, **ids) if due.new else 0
+            if self._is_by_external_id:
+                external_ids.refuse_taken(piece.low, piece.high)
             if new < due.new:  # another session has inserted one of them at this moment
                 locked = self._lock(piece, due.new - new)
             changed = self._run(UPDATE, **ids, locked=locked) if locked else 0
@@ -247,15 +264,20 @@ class Staging:
         return locked
 
 
-def of_field(general: str, of_objection: str, field: str) -> str:
-    return (of_objection if field == OBJECTED_AT else general).format(field)
+def described(field: str) -> list[str]:
+    return [way.format(field) for way in ITS_OWN.get(field, IN_GENERAL)]
 
 
 @contextmanager
 def staged(
     rows: Iterable[Row], fields: tuple[str, ...], progress: Progress | None = None, *, table: str = CUSTOMERS
 ) -> Iterator[Staging]:
-    """Stage the rows, whose values come in the order of ``fields``, customer_id first; forget them at the end."""
+    """Stage the rows, whose values come in the order of ``fields``; forget them at the end.
+
+    The first field is customer_id, or external_id of customers of whom no row has another.
+    """
+    if fields[0] == EXTERNAL_ID:
+        rows, fields = ((None, *row) for row in rows), ("customer_id", *fields)
     with connection.cursor() as cursor:
         staging = Staging(cursor, table, fields, progress or Progress())
         try:
@@ -276,16 +298,3 @@ def own_turn(progress: Progress) -> Iterator[None]:
         yield
     finally:
         turns.leave(TURN)
-
-
-def stopped(error: DatabaseError, before: RowCounts) -> str:
-    reason = "a customer is being edited elsewhere" if lost_to_an_editor(error) else database_message(error)
-    stored = format_count(before.rows, "row was stored", "rows were stored")
-    return f"The import stopped after {stored}: {reason}. Resolve this, then import the remaining rows."
-
-
-def database_message(error: DatabaseError) -> str:
-    """What PostgreSQL or its driver says in one line. Never the details, which quote the failing row."""
-    cause = error.__cause__
-    primary = cause.diag.message_primary if isinstance(cause, errors.Error) else None
-    return primary or (str(error).partition("\n")[0] if isinstance(error, OperationalError) else type(error).__name__)

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from customers.import_export.csv_files.cells import CHECKS, NO_VALUE, check_flag
-from customers.import_export.csv_files.columns import OBJECTED_NAMES, Columns, Layout
+from customers.import_export.csv_files.columns import EXTERNAL_NAMES, OBJECTED_NAMES, Columns, Layout
 from customers.import_export.csv_files.file import RefusedError, open_csv
 from customers.import_export.csv_files.reader import read_table
 from customers.import_export.csv_files.rejects import Rejects
 from customers.import_export.csv_files.rows import REPEATED, good_rows
+from customers.import_export.external_ids import EXTERNAL_ID
 from customers.import_export.staging import NO_OBJECTION, OBJECTED_AT, Row
 from customers.ml_service.names import spellings
 from customers.ml_service.schema import FEATURES, LABEL
@@ -22,11 +23,13 @@ LEARNED = (*FEATURES, LABEL)
 LABELLED = Columns(
     names={
         "customer_id": spellings("customer_id"),
+        EXTERNAL_ID: EXTERNAL_NAMES,
         OBJECTED_AT: OBJECTED_NAMES,
         **{field: spellings(field) for field in LEARNED},
     },
     required=LEARNED,
     checks={**CHECKS, LABEL: check_flag},
+    keys=("customer_id", EXTERNAL_ID),
 )
 LEAST = 5  # customers who left, and who stayed: one for each fold
 
@@ -44,13 +47,16 @@ class LabelledFile:
     objected: int = 0
 
 
-def read_labelled(path: Path, decimal: str | None = None, objected: Collection[int] = ()) -> LabelledFile:
+def read_labelled(
+    path: Path, decimal: str | None = None, objected: Collection[int | str] = (), columns: Columns = LABELLED
+) -> LabelledFile:
     """Read a file by the rules of the import. RefusedError when it as a whole can't be trained on.
 
-    Customers with the ids ``objected`` are left out, and those of whom the file itself says that they object.
+    Customers with the ids or external IDs ``objected`` are left out, and those of whom the file itself says that they
+    object. ``columns`` are ``LABELLED`` as this bank writes them.
     """
     with open_csv(path) as text:
-        layout, formats, found = read_table(text, LABELLED, decimal)
+        layout, formats, found = read_table(text, columns, decimal)
         rejects = Rejects(None, layout.names)
         readable = list(good_rows(found, layout, rejects.add))
     good = [it for it in readable if not has_objected(dict(zip(layout.fields, it[0], strict=True)), objected)]
@@ -59,9 +65,10 @@ def read_labelled(path: Path, decimal: str | None = None, objected: Collection[i
     return file
 
 
-def has_objected(values: Mapping[str, object], objected: Collection[int]) -> bool:
+def has_objected(values: Mapping[str, object], objected: Collection[int | str]) -> bool:
     """By the file, or else by the ids."""
-    return values.get(OBJECTED_AT, NO_OBJECTION) not in (None, NO_OBJECTION) or values.get("customer_id") in objected
+    ids = (values.get("customer_id"), values.get(EXTERNAL_ID))
+    return values.get(OBJECTED_AT, NO_OBJECTION) not in (None, NO_OBJECTION) or any(it in objected for it in ids)
 
 
 def training_data(good: list[tuple[Row, list[str]]], layout: Layout) -> TrainingData:

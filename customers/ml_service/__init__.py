@@ -16,6 +16,7 @@ from .errors import (
     ModelMissingError,
     ModelVersionError,
     ScoringError,
+    UnknownWordError,
     UnreleasedModelError,
 )
 from .files.assets import load_forest
@@ -49,6 +50,7 @@ __all__ = [
     "Reason",
     "ScoringError",
     "Suggestion",
+    "UnknownWordError",
     "UnreleasedModelError",
     "WhatIf",
     "best_changes",
@@ -70,8 +72,8 @@ __all__ = [
 def predict_churn(customer_data: Mapping[str, Any]) -> float:
     """Return the churn probability, in [0, 1], of the customer with these nine fields; further keys are ignored.
 
-    Numbers may be int, float, Decimal, bool or numpy scalars; geography and gender are the words of the schema.
-    Raises InputError naming the field, or a ModelError.
+    Numbers may be int, float, Decimal, bool or numpy scalars; geography and gender are words that the model knows.
+    Raises InputError naming the field (UnknownWordError for a word), or a ModelError.
     """
     return current_forest().predict_one(customer_data)
 

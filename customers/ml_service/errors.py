@@ -1,5 +1,9 @@
 """The one family of scoring errors. Each message says what is wrong and what to do about it."""
 
+from collections.abc import Iterable
+
+from .messages import FIELD_NAMES, format_words
+
 
 class ScoringError(Exception):
     """A score could not be given. `permanent`: trying again cannot help until the data or the model change."""
@@ -51,3 +55,33 @@ class InputError(ScoringError):
         self.message = message
         self.field = field
         self.row = row
+
+    def at(self, row: int) -> "InputError":
+        """The same error of this row of a batch."""
+        return InputError(self.message, field=self.field, row=row)
+
+
+class UnknownWordError(InputError):
+    """A country or a gender that the model has not learned: the customer waits for a model that knows `word`.
+
+    `called` is the word with what it is, as in "country Italy".
+    """
+
+    def __init__(
+        self, field: str, word: str, known: Iterable[str], model: str = "The model", row: int | None = None
+    ) -> None:
+        self.word, self.known, self.model = word, tuple(known), model
+        self.called = f"{FIELD_NAMES[field]} {word}"
+        super().__init__(
+            f"{model} does not know the {self.called}; it knows {format_words(self.known)}.", field=field, row=row
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return UnknownWordError, (self.field, self.word, self.known, self.model, self.row)
+
+    def at(self, row: int) -> "UnknownWordError":
+        return UnknownWordError(str(self.field), self.word, self.known, self.model, row)
+
+    def of(self, model: str) -> "UnknownWordError":
+        """The same error, which names the model."""
+        return UnknownWordError(str(self.field), self.word, self.known, model)

@@ -1,6 +1,6 @@
 """Words for people."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -21,6 +21,16 @@ def format_signed(number: Decimal | float, decimals: int = 0) -> str:
     """``+42``, ``-1,234.5``; ``0``, without a sign, of what is rounded to nothing."""
     text = f"{number:+,.{decimals}f}"
     return text if text.strip("+-0.") else text[1:]
+
+
+MOST_LISTED = 12
+
+
+def format_words(words: Iterable[str]) -> str:
+    """``France, Germany, Spain``; of many the first by the alphabet, and how many more there are."""
+    found = sorted(words)
+    more = len(found) - MOST_LISTED
+    return ", ".join(found if more <= 0 else [*found[:MOST_LISTED], f"and {more:,} more"])
 
 
 # How amounts are written is the caller's: the currency is a setting, and these rooms have none.

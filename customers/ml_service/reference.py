@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .schema import CATEGORIES, FEATURES
+from .schema import FEATURES, WORD_FIELDS
 
 SCORE = "score"
 COLUMNS = (*FEATURES, SCORE)
@@ -118,7 +118,7 @@ def _by_tenths(column: Sequence[Any]) -> dict[str, list[float]]:
 
 
 def _by_value(name: str, column: Sequence[Any]) -> dict[str, list[Any]]:
-    counts = Counter(column if name in CATEGORIES else map(int, column))
+    counts = Counter(column if name in WORD_FIELDS else map(int, column))
     values = sorted(counts)
     return {"values": values, "shares": [counts[value] / len(column) for value in values]}
 
@@ -153,7 +153,7 @@ def _numbers(name: str, key: str, stored: Mapping[str, Any]) -> tuple[float, ...
 
 
 def _values(name: str, stored: Mapping[str, Any]) -> tuple[str | int, ...]:
-    values, kind = stored.get("values"), str if name in CATEGORIES else int
+    values, kind = stored.get("values"), str if name in WORD_FIELDS else int
     if not isinstance(values, list) or not all(type(it) is kind for it in values) or len(set(values)) < len(values):
         raise ValueError(f"the values of {name} must be a list of different {'words' if kind is str else 'numbers'}")
     return tuple(values)

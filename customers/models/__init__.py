@@ -11,7 +11,8 @@ from customers.models.customer import (
     is_current_by,
     is_stale,
 )
-from customers.models.imports import ImportBatch, ImportPiece, import_is_due
+from customers.models.imports import ImportBatch, ImportPiece, LastGivenId, import_is_due
+from customers.models.mapping import CategoryAlias, ColumnMapping
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
 from customers.models.moves import MoveSearch, RecentMove
 from customers.models.outreach import Contact, ControlGroup, WorklistItem
@@ -48,6 +49,8 @@ __all__ = [
     "AuditFinding",
     "AuditFindingQuerySet",
     "Behaviour",
+    "CategoryAlias",
+    "ColumnMapping",
     "Contact",
     "ControlGroup",
     "Customer",
@@ -57,6 +60,7 @@ __all__ = [
     "FeedEpoch",
     "ImportBatch",
     "ImportPiece",
+    "LastGivenId",
     "ModelFile",
     "ModelProposal",
     "ModelRelease",

@@ -7,11 +7,12 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Cast, Collate, Now, Upper
+from django.db.models.functions import Cast, Collate, Now, Trim, Upper
 from django.db.models.lookups import Exact
 
 from customers.fields import arrived_at, contributions
-from customers.ml_service.schema import BOUNDS, FEATURES, GENDERS, GEOGRAPHIES
+from customers.ml_service.schema import FEATURES, LONGEST_WORD, WORD_FIELDS
+from customers.models.bounds import BOUNDED, WithinBounds
 from customers.models.releases import ModelRelease
 
 BY_RISK = (F("churn_risk_score").desc(nulls_last=True), F("customer_id").desc())
@@ -35,6 +36,15 @@ def is_stale(release: Any) -> Q:
 def is_current_by(release: Any) -> Q:
     """Scored by this release for the fields as they are."""
     return Q(stale_since=None, scored_by=release, objected_at=None)
+
+
+# As PostgreSQL's regular expressions write it; the table refuses no other character.
+NO_CONTROL_CHARACTER = r"^[^\u0001-\u001f\u007f-\u009f]+$"
+
+
+def is_word(name: str) -> Q:
+    """What the database asks of a country or a gender: no blank at either end, not empty, no control character."""
+    return Q(Exact(F(name), Trim(name))) & Q(**{f"{name}__regex": NO_CONTROL_CHARACTER})
 
 
 def of_the_bank(fields: Sequence["models.Field[Any, Any]"]) -> list["models.Field[Any, Any]"]:
@@ -79,18 +89,10 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 class Behaviour(models.Model):
     """The nine behavioural fields that the model reads, and who gave them their values."""
 
-    class Geography(models.TextChoices):
-        FRANCE = "France"
-        GERMANY = "Germany"
-        SPAIN = "Spain"
-
-    class Gender(models.TextChoices):
-        FEMALE = "Female"
-        MALE = "Male"
-
+    # Words of the bank's own. Which of them can be scored is a fact of the active model.
     credit_score = models.SmallIntegerField()
-    geography = models.CharField("country", max_length=10, choices=Geography)
-    gender = models.CharField(max_length=6, choices=Gender)
+    geography = models.CharField("country", max_length=LONGEST_WORD)
+    gender = models.CharField(max_length=LONGEST_WORD)
     age = models.SmallIntegerField()
     tenure = models.SmallIntegerField("years with the bank")
     balance = models.DecimalField(max_digits=15, decimal_places=2)
@@ -124,6 +126,13 @@ class Customer(Behaviour):
 
     customer_id = models.BigIntegerField("customer ID", primary_key=True)
     surname = models.CharField(max_length=100, blank=True, default="", db_default="")
+    external_id = models.CharField(  # noqa: DJ001  null: to add the column costs a large table nothing
+        "external ID",
+        max_length=64,
+        null=True,
+        blank=True,
+        help_text="The customer's identifier in another system of the bank. No two customers have the same.",
+    )
 
     objected_at = models.DateTimeField(
         null=True,
@@ -193,21 +202,24 @@ class Customer(Behaviour):
             models.Index("customer_id", condition=Q(objected_at__isnull=False), name="customer_objected"),
         ]
         constraints = [
+            # An index of the few or many that have one: a bank without external IDs pays nothing for it.
+            models.UniqueConstraint(
+                fields=["external_id"],
+                condition=Q(external_id__gt=""),
+                name="customer_external_id",
+                violation_error_message="Another customer has this external ID.",
+            ),
             models.CheckConstraint(condition=Q(customer_id__gte=1), name="customer_id_is_positive"),
-            models.CheckConstraint(condition=Q(geography__in=GEOGRAPHIES), name="customer_geography_is_known"),
-            models.CheckConstraint(condition=Q(gender__in=GENDERS), name="customer_gender_is_known"),
+            *(
+                models.CheckConstraint(condition=is_word(name), name=f"customer_{name}_is_a_word")
+                for name in WORD_FIELDS
+            ),
             # PostgreSQL sorts NaN above every number: bounds refuse it too, but would not say what is wrong.
             models.CheckConstraint(
                 condition=~Q(Exact(Cast("balance", models.TextField()), models.Value("NaN"))),
                 name="customer_balance_is_a_number",
             ),
-            *(
-                models.CheckConstraint(
-                    condition=Q(**{f"{field}__range": (BOUNDS[field].low, BOUNDS[field].high)}),
-                    name=f"customer_{field}_is_possible",
-                )
-                for field in ("credit_score", "age", "tenure", "balance", "num_of_products")
-            ),
+            *map(WithinBounds, BOUNDED),
             models.CheckConstraint(
                 condition=Q(churn_risk_score__isnull=True) | Q(churn_risk_score__range=(0.0, 1.0)),
                 name="customer_score_is_a_probability",

@@ -57,6 +57,9 @@ class ImportBatch(models.Model):
         choices=DECIMALS,
         help_text="Used only for columns whose numbers do not show it.",
     )
+    conventions = models.JSONField(
+        null=True, editable=False, help_text="Names of columns, from the upload on, and words, as the check knew them."
+    )
     message = models.CharField(
         max_length=1000, blank=True, default="", db_default="", help_text="Why the import stopped."
     )
@@ -98,6 +101,20 @@ class ImportBatch(models.Model):
         """Change the state, and these fields with it, unless another session was faster."""
         of_this = ImportBatch.objects.filter(pk=self.pk, state__in=origin)
         return bool(of_this.update(state=target, state_since=Now(), attempts=0, **fields))
+
+
+class LastGivenId(models.Model):
+    """The one row says which customer ID an import has given last: a deleted customer's is not given again."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    value = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="last_given_id_is_one")]
+
+    def __str__(self) -> str:
+        return f"customer ID {self.value}"
 
 
 class ImportPiece(models.Model):

@@ -21,6 +21,7 @@ class Exclusion(models.TextChoices):
     """Why a customer is excluded from scoring. An objection stands in the customer's row, the others in a failure's."""
 
     MODEL = "model", "No score could be calculated"
+    WORD = "word", "Country or gender not known to the model"
     PERSON = "person", "Excluded by staff"
     OBJECTION = "objection", "Objected to profiling"
 
@@ -69,6 +70,14 @@ class ScoringFailureQuerySet(models.QuerySet["ScoringFailure"]):
         """Those that are not tried again until they are requeued, edited, or another model comes."""
         return self.filter(retry_at__isnull=True)
 
+    def of_words(self) -> "ScoringFailureQuerySet":
+        """Those that wait for a model that knows a word. They may be many, and are reported by the word."""
+        return self.filter(reason=Exclusion.WORD)
+
+    def without_words(self) -> "ScoringFailureQuerySet":
+        """Those that a person can do something about, each by itself."""
+        return self.exclude(reason=Exclusion.WORD)
+
     def of_customer(self, release: Any) -> models.Exists:
         """For a query of customers: whether one of these is of the present version and that release."""
         return models.Exists(self.filter(**SAME_VERSION, release=release))
@@ -97,9 +106,16 @@ class ScoringFailure(models.Model):
     release = models.ForeignKey(ModelRelease, on_delete=models.CASCADE, related_name="+", db_index=False)
     reason = models.CharField(
         max_length=9,
-        choices=[(it.value, it.label) for it in (Exclusion.MODEL, Exclusion.PERSON)],
+        choices=[(it.value, it.label) for it in (Exclusion.MODEL, Exclusion.WORD, Exclusion.PERSON)],
         default=Exclusion.MODEL,
         db_default=Exclusion.MODEL,
+    )
+    word = models.CharField(
+        max_length=80,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What the model does not know, such as country Italy.",
     )
     attempts = models.PositiveSmallIntegerField()
     error = models.CharField("details", max_length=500)

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from customers.fields import arrived_at, contributions
+from customers.ml_service.schema import LONGEST_WORD
 from customers.models.customer import Behaviour
 from customers.models.releases import ModelRelease
 
@@ -28,8 +29,8 @@ class ScoreRecord(models.Model):
 
     # The values scored, as in Behaviour. Empty, like the cause, in records from before these columns.
     credit_score = models.SmallIntegerField(null=True)
-    geography = models.CharField("country", max_length=10, default="", db_default="")
-    gender = models.CharField(max_length=6, default="", db_default="")
+    geography = models.CharField("country", max_length=LONGEST_WORD, default="", db_default="")
+    gender = models.CharField(max_length=LONGEST_WORD, default="", db_default="")
     age = models.SmallIntegerField(null=True)
     tenure = models.SmallIntegerField("years with the bank", null=True)
     balance = models.DecimalField(max_digits=15, decimal_places=2, null=True)

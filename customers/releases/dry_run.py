@@ -64,6 +64,10 @@ def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> ScoreShift
         active = None
     if active is None:  # not in place any more, as when the candidate was copied over it: then what is stored
         rows = [row for row in rows if row[1] is not None]
+    # A customer whose country or gender one of the two does not know has no score to compare.
+    for forest in filter(None, (active, candidate)):
+        unknown = forest.encodings.find_unknown_words([row[2:] for row in rows])
+        rows = [row for place, row in enumerate(rows) if place not in unknown]
     if not rows:
         return None
     features = [row[2:] for row in rows]

@@ -53,7 +53,7 @@ def analyze_free(ids: list[int]) -> dict[int, Outcome]:
         return {}
     scores = dict(zip(claim.ids, answers.scores.tolist(), strict=True))
     # Their rows are held: where one was not stored, another model has become active, and none was.
-    return {it.customer_id: InputError(it.answer or it.error) for it in refusals} | (
+    return {it.customer_id: it.unknown or InputError(it.answer or it.error) for it in refusals} | (
         scores if stored == len(claim) else {}
     )
 

@@ -26,7 +26,7 @@ SELECT customer_id, arrived_at, version, %s, '{Exclusion.PERSON}', 0, %s, clock_
 FROM ({{chosen}}) AS customer (customer_id, arrived_at, version)
 ON CONFLICT (customer_id) DO UPDATE SET
     arrived_at = excluded.arrived_at, version = excluded.version, release_id = excluded.release_id,
-    reason = excluded.reason, attempts = excluded.attempts, error = excluded.error,
+    reason = excluded.reason, word = excluded.word, attempts = excluded.attempts, error = excluded.error,
     last_failed_at = excluded.last_failed_at, retry_at = NULL
 WHERE failure.arrived_at <= excluded.arrived_at
 """

@@ -12,7 +12,7 @@ from psycopg.errors import IdleInTransactionSessionTimeout, RaiseException
 from customers.ml_service import Explained
 from customers.ml_service.reasons.reasons import TOP, top_codes
 from customers.ml_service.schema import FEATURES
-from customers.models import ModelRelease, ScoreRecord
+from customers.models import Exclusion, ModelRelease, ScoreRecord
 from customers.releases.active import NEWEST_RELEASE
 from customers.scoring.claims import Claim
 from customers.scoring.contention import Pace, lost_to_an_editor
@@ -77,7 +77,7 @@ WITH scored AS (
 ), healed AS (
     DELETE FROM customers_scoringfailure AS failure USING stored
     WHERE failure.customer_id = stored.customer_id
-    RETURNING failure.customer_id, failure.arrived_at, failure.version
+    RETURNING failure.customer_id, failure.arrived_at, failure.version, failure.reason
 ), recorded AS (
 INSERT INTO customers_scorerecord
     (customer_id, score, previous_score, version, cause, stale_since, edited_at, edited_by, arrived_at, scored_at,
@@ -86,7 +86,8 @@ SELECT stored.customer_id, stored.score, stored.previous_score, stored.version,
     CASE WHEN stored.return_cause = '{ScoreRecord.Cause.RELEASE}' THEN stored.return_cause
         WHEN %(cause)s <> '' THEN %(cause)s
         WHEN stored.customer_id = ANY (%(requested)s::bigint[]) THEN '{ScoreRecord.Cause.ANALYZE}'
-        WHEN (stored.customer_id, stored.arrived_at, stored.version) IN (SELECT * FROM healed)
+        WHEN (stored.customer_id, stored.arrived_at, stored.version) IN (
+            SELECT customer_id, arrived_at, version FROM healed WHERE reason <> '{Exclusion.WORD}')
             THEN '{ScoreRecord.Cause.RETRY}'
         WHEN stored.return_cause IS NOT NULL THEN stored.return_cause
         WHEN stored.previous_score IS NULL THEN '{ScoreRecord.Cause.CREATED}'

@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 
+from customers.presentation.word_input import WordInput
+from customers.releases.words import known_words
 from events.models.alerts import LONGEST_DAYS, AlertRule, format_hundredths
 
 Kind = AlertRule.Kind
@@ -84,6 +86,8 @@ class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
         for name, field in self.fields.items():
             if isinstance(field, HundredthsField):
                 field.stored = getattr(self.instance, name)
+        if "geography" in self.fields:
+            self.fields["geography"].widget = WordInput(known_words().words("geography"))
         for name, choices in SEGMENTS.items():
             if name in self.fields:
                 self.fields[name].widget.choices = choices

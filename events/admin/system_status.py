@@ -45,7 +45,7 @@ class SystemStatusAdmin(CountedPage):
 def excluded(request: HttpRequest, now: Freshness) -> list[Section]:
     if not request.user.has_perm("customers.view_scoringfailure"):
         return []
-    newest = ScoringFailure.objects.of_present_life()[:NEWEST_FAILURES]
+    newest = ScoringFailure.objects.without_words().of_present_life()[:NEWEST_FAILURES]
     may_see = request.user.has_perm("customers.view_customer")
     shown = status_html.excluded_section(now, newest, may_see_customers=may_see)
     return [section("Excluded customers", shown)]

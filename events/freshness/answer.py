@@ -106,6 +106,15 @@ class LastDriftCheck:
 
 
 @dataclass(frozen=True)
+class UnknownWord:
+    """A country or gender that the active model does not know, such as ``country Italy``, and who waits for one that
+    does."""
+
+    word: str
+    customers: int
+
+
+@dataclass(frozen=True)
 class Freshness:
     """What there is to know of the age of the scores, at one moment."""
 
@@ -125,6 +134,8 @@ class Freshness:
     workers_running: int
     queue: Queue
     dead_letters: int  # excluded from scoring by the model or by staff, until a person helps
+    unknown_word_count: int  # customers whose country or gender the active model does not know: no dead letters
+    unknown_words: list[UnknownWord]  # by the most customers, some at most
     excluded_by_staff: int  # of the dead letters
     retries_waiting: int
     last_drain: LastDrain | None

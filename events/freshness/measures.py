@@ -60,6 +60,11 @@ def of_freshness(found: Freshness) -> Iterator[Measure]:
         found.held_back_count,
     )
     yield Measure("dead_letters", "Customers excluded from scoring by the model or by staff.", found.dead_letters)
+    yield Measure(
+        "unknown_word_customers",
+        "Customers who wait for a model that knows their country or gender.",
+        found.unknown_word_count,
+    )
     yield Measure("retries_waiting", "Customers for whom a retry is scheduled.", found.retries_waiting)
     yield Measure("marks_waiting", "Changes that wait for a scoring run.", found.marks_waiting)
     yield Measure("jobs", "Jobs in the queue.", found.queue.waiting_jobs, {"state": "waiting"})

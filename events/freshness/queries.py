@@ -31,8 +31,9 @@ from events.freshness.answer import (
     Portfolio,
     Queue,
     Release,
+    UnknownWord,
 )
-from events.freshness.status import Waiting, judge
+from events.freshness.status import Waiting, describe_unknown_words, judge
 from events.freshness.waiting import waiting_now
 from events.freshness.workers import RUNNING, RUNNING_VALUES
 
@@ -60,8 +61,8 @@ T = TypeVar("T")
 ACTIVE = "SELECT id, sha256, released_at FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
 
 # One pass over all customers. Those whom a former model has scored are stale since the next release. Those who failed
-# in their present version wait for a retry or for a person, not for a worker; that sub-query is hashed, and stale rows
-# alone are looked up in it. Those who have objected to being scored are counted apart.
+# in their present version wait for a retry, a person or another model, not for a worker: stale rows alone are looked
+# up. Those who have objected to being scored are counted apart.
 COVERAGE = f"""
 WITH portfolio AS MATERIALIZED (
     SELECT scored_by_id, stale, failing, count(*) AS customers, min(stale_since) AS edited_since
@@ -106,14 +107,16 @@ WITH running AS (
     SELECT lock > clock_timestamp() AND EXISTS (
         SELECT FROM running WHERE started_at <= lock - make_interval(secs => %(retry)s)) AS at_work
     FROM django_q_ormq WHERE key = %(key)s
-), failed AS (
-    SELECT failure.retry_at, failure.reason
+), failed AS MATERIALIZED (
+    SELECT count(*) FILTER (WHERE retry_at IS NULL AND reason <> '{Exclusion.WORD}') AS dead,
+        count(*) FILTER (WHERE reason = '{Exclusion.WORD}') AS of_words,
+        count(*) FILTER (WHERE retry_at IS NULL AND reason = '{Exclusion.PERSON}') AS by_staff,
+        count(*) FILTER (WHERE retry_at IS NOT NULL) AS retries
     FROM customers_scoringfailure AS failure JOIN customers_customer AS customer ON {OF_THIS_VERSION}
     WHERE failure.release_id = %(release)s
 )
-SELECT (SELECT count(*) FROM failed WHERE retry_at IS NULL),
-    (SELECT count(*) FROM failed WHERE retry_at IS NULL AND reason = '{Exclusion.PERSON}'),
-    (SELECT count(*) FROM failed WHERE retry_at IS NOT NULL),
+SELECT (SELECT dead FROM failed), (SELECT of_words FROM failed), (SELECT by_staff FROM failed),
+    (SELECT retries FROM failed),
     (SELECT count(*) FROM job WHERE NOT at_work),
     (SELECT count(*) FROM job WHERE at_work),
     (SELECT count(*) FROM customers_stalemark WHERE kind < {INTACT}),
@@ -122,6 +125,14 @@ SELECT (SELECT count(*) FROM failed WHERE retry_at IS NULL),
      WHERE ended_at > statement_timestamp() - interval '1 day'),
     (SELECT count(*) FROM events_delivery
      WHERE state = 'given up' AND ended_at > statement_timestamp() - make_interval(days => {GIVEN_UP_DAYS}))
+"""
+
+MOST_WORDS = 10
+UNKNOWN_WORDS = f"""
+SELECT failure.word, count(*)
+FROM customers_scoringfailure AS failure JOIN customers_customer AS customer ON {OF_THIS_VERSION}
+WHERE failure.release_id = %(release)s AND failure.reason = '{Exclusion.WORD}'
+GROUP BY failure.word ORDER BY count(*) DESC, failure.word LIMIT {MOST_WORDS}
 """
 
 LAST_DRAIN = """
@@ -193,10 +204,13 @@ def with_counted(
             **RUNNING_VALUES,
         },
     )
-    dead_letters, by_staff, retries, waiting_jobs, claimed_jobs, marks, workers, rejected, given_up = cursor.fetchone()
+    dead_letters, of_words, by_staff, retries, *of_engine = cursor.fetchone()
+    waiting_jobs, claimed_jobs, marks, workers, rejected, given_up = of_engine
+    words = unknown_words(cursor, active) if of_words else []
     last_drain = first_as(LastDrain, cursor, LAST_DRAIN)
     pause = current()
     drift_check, warnings = last_drift_check(active)
+    warnings += describe_unknown_words([(it.word, it.customers) for it in words], of_words)
     if given_up:
         messages = format_count(given_up, "alert message was", "alert messages were")
         warnings.append(f"{messages} not sent in the last {GIVEN_UP_DAYS} days; see Messages in the admin.")
@@ -228,6 +242,8 @@ def with_counted(
         workers_running=workers,
         queue=Queue(waiting_jobs, claimed_jobs),
         dead_letters=dead_letters,
+        unknown_word_count=of_words,
+        unknown_words=words,
         excluded_by_staff=by_staff,
         retries_waiting=retries,
         last_drain=last_drain,
@@ -239,6 +255,12 @@ def with_counted(
 
 def active_release(cursor: CursorWrapper) -> Release | None:
     return first_as(Release, cursor, ACTIVE)
+
+
+def unknown_words(cursor: CursorWrapper, active: Release | None) -> list[UnknownWord]:
+    """What the customers who wait for another model have that the active one does not know."""
+    cursor.execute(UNKNOWN_WORDS, {"release": active.id if active else None})
+    return [UnknownWord(*row) for row in cursor.fetchall()]
 
 
 def portfolio_of(cursor: CursorWrapper, active: Release | None) -> Portfolio:

@@ -1,5 +1,6 @@
 """One word for how fresh the scores are, and the reason for it. Plain values in, words out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -77,6 +78,25 @@ def describe_exclusions(by_model: int, by_staff: int) -> str:
     model = f"{counted(by_model)} excluded from scoring: no score could be calculated."
     staff = f"{counted(by_staff)} excluded from scoring by staff."
     return " ".join(text for text, number in ((model, by_model), (staff, by_staff)) if number)
+
+
+def describe_unknown_words(words: Iterable[tuple[str, int]], customers: int) -> list[str]:
+    """Who waits for another model, a sentence for each word: ``2,140 customers wait for a model that knows the country
+    Italy.``
+
+    ``customers`` is how many they are in all, with other words, too.
+    """
+    found, named = [], 0
+    for word, number in words:
+        found.append(f"{counted(number)} {wait_of(number)} for a model that knows the {word}.")
+        named += number
+    if others := customers - named:
+        found.append(f"{counted(others)} {wait_of(others)} for a model that knows other countries or genders.")
+    return found
+
+
+def wait_of(customers: int) -> str:
+    return "waits" if customers == 1 else "wait"
 
 
 def reason_for_staff(reason: str) -> str:

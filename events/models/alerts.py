@@ -9,8 +9,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from customers.ml_service.messages import NO_BREAK
-from customers.ml_service.schema import BOUNDS, GEOGRAPHIES
-from customers.models import Behaviour, Customer
+from customers.ml_service.schema import HELD, LONGEST_WORD
+from customers.models import Customer
+from customers.models.customer import is_word
 from customers.presentation.numbers import format_count, format_money
 
 LONGEST_DAYS = 365
@@ -45,7 +46,7 @@ class AlertRule(models.Model):
     )
 
     # The segment: an empty field asks for nothing.
-    geography = models.CharField("country", max_length=10, blank=True, default="", choices=Behaviour.Geography)
+    geography = models.CharField("country", max_length=LONGEST_WORD, blank=True, default="")
     is_active_member = models.BooleanField("active member", null=True, blank=True)
     num_of_products = models.SmallIntegerField("products", null=True, blank=True)
     has_cr_card = models.BooleanField("credit card", null=True, blank=True)
@@ -85,16 +86,16 @@ class AlertRule(models.Model):
                 violation_error_message="A threshold rule needs a threshold up to 100 %%, and neither rise nor days. "
                 f"A rise rule needs a rise of less than 100 points and 1 to {LONGEST_DAYS} days, and no threshold.",
             ),
-            models.CheckConstraint(condition=Q(geography__in=["", *GEOGRAPHIES]), name="alert_rule_country_is_known"),
             models.CheckConstraint(
-                condition=Q(num_of_products__isnull=True)
-                | Q(num_of_products__range=(BOUNDS["num_of_products"].low, BOUNDS["num_of_products"].high)),
+                condition=Q(geography="") | is_word("geography"), name="alert_rule_country_is_a_word"
+            ),
+            models.CheckConstraint(
+                condition=Q(num_of_products__isnull=True) | Q(num_of_products__range=(1, HELD["num_of_products"].high)),
                 name="alert_rule_products_are_possible",
             ),
             models.CheckConstraint(
                 # NaN is above every bound.
-                condition=Q(least_balance__isnull=True)
-                | Q(least_balance__range=(BOUNDS["balance"].low, BOUNDS["balance"].high)),
+                condition=Q(least_balance__isnull=True) | Q(least_balance__range=(0, HELD["balance"].high)),
                 name="alert_rule_balance_is_possible",
             ),
         ]

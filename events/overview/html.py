@@ -19,7 +19,7 @@ from customers.presentation.histogram import histogram
 from customers.presentation.numbers import format_amount, format_count, format_money, format_percent, format_points
 from customers.presentation.tables import Cell, figures_table
 from events.freshness.answer import Freshness
-from events.freshness.status import Status, reason_for_staff
+from events.freshness.status import Status, describe_unknown_words, reason_for_staff
 from events.models.engine import Overview
 from events.overview.figures import Figures
 from events.overview.parts import link, side_by_side
@@ -90,6 +90,7 @@ def state_lines(found: Figures, counted: Overview, now: Freshness, links: Links,
     notes = [f"Figures as of {format_time(counted.counted_at)} ({ago})."]
     if now.active_release is not None and now.active_release.id != found.release:
         notes.append(MODEL_CHANGED)
+    notes += describe_unknown_words([(it.word, it.customers) for it in now.unknown_words], now.unknown_word_count)
     if is_due:
         notes.append(RECOUNTING if now.workers_running else NO_WORKER)
     return format_html(

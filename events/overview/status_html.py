@@ -173,6 +173,7 @@ def excluded_section(now: Freshness, newest: Iterable[ScoringFailure], *, may_se
         for reason, name, number in (
             (Exclusion.MODEL, Exclusion.MODEL.label, by_model),
             (Exclusion.PERSON, Exclusion.PERSON.label, now.excluded_by_staff),
+            (Exclusion.WORD, Exclusion.WORD.label, now.unknown_word_count),
         )
     ]
     counts.append((link(f"{page}?state=retry", "Retry scheduled"), f"{now.retries_waiting:,}"))

@@ -2,8 +2,12 @@
 
 import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently
-from django.db import connection
+from django.core.management import call_command
+from django.db import IntegrityError, connection
 from django.db.migrations.loader import MigrationLoader
+
+from customers.models import Customer
+from tests.factories import make_customer
 
 
 @pytest.mark.django_db(transaction=True)
@@ -18,3 +22,43 @@ def test_an_index_that_an_interrupted_build_has_left_behind_is_built_again(name)
     table = after.apps.get_model("customers", operation.model_name)._meta.db_table
     with connection.cursor() as cursor:
         assert operation.index.name in connection.introspection.get_constraints(cursor, table)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOpenCategories:
+    """The database may go back as long as it holds what the former version can hold."""
+
+    @pytest.fixture(autouse=True)
+    def there_again(self):
+        yield
+        call_command("migrate", verbosity=0)
+
+    def test_going_back_is_refused_before_anything_is_changed(self):
+        customer = make_customer(geography="Italy")
+        with pytest.raises(RuntimeError, match="Nothing was changed: 1 customers and 0 rows of their history have a"):
+            call_command("migrate", "customers", "0024", verbosity=0)
+        Customer.objects.filter(pk=customer.pk).update(geography="Spain", balance=-1)
+        with pytest.raises(RuntimeError, match="Nothing was changed"):
+            call_command("migrate", "customers", "0024", verbosity=0)
+
+    def test_there_and_back_leaves_the_same_table(self):
+        make_customer(geography="Spain")
+        before = table_as_it_is()
+        call_command("migrate", "customers", "0024", verbosity=0)
+        with connection.cursor() as cursor, pytest.raises(IntegrityError, match="customer_geography_is_known"):
+            cursor.execute("UPDATE customers_customer SET geography = 'Italy'")
+        call_command("migrate", verbosity=0)
+        assert table_as_it_is() == before
+
+
+def table_as_it_is():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE conrelid = 'customers_customer'::regclass"
+            " UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'customers_customer'"
+            " UNION ALL SELECT attrelid::regclass || '.' || attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+            " WHERE attrelid::regclass::text ~ '^customers_(customer|scorerecord|unscoredversion|scoringfailure)$'"
+            " AND attnum > 0 AND NOT attisdropped"
+        )
+        return dict(cursor.fetchall())

@@ -225,7 +225,7 @@ class TestWhatIf:
         assert response.status_code == 422
         fields = response.json()["fields"]
         assert fields.keys() == {*A_CUSTOMER, "salary", "why"}
-        assert fields["balance"] == "expected a number from 0 to 9,999,999,999,999.99"
+        assert fields["balance"] == "expected a number from -9,999,999,999,999.99 to 9,999,999,999,999.99"
         assert all(name in response.json()["error"] for name in fields)
 
     @pytest.mark.parametrize(

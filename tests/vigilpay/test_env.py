@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 
 from vigilpay import env
@@ -74,6 +76,21 @@ def test_thresholds_that_do_not_are_refused(setting, value):
     setting(value)
     with pytest.raises(SettingError, match=r"NAME is .*: expected 3 rising numbers between 0 and 1, such as 0.2,0.5"):
         env.thresholds("NAME", (0.2, 0.5, 0.8))
+
+
+def test_bounds_are_numbers_by_field_and_may_be_negative(setting):
+    setting(" age=16-120, balance=-50000.50--10 ,")
+    ends = {"age": (Decimal(16), Decimal(120)), "balance": (Decimal("-50000.50"), Decimal(-10))}
+    assert env.bounds("NAME") == ends
+    setting("")
+    assert env.bounds("NAME") == {}
+
+
+@pytest.mark.parametrize("value", ["age", "age=16", "age=16-", "age=16-x", "age=1-2,age=1-3", "age=1e3-2", "Age=1-2"])
+def test_bounds_that_cannot_be_read_are_refused(setting, value):
+    setting(value)
+    with pytest.raises(SettingError, match=r"NAME is .*: expected bounds by field, each once, such as age=16-120"):
+        env.bounds("NAME")
 
 
 def test_words_drop_blanks_and_empty_words(setting):

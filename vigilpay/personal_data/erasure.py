@@ -22,7 +22,7 @@ ADDRESS = "erase_customer"
 # For how long an open edit, or a drain, that holds the row is waited for.
 PATIENCE = "15s"
 
-LOCK = "SELECT surname FROM customers_customer WHERE customer_id = %s FOR UPDATE"
+LOCK = "SELECT surname, external_id FROM customers_customer WHERE customer_id = %s FOR UPDATE"
 
 
 class NotErasedError(Exception):
@@ -57,7 +57,7 @@ def erase_once(customer_id: int, hashed: str) -> dict[str, int]:
     """What there was, by kind."""
     execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
     hold_imports()
-    person = Person(customer_id, hold(customer_id))
+    person = hold(customer_id)
     found = forget_in_uploads(person) | forget_rows(values_for(person, hashed)) | forget_traces(person)
     return {kind: number for kind, number in found.items() if number}
 
@@ -69,13 +69,13 @@ def hold_imports() -> None:
     turns.leave(TURN)  # from the end of this transaction on, until which the row is locked
 
 
-def hold(customer_id: int) -> str:
-    """Lock the row, and wait for whatever scores it now; the surname, empty where there is no row.
+def hold(customer_id: int) -> Person:
+    """Lock the row, and wait for whatever scores it now; the customer as stored there.
 
     Twice: the row that was waited for may have been replaced, by one that only a new look can see.
     """
-    (surname,) = fetch_row(LOCK, [customer_id]) or fetch_row(LOCK, [customer_id]) or ("",)
-    return str(surname)
+    surname, external_id = fetch_row(LOCK, [customer_id]) or fetch_row(LOCK, [customer_id]) or ("", "")
+    return Person(customer_id, surname, external_id or "")
 
 
 def forget_rows(values: dict[str, Any]) -> dict[str, int]:

@@ -15,10 +15,11 @@ SALT = "vigilpay.personal_data.erased"
 
 @dataclass(frozen=True)
 class Person:
-    """``surname`` is the one stored; empty where none is, or where the customer has left the table."""
+    """``surname`` and ``external_id`` are those stored; empty where none is, or the customer has left the table."""
 
     customer_id: int
     surname: str
+    external_id: str = ""
 
     @cached_property
     def _in_text(self) -> re.Pattern[str]:
@@ -30,20 +31,26 @@ class Person:
         return self._in_text.search(text) is not None
 
     def is_in_row(self, cells: Sequence[str], positions: Mapping[str, int]) -> bool:
-        """Whether a row of a file is about the customer; ``positions`` are those of the id and of the surname.
+        """Whether a row of a file is about the customer; ``positions`` are those of ids and surname, as far as known.
 
         The surname counts where the row has no id of another customer; in a row of the wrong length every cell counts.
         """
         if max(positions.values()) >= len(cells):
-            return any(map(self.is_id, cells)) or any(map(self.is_surname, cells))
-        row_id = cells[positions["customer_id"]]
-        has_surname = "surname" in positions and self.is_surname(cells[positions["surname"]])
-        return self.is_id(row_id) or (has_surname and not row_id.strip().isdecimal())
+            return any(is_it(cell) for cell in cells for is_it in (self.is_id, self.is_external_id, self.is_surname))
+        row = {field: cells[position] for field, position in positions.items()}
+        row_id, external_id = row.get("customer_id", ""), row.get("external_id", "")
+        if self.is_id(row_id) or self.is_external_id(external_id):
+            return True
+        is_of_another = row_id.strip().isdecimal() or external_id.strip()
+        return not is_of_another and self.is_surname(row.get("surname", ""))
 
     def is_id(self, cell: str) -> bool:
         """As the import reads an id: 5, 005, 5.0."""
         whole, _, rest = cell.strip().partition(".")
         return whole.isdecimal() and int(whole[:30]) == self.customer_id and not rest.strip("0")
+
+    def is_external_id(self, cell: str) -> bool:
+        return bool(self.external_id) and cell.strip() in (self.external_id, neutralised(self.external_id))
 
     def is_surname(self, cell: str) -> bool:
         shown = cell.strip().casefold()

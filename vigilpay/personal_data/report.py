@@ -25,7 +25,10 @@ Row = Mapping[str, object]
 Rows = Sequence[Row]
 
 # Of the customer's own row: the engine's other columns say how the score was made, which the sections do in words.
-VALUES = ("customer_id", "surname", *FEATURES, "objected_at", "arrived_at", "edited_at", "edited_by", "version")
+VALUES = (
+    *("customer_id", "external_id", "surname", *FEATURES),
+    *("objected_at", "arrived_at", "edited_at", "edited_by", "version"),
+)
 SCORE = ("churn_risk_score", "value_at_risk", "scored_at", "scored_version", "stale_since")
 
 
@@ -59,11 +62,15 @@ def report(customer_id: int) -> Report:
         "outcome": list(Outcome.objects.filter(pk=customer_id).values("left_on", "stayed_until")),
         "exclusion from scoring": failures_of(customer_id),
         "audit findings": findings_of(customer_id),
-        "uploads": uploads_of(Person(customer_id, customer.surname if customer else "")),
+        "uploads": uploads_of(person_of(customer_id, customer)),
         "changes in the admin": admin_log_of(customer_id),
         "read or changed by": trail_of(customer_id),
     }
     return Report(customer_id, timezone.now(), sections, erasures_of(customer_id))
+
+
+def person_of(customer_id: int, customer: Customer | None) -> Person:
+    return Person(customer_id, customer.surname, customer.external_id or "") if customer else Person(customer_id, "")
 
 
 def whole_history(customer_id: int) -> list[HistoryEntry]:

@@ -7,13 +7,13 @@ from contextlib import closing
 from tempfile import TemporaryFile
 from typing import cast
 
-from customers.import_export.csv_files.columns import CUSTOMERS
+from customers.import_export.csv_files.columns import Columns
 from customers.import_export.csv_files.reader import read
 from customers.import_export.csv_files.refused import RefusedError
 from customers.import_export.csv_files.rejects import HEADER, Rejects
 from customers.import_export.csv_files.rows import Rejected
 from customers.import_export.uploads import steps, storage
-from customers.import_export.uploads.worker import opened
+from customers.import_export.uploads.worker import columns_of, opened
 from customers.ml_service.names import plain
 from customers.models.imports import ImportBatch, ImportPiece
 from vigilpay.personal_data.person import Person
@@ -46,7 +46,7 @@ def rows_about(person: Person) -> Iterator[tuple[ImportBatch, Cells]]:
             yield batch, {"the file cannot be read": str(error)}
     for batch in batches_with(ImportPiece.Of.REJECTS):
         header, *rows = rejected_rows(batch)
-        yield from ((batch, dict(zip(header, row, strict=False))) for row in about(header, rows, person))
+        yield from ((batch, dict(zip(header, row, strict=False))) for row in about(batch, header, rows, person))
 
 
 def batches_with(of: str) -> list[ImportBatch]:
@@ -56,10 +56,10 @@ def batches_with(of: str) -> list[ImportBatch]:
 class Seeker(Rejects):
     """Keeps those of the rejected rows that are about the customer."""
 
-    def __init__(self, names: Sequence[str], person: Person) -> None:
+    def __init__(self, names: Sequence[str], columns: Columns, person: Person) -> None:
         super().__init__(None, names)
         self._person = person
-        self._positions = positions_in(names)
+        self._positions = positions_in(names, columns)
         self.found: list[Cells] = []
 
     def add(self, rejected: Rejected) -> None:
@@ -69,12 +69,15 @@ class Seeker(Rejects):
 
 def rows_in_file(batch: ImportBatch, person: Person) -> Iterator[Cells]:
     """Raises ``RefusedError`` where the file can't be read to its end."""
+    columns = columns_of(batch)
     with opened(batch) as text:
-        source = read(text, CUSTOMERS, lambda names: Seeker(names, person), batch.decimal or None)
-        at = source.layout.fields.index("customer_id")
+        source = read(text, columns, lambda names: Seeker(names, columns, person), batch.decimal or None)
         for row in source.rows:
-            if row[at] == person.customer_id:
-                yield dict(zip(source.layout.fields, map(str, row), strict=True))
+            values = dict(zip(source.layout.fields, row, strict=True))
+            if values.get("customer_id") == person.customer_id or person.is_external_id(
+                values.get("external_id") or ""
+            ):
+                yield {field: str(value) for field, value in values.items()}
         yield from cast(Seeker, source.rejects).found
 
 
@@ -86,10 +89,10 @@ def is_in_file(batch: ImportBatch, person: Person) -> bool:
         return True
 
 
-def positions_in(names: Sequence[str]) -> dict[str, int]:
-    """Where the id and the surname stand under a header as a bank may have spelled it."""
-    fields = {CUSTOMERS.field_of.get(plain(name)): position for position, name in enumerate(names)}
-    return {field: fields[field] for field in ("customer_id", "surname") if field in fields}
+def positions_in(names: Sequence[str], columns: Columns) -> dict[str, int]:
+    """Where the ids and the surname stand under a header as this bank has spelled it."""
+    fields = {columns.field_of.get(plain(name)): position for position, name in enumerate(names)}
+    return {field: fields[field] for field in ("customer_id", "external_id", "surname") if field in fields}
 
 
 # --- rejected rows ----------------------------------------------------------------------------------------------------
@@ -101,17 +104,17 @@ def rejected_rows(batch: ImportBatch) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content, newline="")))
 
 
-def about(header: list[str], rows: list[list[str]], person: Person) -> list[list[str]]:
+def about(batch: ImportBatch, header: list[str], rows: list[list[str]], person: Person) -> list[list[str]]:
     """Those of the rows that are about the customer."""
     width = len(HEADER)
-    positions = positions_in(header[width:])
+    positions = positions_in(header[width:], columns_of(batch))
     return [row for row in rows if person.is_in_row(row[width:], positions)]
 
 
 def remove_rejects(batch: ImportBatch, person: Person) -> int:
     """How many rows were taken out of the file."""
     header, *rows = rejected_rows(batch)
-    removed = about(header, rows, person)
+    removed = about(batch, header, rows, person)
     if removed:
         kept = [row for row in rows if row not in removed]
         with TemporaryFile() as file, closing(io.TextIOWrapper(file, encoding="utf-8", newline="")) as text:

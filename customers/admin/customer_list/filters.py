@@ -13,6 +13,7 @@ from customers.models import ModelRelease, ScoringFailure, is_current_by
 from customers.portfolio import moves
 from customers.presentation.bands import BANDS, is_in_band
 from customers.presentation.reasons import choices, has_main_reason
+from customers.releases.words import known_words
 from customers.scoring.marks import is_stale_by_marks, where_stale_ones_are
 
 MOST_PRODUCTS = 4  # the table would hold more, the bank sells no more
@@ -73,6 +74,26 @@ class MainReasonFilter(ChoiceFilter):
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         return rows.filter(has_main_reason(int(value)))
+
+
+class CountryFilter(ChoiceFilter):
+    """By a country that the active model knows, or by having any other."""
+
+    title = "country"
+    parameter_name = "geography__exact"
+    UNKNOWN = " unknown"  # no country begins with a blank
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        self.known = known_words().words("geography")
+        return [*((word, word) for word in self.known), (self.UNKNOWN, "Not known to the model")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Of a country that is none of the choices, too, as the portfolio's page links to it."""
+        value = self.value()
+        return queryset if not value else self.narrow(queryset, value)
+
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return rows.exclude(geography__in=self.known) if value == self.UNKNOWN else rows.filter(geography=value)
 
 
 class ProductsFilter(ChoiceFilter):

@@ -50,7 +50,7 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
         contact_filters.ContactFilter,
         filters.MainReasonFilter,
         filters.ScoreFilter,
-        "geography",
+        filters.CountryFilter,
         filters.ProductsFilter,
         "is_active_member",
         "has_cr_card",
@@ -58,7 +58,7 @@ class CustomerList(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for t
     )
     ordering = ("-churn_risk_score",)
     search_fields = ("customer_id",)
-    search_help_text = "Customer ID, or the first letters of a surname."
+    search_help_text = "Customer ID, external ID, or the first letters of a surname."
     show_full_result_count = False  # a count of all rows, at every page
     show_facets = admin.ShowFacets.NEVER  # a count of all rows, for every choice
     list_per_page = 50

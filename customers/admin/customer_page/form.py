@@ -7,8 +7,10 @@ from django.forms.utils import ErrorList
 from django.utils.html import format_html
 
 from customers.ml_service.forest.encoding import find_faults
-from customers.ml_service.schema import FEATURES
+from customers.ml_service.schema import FEATURES, WORD_FIELDS
 from customers.models import Customer
+from customers.presentation.word_input import WordInput
+from customers.releases.words import known_words
 
 
 class FocusedForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
@@ -33,6 +35,14 @@ class CustomerForm(FocusedForm):
     class Meta:
         model = Customer
         fields = FEATURES
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """A word that the model does not know may be stored: the customer waits for a model that does."""
+        super().__init__(*args, **kwargs)
+        if offered := [name for name in WORD_FIELDS if name in self.fields]:
+            known = known_words()
+            for name in offered:
+                self.fields[name].widget = WordInput(known.words(name))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

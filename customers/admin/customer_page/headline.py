@@ -50,6 +50,8 @@ def format_state(facts: CustomerFacts) -> SafeString | str:
             return format_html(
                 "{}. Resume scoring under {}, or change a field and save.", state, link_to_failures(facts)
             )
+        case Exclusion.WORD:
+            return f"{state}. Correct the value, or wait for a model release that knows it."
         case Exclusion.MODEL:
             return format_html(
                 "{}. Correct the customer data and save, or retry under {}.", state, link_to_failures(facts)

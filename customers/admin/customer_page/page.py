@@ -29,8 +29,10 @@ VERSIONS = ("score_given", "given_by", "version", "scored_version", "pending_sin
 
 Section = tuple[str | None, dict[str, Any]]
 
-DATA: Section = ("Customer data", {"fields": (("customer_id", "surname"), *BEHAVIOUR)})
-RESCORED = "After you save a change of these values, other than the surname, a new score is calculated."
+DATA: Section = ("Customer data", {"fields": (("customer_id", "surname", "external_id"), *BEHAVIOUR)})
+RESCORED = (
+    "After you save a change of these values, other than the surname and the external ID, a new score is calculated."
+)
 ASKING: Section = ("What if", {"fields": ("stored_score", "what_if")})
 WHAT_IF: Section = ("What if", {"fields": ("what_if_link",)})
 OBJECTION: Section = ("Objection to profiling", {"fields": ("objected_at", "objection")})

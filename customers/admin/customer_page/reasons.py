@@ -11,6 +11,7 @@ from customers.presentation.bars import SignedBar, signed_bars
 from customers.presentation.numbers import format_count, format_money, format_percent
 from customers.presentation.reasons import ranked_parts, reasons_of
 from customers.presentation.score_state import is_current
+from customers.presentation.training_range import describe_outside_training
 from customers.releases.active import active_model
 from customers.scoring.failures import describe_refusal
 
@@ -24,10 +25,20 @@ def reasons_block(facts: CustomerFacts) -> SafeString | str:
         return "No reasons are shown until the score is up to date."
     found = [reason.text for reason in reasons_of(customer)] or ["No single factor changes the risk significantly."]
     return format_html(
-        '<div class="vp-block"><ul class="vp-reasons">{}</ul>{}</div>',
+        '<div class="vp-block"><ul class="vp-reasons">{}</ul>{}{}</div>',
         format_html_join("", "<li>{}</li>", ((text,) for text in found)),
+        format_html_join("", "<p>{}</p>", ((text,) for text in outside_training(facts))),
         bars(facts),
     )
+
+
+def outside_training(facts: CustomerFacts) -> list[str]:
+    """Which values make the score less reliable; nothing where the model cannot be asked."""
+    try:
+        forest, _ = active_model()
+    except ModelError:
+        return []
+    return describe_outside_training(facts.customer.features(), forest.metadata)
 
 
 def bars(facts: CustomerFacts) -> SafeString:

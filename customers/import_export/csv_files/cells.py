@@ -1,7 +1,7 @@
 """One cell of a CSV file: a checked value, or the reason why not. Bounds and words are ``ml_service.schema``'s."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -9,23 +9,36 @@ from typing import Any
 
 from django.utils import timezone
 
+from customers.import_export.external_ids import EXTERNAL_ID
 from customers.import_export.staging import NO_OBJECTION, OBJECTED_AT
-from customers.ml_service.schema import BOUNDS, CATEGORIES
+from customers.ml_service.schema import BOUNDS, CATEGORIES, LONGEST_WORD, is_word
 from customers.models import LARGEST_CUSTOMER_ID, POSSIBLE_TIMES, Customer
 
 SURNAME_LENGTH = Customer._meta.get_field("surname").max_length or 0
+EXTERNAL_ID_LENGTH = Customer._meta.get_field("external_id").max_length or 0
 
 DIGITS = re.compile(r"\d{1,30}(\.0*)?", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 # As databases and spreadsheets write a day, midnight behind it or not.
 DAY = re.compile(r"(\d{4}-\d{2}-\d{2})([ T]00:00(:00(\.0+)?)?)?", re.ASCII)
 NO_VALUE = frozenset({"", "?", "-", "na", "n/a", "#n/a", "none", "null"})
+NAN = "nan"  # a missing word, as programs write it
 NOT_A_NUMBER = frozenset({"nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 CENT = Decimal("0.01")
 LOST_DIGITS = "is in scientific notation without all its digits: write 159660.80, not 1.6E+05"
 # What 64-bit arithmetic leaves behind a sum of money; anything larger was meant.
 FLOAT_NOISE = Decimal("0.000001")
+# 0042 may be another customer than 42.
+LEADING_ZERO = re.compile("0+[1-9]")
+LETTER = re.compile(r"[^\W\d_]")
+NO_ID = (
+    "must be a whole number without leading zeros; map the column to external_id to keep identifiers "
+    "with letters or leading zeros"
+)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 YES_NO = {"true": True, "yes": True, "t": True, "y": True, "false": False, "no": False, "f": False, "n": False}
+INITIALS = {"Female": ("F",), "Male": ("M",)}  # understood as these words
+NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -36,6 +49,8 @@ class CellError(ValueError):
 def check_id(cell: str) -> int:
     """A whole number from 1 on. Not in scientific notation: a spreadsheet has cut the digits off then."""
     refuse_no_value(cell)
+    if LEADING_ZERO.match(cell) or (LETTER.search(cell) and not NUMBER.fullmatch(cell)):
+        raise CellError(NO_ID)
     if not DIGITS.fullmatch(cell):
         raise CellError("must be a whole positive number")
     customer_id = int(cell.partition(".")[0])
@@ -45,29 +60,55 @@ def check_id(cell: str) -> int:
 
 
 def check_surname(cell: str) -> str:
-    surname = not_neutralised(cell)
-    if "\0" in surname:
+    return check_text(cell, SURNAME_LENGTH)
+
+
+def check_external_id(cell: str) -> str:
+    refuse_no_value(cell)
+    external_id = check_text(cell, EXTERNAL_ID_LENGTH)
+    if CONTROL.search(external_id):
+        raise CellError("contains control characters")
+    return external_id
+
+
+def check_text(cell: str, most: int) -> str:
+    text = not_neutralised(cell)
+    if "\0" in text:
         raise CellError("contains a NUL character")
-    if len(surname) > SURNAME_LENGTH:
-        raise CellError(f"is longer than {SURNAME_LENGTH} characters")
-    return surname
+    if len(text) > most:
+        raise CellError(f"is longer than {most} characters")
+    return text
 
 
-def check_word(field: str) -> Callable[[str], str]:
-    words = {word.casefold(): word for word in CATEGORIES[field]}
-    if field == "gender":
-        words |= {word[0]: stored for word, stored in words.items()}
-    *others, last = CATEGORIES[field]
-    expected = f"must be {', '.join(others)} or {last}"
+def check_word(
+    field: str, known: Collection[str] = (), aliases: Mapping[str, str] = NO_ALIASES
+) -> Callable[[str], str]:
+    """A word of the bank's own: that which an alias means, a known word whatever its capitals, or as it is written.
+
+    ``known`` are the words of the active model; the public table's are known anyway.
+    """
+    public = {spelling: word for word in CATEGORIES[field] for spelling in (word, *INITIALS.get(word, ()))}
+    words = {folded(spelling): word for spelling, word in {**public, **{word: word for word in known}}.items()}
+    meant = {folded(written): word for written, word in aliases.items()}
 
     def check(cell: str) -> str:
-        refuse_no_value(cell)
-        word = words.get(cell.casefold())
-        if word is None:
-            raise CellError(expected)
+        key = folded(cell)
+        if key in meant:
+            return meant[key]
+        refuse_no_value("" if key == NAN else cell)
+        word = " ".join(not_neutralised(cell).split())
+        if word not in known:
+            word = words.get(key, word)
+        if not is_word(word):
+            raise CellError(f"must be a word of at most {LONGEST_WORD} characters, without control characters")
         return word
 
     return check
+
+
+def folded(word: str) -> str:
+    """A word without what people spell differently: capitals, and spaces around it or doubled."""
+    return " ".join(word.casefold().split())
 
 
 def check_whole(field: str) -> Callable[[str], int]:
@@ -167,6 +208,7 @@ def refuse_no_value(cell: str) -> None:
 CHECKS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "customer_id": check_id,
+        EXTERNAL_ID: check_external_id,
         "surname": check_surname,
         "credit_score": check_whole("credit_score"),
         "geography": check_word("geography"),

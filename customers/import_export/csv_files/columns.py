@@ -2,18 +2,21 @@
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from customers.import_export.csv_files.cells import CHECKS
 from customers.import_export.csv_files.file import RefusedError
+from customers.import_export.external_ids import EXTERNAL_ID
 from customers.import_export.staging import OBJECTED_AT, STORED
 from customers.ml_service.names import BANKS_NAMES as BANKS_NAMES
 from customers.ml_service.names import plain, plain_names, spellings
 from customers.ml_service.schema import FEATURES, LABEL
 
 DELIMITERS = (",", ";", "\t", "|")
+
+MAPPING_HINT = " Where the file has names of its own, a mapping such as Kontostand=balance says what they hold."
 
 CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 
@@ -22,12 +25,16 @@ CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 class Columns:
     """What one kind of file holds: its fields in their order, the customer's id first, and what checks their cells.
 
-    Of the names of a field the first is the one that messages use.
+    Of the names of a field the first is the one that messages use. ``mapped`` says which field a column of another name
+    holds: it counts alone for that field. Of ``keys``, by which customers are known, a file needs one if any is
+    required; where it has two, a row needs one.
     """
 
     names: Mapping[str, tuple[str, ...]]
     required: tuple[str, ...]
     checks: Mapping[str, Callable[[str], Any]]
+    keys: tuple[str, ...] = ("customer_id",)
+    mapped: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
@@ -36,15 +43,24 @@ class Columns:
     @cached_property
     def field_of(self) -> Mapping[str, str]:
         """Which field a plain name means."""
-        return plain_names(self.names)
+        fields = set(self.mapped.values())
+        by_name = plain_names({name: names for name, names in self.names.items() if name not in fields})
+        return by_name | {plain(column): name for column, name in self.mapped.items()}
 
 
 OBJECTED_NAMES = ("ObjectedAt", OBJECTED_AT, "objected", "objection", "objected on", "objects")
+EXTERNAL_NAMES = ("ExternalId", EXTERNAL_ID, "external reference", "external number")
 
 CUSTOMERS = Columns(
-    names={**{field: spellings(field) for field in STORED}, OBJECTED_AT: OBJECTED_NAMES},
+    names={
+        "customer_id": spellings("customer_id"),
+        EXTERNAL_ID: EXTERNAL_NAMES,
+        **{name: spellings(name) for name in STORED[1:]},
+        OBJECTED_AT: OBJECTED_NAMES,
+    },
     required=("customer_id", *FEATURES),
     checks=CHECKS,
+    keys=("customer_id", EXTERNAL_ID),
 )
 
 
@@ -60,6 +76,11 @@ class Layout:
     @property
     def fields(self) -> tuple[str, ...]:
         return tuple(self.positions)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """By which of its fields the file knows customers."""
+        return tuple(name for name in self.fields if name in self.columns.keys)
 
     @property
     def ignored(self) -> list[str]:
@@ -86,8 +107,9 @@ def read_layout(header: str, columns: Columns = CUSTOMERS) -> Layout:
     candidates = [(delimiter, cells_of(header, delimiter)) for delimiter in DELIMITERS]
     delimiter, names = max(candidates, key=lambda it: (count_known(it[1], columns), len(it[1])))
     found = [(columns.field_of[plain(name)], i) for i, name in enumerate(names) if plain(name) in columns.field_of]
-    refuse_duplicates([field for field, _ in found], names, columns)
-    refuse_missing({field for field, _ in found}, names, columns)
+    refuse_unknown_columns(names, columns)
+    refuse_duplicates([name for name, _ in found], names, columns)
+    refuse_missing({name for name, _ in found}, names, columns)
     order = sorted(found, key=lambda pair: columns.fields.index(pair[0]))
     return Layout(columns, delimiter, tuple(names), dict(order))
 
@@ -104,19 +126,29 @@ def count_known(cells: Sequence[str], columns: Columns) -> int:
     return sum(plain(cell) in columns.field_of for cell in cells)
 
 
+def refuse_unknown_columns(names: Sequence[str], columns: Columns) -> None:
+    """A mapping is of files that have its columns: without one, the file is another than was meant."""
+    present = set(map(plain, names))
+    for column, name in columns.mapped.items():
+        if plain(column) not in present:
+            there = ", ".join(filter(None, names))
+            raise RefusedError(f"The file has no column {column}, which is mapped to {name}. Its columns are {there}.")
+
+
 def refuse_duplicates(fields: Sequence[str], names: Sequence[str], columns: Columns) -> None:
-    for field in columns.fields:
-        if fields.count(field) > 1:
-            spellings = " and ".join(name for name in names if columns.field_of.get(plain(name)) == field)
+    for name in columns.fields:
+        if fields.count(name) > 1:
+            spellings = " and ".join(column for column in names if columns.field_of.get(plain(column)) == name)
             raise RefusedError(f"Several columns hold the same: {spellings}. Keep one.")
 
 
 def refuse_missing(found: set[str], names: Sequence[str], columns: Columns) -> None:
-    missing = [field for field in columns.required if field not in found]
+    is_known = not found.isdisjoint(columns.keys)
+    missing = [name for name in columns.required if name not in found and not (is_known and name in columns.keys)]
     if missing:
         noun = "column" if len(missing) == 1 else "columns"
-        called = ", ".join(columns.names[field][0] for field in missing)
-        hint = label_hint(names, columns) if missing == [LABEL] else ""
+        called = ", ".join(columns.names[name][0] for name in missing)
+        hint = label_hint(names, columns) if missing == [LABEL] else MAPPING_HINT
         raise RefusedError(f"The header (the first line) lacks the {noun} {called}.{hint}")
 
 
@@ -124,7 +156,7 @@ def label_hint(names: Sequence[str], columns: Columns) -> str:
     """What to do where no column is known to tell who left: it has more names than any other."""
     others = [name for name in names if name and plain(name) not in columns.field_of]
     among = f"; not known are {', '.join(others)}" if others else ""
-    return f" Rename the column that tells who left (1) and who stayed (0) to {columns.names[LABEL][0]}{among}."
+    return f" Rename or map the column that tells who left (1) and who stayed (0) to {columns.names[LABEL][0]}{among}."
 
 
 def refuse_foreign_line(cells: Sequence[str], line: int, columns: Columns) -> None:

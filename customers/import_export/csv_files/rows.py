@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from customers.import_export.csv_files.cells import CellError
+from customers.import_export.csv_files.cells import NO_VALUE, CellError
 from customers.import_export.csv_files.columns import Layout, refuse_foreign_line
 from customers.import_export.csv_files.file import Record
 from customers.import_export.staging import Row
@@ -49,18 +50,21 @@ class Remembering(dict[str, Any]):
 
 
 class RowChecker:
-    """Turns the records of one file into rows in the order of ``layout.fields``; of a repeated id the first row wins.
+    """Turns the records of one file into rows in the order of ``layout.fields``; of a repeated customer the first wins.
 
-    A file without ids has no repeated ones. Holds one entry per row of the file, some 100 bytes, to be able to name the
-    row that won.
+    A file without ids has no repeated ones. Holds an entry per row and key of the file, some 100 bytes, to be able to
+    name the row that won.
     """
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._pick = itemgetter(*layout.positions.values())
-        self._checks = [Remembering(layout.columns.checks[field]) for field in layout.fields]
-        self._has_ids = layout.fields[0] == layout.columns.fields[0]
-        self._row_of: dict[int, int] = {}
+        # Of two keys a row may lack one.
+        checks = layout.columns.checks
+        optional = {name: partial(or_nothing, checks[name]) for name in layout.keys if len(layout.keys) > 1}
+        self._checks = {name: optional.get(name, checks[name]) for name in layout.fields}
+        self._remembered = [Remembering(check) for check in self._checks.values()]
+        self._keys: list[tuple[int, dict[Any, int]]] = [(layout.fields.index(name), {}) for name in layout.keys]
 
     def check(self, record: Record) -> Row | Rejected:
         row_number, cells = record
@@ -69,17 +73,25 @@ class RowChecker:
                 if not self._layout.has_all_cells(cells):
                     raise CellError
                 cells = cells[: len(self._layout.names)]
-            row = tuple([remembered[cell] for remembered, cell in zip(self._checks, self._pick(cells), strict=True)])
+            row = tuple(
+                [remembered[cell] for remembered, cell in zip(self._remembered, self._pick(cells), strict=True)]
+            )
         except CellError:
             return self._reject(row_number, cells)
-        if not self._has_ids:
-            return row
-        first = self._row_of.setdefault(row[0], row_number)
-        if first == row_number:
-            return row
-        return Rejected(
-            row_number, [Fault(self._layout.spelled(self._layout.fields[0]), REPEATED, f"row {first}")], cells
-        )
+        fault = self._fault_of_keys(row, row_number)
+        return Rejected(row_number, [fault], cells) if fault else row
+
+    def _fault_of_keys(self, row: Row, row_number: int) -> Fault | None:
+        """Whether no key, or one of an earlier row, says who the customer is; else they are this row's from now on."""
+        given = [(place, seen, row[place]) for place, seen in self._keys if row[place] is not None]
+        if self._keys and not given:
+            return Fault(" and ".join(map(self._layout.spelled, self._layout.keys)), "have no value")
+        for place, seen, key in given:
+            if key in seen:
+                return Fault(self._layout.spelled(self._layout.fields[place]), REPEATED, f"row {seen[key]}")
+        for _, seen, key in given:
+            seen[key] = row_number
+        return None
 
     def _reject(self, row_number: int, cells: list[str]) -> Rejected:
         refuse_foreign_line(cells, row_number, self._layout.columns)
@@ -91,11 +103,16 @@ class RowChecker:
         return Rejected(row_number, list(self._faults(cells)), cells)
 
     def _faults(self, cells: list[str]) -> Iterator[Fault]:
-        for field, position in self._layout.positions.items():
+        for name, position in self._layout.positions.items():
             try:
-                self._layout.columns.checks[field](cells[position].strip())
+                self._checks[name](cells[position].strip())
             except CellError as error:
                 yield Fault(self._layout.names[position], str(error))
+
+
+def or_nothing(check: Callable[[str], Any], cell: str) -> Any:
+    """What the check says of the cell; None of one without a value."""
+    return None if cell.casefold() in NO_VALUE else check(cell)
 
 
 def good_rows(

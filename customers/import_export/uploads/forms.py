@@ -1,6 +1,7 @@
 """What staff enter about an import: which file, and later whether it shall be imported."""
 
 import io
+from collections.abc import Mapping
 from typing import IO, Any, cast
 
 from django import forms
@@ -8,10 +9,12 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 
-from customers.import_export.csv_files.columns import read_layout
+from customers.import_export.csv_files.columns import CUSTOMERS, read_layout
 from customers.import_export.csv_files.file import Lines, RefusedError, header_line, text_of
 from customers.import_export.csv_files.packed import MB, unpacked
+from customers.import_export.mapping import parse, with_mapping
 from customers.models.imports import ImportBatch
+from customers.models.mapping import ColumnMapping
 
 # More than any header needs: the rest is checked by a worker.
 HEAD_BYTES = 1 << 16
@@ -31,9 +34,39 @@ class UploadForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
         help_text="Needed only if the check reports that a column is ambiguous, or mixes commas and points.",
     )
 
+    mapping = forms.ModelChoiceField(
+        ColumnMapping.objects.all(),
+        required=False,
+        empty_label="None",
+        help_text="Needed only if the file has column names of its own.",
+    )
+
     class Meta:
         model = ImportBatch
         fields = ("decimal",)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        kept = cleaned.get("mapping")
+        try:
+            mapping = parse(kept.columns.splitlines()) if kept else {}
+        except RefusedError as error:
+            self.add_error("mapping", str(error))
+            return cleaned
+        if "file" in cleaned:
+            self.refuse_bad_head(cleaned["file"], mapping)
+        self.instance.conventions = {"mapping": mapping}
+        return cleaned
+
+    def refuse_bad_head(self, file: "UploadedFile[bytes]", mapping: Mapping[str, str]) -> None:
+        """What the user should learn at once: another format, or a column that is missing."""
+        try:
+            head = io.BytesIO(unpacked(cast(IO[bytes], file.file), file.name).read(HEAD_BYTES))
+            read_layout(header_line(Lines(text_of(head, file.name))), with_mapping(CUSTOMERS, mapping))
+        except RefusedError as error:
+            self.add_error("file", str(error))
+        finally:
+            file.seek(0)
 
     def clean_file(self) -> "UploadedFile[bytes]":
         file: UploadedFile[bytes] = self.cleaned_data["file"]
@@ -43,19 +76,7 @@ class UploadForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
                 f"The file has {filesizeformat(size)}; the limit is {filesizeformat(limit)}. Split the file, "
                 "or ask an operator to load it."
             )
-        refuse_bad_head(file)
         return file
-
-
-def refuse_bad_head(file: "UploadedFile[bytes]") -> None:
-    """What the user should learn at once: another format, or a column that is missing."""
-    try:
-        head = io.BytesIO(unpacked(cast(IO[bytes], file.file), file.name).read(HEAD_BYTES))
-        read_layout(header_line(Lines(text_of(head, file.name))))
-    except RefusedError as error:
-        raise forms.ValidationError(str(error)) from None
-    finally:
-        file.seek(0)
 
 
 class NextStepForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only

@@ -20,12 +20,15 @@ from django.db.models.functions import Now
 
 from customers import turns
 from customers.editors import on_behalf_of
-from customers.import_export.csv_files.columns import CUSTOMERS
+from customers.import_export.conventions import Conventions, conventions_of_bank
+from customers.import_export.csv_files.columns import CUSTOMERS, Columns
 from customers.import_export.csv_files.file import RefusedError, text_of
 from customers.import_export.csv_files.packed import MB
 from customers.import_export.csv_files.reader import Source, read
 from customers.import_export.csv_files.rejects import Rejects
-from customers.import_export.staging import LoadError, Progress, RowCounts, Slice, Staging, staged
+from customers.import_export.load_errors import LoadError
+from customers.import_export.staging import Progress, RowCounts, Slice, Staging, staged
+from customers.import_export.unknown_words import describe_unknown_words
 from customers.import_export.uploads import storage
 from customers.import_export.uploads.rejects import SpooledRejects, spool
 from customers.import_export.uploads.since_check import Changed, ChangedSinceCheckError, SinceCheck
@@ -106,19 +109,33 @@ def opened(batch: ImportBatch) -> Iterator[TextIO]:
 def check(batch: ImportBatch) -> None:
     """Read the whole file, compare it with the customers, and say what an import would do. Stores no customer."""
     with opened(batch) as text, spool() as (rejected_rows, rejects_file), TemporaryFile() as seen:
-        source = read(text, CUSTOMERS, lambda names: SpooledRejects(rejected_rows, names), batch.decimal or None)
+        conventions = conventions_of_bank(mapping_of(batch))
+        columns = conventions.of(CUSTOMERS)
+        source = read(text, columns, lambda names: SpooledRejects(rejected_rows, names), batch.decimal or None)
         with staged(source.rows, source.layout.fields) as rows:
             SinceCheck(rows).snapshot(seen)  # first: an edit in between is one since the check
             counts = rows.compare()
+            unknown = describe_unknown_words(conventions.known)
         rejected_rows.flush()
         with transaction.atomic():
-            if checked(batch, counts, source):
+            if checked(batch, counts, source, unknown, conventions):
                 storage.store_pieces(batch, SEEN, seen)
                 if source.rejects.rows:
                     storage.store_pieces(batch, ImportPiece.Of.REJECTS, rejects_file)
 
 
-def checked(batch: ImportBatch, counts: RowCounts, source: Source) -> bool:
+def columns_of(batch: ImportBatch) -> Columns:
+    """As the check has read the file: what is imported is what was confirmed."""
+    return Conventions(**(batch.conventions or {})).of(CUSTOMERS)
+
+
+def mapping_of(batch: ImportBatch) -> dict[str, str]:
+    return dict((batch.conventions or {}).get("mapping", {}))
+
+
+def checked(
+    batch: ImportBatch, counts: RowCounts, source: Source, unknown_words: list[str], conventions: Conventions
+) -> bool:
     ignored = [f"Ignored columns: {', '.join(source.layout.ignored)}"] if source.layout.ignored else []
     first = source.rejects.first if isinstance(source.rejects, SpooledRejects) else []
     return batch.move(
@@ -126,7 +143,8 @@ def checked(batch: ImportBatch, counts: RowCounts, source: Source) -> bool:
         State.CHECKED,
         **found(counts),
         rejected=source.rejects.rows,
-        notes=[*ignored, *source.formats, *source.rejects.summary(), *first],
+        conventions=conventions.as_json(),
+        notes=[*ignored, *source.formats, *unknown_words, *source.rejects.summary(), *first],
     )
 
 
@@ -142,7 +160,7 @@ def store_customers(batch: ImportBatch) -> None:
     """
     progress = BatchProgress(batch)
     with on_behalf_of(batch.confirmed_by_id), opened(batch) as text, storage.spooled(batch, SEEN) as seen:
-        source = read(text, CUSTOMERS, lambda names: Rejects(None, names), batch.decimal or None)
+        source = read(text, columns_of(batch), lambda names: Rejects(None, names), batch.decimal or None)
         with staged(source.rows, source.layout.fields, progress) as rows, SinceCheck(rows).beside(seen) as since_check:
             progress.since_check = since_check
             try:

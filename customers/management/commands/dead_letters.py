@@ -2,14 +2,17 @@
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Count
 
 from customers.management.columns import in_columns
-from customers.models import ScoringFailure
+from customers.models import Exclusion, ScoringFailure
+from customers.models.rescoring import ScoringFailureQuerySet
 from customers.presentation.durations import format_time
 from customers.presentation.numbers import format_count
 from customers.scoring import failures, marks
@@ -28,27 +31,48 @@ class Command(BaseCommand):
         what.add_argument("--requeue", type=int, nargs="+", metavar="ID", help="retry these customers now")
         what.add_argument("--requeue-all", action="store_true", help="retry all of them now")
         what.add_argument("--json", action="store_true", help="list them as JSON")
+        parser.add_argument(
+            "--words", action="store_true", help="list customers whose country or gender the model does not know"
+        )
 
-    def handle(self, *args: Any, requeue: list[int] | None, requeue_all: bool, **options: Any) -> None:
+    def handle(self, *args: Any, requeue: list[int] | None, requeue_all: bool, words: bool, **options: Any) -> None:
         if requeue_all:
             self.report(failures.requeue())
         elif requeue:
             failed = ScoringFailure.objects.of_present_life().in_bulk(requeue)
             if unknown := [str(customer_id) for customer_id in requeue if customer_id not in failed]:
                 raise CommandError(f"Nothing was queued: no failure is known for {', '.join(unknown)}.")
+            if waiting := [it for it in requeue if failed[it].reason == Exclusion.WORD]:
+                reason = failed[waiting[0]].error
+                raise CommandError(f"Nothing was queued; a retry cannot help customer {waiting[0]}. {reason}")
             self.report(failures.requeue(requeue))
         else:
-            self.stdout.write(listed(options["json"]))
+            self.stdout.write(listed(options["json"], words=words))
 
     def report(self, number: int) -> None:
         marks.restore_marks()  # as the next scoring run would
         self.stdout.write(f"{format_count(number, 'customer', 'customers')} queued for rescoring.")
 
 
-def listed(as_json: bool) -> str:
-    found = list(ScoringFailure.objects.of_present_life().values(*FIELDS))
+def listed(as_json: bool, *, words: bool) -> str:
+    """Each customer; those who wait for a model that knows a word only if they are asked for, else as groups."""
+    failed = ScoringFailure.objects.of_present_life()
+    found = list((failed.of_words() if words else failed.without_words()).values(*FIELDS))
     if as_json:
         return json.dumps(found, cls=DjangoJSONEncoder)
+    return "\n".join([table(found), *([] if words else waiting_for_words(failed))])
+
+
+def waiting_for_words(failed: ScoringFailureQuerySet) -> list[str]:
+    """A line for each word and release that does not know it."""
+    groups = failed.of_words().values_list("word", "release_id").annotate(Count("pk")).order_by("release_id", "word")
+    return [
+        f"{format_count(customers, 'customer', 'customers')} with the {word}, which release {release} does not know."
+        for word, release, customers in groups
+    ]
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
     if not found:
         return "No customer is excluded from scoring, and none is waiting for a retry."
     head = ("customer", "version", "release", "attempts", "first failed", "last failed", "next attempt", "by", "reason")

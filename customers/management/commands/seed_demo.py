@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from customers.demo_data import generate_named
-from customers.import_export.staging import STORED, LoadError, staged
+from customers.import_export.load_errors import LoadError
+from customers.import_export.staging import STORED, staged
 from customers.management.progress import TerminalProgress
 from customers.models import LARGEST_CUSTOMER_ID
 

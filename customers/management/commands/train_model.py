@@ -3,6 +3,7 @@
 import shlex
 import sys
 from argparse import ArgumentParser
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
+from customers.import_export.conventions import Conventions, conventions_of_bank
 from customers.import_export.csv_files.file import RefusedError
-from customers.import_export.training_file import read_labelled
+from customers.import_export.mapping import keep_mapping
+from customers.import_export.training_file import LABELLED, read_labelled
 from customers.management import training_report as report
-from customers.management.csv_command import add_decimal, input_file
+from customers.management.csv_command import add_decimal, add_mapping, chosen_mapping, input_file
 from customers.management.progress import TerminalProgress, positive
 from customers.ml_service.errors import ModelError
 from customers.ml_service.files import model_folder
@@ -24,7 +27,8 @@ from customers.ml_service.training.leaks import features_alone, others_alone
 from customers.models import Customer
 
 UNKNOWN_OBJECTIONS = (
-    "Warning: the database does not answer. Customers who objected to profiling are left out only if the file says so."
+    "Warning: the database does not answer. Customers who objected to profiling are left out only if the file says so, "
+    "and category aliases do not count."
 )
 
 
@@ -38,6 +42,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("csv_path", metavar="FILE.csv", type=input_file)
         add_decimal(parser)
+        add_mapping(parser)
         parser.add_argument(
             "--seed", type=int, default=DEFAULT_SEED, help="the same seed gives the same forest (%(default)s)"
         )
@@ -68,7 +73,8 @@ class Command(BaseCommand):
         try:
             refuse_live_files(output)
             model_folder.refuse_unwritable(output or settings.ML_ASSETS_DIR / model_folder.CANDIDATES)
-            file = read_labelled(csv_path, decimal, self.objected())
+            conventions = self.conventions(chosen_mapping(options))
+            file = read_labelled(csv_path, decimal, self.objected(), conventions.of(LABELLED))
             features, others = features_alone(file.data), others_alone(file.data)
             self.stdout.write("\n".join([*report.about_rows(file), *report.about_others(others)]))
             for line in report.warnings(features, others):
@@ -81,6 +87,9 @@ class Command(BaseCommand):
             raise CommandError(f"{error} Nothing was trained.") from None
         except ModelError as error:
             raise CommandError(f"{error}. Nothing was trained.") from None
+        if name := options["save_mapping"]:
+            keep_mapping(name, conventions.mapping)
+            self.stdout.write(f"Kept the mapping {name}")
         self.stdout.write("\n".join(report.about_training(trained.metadata)))
         path = self.save(trained, output)
         release = f"manage.py release_model {shlex.quote(str(path))}"
@@ -91,10 +100,18 @@ class Command(BaseCommand):
         else:
             self.put_into_service(path, trained.sha256, f"trained on {csv_path.name}", release)
 
-    def objected(self) -> set[int]:
+    def conventions(self, mapping: dict[str, str]) -> Conventions:
+        """The bank's aliases are in its database, without which a model can be trained, too."""
+        try:
+            return conventions_of_bank(mapping)
+        except Error:
+            return Conventions(mapping)  # ``objected`` says that the database does not answer
+
+    def objected(self) -> set[int | str]:
         """Customers of the database who have objected to profiling: a file may have been written before they did."""
         try:
-            return set(Customer.objects.filter(objected_at__isnull=False).values_list("pk", flat=True))
+            ids = Customer.objects.filter(objected_at__isnull=False).values_list("pk", "external_id")
+            return set(filter(None, chain.from_iterable(ids)))
         except Error:  # a model can be trained without a database
             self.stderr.write(UNKNOWN_OBJECTIONS, self.style.WARNING)
             return set()

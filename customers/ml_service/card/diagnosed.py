@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from customers.ml_service.messages import FIELD_NAMES
-from customers.ml_service.schema import CATEGORIES, FEATURES
+from customers.ml_service.schema import FEATURES, WORD_FIELDS
 
 from .blocks import Block, Gallery, Picture, Table
 from .charts import Axis, Bar, bar_chart, line_chart
@@ -100,7 +100,7 @@ def _shape(effect: Mapping[str, Any]) -> Shape:
 def _effect_chart(name: str, shape: Shape, axis: Axis) -> str:
     title = FIELD_NAMES[name].capitalize()
     places = numbers([value for value, _ in shape])
-    if name in CATEGORIES or name in FLAGS or not places:
+    if name in WORD_FIELDS or name in FLAGS or not places:
         return bar_chart(title, [Bar(value_of(name, text(value)), score) for value, score in shape], axis=axis)
     points = list(zip(places, (score for _, score in shape), strict=True))
     return line_chart(title, points, x=Axis(FIELD_NAMES[name], min(places), max(places), _format_tick), y=axis)

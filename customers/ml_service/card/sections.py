@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from customers.ml_service.messages import FIELD_NAMES
-from customers.ml_service.schema import CATEGORIES
+from customers.ml_service.schema import WORD_FIELDS
 
 from .blocks import Block, Section, Table
 from .diagnosed import calibration, effects, importances, subgroups
@@ -60,7 +60,7 @@ def _settings(training: Mapping[str, Any]) -> str:
 
 
 def _codes(encodings: Mapping[str, Any]) -> str:
-    fields = [mapping(encodings.get(name)) for name in CATEGORIES]
+    fields = [mapping(encodings.get(name)) for name in WORD_FIELDS]
     return "; ".join(", ".join(f"{word} {text(codes[word])}" for word in sorted(codes)) for codes in fields if codes)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from customers.ml_service.messages import FIELD_NAMES
-from customers.ml_service.schema import CATEGORIES, FEATURES
+from customers.ml_service.schema import FEATURES, WORD_FIELDS
 
 from .told import mapping, number, text
 
@@ -41,4 +41,4 @@ def by_group(stored: object) -> Iterator[tuple[str, Any]]:
     for name in FEATURES:
         groups = mapping(mapping(stored).get(name))
         for value in sorted(groups):
-            yield value if name in CATEGORIES else f"{FIELD_NAMES[name]} {value_of(name, value)}", groups[value]
+            yield value if name in WORD_FIELDS else f"{FIELD_NAMES[name]} {value_of(name, value)}", groups[value]

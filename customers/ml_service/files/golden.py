@@ -7,20 +7,25 @@ from typing import Any
 from customers.ml_service.errors import InputError, ModelCorruptError, ModelVersionError
 from customers.ml_service.forest.compiled import FlatForest, score_matrix
 from customers.ml_service.forest.encoding import Encodings, encode_rows
-from customers.ml_service.schema import GENDERS, GEOGRAPHIES
+from customers.ml_service.schema import WORD_FIELDS
 
 _COUNT = 24
 _TOLERANCE = 1e-9
 
 
-def generate_rows(count: int = _COUNT, seed: int = 20) -> list[tuple[Any, ...]]:
-    """Return made-up customers in FEATURES order, never real ones, spread over all that the model looks at."""
+def generate_rows(count: int = _COUNT, seed: int = 20, encodings: Encodings | None = None) -> list[tuple[Any, ...]]:
+    """Return made-up customers in FEATURES order, never real ones, spread over all that the model looks at.
+
+    Their words are those of `encodings`, in turn; of the brief's model without any. Their numbers lie within
+    `schema.VERIFIED_WITH`, whatever bounds are set.
+    """
+    countries, genders = map((encodings or Encodings()).words, WORD_FIELDS)
     pick = random.Random(seed)  # noqa: S311 - no secrets here
     return [
         (
             pick.randint(350, 850),
-            GEOGRAPHIES[index % len(GEOGRAPHIES)],
-            GENDERS[index % len(GENDERS)],
+            countries[index % len(countries)],
+            genders[index % len(genders)],
             pick.randint(18, 80),
             pick.randint(0, 10),
             pick.choice([0.0, round(pick.uniform(5_000, 200_000), 2)]),
@@ -34,7 +39,7 @@ def generate_rows(count: int = _COUNT, seed: int = 20) -> list[tuple[Any, ...]]:
 
 def record(flat: FlatForest, encodings: Encodings) -> dict[str, Any]:
     """Return generated rows with this forest's scores, as model.json stores them."""
-    rows = generate_rows()
+    rows = generate_rows(encodings=encodings)
     return {"rows": [list(row) for row in rows], "scores": score_matrix(flat, encode_rows(rows, encodings)).tolist()}
 
 

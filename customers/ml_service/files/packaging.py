@@ -170,7 +170,7 @@ def _describe_versions(written_by: str) -> str:
 
 def _check_parity(model: Any, flat: FlatForest, encodings: Encodings) -> None:
     """Compare with scikit-learn itself on generated rows: the compiled forest must be the same forest."""
-    rows = golden.generate_rows(200)
+    rows = golden.generate_rows(200, encodings=encodings)
     theirs = Original(model, encodings).predict_tuples(rows)
     furthest = float(np.abs(theirs - score_matrix(flat, encode_rows(rows, encodings))).max())
     if not furthest <= _PARITY:

@@ -34,7 +34,7 @@ class ScoreRange:
 
 def check(flat: FlatForest, encodings: Encodings, metadata: Mapping[str, Any]) -> ScoreRange:
     """ModelImplausibleError when scores are no probabilities, all the same, or (by model.json) worse than chance."""
-    scores = score_matrix(flat, encode_rows(golden.generate_rows(_CUSTOMERS), encodings))
+    scores = score_matrix(flat, encode_rows(golden.generate_rows(_CUSTOMERS, encodings=encodings), encodings))
     lowest, highest = float(scores.min()), float(scores.max())
     if not (lowest >= 0.0 and highest <= 1.0):  # NaN is in no interval
         raise ModelImplausibleError(f"scores of generated customers go from {lowest} to {highest}: no probabilities")

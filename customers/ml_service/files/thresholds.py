@@ -14,12 +14,12 @@ from customers.ml_service.forest.compiled import FlatForest
 from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.forest.parts import SCALERS
 from customers.ml_service.forest.rounding import Floats32
-from customers.ml_service.schema import BOUNDS, CATEGORIES, FEATURES, NINE_COLUMNS
+from customers.ml_service.schema import BOUNDS, FEATURES, NINE_COLUMNS, WORD_FIELDS
 
 # From these on a bank tells customers apart. Below, and possible, lie scaled values and logarithms.
 _MEANT_FROM = {"credit_score": 10.0, "balance": 20.0}
 # In a right forest all divide, or most if gaps were filled with -1. Above all values lies none, unless there were more
-# countries than ours, whose codes model.json has to give.
+# countries than the codes know, which model.json has to give.
 _FEWEST_DIVIDING, _MOST_ABOVE = 0.25, 0.25
 # A forest of whole numbers has thresholds at k and at k + 0.5, and no third from k up to k + 1.
 _MOST_FROM_ONE_TO_THE_NEXT = 2
@@ -53,8 +53,9 @@ class Column:
 
     @property
     def dividing(self) -> int:
-        """How many thresholds tell customers apart."""
-        return self._inside(self.meant_from)
+        """How many thresholds tell customers apart; of a balance those between overdrafts, too."""
+        overdrafts = int((self.thresholds <= -self.meant_from).sum()) if self.name == "balance" else 0
+        return self._inside(self.meant_from) + overdrafts
 
     def _inside(self, low: float) -> int:
         return int(((self.thresholds >= low) & (self.thresholds < self.high)).sum())
@@ -90,7 +91,8 @@ def columns(flat: FlatForest, encodings: Encodings) -> list[Column]:
     inner = ~flat.is_leaf
     features, thresholds = flat.features[inner], flat.thresholds[inner]
     lows_and_highs = {
-        **{name: (float(bounds.low), float(bounds.high)) for name, bounds in BOUNDS.items()},
+        # Most balances are 0 or more in every bank: what lies below says little of how a forest was fitted.
+        **{name: (max(0.0, float(bounds.low)), float(bounds.high)) for name, bounds in BOUNDS.items()},
         **{name: (float(min(of.values())), float(max(of.values()))) for name, of in encodings.as_metadata().items()},
     }
     return [
@@ -112,7 +114,7 @@ def refuse(found: Sequence[Column], split: Sequence[Column]) -> None:
 
 
 def _cause(found: Sequence[Column], split: Sequence[Column]) -> str:
-    if {column.name for column in found} <= set(CATEGORIES) and all(column.is_small for column in found):
+    if {column.name for column in found} <= set(WORD_FIELDS) and all(column.is_small for column in found):
         return "Other label codes, most likely: put them under `encodings` in a model.json beside the file."
     if all(column.is_small for column in split):
         return "Scaled values, most likely."

@@ -10,8 +10,17 @@ from typing import Any, NoReturn, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from customers.ml_service.errors import InputError
-from customers.ml_service.schema import BOUNDS, CATEGORIES, FEATURES, GENDERS, GEOGRAPHIES
+from customers.ml_service.errors import InputError, UnknownWordError
+from customers.ml_service.schema import (
+    BOUNDS,
+    FEATURES,
+    GENDERS,
+    GEOGRAPHIES,
+    LIMITS,
+    LONGEST_WORD,
+    WORD_FIELDS,
+    is_word,
+)
 
 from .rounding import Floats, Roundings
 
@@ -19,6 +28,9 @@ Row = Sequence[Any]
 Matrix = NDArray[np.float32]
 _Given = TypeVar("_Given")
 _Result = TypeVar("_Result")
+
+MOST_WORDS = 1_000
+LARGEST_CODE = 2**24  # up to here float32, in which a forest compares, tells whole numbers apart
 
 _NUMBER_TYPES = (int, float, Decimal, np.integer, np.floating, np.bool_)
 # Types whose columns can be converted blindly; anything else (text, None, foreign numbers) is looked at one by one.
@@ -31,8 +43,9 @@ def _alphabetical(words: Iterable[str]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Encodings:
-    """Label codes of the two categorical fields. The default is alphabetical, as scikit-learn's LabelEncoder gives.
+    """The words that a model knows of the two categorical fields, and the code of each. Words may share a code.
 
+    The default is the brief's words in alphabetical order, as scikit-learn's LabelEncoder gives.
     `roundings` belong to a forest into which scalers were folded: how its columns become float32.
     """
 
@@ -42,18 +55,39 @@ class Encodings:
 
     @classmethod
     def from_metadata(cls, stored: object) -> "Encodings":
-        """Read the `encodings` of a model.json. ValueError when they are not whole numbers for exactly our words."""
+        """Read the `encodings` of a model.json. ValueError when they are not whole numbers for words."""
         if not isinstance(stored, Mapping):
             raise ValueError("encodings must be an object with the keys `geography` and `gender`")
-        codes = {name: _checked_codes(name, words, stored.get(name)) for name, words in CATEGORIES.items()}
+        codes = {name: _checked_codes(name, stored.get(name)) for name in WORD_FIELDS}
         return cls(codes["geography"], codes["gender"])
+
+    def codes(self, name: str) -> Mapping[str, int]:
+        """The codes of one of WORD_FIELDS."""
+        return self.geography if name == "geography" else self.gender
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """The words that the model knows of one of WORD_FIELDS, by the alphabet."""
+        return tuple(sorted(self.codes(name)))
+
+    def find_unknown_words(self, rows: Sequence[Row]) -> dict[int, UnknownWordError]:
+        """Return what is to be said of each row in FEATURES order with a word that is not known, by the row's index.
+
+        Of a row with two the country is named. All rows are looked at together: none is encoded for it.
+        """
+        found = {}
+        for name in reversed(WORD_FIELDS):
+            place, codes = FEATURES.index(name), self.codes(name)
+            if strange := {row[place] for row in rows} - codes.keys():
+                errors = {word: UnknownWordError(name, word, codes) for word in strange}
+                found.update({index: errors[row[place]] for index, row in enumerate(rows) if row[place] in strange})
+        return found
 
     def as_metadata(self) -> dict[str, dict[str, int]]:
         """Return the codes as model.json stores them."""
         return {"geography": dict(self.geography), "gender": dict(self.gender)}
 
     def __str__(self) -> str:
-        return ", ".join(f"{word} {code}" for word, code in {**self.geography, **self.gender}.items())
+        return ", ".join(f"{word} {code}" for name in WORD_FIELDS for word, code in self.codes(name).items())
 
     def in_float32(self, rows: Sequence[Sequence[float]] | Floats) -> Matrix:
         """Return the (n, 9) matrix of rows that `encode_row` gave, as the forest compares them."""
@@ -66,11 +100,11 @@ class Encodings:
         return matrix
 
 
-def _checked_codes(name: str, words: tuple[str, ...], codes: object) -> dict[str, int]:
-    if not isinstance(codes, Mapping) or set(codes) != set(words):
-        raise ValueError(f"encodings of {name} must name exactly {', '.join(words)}")
-    if not all(type(code) is int for code in codes.values()) or len(set(codes.values())) != len(words):
-        raise ValueError(f"encodings of {name} must be different whole numbers")
+def _checked_codes(name: str, codes: object) -> dict[str, int]:
+    if not isinstance(codes, Mapping) or not 0 < len(codes) <= MOST_WORDS or not all(map(is_word, codes)):
+        raise ValueError(f"encodings of {name} must name 1 to {MOST_WORDS:,} words of 1 to {LONGEST_WORD} characters")
+    if not all(type(code) is int and abs(code) <= LARGEST_CODE for code in codes.values()):
+        raise ValueError(f"encodings of {name} must be whole numbers, {LARGEST_CODE:,} at most")
     return dict(codes)
 
 
@@ -97,19 +131,15 @@ def encode_row(row: Row, encodings: Encodings) -> list[float]:
     if len(row) != len(FEATURES):
         raise InputError(f"a row has the {len(FEATURES)} values {', '.join(FEATURES)}, not {len(row)} values")
     return [
-        _encode_number(row[0], "credit_score", 1000.0),
+        _encode_number(row[0], "credit_score"),
         _encode_word(row[1], "geography", encodings.geography),
         _encode_word(row[2], "gender", encodings.gender),
-        *map(_encode_number, row[3:], FEATURES[3:], _HIGHS),
+        *map(_encode_number, row[3:], FEATURES[3:]),
     ]
 
 
-_HIGHS = tuple(float(BOUNDS[name].high) for name in FEATURES[3:])
-_LOWS = {name: float(bounds.low) for name, bounds in BOUNDS.items()}
-_INTEGRAL = {name: bounds.integral for name, bounds in BOUNDS.items()}
-
-
-def _encode_number(value: Any, name: str, high: float) -> float:
+def _encode_number(value: Any, name: str) -> float:
+    low, high, integral = LIMITS[name]
     if not isinstance(value, _NUMBER_TYPES):
         _refuse(name, value)
     try:
@@ -117,13 +147,15 @@ def _encode_number(value: Any, name: str, high: float) -> float:
     except (ValueError, OverflowError):  # Decimal("sNaN"), 10 ** 400
         _refuse(name, value)
     # NaN fails the comparison as well; infinities and 1e39 lie outside every bound.
-    if not _LOWS[name] <= number <= high or (_INTEGRAL[name] and not number.is_integer()):
+    if not low <= number <= high or (integral and not number.is_integer()):
         _refuse(name, value)
     return number
 
 
 def _encode_word(value: Any, name: str, codes: Mapping[str, int]) -> float:
     if not isinstance(value, str) or value not in codes:
+        if is_word(value):
+            raise UnknownWordError(name, value, codes)
         _refuse(name, value)
     return float(codes[value])
 
@@ -138,25 +170,26 @@ def expected_of(name: str) -> str:
     """Return in words what a value of this field must be, or that there is no such field."""
     if name not in FEATURES:
         return f"no such field; expected one of {', '.join(FEATURES)}"
-    if name in CATEGORIES:
-        return f"expected one of {', '.join(CATEGORIES[name])}"
+    if name in WORD_FIELDS:
+        return f"expected a word of 1 to {LONGEST_WORD} characters"
     low, high, integral = BOUNDS[name]
     return f"expected a {'whole ' if integral else ''}number from {low:,} to {high:,}"
 
 
 def find_faults(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is expected of every one of these values that cannot be scored, by its name; empty when all can.
+    """Return what is expected of every one of these values that no customer can have, by its name; empty without any.
 
-    Other than encoding, this does not end at the first. A name that is none of the nine fields is a fault, too.
+    Other than encoding, this does not end at the first. A name that is none of the nine fields is a fault, too. Which
+    words can be scored is known to a model alone.
     """
     return {name: expected_of(name) for name, value in values.items() if not _is_possible(name, value)}
 
 
 def _is_possible(name: str, value: Any) -> bool:
-    if name in CATEGORIES:
-        return isinstance(value, str) and value in CATEGORIES[name]
+    if name in WORD_FIELDS:
+        return is_word(value)
     try:
-        _encode_number(value, name, float(BOUNDS[name].high))
+        _encode_number(value, name)
     except (KeyError, InputError):
         return False
     return True
@@ -178,7 +211,7 @@ def encode_rows(rows: Sequence[Row], encodings: Encodings) -> Matrix:
 
 
 def _encode_columns(columns: Sequence[Sequence[Any]], encodings: Encodings) -> Matrix:
-    codes = encodings.as_metadata()
+    codes = {name: encodings.codes(name) for name in WORD_FIELDS}
     matrix = np.empty((len(columns[0]), len(FEATURES)), dtype=np.float32)
     for index, (name, column) in enumerate(zip(FEATURES, columns, strict=True)):
         rounding = encodings.roundings.get(index)
@@ -194,8 +227,8 @@ def _number_column(column: Sequence[Any], name: str) -> NDArray[np.float64]:
     if not _PLAIN_TYPES.issuperset(map(type, column)):
         raise TypeError(name)
     numbers = np.fromiter(column, dtype=np.float64, count=len(column))
-    low, high, integral = BOUNDS[name]
-    is_possible = numbers.min() >= low and numbers.max() <= float(high)  # NaN fails both
+    low, high, integral = LIMITS[name]
+    is_possible = numbers.min() >= low and numbers.max() <= high  # NaN fails both
     if not is_possible or (integral and (numbers != np.floor(numbers)).any()):
         raise ValueError(name)
     return numbers
@@ -212,4 +245,4 @@ def _each(function: Callable[[_Given], _Result], rows: Iterable[_Given]) -> Iter
         try:
             yield function(row)
         except InputError as error:
-            raise InputError(error.message, field=error.field, row=index) from None
+            raise error.at(index) from None

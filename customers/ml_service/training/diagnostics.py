@@ -18,10 +18,12 @@ from customers.ml_service import performance
 from customers.ml_service.forest import engine
 from customers.ml_service.forest.compiled import FlatForest, build
 from customers.ml_service.forest.encoding import Encodings, Matrix, encode_rows
-from customers.ml_service.schema import CATEGORIES, FEATURES
+from customers.ml_service.schema import FEATURES, WORD_FIELDS
 
 from .data import Labels, Scores, TrainingData
 
+# Of so many words of a field, those of most customers, figures are published.
+MOST_WORDS = 20
 # Fewer customers than this are counted, and nothing more is published of them.
 SMALLEST_GROUP = 10
 # A share seen among fewer is known to no better than 6 percentage points (95 %, at worst).
@@ -52,7 +54,7 @@ def diagnose(
     matrix = encode_rows(data.rows, encodings)
     # The words of categories, and everything else as the numbers that the forest was fitted on.
     columns = {
-        name: np.array(data.column(name)) if name in CATEGORIES else matrix[:, index].astype(np.float64)
+        name: np.array(data.column(name)) if name in WORD_FIELDS else matrix[:, index].astype(np.float64)
         for index, name in enumerate(FEATURES)
     }
     return {
@@ -127,9 +129,10 @@ def effects(
 
 def _inputs(name: str, encodings: Encodings, column: NDArray[Any]) -> Mapping[str | int, int]:
     """Values that a field can have, with the numbers that stand for them in the forest."""
-    if name not in CATEGORIES:
+    if name not in WORD_FIELDS:
         return {value: value for value in _grid(name, column)}
-    return {word: encodings.as_metadata()[name][word] for word in CATEGORIES[name]}
+    codes = encodings.codes(name)
+    return {word: codes[word] for word in _most_frequent(column)}
 
 
 def _grid(name: str, column: NDArray[Any]) -> list[int]:
@@ -147,7 +150,7 @@ def _range_seen(name: str, column: NDArray[Any]) -> tuple[int, int]:
 def subgroups(columns: Columns, labels: Labels, scores: Scores) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the figures of each country, gender and age band, from scores that the rows had no part in."""
     groupings = {
-        **{name: _by_word(columns[name], words) for name, words in CATEGORIES.items()},
+        **{name: _by_word(columns[name]) for name in WORD_FIELDS},
         "age": _by_band(columns["age"], _SUBGROUP_AGES),
     }
     return {
@@ -172,7 +175,7 @@ def _judged(labels: Labels, scores: Scores) -> dict[str, Any]:
 def limits(columns: Columns) -> dict[str, Any]:
     """Return the ranges seen, and every group of less than FEW_CUSTOMERS: there a score rests on little."""
     groupings = {
-        **{name: _by_word(columns[name], words) for name, words in CATEGORIES.items()},
+        **{name: _by_word(columns[name]) for name in WORD_FIELDS},
         "age": _by_band(columns["age"], _LIMIT_AGES),
         "credit_score": _by_band(columns["credit_score"], _LIMIT_CREDIT_SCORES),
         **{
@@ -181,7 +184,7 @@ def limits(columns: Columns) -> dict[str, Any]:
         },
     }
     return {
-        "ranges": {name: _range_seen(name, columns[name]) for name in FEATURES if name not in CATEGORIES},
+        "ranges": {name: _range_seen(name, columns[name]) for name in FEATURES if name not in WORD_FIELDS},
         "few": FEW_CUSTOMERS,
         "small_groups": {
             name: {group: int(those.sum()) for group, those in groups.items() if those.sum() < FEW_CUSTOMERS}
@@ -190,8 +193,14 @@ def limits(columns: Columns) -> dict[str, Any]:
     }
 
 
-def _by_word(column: NDArray[Any], words: Sequence[str]) -> dict[str, Mask]:
-    return {word: column == word for word in words}
+def _by_word(column: NDArray[Any]) -> dict[str, Mask]:
+    return {word: column == word for word in _most_frequent(column)}
+
+
+def _most_frequent(column: NDArray[Any]) -> list[str]:
+    """The words of most customers, by the alphabet; no more than a card has room for."""
+    words, customers = np.unique(column, return_counts=True)
+    return sorted(words[np.argsort(-customers, kind="stable")[:MOST_WORDS]].tolist())
 
 
 def _by_band(column: NDArray[Any], starts: Sequence[int]) -> dict[str, Mask]:

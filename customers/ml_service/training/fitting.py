@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from customers.ml_service.forest.encoding import Matrix
-from customers.ml_service.schema import CATEGORIES, FEATURES
+from customers.ml_service.schema import FEATURES, WORD_FIELDS
 
 from .data import Labels
 
@@ -48,7 +48,7 @@ def fit_constant(customers: Matrix, labels: Labels) -> DummyClassifier:
 
 def fit_logistic(customers: Matrix, labels: Labels) -> Any:
     """Fit a logistic regression on one-hot coded words and standardised numbers."""
-    words = [FEATURES.index(name) for name in CATEGORIES]
+    words = [FEATURES.index(name) for name in WORD_FIELDS]
     inputs = ColumnTransformer([("words", OneHotEncoder(handle_unknown="ignore"), words)], remainder=StandardScaler())
     return make_pipeline(inputs, LogisticRegression(max_iter=1000)).fit(customers, labels)
 

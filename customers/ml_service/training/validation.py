@@ -14,7 +14,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 
 from customers.ml_service.forest.encoding import Matrix, encode_rows
 
-from .data import Indices, Labels, Scores, TrainingData, learn_encodings
+from .data import Indices, Labels, Scores, TrainingData, learn_encodings, words_of
 from .fitting import Fit
 from .quality import FIGURES
 
@@ -62,7 +62,7 @@ def splits_of(labels: Labels, seed: int, *, choosing: bool = False) -> list[Spli
 
 def fold_of(data: TrainingData, split: Split) -> Fold:
     part, unseen = data.part(split[0]), data.part(split[1])
-    encodings = learn_encodings(part)
+    encodings = learn_encodings(part, words_of(data))
     return Fold(encode_rows(part.rows, encodings), part.labels, encode_rows(unseen.rows, encodings), unseen.labels)
 
 

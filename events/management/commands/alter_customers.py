@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection, transaction
 
-from customers.import_export.staging import database_message
+from customers.import_export.load_errors import database_message
 from customers.scoring.contention import lost_to_an_editor
 from events.triggers.sql import CUSTOMERS, OURS
 

@@ -75,7 +75,7 @@ class TestReport:
 
     def test_very_many_kinds_of_reasons_are_not_all_told(self, tmp_path):
         columns = ["CreditScore", "Geography", "Gender", "Age", "Tenure", "Balance"]
-        bad = [row(i, **{column: cell}) for i, column in enumerate(columns, start=1) for cell in ("?", "nan")]
+        bad = [row(i, **{column: cell}) for i, column in enumerate(columns, start=1) for cell in ("?", "x" * 61)]
         _, _, said = refusal(write(tmp_path / "a.csv", *bad))
         assert said.count("1 row rejected, row ") == 10
         assert "Further rows rejected for 2 more reasons" in said

@@ -212,7 +212,7 @@ class TestTheModelItself:
         assert failure().error == A_STUMBLE
 
     def test_there_is_a_customer_whom_a_model_that_works_can_score(self):
-        scorer.analyze(make_customer(**failures.ORDINARY_CUSTOMER).pk)
+        scorer.analyze(make_customer(**failures.ordinary_customer(active_model()[0])).pk)
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ def refusal(field, value):
     ("field", "value", "said"),
     [
         ("num_of_products", 11, "Products is 11; expected a whole number from 1 to "),
-        ("geography", "Atlantis", "Country is 'Atlantis'; expected one of "),
-        ("balance", Decimal("-1.50"), "Balance is -1.50; expected a number from "),
+        ("geography", "", "Country is ''; expected a word of "),
+        ("balance", Decimal("NaN"), "Balance is NaN; expected a number from "),
         ("is_active_member", 3, "Active member is 3; expected "),
     ],
 )

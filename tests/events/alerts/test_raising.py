@@ -303,7 +303,7 @@ BAD = [
     {**A_RISE, "days": 0},
     {**A_RISE, "days": 366},
     {**A_RISE, "threshold": 0.5},
-    {**GOOD, "geography": "Atlantis"},
+    {**GOOD, "geography": " Atlantis"},
     {**GOOD, "num_of_products": 0},
     {**GOOD, "least_balance": Decimal(-1)},
 ]

@@ -164,8 +164,8 @@ def test_two_roles_of_one_name_are_refused():
 
 
 def test_the_rights_on_customers_are_those_on_the_banks_columns():
-    assert set(rights.bank_columns("UPDATE")) == {"surname", *FEATURES, "objected_at"}
-    assert set(rights.bank_columns("INSERT")) == {"customer_id", "surname", *FEATURES, "objected_at"}
+    assert set(rights.bank_columns("UPDATE")) == {"surname", "external_id", *FEATURES, "objected_at"}
+    assert set(rights.bank_columns("INSERT")) == {"customer_id", "external_id", "surname", *FEATURES, "objected_at"}
 
 
 def test_a_database_without_tables_says_what_comes_first(monkeypatch):

@@ -14,7 +14,7 @@ from django_q.models import Task
 
 from customers import turns
 from customers.history.timeline import read_history
-from customers.import_export.uploads import storage
+from customers.import_export.uploads import steps, storage
 from customers.import_export.uploads.worker import TURN
 from customers.models import (
     LARGEST_CUSTOMER_ID,
@@ -34,13 +34,15 @@ from customers.releases.active import active_model
 from customers.scoring import marks, scorer
 from customers.scoring.writing import store
 from events.models import Alert, Delivery, Overview
+from tests.customers.import_export.csv_files.texts import HEADER, row
 from tests.factories import make_customer, make_scored, mark_as
 from tests.others import await_that, meanwhile, outsider, waiting_for_locks
 from tests.vigilpay.personal_data.everywhere import places_of, tables_with
 from tests.vigilpay.personal_data.traces import ID, OTHER_ID, SURNAME, make_everything
 from vigilpay.personal_data import erasure, statements
 from vigilpay.personal_data.erasure import NotErasedError, erase
-from vigilpay.personal_data.person import keyed_hash
+from vigilpay.personal_data.person import Person, keyed_hash
+from vigilpay.personal_data.uploads import rows_about
 from vigilpay.trail.models import TrailEntry
 
 NUMBER = rf"(?<!\d){ID}(?!\d)"
@@ -334,3 +336,14 @@ def test_small_ids_do_not_take_others_with_them():
         ("55", "customer 55", ""),
         ("7", f"{'x' * 189} an erased ", ""),
     }
+
+
+@pytest.mark.django_db
+def test_a_file_that_knows_the_customer_by_the_external_id_alone_is_cancelled():
+    make_customer(customer_id=ID, external_id="A-1")
+    header, *lines = (",".join(cells) for cells in ([*HEADER[1:], "Kunde"], [*row(1)[1:], "A-2"], [*row(1)[1:], "A-1"]))
+    text = "\n".join([header.replace("CustomerId", "Nr"), *lines])
+    batch = ImportBatch(file_name="a.csv", conventions={"mapping": {"Kunde": "external_id"}})
+    steps.begin(batch, [text.encode()])
+    assert len([*rows_about(Person(ID, "", "A-1"))]) == 1
+    assert erase(ID, "command:erase_customer by alice")["uploads, cancelled"] == 1

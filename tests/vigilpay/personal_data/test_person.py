@@ -55,6 +55,22 @@ def test_without_a_surname_the_id_alone_counts():
     assert not Person(5, "").is_in_text("")
 
 
+@pytest.mark.parametrize(
+    ("cells", "is_about"),
+    [
+        (["A-1", "", "Else"], True),
+        (["A-1", "6", "Else"], True),
+        (["A-10", "", "Else"], False),
+        (["A-2", "", "O'Neil"], False),  # a namesake
+        (["", "", "O'Neil"], True),
+        (["A-1"], True),  # of the wrong length
+    ],
+)
+def test_rows_of_files_with_external_ids(cells, is_about):
+    columns = {"external_id": 0, "customer_id": 1, "surname": 2}
+    assert Person(5, "O'Neil", "A-1").is_in_row(cells, columns) is is_about
+
+
 class Attack:
     def __reduce__(self):
         return os.abort, ()

@@ -10,7 +10,7 @@ from customers.import_export.csv_files.cells import CHECKS, LOST_DIGITS, CellErr
 from customers.import_export.csv_files.columns import STORED, read_layout
 from customers.import_export.csv_files.file import RefusedError
 from customers.import_export.csv_files.rows import Rejected, RowChecker
-from customers.ml_service.schema import BOUNDS, CATEGORIES
+from customers.ml_service.schema import BOUNDS, CATEGORIES, is_word
 from tests.customers.import_export.csv_files.texts import HEADER, row
 
 LAYOUT = read_layout(",".join(HEADER))
@@ -43,7 +43,7 @@ class TestGoodRows:
         ("column", "cell", "value"),
         [
             ("CustomerId", "15634602.0", 15634602),
-            ("CustomerId", " 007 ", 7),
+            ("CustomerId", " 7 ", 7),
             ("CustomerId", "9223372036854775807", 2**63 - 1),
             ("Surname", "", ""),
             ("Surname", "  van der Maronard  ", "van der Maronard"),
@@ -52,6 +52,7 @@ class TestGoodRows:
             ("CreditScore", "6.19E2", 619),
             ("Geography", " germany ", "Germany"),
             ("Geography", "SPAIN", "Spain"),
+            ("Geography", " Côte d'Ivoire", "Côte d'Ivoire"),
             ("Gender", "M", "Male"),
             ("Gender", "f", "Female"),
             ("Gender", "FEMALE", "Female"),
@@ -63,6 +64,7 @@ class TestGoodRows:
             ("Balance", "2.9103830456733704e-11", Decimal("0.00")),
             ("Balance", "0e5", Decimal("0.00")),
             ("Balance", ".5", Decimal("0.50")),
+            ("Balance", "-80.25", Decimal("-80.25")),
             ("Balance", "159660.80000000002", Decimal("159660.80")),
             ("HasCrCard", "YES", True),
             ("HasCrCard", "False", False),
@@ -113,8 +115,9 @@ class TestRejectedRows:
             ("CreditScore", "six", "is not a number"),
             ("CreditScore", "1,000", "is not a number"),
             ("CreditScore", "9" * 5000, "is not a number"),
-            ("Geography", "Senegal", "must be France, Germany or Spain"),
-            ("Gender", "X", "must be Female or Male"),
+            ("Geography", "x" * 61, "must be a word of at most 60 characters, without control characters"),
+            ("Gender", "a\0b", "must be a word of at most 60 characters, without control characters"),
+            ("Gender", "nan", "has no value"),
             ("Age", "12", "must be a whole number from 18 to 110"),
             ("Age", "120", "must be a whole number from 18 to 110"),
             ("Age", "200", "must be a whole number from 18 to 110"),
@@ -122,12 +125,11 @@ class TestRejectedRows:
             ("Tenure", "-1", "must be a whole number from 0 to 80"),
             ("Balance", "inf", "is not a finite number"),
             ("Balance", "-Infinity", "is not a finite number"),
-            ("Balance", "-0.01", "must be from 0 to 9999999999999.99"),
             ("Balance", "1e13", LOST_DIGITS),
             ("Balance", "1.6E+05", LOST_DIGITS),
             ("Balance", "1e3", LOST_DIGITS),
             ("Balance", "1.234567E+05", LOST_DIGITS),
-            ("Balance", "1.00000000000000000E+13", "must be from 0 to 9999999999999.99"),
+            ("Balance", "1.00000000000000000E+13", "must be from -9999999999999.99 to 9999999999999.99"),
             ("Balance", "100.129", "has more than two decimals"),
             ("Balance", "119700,25", "is not a number"),
             ("NumOfProducts", "25", "must be a whole number from 1 to 10"),
@@ -141,7 +143,7 @@ class TestRejectedRows:
         assert reason_for(column, cell) == reason
 
     def test_every_fault_of_a_row_is_told(self):
-        rejected = check(row(Age="200", Balance="?", Geography="Senegal"), row_number=7)
+        rejected = check(row(Age="200", Balance="?", Geography="x" * 61), row_number=7)
         assert rejected.row_number == 7
         assert [fault.column for fault in rejected.faults] == ["Geography", "Age", "Balance"]
 
@@ -168,7 +170,7 @@ class TestRejectedRows:
         assert checker.check((3, row(7, Age="20")))[0] == 7
 
     def test_reasons_quote_no_cell_for_they_may_stand_in_a_log(self):
-        rejected = check(row(Surname="Secret" * 30, CreditScore="Secret", Geography="Secret", Age="Secret"))
+        rejected = check(row(Surname="Secret" * 30, CreditScore="Secret", Geography="Secret" * 11, Age="Secret"))
         assert len(rejected.faults) == 4
         assert "secret" not in str([str(fault) for fault in rejected.faults]).lower()
 
@@ -236,7 +238,7 @@ def spelling(field, value):
 
 def is_possible(field, value):
     if field in CATEGORIES:
-        return value in CATEGORIES[field]
+        return is_word(value)
     if field == "surname":
         return len(value) <= 100 and "\0" not in value
     low, high = (1, 2**63 - 1) if field == "customer_id" else BOUNDS[field][:2]

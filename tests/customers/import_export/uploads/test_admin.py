@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from customers.import_export.uploads import worker
-from customers.models import Customer
+from customers.models import CategoryAlias, ColumnMapping, Customer
 from customers.models.imports import ImportBatch, ImportPiece
 from tests.customers.import_export.csv_files.texts import HEADER, row, rows, text_of
-from tests.staff import logged_in, superuser
+from tests.staff import logged_in, superuser, with_role
 
 pytestmark = pytest.mark.django_db
 
@@ -347,3 +347,51 @@ class TestWhoMay:
         client = logged_in("viewer", "view_customer")
         assert client.get(LIST).status_code == 403
         assert client.get(page_of(batch)).status_code == 403
+
+
+class TestMapping:
+    @pytest.fixture
+    def mapping(self):
+        return ColumnMapping.objects.create(name="core banking", columns="Kontostand=balance")
+
+    def test_one_is_chosen_beside_the_file_and_kept_with_it(self, staff, mapping):
+        header = ["Kontostand" if name == "Balance" else name for name in HEADER]
+        upload(staff, row(7, Balance="12.50"), header=header, mapping=mapping.pk)
+        mapping.delete()
+        worker.work_off()
+        batch = ImportBatch.objects.get()
+        assert (batch.state, batch.new) == (State.CHECKED, 1)
+        assert "Kontostand = balance" in shown(staff.get(page_of(batch)), "mapped_columns")
+
+    def test_a_file_without_its_columns_is_refused_at_once(self, staff, mapping):
+        said = complaint(upload(staff, row(7), mapping=mapping.pk))
+        assert "has no column Kontostand, which is mapped to balance" in said
+
+    def test_analysts_keep_mappings_and_aliases(self):
+        analyst = with_role("analyst")
+        said = {"name": "core", "columns": "Kontostand = Balance\r\nAlter=age\r\n"}
+        analyst.post("/admin/customers/columnmapping/add/", said)
+        assert ColumnMapping.objects.get().columns == "Kontostand=balance\nAlter=age"
+        analyst.post(
+            "/admin/customers/categoryalias/add/", {"field": "geography", "written": " BRD", "meant": "Germany"}
+        )
+        assert str(CategoryAlias.objects.get()) == "Country: BRD = Germany"
+        for name in ("columnmapping", "categoryalias"):
+            assert analyst.get(f"/admin/customers/{name}/").status_code == 200
+            assert analyst.post(f"/admin/customers/{name}/1/delete/").status_code in (200, 302)
+
+    @pytest.mark.parametrize(
+        ("page", "said", "answer"),
+        [
+            ("columnmapping", {"name": "core", "columns": "Kontostand=blance"}, "Did you mean balance?"),
+            ("categoryalias", {"field": "geography", "written": "A", "meant": "A"}, "No alias is needed."),
+        ],
+    )
+    def test_what_cannot_be_kept_is_said(self, staff, page, said, answer):
+        response = staff.post(f"/admin/customers/{page}/add/", said)
+        assert answer in response.content.decode()
+
+    def test_viewers_only_see_them(self, mapping):
+        viewer = with_role("viewer")
+        assert viewer.get("/admin/customers/columnmapping/").status_code == 200
+        assert viewer.post("/admin/customers/columnmapping/add/", {"name": "a", "columns": "b=age"}).status_code == 403

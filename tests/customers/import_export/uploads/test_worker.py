@@ -8,9 +8,10 @@ from django.db import connection
 from django.utils import timezone
 
 from customers import turns
-from customers.import_export.staging import SLICE_ROWS, LoadError, Staging
+from customers.import_export.load_errors import LoadError
+from customers.import_export.staging import SLICE_ROWS, Staging
 from customers.import_export.uploads import steps, worker
-from customers.models import Customer
+from customers.models import CategoryAlias, Customer, ModelRelease
 from customers.models.imports import ImportBatch, ImportPiece
 from events import jobs
 from tests.customers.import_export.csv_files.texts import HEADER, row, rows, text_of, without
@@ -31,14 +32,14 @@ def left(monkeypatch):
     return told
 
 
-def begun(*body):
-    batch = ImportBatch(file_name="bank.csv")
-    steps.begin(batch, [text_of([HEADER, *body]).encode()])
+def begun(*body, header=HEADER, **fields):
+    batch = ImportBatch(file_name="bank.csv", **fields)
+    steps.begin(batch, [text_of([header, *body]).encode()])
     return batch
 
 
-def confirmed(*body):
-    batch = begun(*body)
+def confirmed(*body, **fields):
+    batch = begun(*body, **fields)
     worker.work_off()
     user = get_user_model().objects.create_user("clerk")
     assert steps.confirm(ImportBatch.objects.get(pk=batch.pk), user.pk)
@@ -388,3 +389,62 @@ def stored_as(cells):
         "has_cr_card": told["HasCrCard"] == "1",
         "is_active_member": told["IsActiveMember"] == "1",
     }
+
+
+BY_EXTERNAL_ID = ["ExternalId", *HEADER[2:]]
+
+
+def known_by(external_id, **cells):
+    return [external_id, *row(0, **cells)[2:]]
+
+
+@pytest.mark.django_db
+class TestExternalIds:
+    def test_new_customers_get_their_ids_when_they_are_stored(self):
+        customer(7, external_id="A")
+        batch = confirmed(known_by("A", Age="50"), known_by("B"), header=BY_EXTERNAL_ID)
+        assert (now(batch).new, batch.changed) == (1, 1)
+        worker.work_off()
+        assert now(batch).state == State.IMPORTED
+        assert list(Customer.objects.order_by("pk").values_list("pk", "external_id", "age")) == [
+            (7, "A", 50),
+            (8, "B", 42),
+        ]
+
+    def test_one_who_has_come_since_the_check_is_asked_about(self):
+        batch = confirmed(known_by("A", Age="50"), header=BY_EXTERNAL_ID)
+        customer(7, external_id="A")
+        worker.work_off()
+        assert (now(batch).state, batch.changed_since_check) == (State.CHECKED, {"customers": 1, "ids": [7]})
+
+    def test_an_import_that_was_interrupted_goes_on_with_the_rest(self, settings):
+        batch = confirmed(*(known_by(f"E{n:05}") for n in range(SLICE_ROWS + 3)), header=BY_EXTERNAL_ID)
+        settings.DRAIN_SECONDS = 0.0001
+        while now(batch).state == State.CONFIRMED:
+            worker.work_off()
+        assert (batch.state, batch.stored_new, batch.stored_rows) == (State.IMPORTED, SLICE_ROWS + 3, SLICE_ROWS + 3)
+        assert Customer.objects.values("external_id").distinct().count() == SLICE_ROWS + 3
+
+
+@pytest.mark.django_db
+class TestConventions:
+    def test_columns_are_read_under_the_names_that_the_upload_has_given(self):
+        header = ["Kunde" if name == "CustomerId" else name for name in HEADER]
+        batch = confirmed(row(7), header=header, conventions={"mapping": {"Kunde": "customer_id"}})
+        worker.work_off()
+        assert now(batch).state == State.IMPORTED
+        assert Customer.objects.get().pk == 7
+
+    def test_what_is_imported_is_what_was_checked_whatever_aliases_came_meanwhile(self):
+        CategoryAlias.objects.create(field="geography", written="DE", meant="Germany")
+        batch = confirmed(row(7, Geography="DE"))
+        CategoryAlias.objects.update(meant="Spain")
+        worker.work_off()
+        assert now(batch).state == State.IMPORTED
+        assert Customer.objects.get().geography == "Germany"
+
+    def test_unknown_words_are_among_the_notes(self):
+        ModelRelease.objects.create(sha256="a" * 64, fingerprint="a" * 64)
+        batch = begun(row(7, Geography="Senegal"))
+        worker.work_off()
+        assert "Country Senegal: 1 row; the active model does not know it" in now(batch).notes

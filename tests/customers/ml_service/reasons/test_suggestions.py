@@ -214,7 +214,7 @@ def test_no_more_are_given_than_were_asked_for():
 
 
 def test_a_customer_who_cannot_be_scored_is_refused_by_the_name_of_the_field():
-    with pytest.raises(InputError, match=r"^balance is None; expected a number from 0") as caught:
+    with pytest.raises(InputError, match=r"^balance is None; expected a number from -9") as caught:
         best_changes(forest_of(fit()), CUSTOMER | {"balance": None})
     assert caught.value.row is None
 

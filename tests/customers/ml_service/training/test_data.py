@@ -15,9 +15,39 @@ def test_countries_are_coded_by_churn_rate():
     assert sorted(codes, key=codes.get) == sorted(rates, key=rates.get)
 
 
-def test_a_country_without_customers_still_has_a_code():
-    rows = [(600, "France", "Male", 40, 3, 0.0, 1, 1, 0)] * 4
-    assert set(learn_encodings(TrainingData(rows, np.array([0, 1, 0, 1]))).geography) == set(GEOGRAPHIES)
+def customers(*groups, field="geography"):
+    """So many customers with each word, of whom so many left."""
+    rows, labels = [], []
+    for word, number, left in groups:
+        words = {"geography": "France", "gender": "Male", field: word}
+        rows += [(600, words["geography"], words["gender"], 40, 3, 0.0, 1, 1, 0)] * number
+        labels += [1] * left + [0] * (number - left)
+    return TrainingData(rows, np.array(labels))
+
+
+def test_only_words_of_the_file_are_learned_and_those_that_are_named_beside_it():
+    data = customers(("Italy", 40, 10), ("India", 40, 20))
+    assert learn_encodings(data).as_metadata() == {"geography": {"Italy": 0, "India": 1}, "gender": {"Male": 0}}
+    assert learn_encodings(data, {"geography": ["Peru"]}).words("geography") == ("India", "Italy", "Peru")
+
+
+def test_rare_words_share_a_code_by_their_churn_rate_together():
+    data = customers(("Italy", 100, 10), ("India", 100, 50), ("Peru", 29, 9), ("Chad", 20, 4), ("Fiji", 30, 30))
+    assert learn_encodings(data).geography == {"Italy": 0, "Chad": 1, "Peru": 1, "India": 2, "Fiji": 3}
+
+
+def test_a_few_customers_with_a_rare_word_go_with_the_country_that_is_nearest_to_all_customers():
+    data = customers(("Italy", 100, 10), ("India", 100, 30), ("Chile", 100, 50), ("Peru", 3, 3))
+    assert learn_encodings(data).geography == {"Italy": 0, "India": 1, "Peru": 1, "Chile": 2}
+
+
+def test_where_all_words_are_rare_none_tells_customers_apart():
+    assert learn_encodings(customers(("Italy", 5, 1), ("India", 5, 4))).geography == {"India": 0, "Italy": 0}
+
+
+def test_genders_are_coded_by_the_alphabet_and_rare_ones_together():
+    data = customers(("M", 40, 1), ("F", 40, 20), ("Divers", 20, 2), ("X", 15, 1), field="gender")
+    assert learn_encodings(data).gender == {"Divers": 0, "X": 0, "F": 1, "M": 2}
 
 
 def test_a_part_holds_the_chosen_customers_with_their_labels():

@@ -42,9 +42,12 @@ def test_no_fold_that_judges_is_one_of_those_that_choose(data):
 
 def test_codes_are_learned_inside_each_fold(data, monkeypatch):
     sizes = []
-    monkeypatch.setattr(
-        validation, "learn_encodings", lambda part: sizes.append(len(part.labels)) or learn_encodings(part)
-    )
+
+    def learn(part, words):
+        sizes.append(len(part.labels))
+        return learn_encodings(part, words)
+
+    monkeypatch.setattr(validation, "learn_encodings", learn)
     judge(data, {"constant": fit_constant}, seed=1)
     assert sizes == [240] * 15
 
