@@ -12,7 +12,14 @@ from customers.models.customer import (
     is_stale,
 )
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
-from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
+from customers.models.monitoring import (
+    AuditFinding,
+    AuditFindingQuerySet,
+    DriftCheck,
+    FairnessCheck,
+    Outcome,
+    OutcomesComplete,
+)
 from customers.models.moves import MoveSearch, RecentMove
 from customers.models.outreach import Contact, ControlGroup, WorklistItem
 from customers.models.portfolio import PortfolioSnapshot
@@ -54,6 +61,7 @@ __all__ = [
     "CustomerQuerySet",
     "DriftCheck",
     "Exclusion",
+    "FairnessCheck",
     "FeedEpoch",
     "ImportBatch",
     "ImportPiece",
