@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -23,6 +24,7 @@ from events.overview import figures
 from events.queue import broker, pause
 from events.worker import model_state
 from events.worker.outage import Outage
+from tests.databases import forget_template_of_this_run, template_of_this_run
 from tests.factories import forget_marks, no_lease_is_held, no_mark_was_lost, train_forest
 from vigilpay import localdb
 from vigilpay.trail import middleware as trail
@@ -92,6 +94,17 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
     if exitstatus == pytest.ExitCode.TESTS_FAILED and not wrong and measured and measured.cov_controller:
         measured.cov_controller.cov.report(file=(table := StringIO()))
         terminalreporter.write(table.getvalue())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):  # one of pytest-xdist's: others are still at work
+        forget_template_of_this_run()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings) -> None:
+    """The test database is a copy too: nothing is left for its own ``migrate`` to do."""
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = template_of_this_run()
 
 
 @pytest.fixture(scope="session")

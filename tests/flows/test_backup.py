@@ -79,8 +79,7 @@ def being_edited(url):
 def dump(tmp_path_factory):
     """Taken while customers were being edited and scored: some were stale at that moment."""
     folder = tmp_path_factory.mktemp("backup")
-    with scratch_database("vigilpay_test_backup") as url:
-        manage(url, "migrate", "--verbosity", "0")
+    with scratch_database("vigilpay_test_backup", migrated=True) as url:
         with psycopg.connect(url) as connection:
             connection.execute(INSERT, list(A_CUSTOMER.values()))
         with running_cluster(url, folder / "log"):

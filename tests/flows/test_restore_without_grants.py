@@ -37,8 +37,7 @@ def run(*command):
 def restored(tmp_path):
     """A customer with a score, in a database restored without owners and grants; and a login of the bank's."""
     dump = tmp_path / "dump"
-    with scratch_database("vigilpay_test_kept") as url:
-        assert manage(url, "migrate").returncode == 0
+    with scratch_database("vigilpay_test_kept", migrated=True) as url:
         with psycopg.connect(url, autocommit=True) as editor:
             columns, places = ", ".join(A_CUSTOMER), ", ".join(["%s"] * len(A_CUSTOMER))
             editor.execute(

@@ -29,8 +29,8 @@ def manage(url, *command):
 
 
 def test_jobs_of_the_former_key_are_dropped_once_and_their_customers_are_scored(tmp_path):
-    with scratch_database("vigilpay_test_key") as url, psycopg.connect(url, autocommit=True) as connection:
-        manage(url, "migrate", "--verbosity", "0")
+    migrated = scratch_database("vigilpay_test_key", migrated=True)
+    with migrated as url, psycopg.connect(url, autocommit=True) as connection:
         connection.execute(INSERT, list(A_CUSTOMER.values()))
         for _ in range(3):
             manage(url, "shell", "--no-imports", "-c", QUEUE)

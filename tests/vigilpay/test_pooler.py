@@ -59,8 +59,7 @@ print(json.dumps({"codes": codes, "lines": len(lines), "left": left, "port": set
 
 @pytest.fixture(scope="module")
 def url():
-    with scratch_database("vigilpay_test_pooler") as url:
-        run("manage.py", "migrate", DATABASE_URL=url)
+    with scratch_database("vigilpay_test_pooler", migrated=True) as url:
         columns = ", ".join(["customer_id", *A_CUSTOMER])
         places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))
         with psycopg.connect(url) as editor, editor.cursor() as cursor:

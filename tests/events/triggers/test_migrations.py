@@ -35,8 +35,8 @@ DRAIN = "from customers.scoring.scorer import rescore_batch; print(sum(rescore_b
 
 @pytest.fixture
 def database():
-    with scratch_database("vigilpay_test_migrations") as url, psycopg.connect(url, autocommit=True) as connection:
-        manage(url, "migrate")
+    migrated = scratch_database("vigilpay_test_migrations", migrated=True)
+    with migrated as url, psycopg.connect(url, autocommit=True) as connection:
         yield url, connection
 
 
