@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -25,6 +26,7 @@ from events.queue import broker, pause
 from events.worker import model_state
 from events.worker.outage import Outage
 from tests.databases import forget_template_of_this_run, template_of_this_run
+from tests.emptying import Beginning, may_delete_unasked
 from tests.factories import forget_marks, no_lease_is_held, no_mark_was_lost, train_forest
 from vigilpay import localdb
 from vigilpay.trail import middleware as trail
@@ -109,9 +111,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> None:
-    """The migrations have marked all customers once; no test is about that mark."""
+    """The migrations have marked all customers once; no test is about that mark. To this all come back that commit."""
     with django_db_blocker.unblock():
         forget_marks()
+        if may_delete_unasked():
+            beginning = Beginning.of_now()
+            TransactionTestCase._fixture_teardown = lambda _test: beginning.restore()
 
 
 @pytest.fixture(autouse=True)
