@@ -17,7 +17,7 @@ def fairness_section(found: Fairness | None, checked_at: datetime | None) -> Cel
     if found is None or checked_at is None:
         return format_html("<p>{}</p>", "Fairness has not been checked yet for the active model. This is done daily.")
     head = (
-        f"Checked on {format_time(checked_at)}: {found.customers:,} customers with a current score of release "
+        f"Checked on {format_time(checked_at)}: {found.customers:,} customers with an up-to-date score of release "
         f"{found.release}."
     )
     table = selection_table(named(found.groups), found.thresholds)
@@ -44,18 +44,23 @@ def rates_section(found: Fairness) -> Cell:
     if found.judged is None:
         return ""
     tables = rate_tables(named(found.judged.groups), found.thresholds)
-    shown = (as_figures(f"{capitalised(table.header[0])}: {describe_days(found.judged)}", table) for table in tables)
+    shown = (as_figures(f"{for_staff(table.header[0])}: {describe_days(found.judged)}", table) for table in tables)
     return format_html("{}<p>{}</p>", format_html_join("", "{}", ((table,) for table in shown)), EXPLANATION)
 
 
 def describe_days(found: Judged) -> str:
     first, last = format_day(found.first_day), format_day(found.last_day)
-    return f"scores of release {found.release} before {first}, leavers from {first} to {last}"
+    return f"scores of release {found.release} before {first}, customers who left from {first} to {last}"
 
 
 def as_figures(caption: str, table: Table) -> SafeString:
     rows = ((capitalised(name), *cells) for name, *cells in table.rows)
-    return figures_table(caption, ("Group", *map(capitalised, table.header[1:])), rows, numbers=True)
+    return figures_table(caption, ("Group", *map(for_staff, table.header[1:])), rows, numbers=True)
+
+
+def for_staff(heading: str) -> str:
+    """To them a score is a churn risk."""
+    return capitalised(heading.replace("score", "churn risk"))
 
 
 def capitalised(words: str) -> str:

@@ -39,7 +39,7 @@ def subgroups(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
     )
     read = [(group, read_figures(figures)) for group, figures in groups]
     yield Table(
-        ("group", "customers", "left", "mean score", "scores", "ROC AUC", "Brier score"),
+        ("group", "customers", "left", "mean score", "result", "ROC AUC", "Brier score"),
         [
             (
                 group,
@@ -96,7 +96,7 @@ def named(groups: Groups) -> list[Named]:
 def calibration_table(groups: Iterable[Named]) -> Table:
     """Mean score beside the share that left, and what follows."""
     return Table(
-        ("group", "customers", "left", "mean score", "scores"),
+        ("group", "customers", "left", "mean score", "result"),
         [
             (
                 group,

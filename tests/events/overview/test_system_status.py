@@ -165,9 +165,10 @@ class TestFairness:
             judged_groups={"age": {"60+": judged.as_json()}},
         )
         page = words(root).replace(NO_BREAK, " ")
-        assert "2,000 customers with a current score" in page
+        assert "2,000 customers with an up-to-date score" in page
+        assert "Group Customers Mean churn risk Churn risk of 25.0 % or more" in page
         assert "Age 60+ 2,000 20.0 % 15.0 % (13.5 to 16.6) 5.0 % (4.1 to 6.0) too few to tell" in page
-        assert "leavers from 5 Jan 2026 to 3 Jul 2026" in page
+        assert "customers who left from 5 Jan 2026 to 3 Jul 2026" in page
         assert "Age 60+ 1,000 20.0 % (17.6 to 22.6) 30.0 % too high" in page
         assert "Warning: The scores of release" in page
         assert "Fairness by threshold" in page

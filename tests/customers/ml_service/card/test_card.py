@@ -106,7 +106,7 @@ def test_groups_are_compared(metadata):
         "customers": f"{figures['customers']}",
         "left": format_rate(rate_of(round(figures["churn_rate"] * figures["customers"]), figures["customers"])),
         "mean score": f"{100 * figures['mean_score']:.1f} %",
-        "scores": read_figures(figures).result,
+        "result": read_figures(figures).result,
         "ROC AUC": f"{figures['roc_auc']:.3f}",
         "Brier score": f"{figures['brier']:.3f}",
     }
