@@ -230,7 +230,9 @@ def outcomes(release: ModelRelease) -> Iterator[Block]:
     yield from performance(judgement.performance)
     if judged := fairness.judge(window, release.pk):
         groups = named(judged.groups)
-        yield from (EXPLANATION, calibration_table(groups), *rate_tables(groups, settings.RISK_BANDS))
+        yield EXPLANATION
+        yield calibration_table(groups)
+        yield from rate_tables(groups, settings.RISK_BANDS)
 
 
 def window_of(release: ModelRelease) -> Window:
