@@ -7,9 +7,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from customers.ml_service import FEATURES
+from customers.ml_service.training import omission
 from customers.ml_service.training.fitting import SETTINGS, fit_forest
 from customers.ml_service.training.omission import judge_without
-from customers.ml_service.training.validation import FOLDS, fold_of, splits_of
+from customers.ml_service.training.validation import fold_of, splits_of
 
 from .labelled import labelled
 
@@ -36,7 +37,7 @@ def test_each_field_is_left_out_and_a_decisive_one_costs_most(found):
 def test_the_forests_are_those_of_the_judging_folds_without_the_column(found):
     column = FEATURES.index("age")
     expected = []
-    for split in splits_of(DATA.labels, 4)[:FOLDS]:
+    for split in splits_of(DATA.labels, 4)[: omission.FOLDS]:
         fold = fold_of(DATA, split)
         model = FIT(np.delete(fold.customers, column, axis=1), fold.labels)
         scores = model.predict_proba(np.delete(fold.unseen, column, axis=1))[:, 1]
