@@ -97,6 +97,20 @@ def table_has_the_bounds_of_the_settings(databases: Sequence[str] | None = None,
 
 
 @register()
+def protected_fields_have_their_own_setting(**kwargs: Any) -> list[CheckMessage]:
+    """The former setting is read in this version for the last time."""
+    if not settings.REASONS_NAME_PROTECTED:
+        return []
+    return [
+        Warning(
+            "VIGILPAY_REASONS_NAME_PROTECTED is deprecated: VIGILPAY_PROTECTED_FIELDS replaces it.",
+            hint="Set VIGILPAY_PROTECTED_FIELDS=none for the same effect, and remove the former variable.",
+            id="customers.W005",
+        )
+    ]
+
+
+@register()
 def drift_warns_before_it_alarms(**kwargs: Any) -> list[CheckMessage]:
     """Or every shift would be a major one, and none below it would be reported."""
     if settings.DRIFT_WARNING <= settings.DRIFT_ALARM:

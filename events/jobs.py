@@ -12,7 +12,7 @@ from customers.import_export.uploads import steps as imports
 from customers.import_export.uploads import worker as import_work
 from customers.ml_service import ModelError
 from customers.models import ScoringFailure
-from customers.monitoring import audit, drift
+from customers.monitoring import audit, drift, fairness
 from customers.outreach.retention import prune_outreach
 from customers.portfolio import moves, snapshots
 from customers.portfolio.sampling import random_ids
@@ -138,6 +138,15 @@ def check_drift() -> str:
         return drift.check().warning
     except drift.NothingToCompareError as error:
         log.info("Drift was not checked: %s", error)
+        return ""
+
+
+def check_fairness() -> str:
+    """Hold groups of customers against each other; what a person should know, or nothing."""
+    try:
+        return fairness.check().warning
+    except fairness.NothingToCheckError as error:
+        log.info("Fairness was not checked: %s", error)
         return ""
 
 

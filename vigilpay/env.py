@@ -130,9 +130,18 @@ def choice(name: str, options: Iterable[str], default: str) -> str:
     return value if value in allowed else _refuse(name, value, f"one of {', '.join(allowed)}")
 
 
-def words(name: str, default: Sequence[str] = ()) -> list[str]:
-    """A list separated by commas; blanks around the words and empty words are dropped."""
-    return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]
+def words(name: str, default: Sequence[str] = (), *, among: Sequence[str] = ()) -> list[str]:
+    """A list separated by commas; blanks around the words and empty words are dropped.
+
+    With ``among`` each is one of these, and ``none`` stands for the empty list.
+    """
+    value = text(name, ",".join(default))
+    found = [word.strip() for word in value.split(",") if word.strip()]
+    if among and found == ["none"]:
+        return []
+    if among and not set(found) <= set(among):
+        _refuse(name, value, f"none, or words of {', '.join(among)}, separated by commas")
+    return found
 
 
 def time_zone(name: str, default: str) -> str:

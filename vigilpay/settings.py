@@ -4,6 +4,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from customers.ml_service.schema import FEATURES
 from vigilpay import databases, env, production
 from vigilpay.processes import logs
 from vigilpay.secret import local_secret_key
@@ -259,8 +260,11 @@ RISK_BANDS = env.thresholds("VIGILPAY_RISK_BANDS", default=(0.25, 0.5, 0.75))
 # Lowest and highest values that a customer may have, where they are not those of docs/import.md.
 BOUNDS = env.bounds("VIGILPAY_BOUNDS")
 
-# Whether staff see gender and country by name as reasons; else they count among "Other factors".
+# Fields that reasons and suggestions never name: they count among "Other factors". The flag is the former setting.
 REASONS_NAME_PROTECTED = env.flag("VIGILPAY_REASONS_NAME_PROTECTED", default=False)
+PROTECTED_FIELDS = env.words(
+    "VIGILPAY_PROTECTED_FIELDS", default=[] if REASONS_NAME_PROTECTED else ["geography", "gender"], among=FEATURES
+)
 
 # --- words, time, money, static files --------------------------------------------------------------------------------
 LANGUAGE_CODE, LANGUAGES = "en", [("en", "English")]

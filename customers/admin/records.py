@@ -117,7 +117,7 @@ class ScoreRecordAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Effect of each factor, in points")
     def points(self, record: ScoreRecord) -> str:
-        """Those of gender and country are summed up, unless staff may see them."""
+        """Those of protected fields are summed up."""
         return NOT_KEPT if record.contributions is None else format_contributions(record.contributions)
 
 

@@ -19,7 +19,7 @@ from customers.ml_service.schema import BOUNDS
 from customers.models import Customer, ModelRelease, is_current_by
 from customers.models.customer import BY_RISK, BY_VALUE
 from customers.presentation.bands import BANDS, is_in_band
-from customers.presentation.reasons import MAIN_NUMBERS, has_main_reason
+from customers.presentation.reasons import has_main_reason, main_numbers
 from customers.scoring.marks import is_stale_by_marks
 
 DEFAULT_LIMIT, MOST = 100, 500
@@ -56,7 +56,7 @@ ORDERS: Mapping[str, Order] = {
 }
 POSITION = "|".join(order.position for order in ORDERS.values())
 
-MAIN_REASONS = {BY_NUMBER[number].code: number for number in MAIN_NUMBERS}
+MAIN_REASONS = {BY_NUMBER[number].code: number for number in main_numbers()}
 
 PARAMETERS: Mapping[str, Parameter] = {
     "order": one_of(ORDERS, f"By churn risk, or by value at risk; by {RISK} without it."),

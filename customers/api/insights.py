@@ -26,7 +26,8 @@ def of_customer(customer_id: int) -> dict[str, object]:
     values = customer.features()
     forest, release = active_model()
     explanation = forest.explain_one(values)
-    reasons = reasons_for(explanation, name_protected=settings.REASONS_NAME_PROTECTED, format_money=format_money)
+    protected = settings.PROTECTED_FIELDS
+    reasons = reasons_for(explanation, protected=protected, format_money=format_money)
     score = customer.churn_risk_score
     return {
         "customer_id": customer.pk,
@@ -52,7 +53,7 @@ def of_customer(customer_id: int) -> dict[str, object]:
                 "band_after": band(it.score_after),
                 "points_gained": it.points_gained,
             }
-            for it in best_changes(forest, values, format_money=format_money)
+            for it in best_changes(forest, values, protected=protected, format_money=format_money)
         ],
         "outside_training": describe_outside_training(values, forest.metadata),
         "caveat": NOTE,

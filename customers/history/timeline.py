@@ -109,7 +109,7 @@ class Score:
             former.score,
             self.contributions,
             self.score,
-            name_protected=settings.REASONS_NAME_PROTECTED,
+            protected=settings.PROTECTED_FIELDS,
         )
 
 

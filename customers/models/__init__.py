@@ -13,7 +13,14 @@ from customers.models.customer import (
 )
 from customers.models.imports import ImportBatch, ImportPiece, LastGivenId, import_is_due
 from customers.models.mapping import CategoryAlias, ColumnMapping
-from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
+from customers.models.monitoring import (
+    AuditFinding,
+    AuditFindingQuerySet,
+    DriftCheck,
+    FairnessCheck,
+    Outcome,
+    OutcomesComplete,
+)
 from customers.models.moves import MoveSearch, RecentMove
 from customers.models.outreach import Contact, ControlGroup, WorklistItem
 from customers.models.portfolio import PortfolioSnapshot
@@ -57,6 +64,7 @@ __all__ = [
     "CustomerQuerySet",
     "DriftCheck",
     "Exclusion",
+    "FairnessCheck",
     "FeedEpoch",
     "ImportBatch",
     "ImportPiece",

@@ -1,5 +1,6 @@
 """What audits, drift checks and the bank itself have found out about the scores."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -73,6 +74,30 @@ class DriftCheck(models.Model):
 
     def __str__(self) -> str:
         return f"drift check {self.pk}"
+
+
+class FairnessCheck(models.Model):
+    """How groups of customers stood by their scores, and by who left; see ``customers.monitoring.fairness``."""
+
+    release = models.ForeignKey(ModelRelease, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    checked_at = models.DateTimeField(db_default=Now())
+    thresholds = ArrayField(models.FloatField(), help_text="Where risk bands began.")
+    customers = models.PositiveBigIntegerField(help_text="With an up-to-date score.")
+    groups = models.JSONField(help_text="By field and group: figures of the current scores.")
+    judged_release = models.ForeignKey(
+        ModelRelease, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False
+    )
+    first_day = models.DateField(null=True, help_text="From when leaving counted; scores are those before.")
+    last_day = models.DateField(null=True)
+    judged_groups = models.JSONField(default=dict, help_text="As above, of scores whose outcomes are known.")
+    no_outcomes = models.TextField(default="", help_text="Why no outcomes were used.")
+
+    class Meta:
+        ordering = ["-id"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"fairness check {self.pk}"
 
 
 class Outcome(models.Model):

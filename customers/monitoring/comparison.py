@@ -11,14 +11,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from customers.ml_service.intervals import rate_of
+
 Flags = NDArray[np.bool_]
 Verdict = Literal["too few", "may be chance", "fewer left", "more left"]
 
 # With fewer customers in one of the groups, or fewer in both together who left, an interval would say little.
 FEWEST_IN_GROUP = 50
 FEWEST_LEFT = 10
-# The 0.975 quantile of the normal distribution, for 95 %.
-Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -82,23 +82,14 @@ def difference_of(one: Group, other: Group) -> tuple[float, float, float] | tupl
     """
     if min(one.customers, other.customers) < FEWEST_IN_GROUP or one.left + other.left < FEWEST_LEFT:
         return None, None, None
-    share, share_of_other = one.left / one.customers, other.left / other.customers
-    low, high = score_interval(one)
-    low_of_other, high_of_other = score_interval(other)
+    share, low, high = rate_of(one.left, one.customers)
+    share_of_other, low_of_other, high_of_other = rate_of(other.left, other.customers)
     difference = share - share_of_other
     return (
         difference,
         difference - sqrt((share - low) ** 2 + (high_of_other - share_of_other) ** 2),
         difference + sqrt((high - share) ** 2 + (share_of_other - low_of_other) ** 2),
     )
-
-
-def score_interval(group: Group) -> tuple[float, float]:
-    """The 95 % interval of a share: Wilson, Journal of the American Statistical Association 22 (1927), 209-212."""
-    number, share = group.customers, group.left / group.customers
-    middle = share + Z**2 / (2 * number)
-    half = Z * sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
-    return (middle - half) / (1 + Z**2 / number), (middle + half) / (1 + Z**2 / number)
 
 
 def verdict(low: float | None, high: float | None) -> Verdict:

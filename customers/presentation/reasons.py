@@ -7,30 +7,27 @@ from django.db.models import Q
 
 from customers.ml_service.messages import NO_BREAK
 from customers.ml_service.reasons.reason_codes import BY_NUMBER, OTHER_FACTORS, PART_NAMES, RAISES, format_topic
-from customers.ml_service.reasons.reasons import PROTECTED, Reason, by_part, numbered_reasons
+from customers.ml_service.reasons.reasons import Reason, by_part, numbered_reasons
 from customers.models import Customer
 from customers.presentation.numbers import format_money
 
 Choice = tuple[str, str]
 
-PROTECTED_NUMBERS = frozenset(number for number, reason in BY_NUMBER.items() if reason.part in PROTECTED)
-# What raises a risk: the reasons worth asking for.
-MAIN_NUMBERS = tuple(
-    number
-    for number, reason in BY_NUMBER.items()
-    if reason.direction == RAISES and reason.part != OTHER_FACTORS and number not in PROTECTED_NUMBERS
-)
-
 
 def reasons_of(customer: Customer) -> tuple[Reason, ...]:
     """First things first; nothing while the score is not that of the row's present fields.
 
-    Codes from when gender and country were named are kept back once they are not, before the customer is scored anew.
+    Codes of a field that was not protected then are kept back once it is, before the customer is scored anew.
     """
     if customer.stale_since is not None or not customer.reason_codes or customer.contributions is None:
         return ()
-    codes = [number for number in customer.reason_codes if may_be_shown(number)]
-    return numbered_reasons(codes, customer.contributions, customer.features(), format_money=format_money)
+    return numbered_reasons(
+        customer.reason_codes,
+        customer.contributions,
+        customer.features(),
+        protected=settings.PROTECTED_FIELDS,
+        format_money=format_money,
+    )
 
 
 def has_main_reason(number: int) -> Q:
@@ -40,13 +37,22 @@ def has_main_reason(number: int) -> Q:
 
 
 def may_be_shown(number: int) -> bool:
-    """Whether staff may see the reason of this code: by default not when it names gender or country."""
-    return settings.REASONS_NAME_PROTECTED or number not in PROTECTED_NUMBERS
+    """Whether staff may see the reason of this code: not when it names a field of ``VIGILPAY_PROTECTED_FIELDS``."""
+    return BY_NUMBER[number].part not in settings.PROTECTED_FIELDS
+
+
+def main_numbers() -> list[int]:
+    """The codes of what raises a risk, as far as staff may see them: the reasons worth asking for."""
+    return [
+        number
+        for number, reason in BY_NUMBER.items()
+        if reason.direction == RAISES and reason.part != OTHER_FACTORS and may_be_shown(number)
+    ]
 
 
 def ranked_parts(contributions: Sequence[float]) -> list[tuple[str, float]]:
-    """What each part adds to a score, the weightiest first; gender and country are summed unless they may be named."""
-    parts = by_part(contributions, name_protected=settings.REASONS_NAME_PROTECTED)
+    """What each part adds to a score, the weightiest first; protected fields are summed."""
+    parts = by_part(contributions, protected=settings.PROTECTED_FIELDS)
     return sorted(parts.items(), key=lambda part: -abs(part[1]))
 
 
@@ -58,7 +64,7 @@ def format_contributions(contributions: Sequence[float]) -> str:
 
 def choices() -> list[Choice]:
     """The reasons worth asking for, by the numbers of their codes."""
-    return [(str(number), format_topic(BY_NUMBER[number], format_money)) for number in MAIN_NUMBERS]
+    return [(str(number), format_topic(BY_NUMBER[number], format_money)) for number in main_numbers()]
 
 
 def main_reasons() -> dict[int, str]:

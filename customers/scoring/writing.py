@@ -122,7 +122,7 @@ def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: Mode
     Without a ``cause`` each record says what the row itself shows: created, edited, retried, or another model; or that
     staff have asked. Raises ``ScoreAlteredError`` when a stored score is not the one given.
     """
-    codes = top_codes(answers.matrix, answers.contributions, name_protected=settings.REASONS_NAME_PROTECTED)
+    codes = top_codes(answers.matrix, answers.contributions, protected=settings.PROTECTED_FIELDS)
     rounded = answers.contributions.round(CONTRIBUTION_DIGITS)
     values: dict[str, Any] = {
         "ids": array(claim.ids),

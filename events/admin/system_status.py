@@ -4,14 +4,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from customers.models import ModelRelease, ScoringFailure
-from customers.monitoring import drift
+from customers.monitoring import drift, fairness
 from customers.presentation.tables import Cell
 from events.admin.pages import CountedPage, Section, section
 from events.freshness import queries
 from events.freshness.answer import Freshness
 from events.freshness.workers import all_workers
 from events.models.engine import Drain, Overview, SystemStatus
-from events.overview import status_html
+from events.overview import fairness_html, status_html
 from events.overview.figures import Figures
 
 NEWEST = 5
@@ -38,6 +38,7 @@ class SystemStatusAdmin(CountedPage):
             section("Queue and scores", status_html.queue_section(now, runs, found.counted_at)),
             *excluded(request, now),
             section("Drift", drift_part(now.active_release.id if now.active_release else None)),
+            *fairness_parts(now.active_release.id if now.active_release else None),
             *releases(request, now),
         ]
 
@@ -57,6 +58,18 @@ def drift_part(release: int | None) -> Cell:
     if check is not None:
         return status_html.drift_section(drift.drift_of(check), check.checked_at, "")
     return status_html.drift_section(None, None, drift.why_not_checked(release))
+
+
+def fairness_parts(release: int | None) -> list[Section]:
+    """The newest check; with outcomes also who was selected wrongly, which is a long part."""
+    check = fairness.last_check(release) if release is not None else None
+    if check is None:
+        return [section("Fairness", fairness_html.fairness_section(None, None))]
+    found = fairness.fairness_of(check)
+    parts = [section("Fairness", fairness_html.fairness_section(found, check.checked_at))]
+    if found.judged is not None:
+        parts.append(section("Fairness by threshold", fairness_html.rates_section(found), is_closed=True))
+    return parts
 
 
 def releases(request: HttpRequest, now: Freshness) -> list[Section]:

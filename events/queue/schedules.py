@@ -14,6 +14,7 @@ SCHEDULES = {
     "prune the history": {"func": "events.jobs.prune_history", "schedule_type": Schedule.DAILY, "minutes": None},
     "audit some scores": {"func": "events.jobs.audit_sample", "schedule_type": Schedule.HOURLY, "minutes": None},
     "check for drift": {"func": "events.jobs.check_drift", "schedule_type": Schedule.DAILY, "minutes": None},
+    "check fairness": {"func": "events.jobs.check_fairness", "schedule_type": Schedule.DAILY, "minutes": None},
     "take the snapshot": {"func": "events.jobs.take_snapshot", "schedule_type": Schedule.MINUTES, "minutes": 5},
     "send the digest": {"func": "events.jobs.send_digest", "schedule_type": Schedule.MINUTES, "minutes": 15},
     # So that the first visitor of a day sees figures of that day; from then on each visit brings new ones.
@@ -22,12 +23,14 @@ SCHEDULES = {
     "search for moves": {"func": "events.jobs.search_moves", "schedule_type": Schedule.MINUTES, "minutes": 1},
 }
 # A schedule's first run, where that is not at once: the audit brings scikit-learn into a worker, which has better
-# things to do when it has just begun, and drift is checked when a first load is scored. Pruning comes when an
-# administrator has had the time to say how long to keep. The first snapshot of the portfolio is to find some scores.
+# things to do when it has just begun, and drift and fairness are checked when a first load is scored. Pruning comes
+# when an administrator has had the time to say how long to keep. The first snapshot of the portfolio is to find some
+# scores.
 FIRST_AFTER = {
     "audit some scores": timedelta(minutes=10),
     "take the snapshot": timedelta(minutes=10),
     "check for drift": timedelta(hours=1),
+    "check fairness": timedelta(hours=2),
     "prune the history": timedelta(days=1),
 }
 

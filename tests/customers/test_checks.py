@@ -3,7 +3,12 @@
 import pytest
 from django.core.checks import WARNING
 
-from customers.checks import active_model_is_stored, drift_warns_before_it_alarms, model_is_usable
+from customers.checks import (
+    active_model_is_stored,
+    drift_warns_before_it_alarms,
+    model_is_usable,
+    protected_fields_have_their_own_setting,
+)
 from customers.models import ModelFile
 from customers.releases.active import active_model
 from events.worker import warmup
@@ -62,6 +67,13 @@ class TestActiveModelInProduction:
         active_model()
         ModelFile.objects.all().delete()
         assert self.found() == []
+
+
+def test_the_former_setting_of_protected_fields_is_deprecated(settings):
+    assert protected_fields_have_their_own_setting() == []
+    settings.REASONS_NAME_PROTECTED = True
+    [warning] = protected_fields_have_their_own_setting()
+    assert (warning.id, "VIGILPAY_PROTECTED_FIELDS=none" in warning.hint) == ("customers.W005", True)
 
 
 @pytest.mark.parametrize(("warning", "alarm", "errors"), [(0.1, 0.25, 0), (0.2, 0.2, 0), (0.3, 0.25, 1)])

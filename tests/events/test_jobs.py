@@ -9,7 +9,7 @@ from django.db import connection
 from django_q.models import OrmQ
 
 from customers.ml_service import current_forest, load_forest
-from customers.models import Customer, DriftCheck, ModelFile, ModelRelease, ScoreRecord, ScoringFailure
+from customers.models import Customer, DriftCheck, FairnessCheck, ModelFile, ModelRelease, ScoreRecord, ScoringFailure
 from customers.releases import active
 from customers.scoring import marks, scorer
 from events import jobs
@@ -420,3 +420,17 @@ class TestDrift:
         assert jobs.check_drift() == ""
         assert not DriftCheck.objects.exists()
         assert "Drift was not checked: No model has been released yet." in caplog.text
+
+
+class TestFairness:
+    def test_a_check_is_kept(self):
+        make_customers(3)
+        assert scorer.rescore_batch().stored == 3
+        assert jobs.check_fairness() == ""
+        assert FairnessCheck.objects.get().customers == 3
+
+    def test_without_a_score_it_goes_on(self, caplog):
+        caplog.set_level("INFO", logger="vigilpay.events")
+        assert jobs.check_fairness() == ""
+        assert not FairnessCheck.objects.exists()
+        assert "Fairness was not checked: No model has been released yet." in caplog.text

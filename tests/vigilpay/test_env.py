@@ -98,9 +98,18 @@ def test_words_drop_blanks_and_empty_words(setting):
     assert env.words("NAME") == ["a", "b", "c"]
 
 
+def test_words_may_have_to_be_among_others_and_none_of_them_is_a_word_of_its_own(setting):
+    setting("age, gender")
+    assert env.words("NAME", ["age"], among=("age", "gender")) == ["age", "gender"]
+    setting("none")
+    assert env.words("NAME", ["age"], among=("age", "gender")) == []
+
+
 @pytest.mark.parametrize(
     ("read", "value", "expected"),
     [
+        (lambda: env.words("NAME", ["age"], among=("age", "gender")), "age,country", "none, or words of age, gender"),
+        (lambda: env.words("NAME", ["age"], among=("age", "gender")), "none,age", "none, or words of age, gender"),
         (lambda: env.flag("NAME", False), "ja", "one of 1, true"),
         (lambda: env.integer("NAME", 0), "1_000", "a whole number"),
         (lambda: env.integer("NAME", 0), "1.5", "a whole number"),

@@ -15,7 +15,7 @@ NAMES = [
     *("LOOK_SECONDS", "DRAIN_BATCH_ROWS", "DRAIN_SECONDS", "STALL_SECONDS", "ANALYZE_LOCK_SECONDS", "DATABASES"),
     *("RISK_BANDS", "AUTHENTICATION_BACKENDS", "MIDDLEWARE", "SESSION_COOKIE_AGE", "SESSION_IDLE_SECONDS", "PROXIES"),
     *("SECRET_KEY_FALLBACKS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD", "LOGGING"),
-    *("SCORER_DATABASE", "TIME_ZONE", "CURRENCY"),
+    *("SCORER_DATABASE", "TIME_ZONE", "CURRENCY", "PROTECTED_FIELDS"),
 ]
 SHOW = f"""
 import json
@@ -55,6 +55,11 @@ def test_development_is_the_default_and_asks_for_nothing(development):
     assert not development["API_LOGIN_REQUIRED"]
     assert development["ACCEPT_UNRELEASED_MODEL"]
     assert not development["SECURE_SSL_REDIRECT"]
+
+
+def test_gender_and_country_are_protected_unless_the_former_setting_still_names_them(development):
+    assert development["PROTECTED_FIELDS"] == ["geography", "gender"]
+    assert settings_with(VIGILPAY_REASONS_NAME_PROTECTED="1")["PROTECTED_FIELDS"] == []
 
 
 def test_development_answers_this_machine_only(development):

@@ -43,6 +43,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "customers.ScoringFailure": (WRITES, EVERYTHING),
     "customers.AuditFinding": ("SELECT", WRITES),
     "customers.DriftCheck": ("SELECT", KEEPS),
+    "customers.FairnessCheck": ("SELECT", KEEPS),
     "customers.Outcome": ("SELECT", WRITES),
     "customers.OutcomesComplete": ("SELECT", APPENDS),
     # The feed of changed scores: triggers write it with the owner's rights.

@@ -1,5 +1,6 @@
 """Why a customer has this score, and what would lower it."""
 
+from django.conf import settings
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -64,7 +65,8 @@ def suggestions_block(facts: CustomerFacts) -> SafeString | str:
         return "No offers are shown until the score is up to date."
     try:
         forest, _ = active_model()
-        found = best_changes(forest, facts.customer.features(), format_money=format_money)
+        values = facts.customer.features()
+        found = best_changes(forest, values, protected=settings.PROTECTED_FIELDS, format_money=format_money)
     except (ModelError, InputError) as refused:
         return f"The model cannot answer: {describe_refusal(refused)}"
     if not found:

@@ -82,7 +82,7 @@ class Command(BaseCommand):
             if strict and file.rejects.rows:
                 raise CommandError(f"Rejected rows: {file.rejects.rows}. Correct them, or train without --strict.")
             with TerminalProgress(sys.stderr) as progress:
-                trained = train(file.data, progress=progress.bar, **how)
+                trained = train(file.data, thresholds=settings.RISK_BANDS, progress=progress.bar, **how)
         except (RefusedError, TrainingDataError) as error:
             raise CommandError(f"{error} Nothing was trained.") from None
         except ModelError as error:

@@ -11,7 +11,7 @@ from customers.ml_service.schema import FEATURES, WORD_FIELDS
 from .blocks import Block, Gallery, Picture, Table
 from .charts import Axis, Bar, bar_chart, line_chart
 from .told import mapping, number, numbers, sequence, text
-from .words import DECIMAL, FLAGS, PERCENT, WHOLE_PERCENT, by_group, format_figure, value_of
+from .words import DECIMAL, FLAGS, PERCENT, WHOLE_PERCENT, format_figure, value_of
 
 _as_percent = partial(format_figure, form=WHOLE_PERCENT)
 
@@ -106,28 +106,32 @@ def _effect_chart(name: str, shape: Shape, axis: Axis) -> str:
     return line_chart(title, points, x=Axis(FIELD_NAMES[name], min(places), max(places), _format_tick), y=axis)
 
 
-def subgroups(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
-    groups = [(group, mapping(figures)) for group, figures in by_group(diagnostics.get("subgroups"))]
-    if not groups:
-        yield "Whether it serves countries, genders and ages equally well was not measured."
+def protected(diagnostics: Mapping[str, Any]) -> Iterator[Block]:
+    measured = mapping(diagnostics.get("without"))
+    fields = {name: mapping(mapping(measured.get("fields")).get(name)) for name in FEATURES}
+    known = {name: figures for name, figures in fields.items() if number(figures.get("roc_auc")) is not None}
+    if not known:
+        yield "What it would cost to do without a field is missing: it was not measured."
         return
     yield (
-        "Each customer is scored by a forest that was not trained on that customer. Where the mean score of a group is "
-        "near the share that left, its scores can be taken as probabilities. Not known: too few customers, or too "
-        "few who left or stayed, to measure."
+        "Reasons never name the fields that the bank protects (VIGILPAY_PROTECTED_FIELDS); the score still rests on "
+        "them. What a model without one of them would lose: "
+        f"{text(measured.get('method')) or 'how this was measured is not known'}; mean ± standard deviation."
     )
     yield Table(
-        ("group", "customers", "left", "mean score", "ROC AUC", "Brier score"),
+        ("field left out", "ROC AUC", "ROC AUC lost"),
         [
-            (
-                group,
-                format_figure(figures.get("customers")),
-                *(format_figure(figures.get(name), PERCENT) for name in ("churn_rate", "mean_score")),
-                *(format_figure(figures.get(name), DECIMAL) for name in ("roc_auc", "brier")),
-            )
-            for group, figures in groups
+            ("none", format_figure(measured.get("roc_auc"), DECIMAL), ""),
+            *(
+                (FIELD_NAMES[name], format_figure(figures.get("roc_auc"), DECIMAL), _format_lost(figures))
+                for name, figures in known.items()
+            ),
         ],
     )
+
+
+def _format_lost(figures: Mapping[str, Any]) -> str:
+    return f"{format_figure(figures.get('lost'), DECIMAL)} ± {format_figure(figures.get('std'), DECIMAL)}"
 
 
 def _ceiling(shares: Sequence[float]) -> float:

@@ -1,10 +1,10 @@
 """The model card as Markdown with pictures: `README.md` and `card/*.svg` in the model's directory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .blocks import Block, Gallery, Picture, Table
+from .blocks import Block, Gallery, Picture, Section, Table
 from .sections import sections
 from .told import number
 
@@ -41,25 +41,27 @@ def card(metadata: Mapping[str, Any]) -> str:
     trees = number(metadata.get("n_trees"))
     of_trees = "" if trees is None else f" of {trees:,.0f} trees"
     lead = f"A random forest{of_trees} that gives the probability, from 0 to 1, that a bank customer leaves."
-    parts = ["# The model card\n", _format_block(lead), _format_block(_FILES), _format_block(_ORIGIN)]
-    for section in sections(metadata):
+    return document("The model card", [lead, _FILES, _ORIGIN], sections(metadata))
+
+
+def document(title: str, introduction: Iterable[Block], contents: Iterable[Section]) -> str:
+    """Return sections as Markdown; its pictures are files beside it, see `picture_files`."""
+    parts = [f"# {_escaped(title)}\n", *map(_format_block, introduction)]
+    for section in contents:
         parts += [f"## {section.title}\n", *map(_format_block, section.blocks)]
     return "\n".join(parts)
 
 
 def card_files(metadata: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the card and its pictures by their places in the model's directory."""
-    pictures = [
-        picture
-        for section in sections(metadata)
-        for block in section.blocks
-        if isinstance(block, Gallery)
-        for picture in block.pictures
-    ]
-    return {
-        **{_place(picture): picture.svg.replace("<svg ", _STANDALONE_SVG, 1).encode() for picture in pictures},
-        CARD_FILE: card(metadata).encode(errors="replace"),
-    }
+    return {**picture_files(sections(metadata)), CARD_FILE: card(metadata).encode(errors="replace")}
+
+
+def picture_files(contents: Iterable[Section]) -> dict[str, bytes]:
+    """Return the pictures of these sections by their places beside the document."""
+    blocks = (block for section in contents for block in section.blocks)
+    pictures = (picture for block in blocks if isinstance(block, Gallery) for picture in block.pictures)
+    return {_place(picture): picture.svg.replace("<svg ", _STANDALONE_SVG, 1).encode() for picture in pictures}
 
 
 def remove_other_pictures(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -10,7 +10,8 @@ from customers.ml_service.messages import FIELD_NAMES
 from customers.ml_service.schema import WORD_FIELDS
 
 from .blocks import Block, Section, Table
-from .diagnosed import calibration, effects, importances, subgroups
+from .diagnosed import calibration, effects, importances, protected
+from .groups import subgroups
 from .told import mapping, number, numbers, text
 from .words import DECIMAL, FLAGS, PERCENT, UNKNOWN, by_group, format_figure, spaced
 
@@ -30,6 +31,7 @@ def sections(metadata: Mapping[str, Any]) -> list[Section]:
         Section("What the scores rest on", [*importances(diagnostics)]),
         Section("How each field moves the score", [*effects(diagnostics)]),
         Section("Groups of customers", [*subgroups(diagnostics)]),
+        Section("Protected fields", [*protected(diagnostics)]),
         Section("Intended use", [_USE]),
         Section("Limits", [*_limits(mapping(diagnostics.get("limits")))]),
     ]
@@ -108,7 +110,8 @@ def _limits(limits: Mapping[str, Any]) -> Iterator[Block]:
         "may be inaccurate; the ranking is less affected. It shows what goes with leaving, not what causes it."
     )
     yield (
-        'It uses gender and country, which differ in such data; reasons shown to staff sum the two as "Other factors".'
+        "It uses gender, country and age, by which leaving differs in such data. Reasons shown to staff sum the fields "
+        'that the bank protects as "Other factors".'
     )
     ranges = mapping(limits.get("ranges"))
     ends = {words: numbers(ranges.get(name)) for name, words in FIELD_NAMES.items() if name not in FLAGS}

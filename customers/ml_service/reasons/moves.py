@@ -1,10 +1,10 @@
 """Why a score moved: the parts whose contributions differ between two scores of one customer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .reason_codes import MODEL
-from .reasons import by_part
+from .reasons import PROTECTED, by_part
 
 _VISIBLE = 0.0005  # a twentieth of a percentage point
 
@@ -18,15 +18,21 @@ class Move:
 
 
 def moves(
-    before: Sequence[float], before_score: float, after: Sequence[float], after_score: float, *, name_protected: bool
+    before: Sequence[float],
+    before_score: float,
+    after: Sequence[float],
+    after_score: float,
+    *,
+    protected: Collection[str] = PROTECTED,
 ) -> tuple[Move, ...]:
     """Return what moved a score, the weightiest first; all parts together are the difference of the two scores.
 
-    `before` and `after` are nine contributions each, in FEATURES order. What the base value has moved, which only
-    another model does, counts as the model's part. Parts that moved by less than 0.05 points are left out.
+    `before` and `after` are nine contributions each, in FEATURES order; those of `protected` fields are summed. What
+    the base value has moved, which only another model does, counts as the model's part. Parts that moved by less than
+    0.05 points are left out.
     """
-    old = {**by_part(before, name_protected=name_protected), MODEL: before_score - sum(before)}
-    new = {**by_part(after, name_protected=name_protected), MODEL: after_score - sum(after)}
+    old = {**by_part(before, protected=protected), MODEL: before_score - sum(before)}
+    new = {**by_part(after, protected=protected), MODEL: after_score - sum(after)}
     changes = [Move(part, 100 * (new[part] - old[part])) for part in new]
     visible = (move for move in changes if abs(move.points) >= 100 * _VISIBLE)
     return tuple(sorted(visible, key=lambda move: -abs(move.points)))

@@ -4,7 +4,7 @@ Suggested is only what a bank would offer: to become active, to take a card, ano
 balance. Never to become inactive, to give a card back or to take money away, whatever the model says of those.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, product
@@ -20,6 +20,7 @@ from customers.ml_service.forest.forest import Forest
 from customers.ml_service.messages import FormatMoney, format_percent, format_plain_amount
 from customers.ml_service.schema import FEATURES
 
+from .reasons import PROTECTED
 from .what_if import NOTE
 
 # In percentage points. For less no bank would call a customer, and the forest is no finer than that.
@@ -73,17 +74,19 @@ def best_changes(
     customer_data: Mapping[str, Any],
     *,
     limit: int = 5,
+    protected: Collection[str] = PROTECTED,
     format_money: FormatMoney = format_plain_amount,
 ) -> tuple[Suggestion, ...]:
     """Return at most `limit` suggestions, the lowest score first; none when nothing would gain SMALLEST_GAIN.
 
     A pair is suggested only where it gains that much more than every single change of either field, and of several
     steps of the same fields the smallest that comes within it of the best.
-    `format_money` writes balances. Raises InputError naming a field that cannot be scored.
+    None changes a `protected` field. `format_money` writes balances. Raises InputError naming a field that cannot be
+    scored.
     """
     row = encode_row(pick(customer_data), forest.encodings)
     own = dict(zip(FEATURES, row, strict=True))
-    groups = plans_for(own)
+    groups = plans_for(own, protected)
     plans = [plan for group in groups for plan in group]
     before, *after = engine.score_rows(forest.flat, forest.encodings.in_float32(variants(row, plans))).tolist()
     outlook = Outlook(before, dict(zip(plans, after, strict=True)))
@@ -109,14 +112,15 @@ def points_between(before: float, after: float) -> float:
 # --- what can be done -------------------------------------------------------------------------------------------------
 
 
-def plans_for(own: Mapping[str, float]) -> list[list[Plan]]:
+def plans_for(own: Mapping[str, float], protected: Collection[str]) -> list[list[Plan]]:
     """Return the plans in groups that change the same one or two fields, smaller steps first, single fields first."""
-    steps = [
+    possible = [
         [] if own["is_active_member"] else [Step("BECOME_ACTIVE", "is_active_member", True)],
         product_steps(own["num_of_products"]),
         [] if own["has_cr_card"] else [Step("TAKE_CREDIT_CARD", "has_cr_card", True)],
         balance_steps(own["balance"]),
     ]
+    steps = [[step for step in of_field if step.field not in protected] for of_field in possible]
     singles: list[list[Plan]] = [[(step,) for step in of_field] for of_field in steps]
     pairs: list[list[Plan]] = [list(product(these, those)) for these, those in combinations(steps, 2)]
     return singles + pairs

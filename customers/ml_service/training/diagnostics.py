@@ -4,7 +4,6 @@ Figures over many customers only: never a row of the data, and no rates of a gro
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from customers.ml_service import performance
+from customers.ml_service import fairness, performance
 from customers.ml_service.forest import engine
 from customers.ml_service.forest.compiled import FlatForest, build
 from customers.ml_service.forest.encoding import Encodings, Matrix, encode_rows
+from customers.ml_service.intervals import Rate
 from customers.ml_service.schema import FEATURES, WORD_FIELDS
 
 from .data import Labels, Scores, TrainingData
@@ -31,11 +31,10 @@ FEW_CUSTOMERS = 250
 
 _FOLDS, _SHUFFLES = 3, 5
 _EFFECT_ROWS, _EFFECT_VALUES = 500, 21
-_DIGITS = 5
+_DIGITS, _RATE_DIGITS = 5, 4
 _NEAREST = {"balance": 1000}  # an exact balance would be one customer's
 
 # First values of the bands of a number; the last band is open.
-_SUBGROUP_AGES = (18, 30, 45, 60)
 _LIMIT_AGES = (18, 30, 40, 50, 60, 70, 80)
 _LIMIT_CREDIT_SCORES = (0, 400, 500, 600, 700, 800)
 
@@ -44,12 +43,19 @@ Columns = Mapping[str, NDArray[Any]]
 
 
 def diagnose(
-    model: RandomForestClassifier, encodings: Encodings, data: TrainingData, out_of_fold: Scores, *, seed: int
+    model: RandomForestClassifier,
+    encodings: Encodings,
+    data: TrainingData,
+    out_of_fold: Scores,
+    *,
+    seed: int,
+    thresholds: Sequence[float] = fairness.THRESHOLDS,
 ) -> dict[str, Any]:
-    """Return what `metadata["diagnostics"]` holds: some 5 kB of JSON, read by the model card.
+    """Return what `metadata["diagnostics"]` holds: some 10 kB of JSON, read by the model card.
 
     `model` is fitted on all rows of `data` as encoded by `encodings`; `out_of_fold` are the (n,) scores that each row
-    got from a forest that had not seen it. The same arguments give the same figures.
+    got from a forest that had not seen it; from each of the `thresholds` on customers count as selected. The same
+    arguments give the same figures.
     """
     matrix = encode_rows(data.rows, encodings)
     # The words of categories, and everything else as the numbers that the forest was fitted on.
@@ -61,7 +67,8 @@ def diagnose(
         "calibration": calibration(data.labels, out_of_fold),
         "importances": importances(model, matrix, data.labels, seed=seed),
         "effects": effects(build(model), encodings, matrix, columns, seed=seed),
-        "subgroups": subgroups(columns, data.labels, out_of_fold),
+        "thresholds": list(thresholds),
+        "subgroups": subgroups(columns, data.labels, out_of_fold, thresholds),
         "limits": limits(columns),
     }
 
@@ -147,29 +154,38 @@ def _range_seen(name: str, column: NDArray[Any]) -> tuple[int, int]:
     return int(np.floor(column.min() / step)) * step, int(np.ceil(column.max() / step)) * step
 
 
-def subgroups(columns: Columns, labels: Labels, scores: Scores) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the figures of each country, gender and age band, from scores that the rows had no part in."""
-    groupings = {
-        **{name: _by_word(columns[name]) for name in WORD_FIELDS},
-        "age": _by_band(columns["age"], _SUBGROUP_AGES),
-    }
+def subgroups(
+    columns: Columns, labels: Labels, scores: Scores, thresholds: Sequence[float] = fairness.THRESHOLDS
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the figures of each group of `fairness.FIELDS`, from scores that the rows had no part in."""
     return {
-        name: {group: _judged(labels[members], scores[members]) for group, members in groups.items()}
-        for name, groups in groupings.items()
+        name: {
+            group: _judged(labels[members], scores[members], thresholds)
+            for group, members in fairness.masks(name, columns[name]).items()
+        }
+        for name in fairness.FIELDS
     }
 
 
-def _judged(labels: Labels, scores: Scores) -> dict[str, Any]:
+def _judged(labels: Labels, scores: Scores, thresholds: Sequence[float]) -> dict[str, Any]:
     """Rates of enough customers, and quality where enough of them left and enough stayed; None otherwise."""
     enough = len(labels) >= SMALLEST_GROUP
     comparable = min(np.bincount(labels, minlength=2)) >= SMALLEST_GROUP
+    found = fairness.figures(fairness.tally(scores, thresholds, labels))
     return {
         "customers": len(labels),
         "churn_rate": _rounded(labels.mean()) if enough else None,
         "mean_score": _rounded(scores.mean()) if enough else None,
         "roc_auc": _rounded(roc_auc_score(labels, scores)) if comparable else None,
         "brier": _rounded(brier_score_loss(labels, scores)) if comparable else None,
+        "selected": list(map(_rounded_rate, found.selected)),
+        "true_positive": list(map(_rounded_rate, found.true_positive)),
+        "false_positive": list(map(_rounded_rate, found.false_positive)),
     }
+
+
+def _rounded_rate(rate: Rate | None) -> list[float] | None:
+    return None if rate is None else [round(bound, _RATE_DIGITS) for bound in rate]
 
 
 def limits(columns: Columns) -> dict[str, Any]:
@@ -206,8 +222,7 @@ def _most_frequent(column: NDArray[Any]) -> list[str]:
 def _by_band(column: NDArray[Any], starts: Sequence[int]) -> dict[str, Mask]:
     """Bands from each start to the next, named by their first and last whole number."""
     bands = np.digitize(column, starts[1:])
-    names = [f"{start}-{following - 1}" for start, following in pairwise(starts)]
-    return {name: bands == index for index, name in enumerate([*names, f"{starts[-1]}+"])}
+    return {name: bands == index for index, name in enumerate(fairness.class_names(starts))}
 
 
 def _rounded(figure: Any) -> float:

@@ -1,7 +1,7 @@
 """From labelled customers to a judged forest, ready to be put in place."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +12,7 @@ import joblib
 import sklearn
 from sklearn.ensemble import RandomForestClassifier
 
+from customers.ml_service.fairness import THRESHOLDS
 from customers.ml_service.files.assets import TRUSTED
 from customers.ml_service.files.packaging import package_model
 from customers.ml_service.files.pickles import sha256_of
@@ -23,6 +24,7 @@ from .data import Scores, TrainingData, TrainingDataError, learn_encodings
 from .diagnostics import diagnose
 from .fitting import BASELINES, SETTINGS, fit_forest
 from .leaks import refuse_copies
+from .omission import judge_without
 from .quality import calibration_slope
 from .search import TREES, find_settings
 from .validation import METHOD, JudgedModel, ReportProgress, judge, keep_quiet
@@ -56,12 +58,14 @@ def train(
     seed: int = DEFAULT_SEED,
     trees: int | None = None,
     search: bool = False,
+    thresholds: Sequence[float] = THRESHOLDS,
     progress: ReportProgress = keep_quiet,
 ) -> Trained:
     """Fit on all customers. The same customers, seed and scikit-learn give the same forest.
 
     The settings are those that won on the public table; with `search`, those that win on these customers. `trees`
-    overrules how many trees there are. Raises TrainingDataError, or InputError with the index of the row.
+    overrules how many trees there are; `thresholds` are where the bank's risk bands begin. Raises TrainingDataError, or
+    InputError with the index of the row.
     """
     refuse_copies(data)
     settings, about_search = _settings(data, seed=seed, trees=trees, search=search, progress=progress)
@@ -73,7 +77,10 @@ def train(
     out_of_fold = judged[FOREST].out_of_fold
     metadata = {
         **_metadata(data, judged, {"seed": seed, "settings": dict(settings), **about_search}),
-        "diagnostics": diagnose(model, encodings, data, out_of_fold, seed=seed),
+        "diagnostics": {
+            **diagnose(model, encodings, data, out_of_fold, seed=seed, thresholds=thresholds),
+            "without": judge_without(data, fit, seed=seed, progress=progress),
+        },
         "reference": describe(data.rows, out_of_fold),
         TRUSTED: "fitted by train_model on the nine columns",
     }

@@ -161,10 +161,10 @@ class TestReasons:
         assert "not kept" in page
 
     def test_codes_that_name_gender_or_country_are_kept_back_once_the_setting_is_off(self, settings):
-        settings.REASONS_NAME_PROTECTED = True
+        settings.PROTECTED_FIELDS = []
         customer = make_scored(geography="Germany", age=30, num_of_products=2, is_active_member=True)
         assert "COUNTRY_RAISES" in [reason.code for reason in reasons_of(customer)]
-        settings.REASONS_NAME_PROTECTED = False
+        settings.PROTECTED_FIELDS = ["geography", "gender"]
         assert not {"COUNTRY_RAISES", "GENDER_RAISES", "GENDER_LOWERS"} & {it.code for it in reasons_of(customer)}
 
 

@@ -311,7 +311,7 @@ class TestReasons:
         shown = page(staff, customer)
         assert '<th scope="row">Other factors</th><td></td>' in shown
         assert '<th scope="row">Gender' not in shown
-        settings.REASONS_NAME_PROTECTED = True
+        settings.PROTECTED_FIELDS = []
         write_as_scorer(customer, contributions=[0, 0.1, 0.1, 0, 0, 0, 0, 0, 0])
         assert '<th scope="row">Country</th><td>France</td>' in page(staff, customer)
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from customers.models import Contact, ControlGroup, Customer, Outcome, ScoreRecord
-from customers.monitoring.comparison import Group, compare, difference_of, score_interval
+from customers.monitoring.comparison import Group, compare, difference_of
 from customers.monitoring.evaluation import evaluate
 from customers.outreach.control import is_in_control
 from tests.customers.monitoring.test_evaluation import FIRST_DAY, NO_CONTROL_GROUP, after, complete, run, scored
@@ -49,10 +49,6 @@ class TestInterval:
         monkeypatch.setattr("customers.monitoring.comparison.FEWEST_IN_GROUP", 1)
         found = difference_of(group(*one), group(*other))
         assert found[1:] == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
-
-    def test_of_a_share_it_stays_between_0_and_1(self):
-        assert score_interval(group(0, 50))[0] == pytest.approx(0, abs=1e-12)
-        assert score_interval(group(50, 50))[1] == pytest.approx(1)
 
 
 class TestCampaigns:

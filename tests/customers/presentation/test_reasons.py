@@ -1,5 +1,7 @@
 """Reasons in words, with the bank's currency and nothing that staff may not see."""
 
+import pytest
+
 from customers.ml_service.messages import NO_BREAK
 from customers.ml_service.reasons.reason_codes import BY_NUMBER
 from customers.models import Customer
@@ -32,8 +34,29 @@ def test_gender_and_country_are_no_choice_unless_they_may_be_named(settings):
     protected = {number for number, code in BY_NUMBER.items() if code.part in ("gender", "geography")}
     assert protected.isdisjoint(reasons.main_reasons())
     assert protected.isdisjoint(int(number) for number, _ in reasons.choices())
-    settings.REASONS_NAME_PROTECTED = True
+    settings.PROTECTED_FIELDS = []
     assert protected <= reasons.main_reasons().keys()
+
+
+def test_any_field_may_be_protected_and_its_stored_codes_are_kept_back_at_once(settings):
+    customer = scored([4, 12, 28], age=0.2, num_of_products=0.1, gender=0.03)
+    assert [it.code for it in reasons.reasons_of(customer)] == ["AGE_RAISES", "SINGLE_PRODUCT", "OTHER_FACTORS_RAISE"]
+    settings.PROTECTED_FIELDS = ["geography", "gender", "age"]
+    product, others = reasons.reasons_of(customer)
+    assert (product.code, others.code) == ("SINGLE_PRODUCT", "OTHER_FACTORS_RAISE")
+    assert others.points == pytest.approx(23)  # of gender and age
+    assert {4, 5}.isdisjoint(reasons.main_reasons())
+    assert {"4", "5"}.isdisjoint(number for number, _ in reasons.choices())
+    assert "age" not in reasons.format_contributions(customer.contributions)
+
+
+def test_a_stored_sum_whose_fields_are_no_longer_protected_is_not_shown(settings):
+    customer = scored([12, 28], num_of_products=0.1, gender=0.03, geography=-0.01)
+    settings.PROTECTED_FIELDS = []
+    assert [it.code for it in reasons.reasons_of(customer)] == ["SINGLE_PRODUCT"]
+    assert "other factors" not in reasons.format_contributions(customer.contributions)
+    settings.PROTECTED_FIELDS = ["geography"]  # which lowers the risk: no reason may say that it raises it
+    assert [it.code for it in reasons.reasons_of(customer)] == ["SINGLE_PRODUCT"]
 
 
 def test_all_factors_stand_in_one_line_the_weightiest_first():

@@ -63,7 +63,7 @@ class TestBatch:
         assert Customer.objects.get().reason_codes == []
 
     def test_whether_country_and_gender_are_named_is_a_setting(self, settings):
-        settings.REASONS_NAME_PROTECTED = True
+        settings.PROTECTED_FIELDS = []
         customer = make_scored(geography="Germany", age=41)
         assert {24, 25, 26, 27} & set(customer.reason_codes)
         assert not {28, 29} & set(customer.reason_codes)

@@ -6,7 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from customers.models import Customer, DriftCheck, Exclusion, ModelRelease
+from customers.ml_service.fairness import GroupFigures
+from customers.ml_service.intervals import rate_of
+from customers.ml_service.messages import NO_BREAK
+from customers.models import Customer, DriftCheck, Exclusion, FairnessCheck, ModelRelease
 from customers.scoring.requests import give_up
 from events.models.engine import Drain, Overview, Worker
 from events.overview import counting
@@ -139,6 +142,39 @@ class TestDrift:
         assert (
             "Warning: The customers differ from those the model was trained on: age (PSI 0.65, major shift)." in found
         )
+
+
+class TestFairness:
+    def test_before_the_first_check_it_says_so(self, root):
+        make_scored()
+        assert "Fairness has not been checked yet for the active model." in words(root)
+
+    def test_groups_are_told_with_what_became_of_them(self, root):
+        make_scored()
+        release = ModelRelease.objects.active()
+        found = GroupFigures(2000, 0.2, selected=(rate_of(300, 2000), rate_of(100, 2000), None))
+        judged = GroupFigures(1000, 0.3, 200, rate_of(200, 1000), *[(rate_of(90, 150), None, None)] * 3)
+        FairnessCheck.objects.create(
+            release=release,
+            thresholds=[0.25, 0.5, 0.75],
+            customers=2000,
+            groups={"age": {"60+": found.as_json()}},
+            judged_release=release,
+            first_day="2026-01-05",
+            last_day="2026-07-03",
+            judged_groups={"age": {"60+": judged.as_json()}},
+        )
+        page = words(root).replace(NO_BREAK, " ")
+        assert "2,000 customers with an up-to-date score" in page
+        assert "Group Customers Mean churn risk Churn risk of 25.0 % or more" in page
+        assert "Age 60+ 2,000 20.0 % 15.0 % (13.5 to 16.6) 5.0 % (4.1 to 6.0) too few to tell" in page
+        assert "customers who left from 5 Jan 2026 to 3 Jul 2026" in page
+        assert "Age 60+ 1,000 20.0 % (17.6 to 22.6) 30.0 % too high" in page
+        assert "Warning: The scores of release" in page
+        assert "Fairness by threshold" in page
+        assert "Age 60+ 60.0 % (52.0 to 67.5)" in page
+        page = root.get(PAGE).content.decode()
+        assert " style=" not in page
 
 
 class TestExcluded:

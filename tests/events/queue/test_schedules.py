@@ -41,8 +41,9 @@ def test_the_audit_comes_every_hour_and_not_while_a_worker_begins():
     assert Schedule.objects.get(func="events.jobs.sweep_stale").next_run <= timezone.now()
 
 
-def test_drift_is_looked_for_once_a_day():
-    check = Schedule.objects.get(func="events.jobs.check_drift")
+@pytest.mark.parametrize("job", ["check_drift", "check_fairness"])
+def test_drift_and_fairness_are_looked_for_once_a_day(job):
+    check = Schedule.objects.get(func=f"events.jobs.{job}")
     assert (check.schedule_type, check.repeats) == (Schedule.DAILY, -1)
 
 

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from customers.ml_service import FEATURES
 from customers.ml_service.card import Table, card, card_files, remove_other_pictures, sections
+from customers.ml_service.card.groups import format_rate, read_figures
+from customers.ml_service.intervals import Rate, rate_of
+from customers.ml_service.messages import NO_BREAK
 from tests.customers.ml_service.forests import diagnosis
 
 HOSTILE = "<script>alert(1)</script> | **bold** [link](https://example.org) `code`\n# title"
@@ -87,20 +90,65 @@ def test_pictures_can_be_read_where_no_page_gives_them_a_colour(metadata):
             assert ElementTree.fromstring(data).get("color") == "#777"
 
 
+GROUPS = [
+    *("France", "Germany", "Spain", "Female", "Male"),
+    *("age 18-29", "age 30-44", "age 45-59", "age 60+"),
+    *("products 1", "products 2", "products 3+", "active member no", "active member yes"),
+]
+
+
 def test_groups_are_compared(metadata):
-    [table] = tables(metadata)["Groups of customers"]
+    table, *_ = tables(metadata)["Groups of customers"]
     figures = metadata["diagnostics"]["subgroups"]["age"]["60+"]
-    assert [row[0] for row in table.rows] == [
-        *("France", "Germany", "Spain", "Female", "Male"),
-        *("age 18-29", "age 30-44", "age 45-59", "age 60+"),
+    assert [row[0] for row in table.rows] == GROUPS
+    assert dict(zip(table.header, table.rows[GROUPS.index("age 60+")], strict=True)) == {
+        "group": "age 60+",
+        "customers": f"{figures['customers']}",
+        "left": format_rate(rate_of(round(figures["churn_rate"] * figures["customers"]), figures["customers"])),
+        "mean score": f"{100 * figures['mean_score']:.1f} %",
+        "result": read_figures(figures).result,
+        "ROC AUC": f"{figures['roc_auc']:.3f}",
+        "Brier score": f"{figures['brier']:.3f}",
+    }
+
+
+def test_who_is_selected_stands_there_threshold_by_threshold(metadata):
+    _, *by_threshold = tables(metadata)["Groups of customers"]
+    assert [table.header[0].replace(NO_BREAK, " ") for table in by_threshold] == [
+        f"score of {percent} % or more" for percent in ("25.0", "50.0", "75.0")
     ]
-    assert table.rows[-1][1:] == (
-        f"{figures['customers']}",
-        f"{100 * figures['churn_rate']:.1f} %",
-        f"{100 * figures['mean_score']:.1f} %",
-        f"{figures['roc_auc']:.3f}",
-        f"{figures['brier']:.3f}",
+    assert by_threshold[1].header[1:] == ("selected", "of those who left", "of those who stayed")
+    figures = metadata["diagnostics"]["subgroups"]["gender"]["Male"]
+    assert by_threshold[1].rows[GROUPS.index("Male")] == (
+        "Male",
+        *(format_rate(Rate(*figures[name][1])) for name in ("selected", "true_positive", "false_positive")),
     )
+    share, low, high = figures["selected"][1]
+    assert by_threshold[1].rows[GROUPS.index("Male")][1].replace(NO_BREAK, " ") == (
+        f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+    )
+
+
+def test_groups_of_few_say_so(metadata):
+    few = {"customers": 12, "selected": [None] * 3, "true_positive": [None] * 3, "false_positive": [None] * 3}
+    subgroups = {"gender": {"Female": few, "Male": metadata["diagnostics"]["subgroups"]["gender"]["Male"]}}
+    _, first, *_ = tables({"diagnostics": {"subgroups": subgroups, "thresholds": [0.25]}})["Groups of customers"]
+    assert first.rows[0] == ("Female", *["too few to tell"] * 3)
+
+
+def test_a_model_of_before_says_what_was_not_measured(metadata):
+    before = {"gender": {"Male": {"customers": 300, "churn_rate": 0.2, "mean_score": 0.21}}}
+    text = card({"diagnostics": {"subgroups": before}}).replace(NO_BREAK, " ")
+    assert "| Male | 300 | 20.0 % (15.9 to 24.9) | 21.0 % | as expected | not known | not known |" in text
+    assert "how many wrongly, was not measured" in text
+    assert "without a field is missing" in text
+
+
+def test_what_a_protected_field_costs_stands_in_the_card(metadata):
+    gender = {"roc_auc": 0.8588, "lost": 0.0024, "std": 0.0011}
+    measured = {"method": "5-fold", "roc_auc": 0.8612, "fields": {"gender": gender, "age": {"roc_auc": "much"}}}
+    [table] = tables({"diagnostics": {"without": measured}})["Protected fields"]
+    assert table.rows == [("none", "0.861", ""), ("gender", "0.859", "0.002 ± 0.001")]
 
 
 def test_limits_name_ranges_and_small_groups(metadata):
@@ -139,7 +187,7 @@ def test_hostile_words_are_only_words():
     assert "\n# title" not in text
     # A column more would mean that a word has broken out of its cell.
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("| figure")} == {4}
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if "alert" in line} == {0, 3, 4, 7}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if "alert" in line} == {0, 3, 4, 8}
 
 
 json_values = st.recursive(

@@ -7,9 +7,9 @@ from customers.ml_service.reasons.moves import Move, moves
 BEFORE = [0.0, 0.1, 0.0, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
-def moved(after, before_score=0.35, after_score=None, *, name_protected=False):
+def moved(after, before_score=0.35, after_score=None, **options):
     score = 0.2 + sum(after) if after_score is None else after_score
-    return moves(BEFORE, before_score, after, score, name_protected=name_protected)
+    return moves(BEFORE, before_score, after, score, **options)
 
 
 def test_nothing_moved():
@@ -32,7 +32,7 @@ def test_country_and_gender_are_other_factors_unless_they_may_be_named():
     after = [0.0, 0.04, 0.02, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0]
     [move] = moved(after)
     assert (move.part, move.points) == ("other_factors", pytest.approx(-4.0))
-    assert [move.part for move in moved(after, name_protected=True)] == ["geography", "gender"]
+    assert [move.part for move in moved(after, protected=())] == ["geography", "gender"]
 
 
 def test_a_twentieth_of_a_point_is_seen_and_less_is_not():

@@ -142,6 +142,11 @@ def test_a_pair_gives_way_to_another_value_of_one_of_its_fields():
     assert codes(forest, num_of_products=3) == ["FEWER_PRODUCTS"]
 
 
+def test_no_suggestion_changes_a_protected_field():
+    forest = forest_that_learned(lambda customer: not customer["is_active_member"])
+    assert best_changes(forest, CUSTOMER, protected=("is_active_member",)) == ()
+
+
 def test_nothing_is_suggested_to_a_customer_who_is_safe():
     forest = forest_that_learned(lambda customer: not customer["is_active_member"])
     assert best_changes(forest, CUSTOMER | {"is_active_member": 1}) == ()

@@ -43,6 +43,8 @@ def test_a_trained_forest_is_released_with_its_figures(trained, tmp_path):
     assert metadata["training"]["settings"] == {**SETTINGS, "n_estimators": 12}
     assert metadata["metrics"]["roc_auc"]["mean"] > 0.75
     assert metadata["diagnostics"]["calibration"]
+    assert set(metadata["diagnostics"]["without"]["fields"]) == set(FEATURES)
+    assert metadata["diagnostics"]["thresholds"] == [0.25, 0.5, 0.75]
     assert Reference.from_metadata(metadata["reference"]).rows == 300
     assert set(metadata["metrics"]) == {"method", "calibration", *FIGURES}
     assert (tmp_path / "model.pkl").stat().st_size < 1_000_000
