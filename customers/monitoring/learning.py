@@ -17,14 +17,14 @@ from customers.monitoring.window import HAS_LEFT, OUTCOMES, Window
 from customers.presentation.durations import format_day
 from customers.sql import fetch_rows
 
-# Gone, and what was last known was an objection: it is respected as that of a present customer is.
-LEFT_OBJECTING = """present.customer_id IS NULL AND EXISTS (
-    SELECT FROM customers_unscoredversion AS last WHERE last.customer_id = customer.customer_id
-      AND last.objected_at IS NOT NULL
-      AND NOT EXISTS (SELECT FROM customers_unscoredversion AS later WHERE later.customer_id = last.customer_id
-                      AND later.arrived_at = last.arrived_at AND later.version > last.version)
-      AND NOT EXISTS (SELECT FROM customers_scorerecord AS later WHERE later.customer_id = last.customer_id
-                      AND later.arrived_at = last.arrived_at AND later.version > last.version))"""
+# Gone, and the last version is one with an objection: it is respected as that of a present customer is.
+LATER = """WHERE later.customer_id = last.customer_id
+          AND (later.arrived_at, later.version) > (last.arrived_at, last.version)"""
+LEFT_OBJECTING = f"""present.customer_id IS NULL AND EXISTS (
+    SELECT FROM customers_unscoredversion AS last
+    WHERE last.customer_id = customer.customer_id AND last.objected_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM customers_unscoredversion AS later {LATER})
+      AND NOT EXISTS (SELECT FROM customers_scorerecord AS later {LATER}))"""
 FATES = f"""
 SELECT customer.customer_id, COALESCE(outcome.left_on < %(first_day)s, false),
     present.objected_at IS NOT NULL OR {LEFT_OBJECTING}, {HAS_LEFT}
