@@ -28,11 +28,12 @@ FROM customers_customer ORDER BY customer_id
 
 IDS = range(1, 5)
 # One customer to another id, or back; none where that id has a customer.
-RENAME = """
-UPDATE customers_customer SET customer_id = %(ids[0])s + 100 + %(ids[0])s - customer_id
-WHERE customer_id IN (%(ids[0])s, %(ids[0])s + 100) AND 1 = (
-    SELECT count(*) FROM customers_customer WHERE customer_id IN (%(ids[0])s, %(ids[0])s + 100))
-""".replace("%(ids[0])s", "(%(ids)s::bigint[])[1]")
+ONE = "(%(ids)s::bigint[])[1]"
+RENAME = f"""
+UPDATE customers_customer SET customer_id = {ONE} + {ONE} + 100 - customer_id
+WHERE customer_id IN ({ONE}, {ONE} + 100)
+  AND 1 = (SELECT count(*) FROM customers_customer WHERE customer_id IN ({ONE}, {ONE} + 100))
+"""
 # As a bank's application sends them; often those that happen often.
 STATEMENTS = {
     "add": f"{INSERT} ON CONFLICT DO NOTHING",

@@ -15,6 +15,7 @@ from customers.history.as_of import NotKeptError
 from customers.history.retention import prune_history
 from customers.ml_service.schema import FEATURES
 from customers.models import Customer, HistoryExtent, UnscoredVersion
+from customers.releases.active import active_model
 from customers.scoring import scorer
 from tests.customers.history.pasts import (
     EVENTS,
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def remembered(db):
+    active_model()  # once, and not again in each example
     remember_from(timezone.now() - timedelta(days=1))
 
 

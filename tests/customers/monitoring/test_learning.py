@@ -15,6 +15,7 @@ from customers.models import Customer, Outcome, OutcomesComplete
 from customers.monitoring.learning import Gathered, gather, read_past
 from customers.monitoring.window import Window
 from customers.presentation.durations import format_day
+from customers.releases.active import active_model
 from tests.customers.history.pasts import (
     EVENTS,
     IDS,
@@ -69,6 +70,11 @@ def reconstructed(then, now, last_rows, fates, all_leavers_known):
 
 def plain(values):
     return tuple(value if isinstance(value, str) else float(value) for value in values)
+
+
+@pytest.fixture(autouse=True)
+def model(db):
+    active_model()  # once, and not again in each example
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -141,7 +147,7 @@ class TestRead:
 
 class TestCommand:
     @pytest.fixture
-    def trained_on(self, monkeypatch):
+    def trained_on(self, monkeypatch, assets):
         """What it would train on; no forest is trained."""
         seen = []
 
