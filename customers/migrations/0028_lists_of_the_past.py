@@ -32,7 +32,10 @@ class Migration(migrations.Migration):
                 "indexes": [
                     django.contrib.postgres.indexes.GistIndex(
                         models.Func("customer_ids", template=RANGE), name="departure_customers"
-                    )
+                    ),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["left_at"], name="departure_time", pages_per_range=32
+                    ),
                 ],
             },
         ),

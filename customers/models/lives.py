@@ -1,7 +1,7 @@
 """Which lives of customers have ended, and since when that is known: docs/decisions/0051-the-list-as-it-was.md."""
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GistIndex
+from django.contrib.postgres.indexes import BrinIndex, GistIndex
 from django.db import models
 from django.db.models import Func, Q
 
@@ -21,7 +21,10 @@ class Departure(models.Model):
     class Meta:
         default_permissions = ()
         indexes = [
-            GistIndex(Func("customer_ids", template=RANGE_OF_IDS.format("%(expressions)s")), name="departure_customers")
+            GistIndex(
+                Func("customer_ids", template=RANGE_OF_IDS.format("%(expressions)s")), name="departure_customers"
+            ),
+            BrinIndex(fields=["left_at"], name="departure_time", pages_per_range=32),
         ]
 
     def __str__(self) -> str:
