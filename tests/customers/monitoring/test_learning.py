@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from customers.history.as_of import NotKeptError
 from customers.management.commands import train_model
-from customers.ml_service.training import TrainingDataError
+from customers.ml_service.forest.encoding import Encodings
+from customers.ml_service.training import Trained, TrainingData, TrainingDataError
 from customers.models import Customer, Outcome, OutcomesComplete
 from customers.monitoring.learning import Gathered, gather, read_past
 from customers.monitoring.window import Window
@@ -193,3 +195,9 @@ class TestCommand:
         told = self.run("--from-history", "--as-of", FIRST_DAY - timedelta(days=2), "--horizon", DAYS)
         assert "the history is complete from" in told
         assert told.endswith("Nothing was trained.")
+
+
+def test_the_metadata_says_which_day_and_horizon_it_learned_from():
+    facts = {"from_history": {"as_of": "2026-03-31", "horizon_days": 30}}
+    trained = Trained(b"", Encodings(), {"training": {"rows": 20}}, TrainingData([], np.array([])), np.array([]))
+    assert train_model.with_facts(trained, facts).metadata["training"] == {"rows": 20, **facts}
