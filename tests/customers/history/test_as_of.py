@@ -38,7 +38,7 @@ def remembered(db):
     remember_from(timezone.now() - timedelta(days=1))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(events=EVENTS, pruned=st.integers(0, 13))
 def test_whatever_happens_each_list_is_what_the_table_was_and_still_so_after_older_history_was_deleted(events, pruned):
     with a_past_of_its_own():

@@ -79,7 +79,7 @@ def model(db):
     active_model()  # once, and not again in each example
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(events=EVENTS, day=st.integers(0, 13), fates=FATES, all_leavers_known=st.booleans())
 def test_it_is_what_the_table_was_on_that_day_and_nothing_that_came_later(events, day, fates, all_leavers_known):
     with a_past_of_its_own():
