@@ -93,10 +93,10 @@ WHERE customer_ids @> ARRAY[%(id)s]::bigint[]
 # What the count of each is called, and how its rows go.
 DELETED = {
     "customers": "DELETE FROM customers_customer WHERE customer_id = %(id)s",
-    "departures": LEFT_ALONE,
-    "departures with others": LEFT_WITH_OTHERS,
     "versions without a score": "DELETE FROM customers_unscoredversion WHERE customer_id = %(id)s",
     "scores": "DELETE FROM customers_scorerecord WHERE customer_id = %(id)s",
+    "departures": LEFT_ALONE,
+    "departures with others": LEFT_WITH_OTHERS,
     "exclusions from scoring": "DELETE FROM customers_scoringfailure WHERE customer_id = %(id)s",
     "audit findings": "DELETE FROM customers_auditfinding WHERE customer_id = %(id)s",
     "outcomes": "DELETE FROM customers_outcome WHERE customer_id = %(id)s",
