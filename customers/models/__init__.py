@@ -12,6 +12,7 @@ from customers.models.customer import (
     is_stale,
 )
 from customers.models.imports import ImportBatch, ImportPiece, LastGivenId, import_is_due
+from customers.models.lives import Departure, HistoryExtent
 from customers.models.mapping import CategoryAlias, ColumnMapping
 from customers.models.monitoring import (
     AuditFinding,
@@ -62,10 +63,12 @@ __all__ = [
     "ControlGroup",
     "Customer",
     "CustomerQuerySet",
+    "Departure",
     "DriftCheck",
     "Exclusion",
     "FairnessCheck",
     "FeedEpoch",
+    "HistoryExtent",
     "ImportBatch",
     "ImportPiece",
     "LastGivenId",
