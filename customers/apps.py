@@ -12,9 +12,11 @@ class CustomersConfig(AppConfig):
         from customers import checks, early_databases, editors  # noqa: F401  checks registers itself
         from customers.outreach import control
         from customers.releases import active, records
+        from customers.scoring import promotion
 
         records.configure_models()
         pre_migrate.connect(early_databases.mend, sender=self, dispatch_uid="customers.early_databases")
         post_migrate.connect(control.fix_control_group, sender=self, dispatch_uid="customers.control_group")
         connection_created.connect(editors.connected, dispatch_uid="customers.connected")
         connection_created.connect(active.forget_active, dispatch_uid="customers.forget_active")
+        connection_created.connect(promotion.forget, dispatch_uid="customers.forget_promotion")

@@ -23,6 +23,7 @@ from customers.models.releases import (
     ModelRelease,
     ModelReleaseQuerySet,
     model_is_approved,
+    shadow_is_started,
 )
 from customers.models.rescoring import (
     SAME_LIFE,
@@ -36,6 +37,7 @@ from customers.models.rescoring import (
     is_excluded,
 )
 from customers.models.scores import ScoreRecord, UnscoredVersion
+from customers.models.shadow import ShadowRun, ShadowScore, ShadowWait
 from customers.models.turns import Turn
 
 __all__ = [
@@ -72,6 +74,9 @@ __all__ = [
     "ScoreRecord",
     "ScoringFailure",
     "ScoringFailureQuerySet",
+    "ShadowRun",
+    "ShadowScore",
+    "ShadowWait",
     "StaleMark",
     "Turn",
     "UnscoredVersion",
@@ -81,4 +86,5 @@ __all__ = [
     "is_excluded",
     "is_stale",
     "model_is_approved",
+    "shadow_is_started",
 ]

@@ -1,6 +1,6 @@
 """Taking hold of customers whose score is to be renewed: rows locked until the scores are stored."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -78,6 +78,10 @@ class Claim:
             versions=[self.versions[i] for i in positions],
             features=[self.features[i] for i in positions],
         )
+
+    def without(self, ids: Collection[int]) -> "Claim":
+        """The rows of all other customers."""
+        return self.only([i for i, it in enumerate(self.ids) if it not in ids]) if ids else self
 
 
 def claim_next(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Claim:
