@@ -73,9 +73,9 @@ def figures_html(proposal: ModelProposal) -> SafeString | str:
     """The last comparison; it names no customer."""
     run = last_run(proposal)
     found = comparison.figures_of(run) if run else None
-    if run is None or found is None or run.compared_at is None:
+    if found is None:
         return "Not compared yet."
-    as_of = f"compared with release {found.release}, as of {format_time(run.compared_at)}"
+    as_of = f"compared with release {found.release}, as of {format_time(found.at)}"
     return format_html(
         "{}{}",
         figures_table(f"Agreement, {as_of}", (), describe_agreement(found), numbers=True),

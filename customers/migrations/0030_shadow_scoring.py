@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
                 ),
                 ("cleared_at", models.DateTimeField(help_text="When the last of its scores was deleted.", null=True)),
                 ("figures", models.JSONField(help_text="The last comparison with the active model.", null=True)),
-                ("compared_at", models.DateTimeField(null=True)),
+                ("compared_at", models.DateTimeField(help_text="When that was last tried.", null=True)),
                 (
                     "movers",
                     django.contrib.postgres.fields.ArrayField(

@@ -45,7 +45,7 @@ class ShadowRun(models.Model):
     unscored = models.PositiveBigIntegerField(default=0, help_text="Customers of the last pass without an answer.")
     cleared_at = models.DateTimeField(null=True, help_text="When the last of its scores was deleted.")
     figures = models.JSONField(null=True, help_text="The last comparison with the active model.")
-    compared_at = models.DateTimeField(null=True)
+    compared_at = models.DateTimeField(null=True, help_text="When that was last tried.")
     movers = ArrayField(
         models.BigIntegerField(), default=list, help_text="Customers whose two scores differed most at that time."
     )

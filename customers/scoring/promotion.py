@@ -11,7 +11,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from customers.models import ModelRelease
-from customers.scoring.claims import Claim
+from customers.scoring.claims import CLAIM_KEYS, Claim, claim_next, with_values
 from customers.scoring.writing import array, of_release, refuse_altered, wording, write_from
 
 # A run whose reasons were chosen by other rules, or whose scores are deleted, has nothing to take over.
@@ -54,15 +54,17 @@ def is_possible(cursor: CursorWrapper, release: ModelRelease) -> bool:
     return are_there
 
 
-def take_over(cursor: CursorWrapper, claim: Claim, release: ModelRelease) -> frozenset[int]:
-    """Store the shadow scores of these customers as their scores, where they answer the version claimed; whose.
-
-    Raises ``ScoreAlteredError`` as ``store`` does.
+def claim_rest(cursor: CursorWrapper, release: ModelRelease, limit: int) -> tuple[Claim, int]:
+    """As ``claim_next``, but those whose shadow score answers the version claimed have it as their score now: the claim
+    of all others, and how many these were. Raises ``ScoreAlteredError`` as ``store`` does.
     """
-    if not len(claim) or not is_possible(cursor, release):
-        return frozenset()
+    if not is_possible(cursor, release):
+        return claim_next(cursor, release, limit), 0
+    claim = claim_next(cursor, release, limit, statement=CLAIM_KEYS)
+    if not len(claim):
+        return claim, 0
     values = {"ids": array(claim.ids), "fingerprint": release.fingerprint, "wording": wording()}
     cursor.execute(TAKE_OVER, {**values, **of_release(release), "cause": "", "requested": array(claim.requested)})
     ids, altered = cursor.fetchone()
     refuse_altered(altered)
-    return frozenset(ids)
+    return with_values(cursor, claim.without(set(ids))), len(ids)

@@ -97,16 +97,16 @@ def batch_of(rows: int, storing: Store = store) -> Batch:
     ``ReleaseMovedOnError`` if the release at hand is not the active one; nothing has happened then.
     """
     forest, release = model_at_hand()
+    claiming = promotion.claim_rest if storing is store else claim_alone
     try:
         with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
-            claim = claim_next(cursor, release, rows)
-            promoted = promotion.take_over(cursor, claim, release) if storing is store else frozenset()
-            scorable, answers, refusals = explain(forest, claim.without(promoted))
+            claim, promoted = claiming(cursor, release, rows)
+            scorable, answers, refusals = explain(forest, claim)
             stored = storing(cursor, scorable, answers, release) if len(scorable) else Stored(0)
             refusals += stored.refusals
             if stored.left:
                 mark_again(cursor, release, scorable.ids[-stored.left :], set(claim.requested))
-            elif stored.rows + len(refusals) < len(claim) - len(promoted):
+            elif stored.rows + len(refusals) < len(claim):
                 marks.mark(scorable.ids)  # their marks go with this transaction, and their scores came too late
             failures.record(cursor, refusals, release)
     except DatabaseError as error:
@@ -124,8 +124,13 @@ def batch_of(rows: int, storing: Store = store) -> Batch:
     if storing is store:
         pace.won()
     swept = claim.sweep_is_due and marks.sweep()
-    rows = stored.rows + len(promoted)
-    return Batch(len(claim) - stored.left, rows, len(refusals), claim.passed_over + stored.left, swept)
+    claimed = len(claim) + promoted - stored.left
+    return Batch(claimed, stored.rows + promoted, len(refusals), claim.passed_over + stored.left, swept)
+
+
+def claim_alone(cursor: CursorWrapper, release: ModelRelease, limit: int) -> tuple[Claim, int]:
+    """As ``promotion.claim_rest``, but nothing is taken over: where one of a batch was refused, each is computed."""
+    return claim_next(cursor, release, limit), 0
 
 
 def mark_again(cursor: CursorWrapper, release: ModelRelease, left: list[int], requested: set[int]) -> None:

@@ -6,7 +6,7 @@ most is looked up when a page is opened, by ids that an erasure takes out.
 
 import logging
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -28,7 +28,8 @@ FAR = 0.1
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)
 # Between two comparisons there are at least so many seconds, and so many times what one takes.
 REST_SECONDS, REST_TIMES = 600.0, 20
-PATIENCE = "40s"
+# Two statements, after the time that a job has for scoring: well below django-q2's timeout.
+PATIENCE = "15s"
 # With more customers the figures of quality would hardly differ, and take longer.
 MOST_WITH_OUTCOME = 200_000
 
@@ -87,6 +88,7 @@ class SideBySide:
     two qualities are None where these are too few to tell.
     """
 
+    as_of: str  # ISO 8601, in UTC
     release: int
     customers: int
     mean_active: float
@@ -102,6 +104,10 @@ class SideBySide:
     proposed: Quality | None
     took_seconds: float
 
+    @property
+    def at(self) -> datetime:
+        return datetime.fromisoformat(self.as_of)
+
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> "SideBySide":
         sides = {name: kept[name] and Quality(**kept[name]) for name in ("active", "proposed")}
@@ -116,6 +122,7 @@ def compare_if_due(run: ShadowRun) -> bool:
     try:
         return compare(run) is not None
     except OperationalError as error:
+        ShadowRun.objects.filter(pk=run.pk).update(compared_at=Now())  # the figures of before stay, with their time
         log.warning("%s is not compared with the active model: %s", str(run).capitalize(), error)
         return False
 
@@ -129,7 +136,7 @@ def compare(run: ShadowRun) -> SideBySide | None:
 
     Raises ``OperationalError`` when it takes longer than its ``PATIENCE``.
     """
-    began, release = monotonic(), ModelRelease.objects.active_id()
+    began, at, release = monotonic(), timezone.now(), ModelRelease.objects.active_id()
     which = {"run": run.pk, "release": release}
     by = {"bands": list(settings.RISK_BANDS), "quantiles": [q / 100 for q in QUANTILES]}
     with transaction.atomic(), connection.cursor() as cursor, time_limit(cursor, PATIENCE):
@@ -143,6 +150,7 @@ def compare(run: ShadowRun) -> SideBySide | None:
         mean_active, mean_proposed, correlation, mean_distance, same_band, moved_far = means
         active, proposed = judge(known)
         found = SideBySide(
+            as_of=at.isoformat(),
             release=release,
             customers=customers,
             mean_active=mean_active,

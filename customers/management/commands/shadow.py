@@ -16,7 +16,7 @@ from customers.shadow import comparison, runs
 from customers.shadow.description import describe_agreement, describe_movers, describe_quality, describe_state
 
 STATE = ("proposal_id", "fingerprint", "share", "is_on", "started_by", "started_at", "start_reason", "stopped_by")
-STATE += ("stopped_at", "stop_reason", "swept_at", "unscored", "compared_at")
+STATE += ("stopped_at", "stop_reason", "swept_at", "unscored")
 
 
 class Command(BaseCommand):
@@ -81,10 +81,10 @@ def describe(run: ShadowRun) -> Iterator[str]:
     yield describe_state(run)
     yield f"Scores stored: {ShadowScore.objects.filter(run_id=run.pk).count():,}"
     found = comparison.figures_of(run)
-    if found is None or run.compared_at is None:
+    if found is None:
         yield "Not compared yet. A worker compares when these customers are scored; or now: manage.py shadow --compare"
         return
-    yield f"\nCompared with release {found.release}, as of {format_time(run.compared_at)}"
+    yield f"\nCompared with release {found.release}, as of {format_time(found.at)}"
     yield in_columns(("figure", "value"), list(describe_agreement(found)))
     yield ""
     yield in_columns(("against outcomes", "active model", "proposed model"), list(describe_quality(found)))
