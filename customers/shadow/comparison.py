@@ -28,7 +28,7 @@ FAR = 0.1
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)
 # Between two comparisons there are at least so many seconds, and so many times what one takes.
 REST_SECONDS, REST_TIMES = 600.0, 20
-# Two statements, after the time that a job has for scoring: well below django-q2's timeout.
+# Two statements, after the time that a job has for scoring: a worker that is silent for longer is taken for hung.
 PATIENCE = "15s"
 # With more customers the figures of quality would hardly differ, and take longer.
 MOST_WITH_OUTCOME = 200_000
