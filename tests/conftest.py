@@ -16,6 +16,7 @@ from customers import ml_service, views
 from customers.conditions import Condition
 from customers.portfolio import moves
 from customers.releases import records, storage
+from customers.shadow import work as shadow
 from events import views as events_views
 from events.alerts import sending
 from events.digest import sending as digest_sending
@@ -130,6 +131,7 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, name, Condition(module.log))
     monkeypatch.setattr(storage, "_held", None)
     monkeypatch.setattr(storage, "_refused", None)
+    monkeypatch.setattr(shadow, "_held", None)
     monkeypatch.setattr(broker, "OUTAGE", Outage("The broker"))
     monkeypatch.setattr(sending, "refused", {channel: Condition(logging.getLogger()) for channel in sending.WAYS})
 

@@ -213,7 +213,7 @@ class ModelProposalAdmin(ReadOnlyAdmin):
     ) -> Any:
         """Without Django's own buttons: ours are others."""
         hidden = dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"), False)
-        response = super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **hidden})
+        response: Any = super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **hidden})
         response.customer_ids = getattr(request, "movers_shown", [])  # for the audit trail
         return response
 

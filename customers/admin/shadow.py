@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from customers.models import ModelProposal, ShadowRun
 from customers.portfolio.movers import Mover
 from customers.presentation.durations import format_time
+from customers.presentation.numbers import format_percent
 from customers.presentation.tables import figures_table
 from customers.shadow import comparison, runs
 from customers.shadow.description import describe_agreement, describe_movers, describe_quality, describe_state
@@ -47,9 +48,9 @@ def act(proposal: ModelProposal, data: Mapping[str, Any], *, by: str, share: str
 
 def wish(data: Mapping[str, Any], *, share: str, reason: str) -> str:
     """What the log of the admin keeps."""
-    return (
-        f"Start shadow scoring on {float(share):.0%}: {reason}" if START in data else f"Stop shadow scoring: {reason}"
-    )
+    if START in data:
+        return f"Start shadow scoring on {format_percent(float(share))} of all customers: {reason}"
+    return f"Stop shadow scoring: {reason}"
 
 
 def is_on(proposal: ModelProposal) -> bool:

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from customers.import_export import outcomes
-from customers.ml_service.performance import FEWEST, Performance, performance
+from customers.ml_service.performance import FEWEST, performance
 from customers.models import ModelRelease, ShadowRun
 from customers.portfolio.movers import Mover
 from customers.sql import fetch_rows, time_limit
@@ -74,10 +74,6 @@ class Quality:
     roc_auc_error: float
     brier: float
     calibration_error: float
-
-    @classmethod
-    def of(cls, found: Performance) -> "Quality":
-        return cls(found.roc_auc, found.roc_auc_error, found.brier, found.calibration_error)
 
 
 @dataclass(frozen=True)
@@ -137,7 +133,7 @@ def compare(run: ShadowRun) -> SideBySide | None:
     Raises ``OperationalError`` when it takes longer than its ``PATIENCE``.
     """
     began, at, release = monotonic(), timezone.now(), ModelRelease.objects.active_id()
-    which = {"run": run.pk, "release": release}
+    which: dict[str, Any] = {"run": run.pk, "release": release}
     by = {"bands": list(settings.RISK_BANDS), "quantiles": [q / 100 for q in QUANTILES]}
     with transaction.atomic(), connection.cursor() as cursor, time_limit(cursor, PATIENCE):
         cursor.execute(PREPARE)
@@ -175,10 +171,14 @@ def judge(known: list[tuple[float, float, bool]]) -> tuple[Quality | None, Quali
     """Both models against who left, on the same customers; None where there are too few to tell."""
     left = [it[2] for it in known]
     if min(sum(left), len(left) - sum(left)) < FEWEST:
-        return None, None
-    found = [performance(left, [it[side] for it in known]) for side in (0, 1)]
-    active, proposed = (it and Quality.of(it) for it in found)
+        return None, None  # without the seconds that an import takes
+    active, proposed = (quality(left, [it[side] for it in known]) for side in (0, 1))
     return active, proposed
+
+
+def quality(left: list[bool], scores: list[float]) -> Quality | None:
+    found = performance(left, scores)
+    return found and Quality(found.roc_auc, found.roc_auc_error, found.brier, found.calibration_error)
 
 
 def figures_of(run: ShadowRun) -> SideBySide | None:

@@ -15,8 +15,10 @@ from customers.presentation.durations import format_time
 from customers.shadow import comparison, runs
 from customers.shadow.description import describe_agreement, describe_movers, describe_quality, describe_state
 
-STATE = ("proposal_id", "fingerprint", "share", "is_on", "started_by", "started_at", "start_reason", "stopped_by")
-STATE += ("stopped_at", "stop_reason", "swept_at", "unscored")
+STATE = (
+    *("proposal_id", "fingerprint", "share", "is_on", "started_by", "started_at", "start_reason"),
+    *("stopped_by", "stopped_at", "stop_reason", "swept_at", "unscored"),
+)
 
 
 class Command(BaseCommand):

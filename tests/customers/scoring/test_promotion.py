@@ -75,6 +75,7 @@ def test_taken_over_scores_equal_computed_ones_to_the_last_bit(bank, proposal, c
         transaction.set_rollback(True)
     promotion.forget()
     computed.clear()
+    proposal.refresh_from_db()
     assert ShadowScore.objects.count() == len(shadow) == ROWS
     activate(proposal)
     assert drain() == ROWS
@@ -147,11 +148,10 @@ def test_without_a_run_a_process_asks_once(bank, django_assert_num_queries):
     from customers.releases.active import active_model
 
     _forest, release = active_model()
-    with connection.cursor() as cursor:
-        promotion.forget()
-        with django_assert_num_queries(1):
-            assert not promotion.is_possible(cursor, release)
-            assert not promotion.is_possible(cursor, release)
+    promotion.forget()
+    with django_assert_num_queries(1), connection.cursor() as cursor:
+        assert not promotion.is_possible(cursor, release)
+        assert not promotion.is_possible(cursor, release)
 
 
 def test_a_refused_proposal_is_no_promotion(bank, proposal):
