@@ -178,7 +178,9 @@ def judge(known: list[tuple[float, float, bool]]) -> tuple[Quality | None, Quali
 
 def quality(left: list[bool], scores: list[float]) -> Quality | None:
     found = performance(left, scores)
-    return found and Quality(found.roc_auc, found.roc_auc_error, found.brier, found.calibration_error)
+    if found is None:
+        return None
+    return Quality(found.roc_auc, found.roc_auc_error, found.brier, found.calibration_error)
 
 
 def figures_of(run: ShadowRun) -> SideBySide | None:

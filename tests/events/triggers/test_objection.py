@@ -182,7 +182,7 @@ class TestContactsAndClaims:
         assert kept_of(customer) == ([], 0)
         assert Contact.objects.filter(customer=customer, note="Called").count() == 2
         assert kept_of(other) == before
-        assert (len(before[0]), before[1]) == (11, 1)
+        assert (len(before[0]), before[1]) == (12, 1)
 
     def test_of_many_those_who_object_alone_lose_them(self):
         customers = [make_scored() for _ in range(12)]
