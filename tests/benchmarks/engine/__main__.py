@@ -22,8 +22,9 @@ MEASUREMENTS: Mapping[str, Callable[[str, Sizes], Iterator[Figure]]] = {
     "bulk": bulk.measure,
     "latency": latency.measure,
     "drain": drain.measure,
-    "sizes": drain.measure_sizes,
     "shadow": shadow.measure,
+    "sizes": drain.measure_sizes,
+    "promotion": shadow.measure_promotion,
 }
 
 

@@ -1,7 +1,6 @@
 """What scoring in shadow takes from editors and live scores, and what its promotion saves the drains."""
 
 import json
-import os
 import random
 import shutil
 import statistics
@@ -35,8 +34,12 @@ SCORED = "SELECT count(*) FROM customers_shadowscore"
 
 def measure(url: str, sizes: Sizes) -> Iterator[Figure]:
     with customer_table(url) as table, TemporaryDirectory() as folder:
+        yield from beside_live_work(url, table, sizes, next(variants(Path(folder))))
+
+
+def measure_promotion(url: str, sizes: Sizes) -> Iterator[Figure]:
+    with customer_table(url) as table, TemporaryDirectory() as folder:
         models = variants(Path(folder))
-        yield from beside_live_work(url, table, sizes, next(models))
         for rows in sizes.portfolios[1:]:
             seed(rows)
             table.shrink(rows)
@@ -158,7 +161,6 @@ def promotion(url: str, table: Table, models: Iterator[Any], rows: int, sizes: S
 def rolled_over(url: str, table: Table, proposal: Any, rows: int) -> float:
     """Rows per second until all customers have the score of this model."""
     from events.queue import pause
-    from tests.customers.shadow.proposing import activate
 
     with scoring_cluster(url, VIGILPAY_WORKERS="1"):
         pause.pause()
@@ -171,9 +173,18 @@ def rolled_over(url: str, table: Table, proposal: Any, rows: int) -> float:
     return stored / seconds if seconds else float("nan")
 
 
+def activate(proposal: Any) -> None:
+    from customers.releases import proposals
+    from events import jobs
+
+    proposals.approve(proposal, by="ben", fingerprint=proposal.fingerprint)
+    while proposal.release_id is None:
+        jobs.activate_approved()  # or a worker of the cluster does
+        proposal.refresh_from_db()
+
+
 def score_all_in_shadow(proposal: Any, rows: int) -> None:
     from customers.models import ShadowScore
-    from customers.scoring import marks
     from customers.shadow import work
     from tests.customers.shadow.proposing import start
 
@@ -181,4 +192,4 @@ def score_all_in_shadow(proposal: Any, rows: int) -> None:
     while work.work_off().more:
         pass
     if (scored := ShadowScore.objects.filter(run_id=run.pk).count()) != rows:
-        raise RuntimeError(f"of {rows} customers {scored} were scored in shadow, marks {marks.LOOK}, {os.getpid()}")
+        raise RuntimeError(f"of {rows} customers {scored} were scored in shadow")
