@@ -89,11 +89,15 @@ def clear(ends: float) -> bool:
 
 
 def quiet_moments(ends: float) -> Iterator[None]:
-    """Again and again, each time that no live work waits, until the time is up, or live work has gone on too long."""
+    """Again and again, each time that no live work waits, until the time is up, or live work has gone on too long.
+
+    After each there is a rest as long as it took: PostgreSQL's part of the work knows no priorities.
+    """
     patience = monotonic() + PATIENCE_SECONDS
-    while monotonic() < ends:
+    while (began := monotonic()) < ends:
         if not fetch_row(IS_LIVE)[0]:
             yield
+            sleep(monotonic() - began)
             patience = monotonic() + PATIENCE_SECONDS
         elif monotonic() >= patience:
             return

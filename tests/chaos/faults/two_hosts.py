@@ -1,6 +1,7 @@
 """Models are proposed, approved, rolled back and scored in shadow; a second host without model files scores, too."""
 
 import random
+from collections import Counter
 from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ SAME_PERSON = """
 SELECT count(*) FROM customers_modelrelease
 WHERE approval = 'two persons' AND lower(proposed_by) IS NOT DISTINCT FROM lower(approved_by)
 """
+TWO_PERSONS = "SELECT count(*) FROM customers_modelrelease WHERE approval = 'two persons'"
 APPROVED_AND_NOT_ACTIVE = """
 SELECT count(*) FROM customers_modelproposal WHERE kind = 'release' AND state = 'approved' AND release_id IS NULL
 """
@@ -36,7 +38,8 @@ def two_hosts(storm: "Storm", pick: random.Random) -> End:
     second = storm.second_host()
     storm.later.enter_context(second.running())
     persons = Persons(storm, pick, second)
-    stop = repeat(persons.act, every=0.25)
+    persons.begin()
+    stop = repeat(persons.act, every=0.1)
 
     def end() -> None:
         stop()
@@ -50,19 +53,39 @@ class Persons:
 
     def __init__(self, storm: "Storm", pick: random.Random, second: "Service") -> None:
         self._storm, self._pick, self._second = storm, pick, second
+        self.done: Counter[str] = Counter()
         self._ways = [self.propose, self.approve, self.roll_back, self.start, self.stop, self.kill]
 
+    def begin(self) -> None:
+        """However short the storm is, one model is scored in shadow when it becomes active."""
+        from customers.shadow import runs
+        from tests.customers.shadow.proposing import propose, start
+
+        with suppress(runs.ShadowError):
+            runs.stop(by="ben", reason="another storm")
+        with suppress(self._errors()):
+            propose(self._storm.another_forest(self._pick))
+        with suppress(self._errors()):
+            start(self._open())
+
     def act(self) -> None:
+        from django.db import connections
+
+        way = self._pick.choices(self._ways, weights=[4, 4, 1, 4, 1, 1])[0]
+        try:
+            way()
+            self.done[way.__name__] += 1
+        except self._errors():  # what is refused has changed nothing
+            connections.close_all()
+
+    def _errors(self) -> tuple[type[Exception], ...]:
         from django.core.management import CommandError
-        from django.db import Error, connections
+        from django.db import Error
 
         from customers.ml_service import ModelError
         from customers.shadow.runs import ShadowError
 
-        way = self._pick.choices(self._ways, weights=[4, 4, 1, 4, 1, 1])[0]
-        with suppress(CommandError, Error, ModelError, ShadowError):  # what is refused has changed nothing
-            way()
-        connections.close_all()
+        return CommandError, Error, ModelError, ShadowError
 
     def propose(self) -> None:
         from tests.customers.shadow.proposing import propose
@@ -111,6 +134,11 @@ class Persons:
 
     def settle(self) -> None:
         """What was approved is active, by two persons each; and no shadow score is wrong for the values it is of."""
+        from customers.releases import proposals
+
+        with suppress(self._errors()):
+            found = self._open()
+            proposals.approve(found, by="ben", fingerprint=found.fingerprint)
         ends = monotonic() + SETTLED_SECONDS
         while self._value(APPROVED_AND_NOT_ACTIVE):
             if monotonic() > ends:
@@ -119,6 +147,8 @@ class Persons:
         self._storm.expect_the_active_model()
         if self._value(SAME_PERSON):
             raise BrokenPromiseError("a release was proposed and approved by one person")
+        if not self._value(TWO_PERSONS):
+            raise BrokenPromiseError(f"no model was released by two persons: {dict(self.done)}")
         if wrong := self._wrong_shadows():
             raise BrokenPromiseError(f"{len(wrong)} shadow scores are wrong, as {wrong[0]}")
 

@@ -1,5 +1,7 @@
 """A bank in which a model is proposed, without the minute that its verification takes."""
 
+from functools import cache
+
 from customers.ml_service import load_forest
 from customers.models import ModelProposal, StaleMark
 from customers.releases import proposals, storage
@@ -9,10 +11,16 @@ from customers.shadow import runs, work
 from events import jobs
 
 
+@cache
+def loaded(path):
+    forest = load_forest(path)
+    return forest, storage.packed(forest, path.read_bytes())
+
+
 def propose(path, by="anna"):
     """As ``release_model`` does, of a file that is known to be good."""
-    forest = load_forest(path)
-    storage.keep(storage.packed(forest, path.read_bytes()))
+    forest, model = loaded(path)
+    storage.keep(model)
     return ModelProposal.objects.create(
         sha256=forest.sha256,
         fingerprint=forest.fingerprint,
