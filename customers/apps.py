@@ -27,6 +27,7 @@ class CustomersConfig(AppConfig):
         from customers.models import bounds
         from customers.outreach import control
         from customers.releases import active, records
+        from customers.scoring import promotion
 
         records.configure_models()
         pre_migrate.connect(early_databases.mend, sender=self, dispatch_uid="customers.early_databases")
@@ -34,3 +35,4 @@ class CustomersConfig(AppConfig):
         post_migrate.connect(bounds.follow_settings, sender=self, dispatch_uid="customers.bounds")
         connection_created.connect(editors.connected, dispatch_uid="customers.connected")
         connection_created.connect(active.forget_active, dispatch_uid="customers.forget_active")
+        connection_created.connect(promotion.forget, dispatch_uid="customers.forget_promotion")

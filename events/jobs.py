@@ -18,6 +18,7 @@ from customers.portfolio import moves, snapshots
 from customers.portfolio.sampling import random_ids
 from customers.releases import active, proposals
 from customers.scoring import marks, scorer
+from customers.shadow import work as shadow
 from events.alerts.retention import prune_alerts
 from events.alerts.sending import send_what_is_due
 from events.digest.outbox import prune_digests
@@ -26,6 +27,7 @@ from events.models.engine import Drain
 from events.overview import counting
 from events.queue import dispatch, lease, pause
 from events.worker import drains, model_state
+from events.worker.low_priority import in_low_priority
 from events.worker.reconnect import with_reconnect
 from events.worker.second_thread import SecondThread
 
@@ -121,6 +123,15 @@ def go_on_with_imports() -> int:
 def activate_approved() -> int:
     """Put models into service that a second person has approved; how many."""
     return proposals.activate_approved()
+
+
+def score_in_shadow() -> int:
+    """Score a proposed model beside the active one while nothing else is to be done; how many customers. Run by a
+    schedule, and by itself as long as there is more."""
+    done = in_low_priority(shadow.work_off)
+    if done.more and done.scored:
+        dispatch.queue(dispatch.SHADOW_JOB)
+    return done.scored
 
 
 def audit_sample() -> int:

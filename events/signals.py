@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from customers.ml_service.schema import FEATURES
-from customers.models import Customer, ImportBatch, ModelProposal
+from customers.models import Customer, ImportBatch, ModelProposal, ShadowRun
 from events.queue import dispatch, lease
 
 # One statement and not through the ORM: every save pays for it.
@@ -60,3 +60,8 @@ def import_left_to_workers(sender: type[ImportBatch], **kwargs: Any) -> None:
 def approval_left_to_workers(sender: type[ModelProposal], **kwargs: Any) -> None:
     """Queue the job that puts an approved model into service. Connected to ``model_is_approved``."""
     dispatch.queue_on_commit(dispatch.ACTIVATE_JOB)
+
+
+def shadow_left_to_workers(sender: type[ShadowRun], **kwargs: Any) -> None:
+    """Queue the job that scores in shadow. Connected to ``shadow_is_started``."""
+    dispatch.queue_on_commit(dispatch.SHADOW_JOB)

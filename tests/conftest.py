@@ -23,6 +23,7 @@ from customers.models import ModelFile
 from customers.portfolio import moves
 from customers.releases import records, storage
 from customers.scoring import failures
+from customers.shadow import work as shadow
 from events import views as events_views
 from events.alerts import sending
 from events.digest import sending as digest_sending
@@ -189,6 +190,7 @@ def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "_reported", set())
     monkeypatch.setattr(storage, "_held", None)
     monkeypatch.setattr(storage, "_refused", None)
+    monkeypatch.setattr(shadow, "_held", None)
     monkeypatch.setattr(broker, "OUTAGE", Outage("The broker"))
     monkeypatch.setattr(sending, "refused", {channel: Condition(logging.getLogger()) for channel in sending.WAYS})
 

@@ -14,25 +14,32 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from customers.admin import shadow
 from customers.admin.model_card import card_html
 from customers.admin.read_only import ReadOnlyAdmin
 from customers.models import ModelProposal, ModelRelease
 from customers.presentation.durations import format_time
 from customers.presentation.numbers import format_count, format_percent, format_points
 from customers.releases import proposals
+from customers.shadow.runs import ShadowError
 
 APPROVE, REFUSE = "_approve", "_refuse"
 
 FACTS = ("kind", "status", "note", "proposed", "sha256", "fingerprint", "quality", "moves", "verified")
+SHADOW = ("shadow_state", "shadow_figures", "shadow_movers")
 UNKNOWN = "not known"
 
 
 class DecisionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
-    """Which of the two buttons was pressed, for which model, and why."""
+    """Which of the buttons was pressed, for which model, and why."""
 
     reason = forms.CharField(
-        required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 3}), help_text="Required to refuse."
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Required to refuse, and to start or stop shadow scoring.",
     )
+    share = forms.ChoiceField(required=False, choices=shadow.SHARES, initial="0.1", label="Score in shadow")
     # What the page has shown: approved is this model, and no other.
     shown = forms.CharField(widget=forms.HiddenInput)
 
@@ -52,7 +59,11 @@ class DecisionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        if self.is_approval:
+        if shadow.is_asked(self.data):
+            share, reason = given.get("share", ""), given.get("reason", "")
+            if why := shadow.why_not(self.instance, self.data, share=share, reason=reason):
+                raise forms.ValidationError(why)
+        elif self.is_approval:
             self.refuse_approval()
         elif REFUSE not in self.data:
             raise forms.ValidationError("Choose Approve or Refuse.")
@@ -143,6 +154,22 @@ class ModelProposalAdmin(ReadOnlyAdmin):
             *(APPROVE, REFUSE),
         )
 
+    @admin.display(description="State")
+    def shadow_state(self, proposal: ModelProposal) -> str:
+        return shadow.state_of(proposal)
+
+    @admin.display(description="Comparison")
+    def shadow_figures(self, proposal: ModelProposal) -> SafeString | str:
+        return shadow.figures_html(proposal)
+
+    @admin.display(description="Customers")
+    def shadow_movers(self, proposal: Any) -> SafeString | str:
+        return shadow.movers_html(getattr(proposal, "movers", []))
+
+    @admin.display(description="Shadow scoring")
+    def shadow_button(self, proposal: ModelProposal) -> SafeString:
+        return shadow.button_for(proposal)
+
     # --- who may do what ----------------------------------------------------------------------------------------------
 
     def may_decide(self, request: HttpRequest) -> bool:
@@ -164,12 +191,18 @@ class ModelProposalAdmin(ReadOnlyAdmin):
         return super().get_form(request, obj, change, form=type("UsersDecisionForm", (DecisionForm,), user), **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return (*FACTS, "decided", "card", "decision")
+        return (*FACTS, *SHADOW, "shadow_button", "decided", "card", "decision")
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         can_decide = self.has_change_permission(request, obj)
         fields = ("reason", "decision", "shown") if can_decide else ("decided", "reason")
-        return [(None, {"fields": FACTS}), ("Decision", {"fields": fields}), ("Model card", {"fields": ("card",)})]
+        in_shadow = (*SHADOW, "share", "shadow_button") if can_decide else SHADOW
+        return [
+            (None, {"fields": FACTS}),
+            ("Shadow scoring", {"fields": in_shadow}),
+            ("Decision", {"fields": fields}),
+            ("Model card", {"fields": ("card",)}),
+        ]
 
     def changeform_view(
         self,
@@ -178,15 +211,27 @@ class ModelProposalAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Without Django's own buttons: ours are two."""
+        """Without Django's own buttons: ours are others."""
         hidden = dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"), False)
-        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **hidden})
+        response: Any = super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **hidden})
+        response.customer_ids = getattr(request, "movers_shown", [])  # for the audit trail
+        return response
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """With the customers whom the page is to name."""
+        found: Any = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.movers = shadow.movers_for(request, found)
+            request.movers_shown = [it.customer_id for it in found.movers]  # type: ignore[attr-defined]
+        return found
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: ModelProposal, form: Any, change: bool) -> None:
         given = {"by": request.user.get_username(), "fingerprint": form.cleaned_data["shown"]}
         given["reason"] = form.cleaned_data["reason"]
+        if shadow.is_asked(form.data):
+            return self.act_on_shadow(request, obj, form)
         try:
             (proposals.approve if form.is_approval else proposals.refuse)(obj, **given)
         except proposals.ProposalError as error:
@@ -195,10 +240,22 @@ class ModelProposalAdmin(ReadOnlyAdmin):
         else:
             messages.success(request, said_of(obj))
 
+    def act_on_shadow(self, request: HttpRequest, proposal: ModelProposal, form: Any) -> None:
+        given = {name: form.cleaned_data[name] for name in ("share", "reason")}
+        try:
+            said = shadow.act(proposal, form.data, by=request.user.get_username(), **given)
+        except ShadowError as error:
+            form.failed = str(error)
+            messages.error(request, f"Nothing was changed: {error}")
+        else:
+            messages.success(request, said)
+
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """What the log keeps of it: a sentence."""
         if form.failed:
-            return f"Nothing was decided: {form.failed}"
+            return f"Nothing was changed: {form.failed}"
+        if shadow.is_asked(form.data):
+            return shadow.wish(form.data, share=form.cleaned_data["share"] or "0", reason=form.cleaned_data["reason"])
         wish = "Approve" if form.is_approval else f"Refuse: {form.cleaned_data['reason']}"
         return f"{wish} ({form.cleaned_data['shown'][:12]})."
 

@@ -8,9 +8,10 @@ from django.db.models.fields.json import KT
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from customers.admin import shadow
 from customers.admin.model_card import card_html
 from customers.admin.read_only import ReadOnlyAdmin
-from customers.models import ModelRelease
+from customers.models import ModelProposal, ModelRelease
 from customers.presentation.durations import format_time
 
 SHORT = 12  # letters of a checksum: enough to compare
@@ -21,8 +22,8 @@ LIST = "customers_modelrelease_changelist"
 class ModelReleaseAdmin(ReadOnlyAdmin):
     list_display = ("release", "is_active", "released", "auc", "checksum", "note")
     list_display_links = ("release",)
-    fields = ("released", "active_model", "note", "sha256", "fingerprint", "going_back", "card")
-    readonly_fields = ("released", "active_model", "going_back", "card")
+    fields = ("released", "active_model", "note", "sha256", "fingerprint", "going_back", "in_shadow", "card")
+    readonly_fields = ("released", "active_model", "going_back", "in_shadow", "card")
 
     class Media:
         css = {"all": ["customers/vigilpay.css"]}
@@ -75,6 +76,11 @@ class ModelReleaseAdmin(ReadOnlyAdmin):
         if active is not None and active.fingerprint == release.fingerprint:
             return "This is the active model."
         return f"An operator runs this command: manage.py release_model --rollback --to {release.pk} --by USERNAME"
+
+    @admin.display(description="In shadow, before its release")
+    def in_shadow(self, release: ModelRelease) -> SafeString | str:
+        proposal = release.proposals.filter(kind=ModelProposal.Kind.RELEASE).first()
+        return shadow.figures_html(proposal) if proposal else shadow.NEVER
 
     @admin.display(description="Model card")
     def card(self, release: ModelRelease) -> SafeString:

@@ -32,6 +32,7 @@ from customers.models.releases import (
     ModelRelease,
     ModelReleaseQuerySet,
     model_is_approved,
+    shadow_is_started,
 )
 from customers.models.rescoring import (
     SAME_LIFE,
@@ -45,6 +46,7 @@ from customers.models.rescoring import (
     is_excluded,
 )
 from customers.models.scores import ScoreRecord, UnscoredVersion
+from customers.models.shadow import ShadowRun, ShadowScore, ShadowWait
 from customers.models.turns import Turn
 
 __all__ = [
@@ -87,6 +89,9 @@ __all__ = [
     "ScoreRecord",
     "ScoringFailure",
     "ScoringFailureQuerySet",
+    "ShadowRun",
+    "ShadowScore",
+    "ShadowWait",
     "StaleMark",
     "Turn",
     "UnscoredVersion",
@@ -96,4 +101,5 @@ __all__ = [
     "is_excluded",
     "is_stale",
     "model_is_approved",
+    "shadow_is_started",
 ]

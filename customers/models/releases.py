@@ -13,6 +13,8 @@ ACTIVE = "SELECT id, fingerprint, arrays_sha256, released_at FROM customers_mode
 
 # Sent when a proposal was approved: a worker puts the model into service.
 model_is_approved = Signal()
+# Sent when a proposed model is to be scored beside the active one: a worker does that.
+shadow_is_started = Signal()
 
 
 def different_persons(one: str, other: str) -> models.Q:

@@ -19,7 +19,7 @@ from customers.ml_service.files import registry
 from customers.ml_service.files.assets import MODEL_FILE, TRUSTED, read_model_file
 from customers.ml_service.files.packaging import Package
 from customers.ml_service.files.registry import current_identity
-from customers.models import ModelFile, ModelRelease
+from customers.models import ModelFile, ModelRelease, ShadowRun
 from customers.releases import storage
 from customers.releases.records import note_contents_if_missing, note_verified_contents
 
@@ -247,6 +247,9 @@ def activate(forest: Forest, model: ModelFile | None = None, *, note: str, **per
         metadata=summary(forest),
         **persons,
     )
+    # Nothing is left to compare it with. Its scores stay for the drains, which take them over.
+    of_this_model = ShadowRun.objects.using(settings.SCORER_DATABASE)
+    of_this_model.stop(by="", reason=f"Its model became active as {release}.", fingerprint=forest.fingerprint)
     release._state.db = DEFAULT_DB_ALIAS  # the same row, by whichever role it was written
     log.warning("Active model is now %s: %s. All customers will be rescored.", release, note)
     return release

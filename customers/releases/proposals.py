@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from customers.ml_service import ModelError
 from customers.ml_service.files.packaging import Package
-from customers.models import ModelProposal, ModelRelease, model_is_approved
+from customers.models import ModelProposal, ModelRelease, ShadowRun, model_is_approved
 from customers.releases import storage
 from customers.releases.active import activate, summary, take_turns
 from customers.releases.dry_run import ScoreShift
@@ -104,10 +104,14 @@ def refuse(proposal: ModelProposal, *, by: str, fingerprint: str, reason: str) -
     decide(proposal, State.REFUSED, by=by, fingerprint=fingerprint, reason=reason)
 
 
+@transaction.atomic
 def decide(proposal: ModelProposal, state: str, *, by: str, fingerprint: str, reason: str) -> None:
+    """Write it down, once. A refused model is scored in shadow no longer."""
     waiting = ModelProposal.objects.filter(pk=proposal.pk, state=State.OPEN, fingerprint=fingerprint)
     if not waiting.update(state=state, decided_by=by, decided_at=Now(), reason=reason):
         raise ProposalError("It was decided meanwhile, or is another model than the one you were shown.")
+    if state == State.REFUSED:
+        ShadowRun.objects.stop(by=by, reason="The proposal was refused.", proposal=proposal)
     proposal.refresh_from_db()
 
 

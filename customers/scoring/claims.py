@@ -1,6 +1,6 @@
 """Taking hold of customers whose score is to be renewed: rows locked until the scores are stored."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,13 +17,18 @@ from customers.scoring.staleness import NOT_EXCLUDED, STALE
 # The columns of a Claim.
 CLAIMED = f"customer_id, version, {', '.join(FEATURES)}"
 
-CLAIM = f"""
-SELECT {CLAIMED} FROM customers_customer AS customer
+# Which customers in which versions, where no values are needed.
+KEYS = "customer_id, version"
+
+_CLAIM = f"""
+SELECT {{columns}} FROM customers_customer AS customer
 WHERE customer_id = ANY (%(ids)s::bigint[]) AND {NOT_EXCLUDED}
     AND (customer_id = ANY (%(requested)s::bigint[])
         OR {STALE} AND (customer_id <> ALL (%(resting)s::bigint[]) OR {RESTED}))
 FOR NO KEY UPDATE OF customer SKIP LOCKED
 """
+CLAIM, CLAIM_KEYS = _CLAIM.format(columns=CLAIMED), _CLAIM.format(columns=KEYS)
+READ_CLAIMED = f"SELECT {CLAIMED} FROM customers_customer WHERE customer_id = ANY (%s::bigint[])"
 
 CLAIM_FREE = f"""
 SELECT {CLAIMED} FROM customers_customer WHERE customer_id = ANY (%s::bigint[]) AND objected_at IS NULL
@@ -79,26 +84,39 @@ class Claim:
             features=[self.features[i] for i in positions],
         )
 
+    def without(self, ids: Collection[int]) -> "Claim":
+        """The rows of all other customers."""
+        return self.only([i for i, it in enumerate(self.ids) if it not in ids]) if ids else self
 
-def claim_next(cursor: CursorWrapper, release: ModelRelease, limit: int) -> Claim:
+
+def claim_next(cursor: CursorWrapper, release: ModelRelease, limit: int, *, statement: str = CLAIM) -> Claim:
     """Lock some ``limit`` rows that no other transaction holds: stale ones, and those that staff have asked for.
 
     Takes their marks away, so call it in the transaction that stores the scores. Those excluded from scoring are left
     out: customers who have objected, and those whom this model could not score in the version they have, until they are
-    due again.
+    due again. With ``CLAIM_KEYS`` as its ``statement`` the claim has no values; ``with_values`` reads them.
     """
     taken = take(cursor, release, limit)
     ids, requested = taken.ids, sorted(taken.requested)
     if not ids:
         return Claim.from_rows([], sweep_is_due=taken.sweep_is_due)
     cursor.execute(
-        CLAIM,
+        statement,
         {"ids": sorted(ids), "requested": requested, "resting": list(taken.resting), "release": release.pk},
     )
     rows, passed_over = cursor.fetchall(), 0
     if len(rows) < len(ids):
         passed_over = pass_over(cursor, release, ids - {row[0] for row in rows}, taken)
     return Claim.from_rows(rows, passed_over=passed_over, sweep_is_due=taken.sweep_is_due, requested=requested)
+
+
+def with_values(cursor: CursorWrapper, claim: Claim) -> Claim:
+    """The values of rows that this transaction has locked."""
+    if not len(claim):
+        return claim
+    cursor.execute(READ_CLAIMED, [claim.ids])
+    found = Claim.from_rows(cursor.fetchall())
+    return replace(claim, ids=found.ids, versions=found.versions, features=found.features)
 
 
 def claim_free(cursor: CursorWrapper, ids: Sequence[int]) -> Claim:

@@ -13,7 +13,7 @@ from psycopg.errors import InsufficientPrivilege
 from customers.ml_service import Explained
 from customers.models import ModelRelease, ScoreRecord
 from customers.releases.active import ReleaseMovedOnError, active_model, model_at_hand
-from customers.scoring import failures, marks
+from customers.scoring import failures, marks, promotion
 from customers.scoring.claims import Claim, CustomerBusyError, claim_next, claim_one
 from customers.scoring.contention import FEW_ROWS, LOCK_TIMEOUT, lost_to_an_editor
 from customers.scoring.failures import explain
@@ -91,15 +91,16 @@ def rescore_batch(limit: int | None = None) -> Batch:
 
 
 def batch_of(rows: int, storing: Store = store) -> Batch:
-    """Claim, predict and store in one transaction, refused customers apart.
+    """Claim, predict and store in one transaction, refused customers apart. What a shadow has predicted is taken over.
 
     A batch that is lost to an editor, or of which the database refuses a row, is tried again one by one. Raises
     ``ReleaseMovedOnError`` if the release at hand is not the active one; nothing has happened then.
     """
     forest, release = model_at_hand()
+    claiming = promotion.claim_rest if storing is store else claim_alone
     try:
         with transaction.atomic(), connection.cursor() as cursor, scorer_rights(cursor, wait_for_disk=False):
-            claim = claim_next(cursor, release, rows)
+            claim, promoted = claiming(cursor, release, rows)
             scorable, answers, refusals = explain(forest, claim)
             stored = storing(cursor, scorable, answers, release) if len(scorable) else Stored(0)
             refusals += stored.refusals
@@ -123,7 +124,13 @@ def batch_of(rows: int, storing: Store = store) -> Batch:
     if storing is store:
         pace.won()
     swept = claim.sweep_is_due and marks.sweep()
-    return Batch(len(claim) - stored.left, stored.rows, len(refusals), claim.passed_over + stored.left, swept)
+    claimed = len(claim) + promoted - stored.left
+    return Batch(claimed, stored.rows + promoted, len(refusals), claim.passed_over + stored.left, swept)
+
+
+def claim_alone(cursor: CursorWrapper, release: ModelRelease, limit: int) -> tuple[Claim, int]:
+    """As ``promotion.claim_rest``, but nothing is taken over: where one of a batch was refused, each is computed."""
+    return claim_next(cursor, release, limit), 0
 
 
 def mark_again(cursor: CursorWrapper, release: ModelRelease, left: list[int], requested: set[int]) -> None:

@@ -29,11 +29,21 @@ REASONS = [f"reason_{place}" for place in range(TOP)]
 _ARRAYS = ", ".join(
     [*(f"%({name})s::smallint[]" for name in REASONS), *(f"%({name})s::real[]" for name in CONTRIBUTIONS)]
 )
+# Answers that this process has computed. Those that were stored before come from ``promotion.py``, by the same columns.
+COMPUTED = f"""
+    SELECT customer_id, version, score, ARRAY[{", ".join(CONTRIBUTIONS)}] AS parts,
+        array_remove(ARRAY[{", ".join(REASONS)}], 0::smallint) AS codes
+    FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[], {_ARRAYS})
+        AS computed (customer_id, version, score, {", ".join([*REASONS, *CONTRIBUTIONS])})
+"""
 
 # Of the row as it was scored, for its history. A trigger of the bank's may change it in the same statement.
 ANSWERED = ("arrived_at", "edited_at", "edited_by", *FEATURES)
 
 _VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
+
+# Whether a shadow run of ``share`` covers a customer: always the same ones, and by ids as good as drawn by lot.
+IN_SHARE = "(hashint8({}) & 2147483647) < {} * 2147483648.0"
 
 # Nothing is written where the row has moved on, or where another model has become active since the claim. What the row
 # said before is read here once more, which is cheaper than sending it to and fro. Of a customer who came back the row
@@ -44,7 +54,9 @@ _VALUES = "({0}." + ", {0}.".join(FEATURES) + ")"
 # Every column has its table's name in front, and none comes by a star: the bank may give its customers columns of any
 # name. A trigger of the bank's sees this UPDATE, too: where it changes a behavioural field the row is stale again, in a
 # version that no score answers yet, and the record is of the version and the values that this score answers.
-WRITE = f"""
+# Where a proposed model is scored beside the active one, those whose values have changed are noted for it: in a table
+# of its own, which only that job reads. Without such a run that costs a look into an empty index.
+_WRITE = f"""
 WITH scored AS (
     SELECT score.*, COALESCE(customer.churn_risk_score, known.score) AS previous_score,
         round(greatest(customer.balance, 0) * score.score::numeric, 2) AS value_at_risk,
@@ -52,10 +64,9 @@ WITH scored AS (
         CASE WHEN known.has_same_values AND known.scored_by_id <> %(release)s THEN '{ScoreRecord.Cause.RELEASE}'
             WHEN known.is_of_this_life THEN '{ScoreRecord.Cause.RESUMED}'
             WHEN known.score IS NOT NULL THEN '{ScoreRecord.Cause.RETURNED}' END AS return_cause
-    FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(scores)s::float8[], {_ARRAYS})
-        AS score (customer_id, version, score, {", ".join([*REASONS, *CONTRIBUTIONS])})
+    FROM ({{answers}}) AS score
     JOIN customers_customer AS customer
-        ON customer.customer_id = score.customer_id AND customer.version = score.version
+        ON customer.customer_id = score.customer_id AND customer.version = score.version{{and_same_life}}
     LEFT JOIN LATERAL (
         SELECT record.score, record.scored_by_id, record.arrived_at = customer.arrived_at AS is_of_this_life,
             {_VALUES.format("record")} = {_VALUES.format("customer")} AS has_same_values
@@ -68,8 +79,7 @@ WITH scored AS (
     UPDATE customers_customer AS customer
     SET churn_risk_score = scored.score, value_at_risk = scored.value_at_risk, scored_version = scored.version,
         scored_by_id = %(release)s, scored_at = clock_timestamp(), stale_since = NULL,
-        contributions = ARRAY[{", ".join(f"scored.{name}" for name in CONTRIBUTIONS)}],
-        reason_codes = array_remove(ARRAY[{", ".join(f"scored.{name}" for name in REASONS)}], 0::smallint)
+        contributions = scored.parts, reason_codes = scored.codes
     FROM scored
     WHERE customer.customer_id = scored.customer_id AND customer.version = scored.version
     RETURNING scored.*, customer.scored_at, customer.contributions, customer.version AS stored_version,
@@ -96,11 +106,24 @@ SELECT stored.customer_id, stored.score, stored.previous_score, stored.version,
     stored.was_stale_since, GREATEST(stored.edited_at, stored.was_stale_since), stored.edited_by, stored.arrived_at,
     stored.scored_at, %(release)s, stored.contributions, {", ".join(f"stored.{name}" for name in FEATURES)}
 FROM stored WHERE stored.scored_at IS NOT NULL RETURNING customers_scorerecord.customer_id
+), noted AS (
+INSERT INTO customers_shadowwait (customer_ids)
+SELECT array_agg(stored.customer_id) FROM stored JOIN customers_shadowrun AS run ON run.is_on
+WHERE stored.was_stale_since IS NOT NULL AND {IN_SHARE.format("stored.customer_id", "run.share")}
+HAVING count(*) > 0
 )
-SELECT (SELECT count(*) FROM recorded),
+SELECT {{written}},
     (SELECT min(stored.customer_id) FROM stored
      WHERE stored.stored_version = stored.version AND stored.is_unaltered IS NOT TRUE)
 """
+WRITE = _WRITE.format(answers=COMPUTED, and_same_life="", written="(SELECT count(*) FROM recorded)")
+
+
+def write_from(answers: str, *, and_same_life: str) -> str:
+    """The same statement for answers that a query finds; it gives the ids of those stored."""
+    return _WRITE.format(
+        answers=answers, and_same_life=and_same_life, written="ARRAY(SELECT customer_id FROM recorded)"
+    )
 
 
 class ScoreAlteredError(DataError):
@@ -122,24 +145,39 @@ def store(cursor: CursorWrapper, claim: Claim, answers: Explained, release: Mode
     Without a ``cause`` each record says what the row itself shows: created, edited, retried, or another model; or that
     staff have asked. Raises ``ScoreAlteredError`` when a stored score is not the one given.
     """
+    values = {**computed(claim, answers), **of_release(release), "cause": cause, "requested": array(claim.requested)}
+    cursor.execute(WRITE, values)
+    rows, altered = cursor.fetchone()
+    refuse_altered(altered)
+    return Stored(rows)
+
+
+def computed(claim: Claim, answers: Explained) -> dict[str, Any]:
+    """The parameters of ``COMPUTED``."""
     codes = top_codes(answers.matrix, answers.contributions, protected=settings.PROTECTED_FIELDS)
     rounded = answers.contributions.round(CONTRIBUTION_DIGITS)
-    values: dict[str, Any] = {
+    return {
         "ids": array(claim.ids),
         "versions": array(claim.versions),
         "scores": array(answers.scores.tolist()),
-        "release": release.pk,
-        "identity": release.identity,
-        "cause": cause,
-        "requested": array(claim.requested),
         **{name: array(column) for name, column in zip(REASONS, codes.T.tolist(), strict=True)},
         **{name: array(column) for name, column in zip(CONTRIBUTIONS, rounded.T.tolist(), strict=True)},
     }
-    cursor.execute(WRITE, values)
-    rows, altered = cursor.fetchone()
-    if altered is not None:
-        raise ScoreAlteredError(f"a trigger of this database gives customer {altered} another score than the model")
-    return Stored(rows)
+
+
+def wording() -> str:
+    """The rules by which ``computed`` chooses reasons: what was stored by others is computed anew."""
+    return f"name_protected={settings.REASONS_NAME_PROTECTED}"
+
+
+def of_release(release: ModelRelease) -> dict[str, Any]:
+    return {"release": release.pk, "identity": release.identity}
+
+
+def refuse_altered(customer_id: int | None) -> None:
+    """Raise ``ScoreAlteredError`` where there is such a customer."""
+    if customer_id is not None:
+        raise ScoreAlteredError(f"a trigger of this database gives customer {customer_id} another score than the model")
 
 
 def store_one_by_one(cursor: CursorWrapper, claim: Claim, answers: Explained, release: ModelRelease) -> Stored:

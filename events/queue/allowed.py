@@ -18,6 +18,7 @@ OURS = frozenset(
         *(f"events.jobs.{name}" for name in ("audit_sample", "check_drift", "send_alerts", "count_overview")),
         *(f"events.jobs.{name}" for name in ("prune_history", "report_refused", "search_moves", "take_snapshot")),
         *("events.jobs.send_digest", "events.jobs.activate_approved", "events.jobs.check_fairness"),
+        "events.jobs.score_in_shadow",
         "customers.imports.work.work_off",  # as earlier versions have queued it
     }
 )

@@ -23,6 +23,7 @@ PRUNE_JOB = "events.jobs.prune_history"
 SEND_JOB = "events.jobs.send_alerts"
 IMPORT_JOB = "events.jobs.go_on_with_imports"
 ACTIVATE_JOB = "events.jobs.activate_approved"
+SHADOW_JOB = "events.jobs.score_in_shadow"
 
 ANYTHING_TO_DO = f"SELECT NOT EXISTS (SELECT FROM events_pause) AND ({LOOK})"
 A_JOB_WAITS = "SELECT EXISTS (SELECT FROM django_q_ormq WHERE key = %s AND lock <= clock_timestamp())"
@@ -102,6 +103,11 @@ def send_if_due() -> bool:
 def go_on_pruning(after_record: int) -> None:
     """Queue a successor for a pruning of the history that ends by its own time limit."""
     async_task(PRUNE_JOB, after_record)
+
+
+def queue(function: str) -> None:
+    """Queue a job that goes on where another has ended by its own time limit."""
+    async_task(function)
 
 
 def queue_on_commit(function: str) -> None:

@@ -208,6 +208,13 @@ class Storm:
     def another_service(self) -> Service:
         return Service(self.server.folder / "service.log", self.environment())
 
+    def second_host(self) -> Service:
+        """A worker of another checkout: without model files, with a cache of its own."""
+        nothing = self.server.folder / "second-host"
+        nothing.mkdir(exist_ok=True)
+        places = {"VIGILPAY_ML_ASSETS": str(nothing), "VIGILPAY_MODEL_CACHE": str(nothing / "cache")}
+        return Service(self.server.folder / "second-host.log", {**self.environment(), **places})
+
     def kill(self, role: str) -> None:
         for process in self.service.complete()[role]:
             with suppress(Exception):
@@ -252,6 +259,10 @@ class Storm:
         """One whose model.json tells its label codes; without that file its scores would be other ones."""
         return pick.choice(self._not_active(self._coded))
 
+    def any_forest(self, pick: random.Random) -> Path:
+        """The active one, too."""
+        return pick.choice([*self._plain, *self._coded])
+
     def _not_active(self, paths: list[Path]) -> list[Path]:
         return [path for path in paths if checksum_of(path) != self._wanted]
 
@@ -267,6 +278,11 @@ class Storm:
         connections.close_all()
         call_command("release_model", path, "--yes", note="in a storm", stdout=StringIO())
         self._wanted = checksum_of(path)
+
+    def expect_the_active_model(self) -> None:
+        """Whichever it has become."""
+        with self.server.connect() as connection:
+            self._wanted = connection.execute(checks.NEWEST_RELEASE).fetchone()[1]
 
     def active_release(self) -> int:
         from customers.models import ModelRelease

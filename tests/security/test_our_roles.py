@@ -22,6 +22,7 @@ from customers.models.imports import ImportBatch
 from customers.releases.active import active_model, put_into_service
 from customers.releases.records import note_verified_contents
 from customers.scoring import failures
+from customers.shadow import work as shadow
 from events import jobs
 from events.alerts import outbox, sending
 from events.alerts.retention import prune_alerts
@@ -106,9 +107,15 @@ class TestWebPages:
             call_command("release_model", another_forest, "--yes", by="anna", stdout=StringIO())
         proposal = ModelProposal.objects.get()
         page = reverse("admin:customers_modelproposal_change", args=[proposal.pk])
+        shown = {"shown": proposal.fingerprint, "share": "1", "reason": "to compare"}
+        for button in ("_start_shadow", "_stop_shadow", "_start_shadow"):
+            assert staff.post(page, {**shown, button: "x"}).status_code == 302
+            with django_as(roles.worker):
+                shadow.work_off()
         assert staff.post(page, {"shown": proposal.fingerprint, "_approve": "Approve"}).status_code == 302
         with django_as(roles.worker):
             assert jobs.activate_approved() == 1
+            shadow.work_off()
             call_command("prune_releases", stdout=StringIO())
         assert ModelRelease.objects.latest("id").approved_by == "clerk"
         assert active_model()[0].fingerprint == proposal.fingerprint  # by the role of pages, from the database

@@ -36,6 +36,13 @@ RIGHTS: dict[str, tuple[str, str]] = {
         "SELECT UPDATE(state) UPDATE(decided_by) UPDATE(decided_at) UPDATE(reason)",
         "SELECT INSERT UPDATE(release_id)",
     ),
+    # Pages start and stop a run, and can't make its scores another model's.
+    "customers.ShadowRun": (
+        "SELECT INSERT UPDATE(is_on) UPDATE(stopped_by) UPDATE(stopped_at) UPDATE(stop_reason)",
+        WRITES,
+    ),
+    "customers.ShadowScore": ("SELECT", EVERYTHING),
+    "customers.ShadowWait": ("", EVERYTHING),
     "customers.ScoreRecord": ("SELECT", KEEPS),
     "customers.UnscoredVersion": ("SELECT", "SELECT DELETE"),
     "customers.Departure": ("SELECT", "SELECT DELETE"),

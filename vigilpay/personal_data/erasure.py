@@ -9,6 +9,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 from customers import turns
 from customers.import_export.uploads.worker import TURN
 from customers.models import Customer
+from customers.shadow import batches
 from customers.sql import execute, fetch_row
 from vigilpay.personal_data.person import Person, keyed_hash
 from vigilpay.personal_data.statements import DELETED, EMPTY_ARRAYS, OUT_OF_ARRAYS, TAKEN_OUT, values_for
@@ -57,6 +58,7 @@ def erase_once(customer_id: int, hashed: str) -> dict[str, int]:
     """What there was, by kind."""
     execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
     hold_imports()
+    turns.wait_for(batches.TURN)  # a step of shadow scoring has read the customer, and stores the score at its end
     person = hold(customer_id)
     found = forget_in_uploads(person) | forget_rows(values_for(person, hashed)) | forget_traces(person)
     return {kind: number for kind, number in found.items() if number}

@@ -13,7 +13,17 @@ from customers.admin.customer_page.headline import CAUSES
 from customers.history.departures import departures_of
 from customers.history.timeline import MOST_SCORES, Edit, HistoryEntry, Score, editor_names, read_history
 from customers.ml_service.schema import FEATURES
-from customers.models import AuditFinding, Contact, Customer, ModelRelease, Outcome, ScoringFailure, WorklistItem
+from customers.models import (
+    AuditFinding,
+    Contact,
+    Customer,
+    ModelRelease,
+    Outcome,
+    ScoringFailure,
+    ShadowRun,
+    ShadowScore,
+    WorklistItem,
+)
 from customers.outreach.contacts import describe_codes
 from customers.presentation.bands import band
 from customers.presentation.reasons import format_contributions, reasons_of
@@ -56,6 +66,7 @@ def report(customer_id: int) -> Report:
         "values": [values_of(customer)] if customer else [],
         "reasons": reasons_for(customer) if customer else [],
         "scores": scores_of(history),
+        "shadow score": shadow_scores_of(customer_id),
         "changes": [change(edit, editors[edit.edited_by]) for entry in history for edit in entry.edits],
         "departures": departures_of(customer_id),
         "alerts": alerts_of(customer_id),
@@ -114,6 +125,19 @@ def change(edit: Edit, editor: str) -> Row:
     """Without changes: the customer came with these values, or what was before is no longer kept."""
     what = {it.field: f"{it.before} -> {it.after}" for it in edit.changes}
     return {"at": edit.edited_at, "by": editor, "version": edit.version, "changed": what}
+
+
+def shadow_scores_of(customer_id: int) -> Rows:
+    """What a proposed model says, beside the active one; no page of the customer shows it."""
+    return [
+        {
+            "scored_at": shadow.scored_at,
+            "score": shadow.score,
+            "reasons": format_contributions(shadow.contributions),
+            "model": ", ".join(f"proposal {it.proposal_id}" for it in ShadowRun.objects.filter(pk=shadow.run_id)),
+        }
+        for shadow in ShadowScore.objects.filter(pk=customer_id)
+    ]
 
 
 def alerts_of(customer_id: int) -> Rows:

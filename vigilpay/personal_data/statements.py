@@ -21,6 +21,7 @@ WITH changed AS (
 EMPTY_ARRAYS = "DELETE FROM {table} WHERE {condition} {column} = '{{}}'"
 
 REQUESTS = {"table": "customers_rescorerequest", "column": "customer_ids", "condition": ""}
+SHADOW_WAITS = {"table": "customers_shadowwait", "column": "customer_ids", "condition": ""}
 MARKS = {"table": "customers_stalemark", "column": "ids", "condition": f"kind < {SWEEP} AND"}
 
 # The number of alerts that a message is about stands in the message, which is made of them when it is sent.
@@ -90,6 +91,11 @@ SET customer_ids = array_remove(customer_ids, %(id)s::bigint), erased = array_ap
 WHERE customer_ids @> ARRAY[%(id)s]::bigint[]
 """
 
+# Who differed most when a proposed model was compared with the active one.
+SHADOW_MOVERS = """
+UPDATE customers_shadowrun SET movers = array_remove(movers, %(id)s::bigint) WHERE %(id)s::bigint = ANY (movers)
+"""
+
 # What the count of each is called, and how its rows go.
 DELETED = {
     "customers": "DELETE FROM customers_customer WHERE customer_id = %(id)s",
@@ -112,8 +118,10 @@ DELETED = {
     "entries of the audit trail": TRAIL,
     "sweeps": SET_SWEEPS_ON,
     "recent moves": "DELETE FROM customers_recentmove WHERE customer_id = %(id)s",
+    "shadow scores": "DELETE FROM customers_shadowscore WHERE customer_id = %(id)s",
+    "places in comparisons of models": SHADOW_MOVERS,
 }
-TAKEN_OUT = {"rescore requests": REQUESTS, "marks": MARKS}
+TAKEN_OUT = {"rescore requests": REQUESTS, "marks": MARKS, "shadow requests": SHADOW_WAITS}
 
 INSTEAD = "an erased customer"
 

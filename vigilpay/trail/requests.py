@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
 
 from customers.api.validation import is_customer_id
-from customers.models import Customer
+from customers.models import Customer, ModelProposal
 from events.models import Overview
 from vigilpay.trail.models import TrailEntry
 
@@ -68,7 +68,7 @@ def is_answer_to_act(response: HttpResponseBase) -> bool:
 
 def purpose_of_page(match: ResolverMatch) -> Purpose | None:
     model = model_of(match)
-    if model is None or not (names_customers(model) or model in (Overview, TrailEntry)):
+    if model is None or not (names_customers(model) or model in (Overview, TrailEntry, ModelProposal)):
         return None
     return Purpose.LIST if str(match.url_name).endswith("_changelist") or model is Overview else Purpose.VIEW
 

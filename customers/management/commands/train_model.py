@@ -200,11 +200,11 @@ class Command(BaseCommand):
 
 def refuse_mixed(options: dict[str, Any]) -> None:
     """One source, and the options of that one."""
-    of_history, of_file = ("as_of", "horizon"), ("decimal", "strict")
+    of_history, of_file = ("as_of", "horizon"), ("decimal", "strict", "map", "mapping", "save_mapping")
     if (options["csv_path"] is None) != options["from_history"]:
         raise CommandError("Name a file to train on, or give --from-history: one of the two.")
     if options["from_history"] and any(options[name] for name in of_file):
-        raise CommandError("--decimal and --strict are about a file. Leave them out with --from-history.")
+        raise CommandError("--decimal, --strict and mappings are about a file. Leave them out with --from-history.")
     if not options["from_history"] and any(options[name] for name in of_history):
         raise CommandError("--as-of and --horizon are about the history. Give --from-history, and no file.")
 

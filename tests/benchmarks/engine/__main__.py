@@ -10,19 +10,21 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from tests.benchmarks.engine import bulk, drain, editors, latency
+from tests.benchmarks.engine import bulk, drain, editors, latency, shadow
 from tests.benchmarks.engine.sizes import FULL, QUICK, Sizes
 from tests.benchmarks.report import HEADING, Figure, concluded, printed, say
 from tests.benchmarks.setting import started_django
 from tests.databases import scratch_database
 
-# The last one changes how many customers there are.
+# The last two change how many customers there are.
 MEASUREMENTS: Mapping[str, Callable[[str, Sizes], Iterator[Figure]]] = {
     "editors": editors.measure,
     "bulk": bulk.measure,
     "latency": latency.measure,
     "drain": drain.measure,
+    "shadow": shadow.measure,
     "sizes": drain.measure_sizes,
+    "promotion": shadow.measure_promotion,
 }
 
 

@@ -20,6 +20,9 @@ class Sizes:
     steady_seconds: float = 8.0
     drain_rounds: int = 3
     naive_rows: int = 600
+    shadow_rounds: int = 5
+    shadow_samples: int = 12
+    promotions: int = 1
 
 
 FULL = Sizes()
@@ -37,4 +40,6 @@ QUICK = Sizes(
     steady_seconds=0.5,
     drain_rounds=1,
     naive_rows=20,
+    shadow_rounds=1,
+    shadow_samples=1,
 )

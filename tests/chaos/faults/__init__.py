@@ -16,6 +16,7 @@ from tests.chaos.faults import (  # noqa: F401
     rights,
     subscribers,
     together,
+    two_hosts,
 )
 from tests.chaos.faults.registry import FAULTS, BrokenPromiseError, Fault
 

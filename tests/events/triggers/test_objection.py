@@ -7,7 +7,15 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from customers.models import Contact, Customer, RecentMove, ScoreRecord, UnscoredVersion, WorklistItem
+from customers.models import (
+    Contact,
+    Customer,
+    RecentMove,
+    ScoreRecord,
+    ShadowScore,
+    UnscoredVersion,
+    WorklistItem,
+)
 from customers.scoring import scorer
 from customers.scoring.claims import Claim, claim_one
 from tests.factories import (
@@ -149,14 +157,16 @@ def deal_with(customer):
     WorklistItem.objects.create(customer=customer, claimed_by="ann", score=0.8, value_at_risk=9, done_at=timezone.now())
     WorklistItem.objects.create(customer=customer, claimed_by="ann", score=0.8, value_at_risk=9)
     RecentMove.objects.create(customer_id=customer.pk, score_before=0.1, until=timezone.now())
+    ShadowScore.objects.create(customer_id=customer.pk, run_id=1, version=1, score=0.2, reason_codes=[1])
 
 
 def kept_of(customer):
-    """What contacts, claims and recent moves have of this customer's scores; and the number of open claims."""
+    """What contacts, claims, moves and shadow scores have of this customer's scores; and the number of open claims."""
     of_contacts = Contact.objects.filter(customer=customer).values_list("score", "reason_codes", "release_id")
     items = WorklistItem.objects.filter(customer=customer)
     moves = RecentMove.objects.filter(customer_id=customer.pk).values_list("score_before")
-    found = [*of_contacts, *items.values_list("score", "value_at_risk"), *moves]
+    shadows = ShadowScore.objects.filter(customer_id=customer.pk).values_list("score")
+    found = [*of_contacts, *items.values_list("score", "value_at_risk"), *moves, *shadows]
     return [value for row in found for value in row if value is not None], items.filter(done_at=None).count()
 
 
@@ -172,7 +182,7 @@ class TestContactsAndClaims:
         assert kept_of(customer) == ([], 0)
         assert Contact.objects.filter(customer=customer, note="Called").count() == 2
         assert kept_of(other) == before
-        assert (len(before[0]), before[1]) == (11, 1)
+        assert (len(before[0]), before[1]) == (12, 1)
 
     def test_of_many_those_who_object_alone_lose_them(self):
         customers = [make_scored() for _ in range(12)]

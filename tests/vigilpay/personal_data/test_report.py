@@ -95,9 +95,9 @@ def test_every_table_about_a_customer_is_in_it_or_named_here_as_an_id_alone():
     told = {
         *("customers_customer", "customers_scorerecord", "customers_unscoredversion", "customers_scoringfailure"),
         *("customers_auditfinding", "customers_outcome", "events_alert", "vigilpay_trailentry"),
-        *("customers_contact", "customers_worklistitem", "customers_departure"),
+        *("customers_contact", "customers_worklistitem", "customers_departure", "customers_shadowscore"),
     }
-    ids_alone = {"customers_rescorerequest", "customers_scorechange"}
+    ids_alone = {"customers_rescorerequest", "customers_scorechange", "customers_shadowwait"}
     copies = {"customers_recentmove"}  # of a score that the history has
     assert (tables_with("customer_id") | tables_with("customer_ids")) - ids_alone - copies == told
 

@@ -14,7 +14,19 @@ from django.utils import timezone
 from django_q.models import Failure
 
 from customers.import_export.uploads import steps, worker
-from customers.models import AuditFinding, Contact, Customer, Departure, Outcome, RescoreRequest, WorklistItem
+from customers.models import (
+    AuditFinding,
+    Contact,
+    Customer,
+    Departure,
+    ModelProposal,
+    Outcome,
+    RescoreRequest,
+    ShadowRun,
+    ShadowScore,
+    ShadowWait,
+    WorklistItem,
+)
 from customers.models.imports import ImportBatch
 from customers.scoring import scorer
 from events.models import Alert, AlertRule, Delivery, Overview
@@ -50,6 +62,7 @@ def make_everything() -> tuple[Customer, Customer]:
         Outcome.objects.create(customer_id=one.pk, left_on=date(2026, 1, 1))
         Contact.objects.create(customer_id=one.pk, by="teller", channel="phone", outcome="informed", note=one.surname)
         WorklistItem.objects.create(customer_id=one.pk, claimed_by="teller", score=0.9)
+    score_in_shadow(customer, other)
     RescoreRequest.objects.create(customer_ids=[OTHER_ID, ID])
     former = timezone.now() - timedelta(days=9)
     for ids in ([ID, OTHER_ID], [ID]):
@@ -130,3 +143,14 @@ def stored(table: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
         return int(cursor.fetchone()[0])
+
+
+def score_in_shadow(*customers):
+    """As if a proposed model had scored these, most differently from the active one, and were to do so again."""
+    proposal = ModelProposal.objects.create(fingerprint="f" * 64, proposed_by="anna")
+    ids = [it.pk for it in customers]
+    run = ShadowRun.objects.create(proposal=proposal, fingerprint="f" * 64, share=1, started_by="ben", movers=ids)
+    for it in customers:
+        values = {"version": it.version, "score": 0.5, "contributions": [0.1] * 9, "reason_codes": [1]}
+        ShadowScore.objects.create(customer_id=it.pk, run_id=run.pk, **values)
+    ShadowWait.objects.create(customer_ids=ids)

@@ -1,0 +1,67 @@
+"""How staff read of shadow scoring: on the page of a proposal and in a terminal."""
+
+from collections.abc import Iterator
+
+from customers.models import ShadowRun
+from customers.portfolio.movers import Mover
+from customers.presentation.durations import format_time
+from customers.presentation.numbers import format_count, format_percent, format_points
+from customers.shadow.comparison import Quality, SideBySide
+
+TOO_FEW = "too few outcomes to tell"
+
+
+def describe_state(run: ShadowRun) -> str:
+    """Whether it goes on, on whom, by whom and why."""
+    by, why = run.started_by, run.start_reason.rstrip(".")
+    started = f"{format_percent(run.share)} of all customers, started {format_time(run.started_at)} by {by}: {why}."
+    if run.stopped_at is None:
+        return f"In progress on {started} {describe_pass(run)}"
+    who = f" by {run.stopped_by}" if run.stopped_by else ""
+    return f"Stopped {format_time(run.stopped_at)}{who}: {run.stop_reason.rstrip('.')}. It scored {started}"
+
+
+def describe_pass(run: ShadowRun) -> str:
+    """How far the scores of a run have come that goes on."""
+    if run.swept_at is None:
+        return "Not all of these customers are scored yet."
+    unscored = format_count(run.unscored, "customer has", "customers have")
+    rest = f" {unscored} no score by this model." if run.unscored else ""
+    return f"All of these customers were scored by {format_time(run.swept_at)}; changes follow.{rest}"
+
+
+def describe_agreement(found: SideBySide) -> Iterator[tuple[str, str]]:
+    """Names and figures."""
+    yield "Customers compared", format_count(found.customers, "customer", "customers")
+    yield "Same risk band", format_percent(found.same_band)
+    yield "Mean, active model", format_percent(found.mean_active)
+    yield "Mean, proposed model", format_percent(found.mean_proposed)
+    yield "Mean distance of the two", format_points(found.mean_distance)
+    yield "Different by more than 10 points", format_percent(found.moved_far)
+    yield "Correlation", "not known" if found.correlation is None else f"{found.correlation:.3f}"
+    for percent, change in found.quantiles.items():
+        yield f"Difference at percentile {percent}", format_points(change)
+
+
+def describe_quality(found: SideBySide) -> Iterator[tuple[str, str, str]]:
+    """Names, and the figures of the active and of the proposed model on the customers whose outcome is known."""
+    known = f"{format_count(found.with_outcome, 'customer', 'customers')}, {found.left:,} of them left"
+    yield "Outcomes", known, known
+    for name, attribute in (
+        ("ROC AUC", "roc_auc"),
+        ("Standard error of the ROC AUC", "roc_auc_error"),
+        ("Calibration error", "calibration_error"),
+        ("Brier score", "brier"),
+    ):
+        yield name, figure(found.active, attribute), figure(found.proposed, attribute)
+
+
+def figure(quality: Quality | None, attribute: str) -> str:
+    return TOO_FEW if quality is None else f"{getattr(quality, attribute):.3f}"
+
+
+def describe_movers(movers: list[Mover]) -> Iterator[tuple[str, str, str, str]]:
+    """Customer, the two risks, and the difference."""
+    for it in movers:
+        risks = format_percent(it.before), format_percent(it.after)
+        yield (str(it.customer_id), *risks, format_points(it.after - it.before))

@@ -1,0 +1,251 @@
+"""An objection to profiling takes a shadow score away, too. Frozen."""
+
+from importlib import import_module
+
+from django.db import migrations
+
+FEED = import_module("events.migrations.0014_rights_objections_and_feed")
+FORMER = import_module("events.migrations.0019_objections_end_claims")
+
+INSTALL = [
+    FEED.LOCK,
+    """DO $install$ BEGIN EXECUTE replace(replace($sql$
+CREATE OR REPLACE FUNCTION @schema@.vigilpay_4_edited() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
+AS $body$
+#variable_conflict use_variable
+DECLARE
+    ids bigint[];
+    missed bigint[];
+    objectors bigint[];
+    sure boolean;
+    overwritten boolean;
+    unscored boolean;
+    scorer text;
+    kind_of_mark integer := 0;
+    due_at timestamptz := clock_timestamp();
+    statements text;
+BEGIN
+    IF TG_RELID <> '@schema@.customers_customer'::regclass THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to customers_customer';
+    END IF;
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        kind_of_mark := 5;
+        due_at := due_at + interval '1 s';
+    ELSIF due_at > transaction_timestamp() + interval '5 ms' THEN
+        statements := current_setting('vigilpay.small_edits', true);
+        IF length(statements) >= 8 THEN
+            kind_of_mark := 1;
+        ELSE
+            statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
+        END IF;
+    END IF;
+    INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+    SELECT kind_of_mark, due_at, ARRAY[customer_id] FROM changed
+    WHERE stale_since = statement_timestamp() AND edited_at IS DISTINCT FROM stale_since AND NOT arrived_at >= statement_timestamp()
+        AND NOT EXISTS (SELECT FROM changed OFFSET 1);
+    IF FOUND THEN
+        IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
+        NULL;
+    ELSIF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
+        NOTIFY vigilpay_stale;
+    END IF;
+        RETURN NULL;
+    END IF;
+    SELECT array_agg(customer_id) FILTER (WHERE COALESCE(stale_since, objected_at) IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at) AND objected_at IS NULL), bool_and((COALESCE(stale_since, objected_at) IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)) IS TRUE),
+        bool_or(edited_at = statement_timestamp()), bool_or(arrived_at >= statement_timestamp() OR objected_at IS NOT NULL)
+    INTO ids, sure, overwritten, unscored FROM changed;
+    IF NOT sure AND current_setting('vigilpay.scorer', true) = 'on' THEN
+        SELECT array_agg(customer_id) INTO missed FROM (
+            SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM changed WHERE (COALESCE(stale_since, objected_at) IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE
+            EXCEPT SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM former) AS missing;
+    ELSIF NOT sure THEN
+        SELECT array_agg(customer_id) INTO missed FROM (
+            SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, arrived_at, version, stale_since, edited_at, edited_by, churn_risk_score, value_at_risk, scored_version, scored_by_id, scored_at, contributions, reason_codes FROM changed WHERE (COALESCE(stale_since, objected_at) IS NOT NULL AND statement_timestamp() IN (stale_since, edited_at)) IS NOT TRUE
+            EXCEPT SELECT customer_id, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member, arrived_at, version, stale_since, edited_at, edited_by, churn_risk_score, value_at_risk, scored_version, scored_by_id, scored_at, contributions, reason_codes FROM former) AS missing;
+    END IF;
+    ids := ids || missed;
+    IF missed IS NOT NULL OR overwritten
+            AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
+        INSERT INTO @schema@.customers_unscoredversion
+        (customer_id, arrived_at, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
+    SELECT overwritten.customer_id, overwritten.arrived_at, overwritten.version,
+        GREATEST(overwritten.stale_since, overwritten.edited_at), overwritten.edited_by,
+        overwritten.credit_score, overwritten.geography, overwritten.gender, overwritten.age, overwritten.tenure, overwritten.balance, overwritten.num_of_products, overwritten.has_cr_card, overwritten.is_active_member FROM (
+            SELECT customer_id, arrived_at, version, stale_since, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM former WHERE COALESCE(former.stale_since, former.objected_at) IS NOT NULL
+            EXCEPT SELECT customer_id, arrived_at, version, stale_since, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM changed) AS overwritten;
+    END IF;
+    IF unscored OR missed IS NOT NULL THEN
+        INSERT INTO @schema@.customers_scorechange (customer_ids)
+    SELECT array_agg(customer_id) FROM (
+        SELECT customer_id, (row_number() OVER () - 1) / 200 AS piece FROM (
+            SELECT customer_id FROM former WHERE churn_risk_score IS NOT NULL
+            EXCEPT SELECT customer_id FROM changed WHERE churn_risk_score IS NOT NULL) AS lost) AS numbered
+    GROUP BY piece;
+        SELECT array_agg(customer_id) INTO objectors FROM (
+            SELECT customer_id FROM changed WHERE objected_at IS NOT NULL
+            EXCEPT SELECT customer_id FROM former WHERE objected_at IS NOT NULL) AS objecting;
+        IF objectors IS NOT NULL THEN
+            UPDATE @schema@.customers_contact SET score = NULL, reason_codes = NULL, release_id = NULL
+            WHERE customer_id = ANY (objectors) AND num_nonnulls(score, reason_codes, release_id) > 0;
+            UPDATE @schema@.customers_worklistitem
+            SET done_at = COALESCE(done_at, statement_timestamp()), score = NULL, value_at_risk = NULL
+            WHERE customer_id = ANY (objectors);
+            DELETE FROM @schema@.customers_recentmove WHERE customer_id = ANY (objectors);
+            DELETE FROM @schema@.customers_shadowscore WHERE customer_id = ANY (objectors);
+            INSERT INTO @schema@.customers_shadowwait (customer_ids)
+            SELECT objectors WHERE EXISTS (SELECT FROM @schema@.customers_shadowrun WHERE is_on);
+        END IF;
+    END IF;
+    IF ids IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF missed IS NOT NULL THEN
+        scorer := COALESCE(current_setting('vigilpay.scorer', true), '');
+        PERFORM set_config('vigilpay.scorer', 'on', true), set_config('search_path', COALESCE((
+            SELECT substr(setting, 13) FROM pg_db_role_setting, unnest(setconfig) AS setting
+            WHERE setting LIKE 'search_path=%'
+                AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+                AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+            ORDER BY setrole DESC, setdatabase DESC LIMIT 1), '"$user", public'), true);
+        UPDATE @schema@.customers_customer SET version = version + 1, edited_by = left(COALESCE(NULLIF(current_setting('vigilpay.editor', true), ''), 'sql:' || session_user), 80), edited_at =
+            CASE WHEN COALESCE(stale_since, objected_at) IS NULL THEN edited_at ELSE statement_timestamp() END,
+            stale_since = CASE WHEN objected_at IS NULL THEN COALESCE(stale_since, statement_timestamp()) END
+        WHERE customer_id = ANY (missed);
+        PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
+    END IF;
+    IF cardinality(ids) > 8 THEN
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT CASE kind_of_mark WHEN 5 THEN 5 ELSE 2 END, due_at,
+            ids[first : first + 199]
+        FROM generate_series(1, cardinality(ids), 200) AS first;
+    ELSE
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT kind_of_mark, due_at, ARRAY[edited] FROM unnest(ids) AS edited;
+    END IF;
+    IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
+        NULL;
+    ELSIF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
+        NOTIFY vigilpay_stale;
+    END IF;
+    RETURN NULL;
+END
+$body$;
+ALTER FUNCTION @schema@.vigilpay_4_edited() OWNER TO @owner@;
+REVOKE ALL ON FUNCTION @schema@.vigilpay_4_edited() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER vigilpay_4_edited
+AFTER UPDATE ON @schema@.customers_customer
+REFERENCING OLD TABLE AS former NEW TABLE AS changed
+FOR EACH STATEMENT
+EXECUTE FUNCTION @schema@.vigilpay_4_edited();
+ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '6b255e2f7f1747baef688e83d24dd998d115751106aa3983a1ff25876562c3e2';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+    """DO $install$ BEGIN EXECUTE replace(replace($sql$
+CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
+AS $body$
+#variable_conflict use_variable
+DECLARE
+    ids bigint[] := ARRAY[NEW.customer_id];
+    objectors bigint[];
+    kind_of_mark integer := 0;
+    due_at timestamptz := clock_timestamp();
+    statements text;
+BEGIN
+    IF TG_RELID <> '@schema@.customers_customer'::regclass THEN
+        RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to customers_customer';
+    END IF;
+    IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (NEW.customer_id <> OLD.customer_id
+            OR NEW.objected_at IS NOT NULL AND OLD.churn_risk_score IS NOT NULL) THEN
+        INSERT INTO @schema@.customers_scorechange (customer_ids) VALUES (ARRAY[OLD.customer_id]);
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        IF COALESCE(OLD.stale_since, OLD.objected_at) IS NOT NULL THEN
+            INSERT INTO @schema@.customers_unscoredversion
+        (customer_id, arrived_at, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
+    SELECT OLD.customer_id, OLD.arrived_at, OLD.version,
+        GREATEST(OLD.stale_since, OLD.edited_at), OLD.edited_by,
+        OLD.credit_score, OLD.geography, OLD.gender, OLD.age, OLD.tenure, OLD.balance, OLD.num_of_products, OLD.has_cr_card, OLD.is_active_member;
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.version = OLD.version AND NEW.customer_id = OLD.customer_id THEN
+            RETURN NULL;
+        END IF;
+        IF COALESCE(OLD.stale_since, OLD.objected_at) IS NOT NULL THEN
+            INSERT INTO @schema@.customers_unscoredversion
+        (customer_id, arrived_at, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
+    SELECT OLD.customer_id, OLD.arrived_at, OLD.version,
+        GREATEST(OLD.stale_since, OLD.edited_at), OLD.edited_by,
+        OLD.credit_score, OLD.geography, OLD.gender, OLD.age, OLD.tenure, OLD.balance, OLD.num_of_products, OLD.has_cr_card, OLD.is_active_member;
+        END IF;
+        IF NEW.objected_at IS NOT NULL AND OLD.objected_at IS NULL THEN
+            objectors := ids;
+        END IF;
+        IF objectors IS NOT NULL THEN
+            UPDATE @schema@.customers_contact SET score = NULL, reason_codes = NULL, release_id = NULL
+            WHERE customer_id = ANY (objectors) AND num_nonnulls(score, reason_codes, release_id) > 0;
+            UPDATE @schema@.customers_worklistitem
+            SET done_at = COALESCE(done_at, statement_timestamp()), score = NULL, value_at_risk = NULL
+            WHERE customer_id = ANY (objectors);
+            DELETE FROM @schema@.customers_recentmove WHERE customer_id = ANY (objectors);
+            DELETE FROM @schema@.customers_shadowscore WHERE customer_id = ANY (objectors);
+            INSERT INTO @schema@.customers_shadowwait (customer_ids)
+            SELECT objectors WHERE EXISTS (SELECT FROM @schema@.customers_shadowrun WHERE is_on);
+        END IF;
+    END IF;
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        kind_of_mark := 5;
+        due_at := due_at + interval '1 s';
+    ELSIF due_at > transaction_timestamp() + interval '5 ms' THEN
+        statements := current_setting('vigilpay.small_edits', true);
+        IF length(statements) >= 8 THEN
+            kind_of_mark := 1;
+        ELSE
+            statements := set_config('vigilpay.small_edits', concat(statements, '.'), true);
+        END IF;
+    END IF;
+    IF cardinality(ids) > 8 THEN
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT CASE kind_of_mark WHEN 5 THEN 5 ELSE 2 END, due_at,
+            ids[first : first + 199]
+        FROM generate_series(1, cardinality(ids), 200) AS first;
+    ELSE
+        INSERT INTO @schema@.customers_stalemark (kind, due_at, ids)
+        SELECT kind_of_mark, due_at, ARRAY[edited] FROM unnest(ids) AS edited;
+    END IF;
+    IF abs(pg_sequence_last_value('@schema@.events_awake'::regclass) - 30000
+           - date_part('epoch', clock_timestamp()) * 1000) <= 30000 THEN
+        NULL;
+    ELSIF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
+        NOTIFY vigilpay_stale;
+    END IF;
+    RETURN NULL;
+END
+$body$;
+ALTER FUNCTION @schema@.vigilpay_5_replicated() OWNER TO @owner@;
+REVOKE ALL ON FUNCTION @schema@.vigilpay_5_replicated() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER vigilpay_5_replicated
+AFTER INSERT OR DELETE OR UPDATE ON @schema@.customers_customer
+FOR EACH ROW
+EXECUTE FUNCTION @schema@.vigilpay_5_replicated();
+ALTER TABLE @schema@.customers_customer ENABLE REPLICA TRIGGER vigilpay_5_replicated;
+COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '7eeab087142758a9972f1aaea0a85bb323f2881722cf1b693c41627f98a0de83';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+]
+UNINSTALL = FORMER.INSTALL
+
+
+def run(statements):
+    def execute(apps, schema_editor):
+        for statement in statements:
+            schema_editor.execute(statement, params=None)
+
+    return execute
+
+
+class Migration(migrations.Migration):
+    dependencies = [("customers", "0030_shadow_scoring"), ("events", "0020_more_terms")]
+    operations = [migrations.RunPython(run(INSTALL), run(UNINSTALL))]
