@@ -10,7 +10,7 @@ RANGE = "int8range(%(expressions)s[1] - 1, %(expressions)s[cardinality(%(express
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0024_more_terms")]
+    dependencies = [("customers", "0027_external_id")]
 
     operations = [
         migrations.CreateModel(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("customers", "0024_more_terms"),
+        ("customers", "0028_lists_of_the_past"),
     ]
 
     operations = [

@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("customers", "0024_more_terms"),
+        ("customers", "0029_fairnesscheck"),
     ]
 
     operations = [

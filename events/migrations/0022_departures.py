@@ -428,5 +428,5 @@ UNINSTALL = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0028_lists_of_the_past"), ("events", "0020_more_terms")]
+    dependencies = [("customers", "0028_lists_of_the_past"), ("events", "0021_open_categories")]
     operations = [migrations.RunPython(CLAIMS.run(INSTALL), CLAIMS.run(UNINSTALL))]

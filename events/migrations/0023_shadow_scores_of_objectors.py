@@ -5,7 +5,8 @@ from importlib import import_module
 from django.db import migrations
 
 FEED = import_module("events.migrations.0014_rights_objections_and_feed")
-FORMER = import_module("events.migrations.0019_objections_end_claims")
+CLAIMS = import_module("events.migrations.0019_objections_end_claims")
+DEPARTURES = import_module("events.migrations.0022_departures")
 
 INSTALL = [
     FEED.LOCK,
@@ -69,12 +70,12 @@ BEGIN
     IF missed IS NOT NULL OR overwritten
             AND (pg_trigger_depth() = 1 OR current_setting('vigilpay.scorer', true) IS DISTINCT FROM 'on') THEN
         INSERT INTO @schema@.customers_unscoredversion
-        (customer_id, arrived_at, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
+        (customer_id, arrived_at, version, edited_at, objected_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
     SELECT overwritten.customer_id, overwritten.arrived_at, overwritten.version,
-        GREATEST(overwritten.stale_since, overwritten.edited_at), overwritten.edited_by,
+        GREATEST(overwritten.stale_since, overwritten.edited_at), overwritten.objected_at, overwritten.edited_by,
         overwritten.credit_score, overwritten.geography, overwritten.gender, overwritten.age, overwritten.tenure, overwritten.balance, overwritten.num_of_products, overwritten.has_cr_card, overwritten.is_active_member FROM (
-            SELECT customer_id, arrived_at, version, stale_since, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM former WHERE COALESCE(former.stale_since, former.objected_at) IS NOT NULL
-            EXCEPT SELECT customer_id, arrived_at, version, stale_since, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM changed) AS overwritten;
+            SELECT customer_id, arrived_at, version, stale_since, edited_at, objected_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM former WHERE COALESCE(former.stale_since, former.objected_at) IS NOT NULL
+            EXCEPT SELECT customer_id, arrived_at, version, stale_since, edited_at, objected_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member FROM changed) AS overwritten;
     END IF;
     IF unscored OR missed IS NOT NULL THEN
         INSERT INTO @schema@.customers_scorechange (customer_ids)
@@ -82,6 +83,13 @@ BEGIN
         SELECT customer_id, (row_number() OVER () - 1) / 200 AS piece FROM (
             SELECT customer_id FROM former WHERE churn_risk_score IS NOT NULL
             EXCEPT SELECT customer_id FROM changed WHERE churn_risk_score IS NOT NULL) AS lost) AS numbered
+    GROUP BY piece;
+        INSERT INTO @schema@.customers_departure (left_at, customer_ids, arrived_ats)
+    SELECT clock_timestamp(), array_agg(customer_id ORDER BY customer_id), array_agg(arrived_at ORDER BY customer_id)
+    FROM (SELECT customer_id, arrived_at, (row_number() OVER (ORDER BY customer_id) - 1) / 120 AS piece
+        FROM (
+            SELECT customer_id, arrived_at FROM former
+            EXCEPT SELECT customer_id, arrived_at FROM changed) AS renamed) AS numbered
     GROUP BY piece;
         SELECT array_agg(customer_id) INTO objectors FROM (
             SELECT customer_id FROM changed WHERE objected_at IS NOT NULL
@@ -141,7 +149,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '6b255e2f7f1747baef688e83d24dd998d115751106aa3983a1ff25876562c3e2';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '03532b6f0fcb680172c73e24449ff95ef3fce5e1b7f38df02ccac65cf1c2cfea';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -161,12 +169,16 @@ BEGIN
             OR NEW.objected_at IS NOT NULL AND OLD.churn_risk_score IS NOT NULL) THEN
         INSERT INTO @schema@.customers_scorechange (customer_ids) VALUES (ARRAY[OLD.customer_id]);
     END IF;
+    IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND NEW.customer_id <> OLD.customer_id THEN
+        INSERT INTO @schema@.customers_departure (left_at, customer_ids, arrived_ats)
+        VALUES (clock_timestamp(), ARRAY[OLD.customer_id], ARRAY[OLD.arrived_at]);
+    END IF;
     IF TG_OP = 'DELETE' THEN
         IF COALESCE(OLD.stale_since, OLD.objected_at) IS NOT NULL THEN
             INSERT INTO @schema@.customers_unscoredversion
-        (customer_id, arrived_at, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
+        (customer_id, arrived_at, version, edited_at, objected_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
     SELECT OLD.customer_id, OLD.arrived_at, OLD.version,
-        GREATEST(OLD.stale_since, OLD.edited_at), OLD.edited_by,
+        GREATEST(OLD.stale_since, OLD.edited_at), OLD.objected_at, OLD.edited_by,
         OLD.credit_score, OLD.geography, OLD.gender, OLD.age, OLD.tenure, OLD.balance, OLD.num_of_products, OLD.has_cr_card, OLD.is_active_member;
         END IF;
         RETURN NULL;
@@ -177,9 +189,9 @@ BEGIN
         END IF;
         IF COALESCE(OLD.stale_since, OLD.objected_at) IS NOT NULL THEN
             INSERT INTO @schema@.customers_unscoredversion
-        (customer_id, arrived_at, version, edited_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
+        (customer_id, arrived_at, version, edited_at, objected_at, edited_by, credit_score, geography, gender, age, tenure, balance, num_of_products, has_cr_card, is_active_member)
     SELECT OLD.customer_id, OLD.arrived_at, OLD.version,
-        GREATEST(OLD.stale_since, OLD.edited_at), OLD.edited_by,
+        GREATEST(OLD.stale_since, OLD.edited_at), OLD.objected_at, OLD.edited_by,
         OLD.credit_score, OLD.geography, OLD.gender, OLD.age, OLD.tenure, OLD.balance, OLD.num_of_products, OLD.has_cr_card, OLD.is_active_member;
         END IF;
         IF NEW.objected_at IS NOT NULL AND OLD.objected_at IS NULL THEN
@@ -233,19 +245,15 @@ AFTER INSERT OR DELETE OR UPDATE ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_5_replicated();
 ALTER TABLE @schema@.customers_customer ENABLE REPLICA TRIGGER vigilpay_5_replicated;
-COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '7eeab087142758a9972f1aaea0a85bb323f2881722cf1b693c41627f98a0de83';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '73050de73b80c88a67c760117bfa0e7fc525b901240fdd883ba0ceae6a432948';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
 ]
-UNINSTALL = FORMER.INSTALL
-
-
-def run(statements):
-    def execute(apps, schema_editor):
-        for statement in statements:
-            schema_editor.execute(statement, params=None)
-
-    return execute
+UNINSTALL = [
+    FEED.LOCK,
+    *CLAIMS.former(DEPARTURES, "vigilpay_4_edited"),
+    *CLAIMS.former(DEPARTURES, "vigilpay_5_replicated"),
+]
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0030_shadow_scoring"), ("events", "0020_more_terms")]
-    operations = [migrations.RunPython(run(INSTALL), run(UNINSTALL))]
+    dependencies = [("customers", "0030_shadow_scoring"), ("events", "0022_departures")]
+    operations = [migrations.RunPython(CLAIMS.run(INSTALL), CLAIMS.run(UNINSTALL))]

@@ -34,7 +34,7 @@ DROP_INDEX = "DROP INDEX CONCURRENTLY IF EXISTS customer_external_id"
 class Migration(migrations.Migration):
     atomic = False  # for CONCURRENTLY
 
-    dependencies = [("customers", "0027_names_in_files")]
+    dependencies = [("customers", "0026_names_in_files")]
 
     operations = [
         migrations.RunSQL(
