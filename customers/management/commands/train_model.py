@@ -3,6 +3,7 @@
 import shlex
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
@@ -54,7 +55,7 @@ class Source:
     data: TrainingData
     note: str
     facts: dict[str, Any] = field(default_factory=dict)
-    mapping: dict[str, str] = field(default_factory=dict)
+    mapping: Mapping[str, str] = field(default_factory=dict)
 
 
 class Command(BaseCommand):
