@@ -1,8 +1,10 @@
-"""Two hosts of a bank in production, one without any model file: from a CSV to a release by two persons to scores on
-both, and back. No model file is copied.
+"""A bank of five countries of its own, in production on two hosts, one without any model file: from its CSV to a model
+of its own, released by two persons, to scores on both hosts, and back. No model file is copied.
 """
 
+import csv
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,6 @@ import psycopg
 import pytest
 
 from customers.ml_service import load_forest
-from tests.customers.import_export.csv_files.texts import HEADER, rows, text_of
 from tests.databases import scratch_database
 from tests.others import await_that
 from tests.production import SETTINGS
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("customers", "events", "vigilpay", "manage.py")
-NUMBER = 40
+NUMBER = 300
+COUNTRIES = ("Italy", "Senegal", "India", "Peru", "Côte d'Ivoire")
 PATIENCE = 240  # a start takes seconds, on a machine that does other things many
 
 SCORED = """
@@ -112,34 +114,65 @@ def edit(url):
         psql.execute("UPDATE customers_customer SET age = 18 + (age + 1) % 60")
 
 
-def await_scores(url, sha256, where):
+def write_customers(path):
+    """As the bank's own system writes them: with headers of its own, overdrafts, and who has left."""
+    pick = random.Random(16)
+    header = ("CustomerId", "Surname", "CreditScore", "Land", "Gender", "Age", "Tenure", "Kontostand")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow([*header, "NumOfProducts", "HasCrCard", "IsActiveMember", "Exited"])
+        for number in range(1, NUMBER + 1):
+            age, country = pick.randint(18, 80), COUNTRIES[number % len(COUNTRIES)]
+            left = int(age + pick.gauss(0, 10) + 20 * (country == "Peru") > 60)
+            balance = f"{pick.gauss(20_000, 20_000):.2f}"
+            gender, tenure = pick.choice(("Female", "Male")), pick.randint(0, 10)
+            figures = (pick.randint(350, 850), country, gender, age, tenure, balance)
+            answers = (pick.randint(1, 3), pick.randint(0, 1), pick.randint(0, 1), left)
+            table.writerow([number, f"Name{number}", *figures, *answers])
+    return path
+
+
+def await_scores(url, sha256, where, scored=NUMBER):
     def all_are_scored():
-        scored, number, active = ask(url, SCORED)
-        return scored == number == NUMBER and active == sha256
+        current, number, active = ask(url, SCORED)
+        return current == scored and number == NUMBER and active == sha256
 
-    await_that(all_are_scored, f"all are scored by {sha256[:12]} {where}", PATIENCE)
+    await_that(all_are_scored, f"{scored} are scored by {sha256[:12]} {where}", PATIENCE)
 
 
-def test_from_a_csv_to_a_release_by_two_persons_to_scores_on_both(hosts, url, tmp_path, another_forest):
+def await_words(url):
+    """All are stored, and wait for a model that knows their country: as one group for each."""
+    waiting = "SELECT count(*) FILTER (WHERE reason = 'word'), count(*) FROM customers_scoringfailure"
+    await_that(lambda: ask(url, waiting) == (NUMBER, NUMBER), "all wait for a model that knows their country", PATIENCE)
+    assert ask(url, "SELECT count(*) FROM customers_customer WHERE churn_risk_score IS NOT NULL") == (0,)
+
+
+def test_from_a_csv_to_a_release_by_two_persons_to_scores_on_both(hosts, url, tmp_path):
     first, second = hosts
-    shipped, ours = load_forest(ROOT / "ml_assets" / "model.pkl"), load_forest(another_forest)
-    table = tmp_path / "customers.csv"
-    table.write_text(text_of([HEADER, *rows(NUMBER)]))
+    shipped = load_forest(ROOT / "ml_assets" / "model.pkl")
+    table = write_customers(tmp_path / "customers.csv")
     first.manage("migrate", "-v0")
     first.shell(ACCOUNTS)
 
-    with first.worker():  # a fresh database takes the model that it finds
-        second.manage("import_customers", table)
-        await_scores(url, shipped.sha256, "on the first host")
+    with first.worker():  # a fresh database takes the model that it finds, which knows none of the countries
+        await_that(lambda: ask(url, SCORED)[2] == shipped.sha256, "the shipped model is active", PATIENCE)
+        columns = ("--map", "Land=geography", "--map", "Kontostand=balance", "--save-mapping", "core banking")
+        said = second.manage("import_customers", table, *columns)
+        assert "Italy: 60 rows" in said
+        await_words(url)
+        assert "60 customers wait for a model that knows the country Italy." in first.manage("freshness")
 
-    with second.worker():  # alone, and without any file
-        edit(url)
-        await_scores(url, shipped.sha256, "on the second host")
-        said = second.manage("release_model", another_forest, "--by", "anna", "--note", "our own", "--yes")
+    # On the host without any model file.
+    folder = tmp_path / "trained"
+    second.manage("train_model", table, "--mapping", "core banking", "--trees", "10", "--output", folder)
+    ours = load_forest(folder / "model.pkl")
+    with second.worker():
+        said = second.manage("release_model", folder / "model.pkl", "--by", "anna", "--note", "our own", "--yes")
         assert "It is not active" in said
         assert ask(url, SCORED)[2] == shipped.sha256
         first.shell(APPROVE)
         await_scores(url, ours.sha256, "on the second host")
+        assert ask(url, "SELECT count(*) FROM customers_scoringfailure") == (0,)
 
     with first.worker():  # whose ml_assets/ still holds the shipped model
         edit(url)
@@ -147,7 +180,10 @@ def test_from_a_csv_to_a_release_by_two_persons_to_scores_on_both(hosts, url, tm
 
     with second.worker():
         assert "Going back to release 1" in first.manage("release_model", "--rollback", "--by", "anna")
-        await_scores(url, shipped.sha256, "after the rollback")
+        await_scores(url, shipped.sha256, "after the rollback", scored=0)
+        await_words(url)
+        assert "Going back to release 2" in second.manage("release_model", "--to", "2", "--by", "ben")
+        await_scores(url, ours.sha256, "after the way back")
 
     columns = "approval, proposed_by, approved_by"
     with psycopg.connect(url) as psql:
@@ -156,7 +192,10 @@ def test_from_a_csv_to_a_release_by_two_persons_to_scores_on_both(hosts, url, tm
             "SELECT count(*) FROM customers_scorerecord AS record WHERE NOT EXISTS "
             "(SELECT FROM customers_modelrelease WHERE id = record.scored_by_id)"
         ).fetchone()
-    assert releases == [("first", None, None), ("two persons", "anna", "ben"), ("rollback", "anna", None)]
+    assert releases == [
+        *(("first", None, None), ("two persons", "anna", "ben")),
+        *(("rollback", "anna", None), ("rollback", "ben", None)),
+    ]
     assert wrong == (0,)
     assert not list((tmp_path / "checkout").rglob("*.pkl"))
     assert "No customer can be scored" not in first.log.read_text() + second.log.read_text()
