@@ -13,6 +13,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from psycopg.sql import Composable
 
 EDIT = re.compile(r'\s*(INSERT INTO|UPDATE) "?customers_customer\b', re.IGNORECASE)
 UNSAFE = re.compile(r"[^\w:.@+-]")
@@ -51,13 +52,20 @@ def connected(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
         connection.execute_wrappers.append(name_the_editor)
 
 
-def name_the_editor(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+def name_the_editor(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """An execute wrapper of Django: both statements go in one message, and the edit's result is the one returned."""
-    if many or not EDIT.match(sql):
+    if many or not EDIT.match(statement := text_of(sql, context)):
         return execute(sql, params, many, context)
-    result = execute(f"SELECT set_config('vigilpay.editor', '{editor()}', true); {sql}", params, many, context)
+    result = execute(f"SELECT set_config('vigilpay.editor', '{editor()}', true); {statement}", params, many, context)
     context["cursor"].cursor.nextset()
     return result
+
+
+def text_of(sql: str | bytes | Composable, context: dict[str, Any]) -> str:
+    """Whatever a cursor takes: psycopg composes statements too."""
+    if isinstance(sql, Composable):
+        return sql.as_string(context["cursor"].cursor)
+    return sql.decode() if isinstance(sql, bytes) else sql
 
 
 def editor() -> str:

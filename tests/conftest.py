@@ -1,19 +1,25 @@
 """Shared by all rooms: PostgreSQL is up, signals arrive, and model files are never those of the checkout."""
 
+import gc
 import logging
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from customers import ml_service, views
 from customers.conditions import Condition
+from customers.ml_service import Forest
+from customers.models import ModelFile
 from customers.portfolio import moves
 from customers.releases import records, storage
 from customers.scoring import failures
@@ -24,6 +30,8 @@ from events.overview import figures
 from events.queue import broker, pause
 from events.worker import model_state
 from events.worker.outage import Outage
+from tests.databases import forget_template_of_this_run, template_of_this_run
+from tests.emptying import Beginning, may_delete_unasked
 from tests.factories import forget_marks, no_lease_is_held, no_mark_was_lost, train_forest
 from vigilpay import localdb
 from vigilpay.trail import middleware as trail
@@ -74,6 +82,7 @@ SECURITY = (
 )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(Path(__file__).parent).as_posix()
@@ -81,6 +90,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.process)
         if place.startswith(SECURITY):
             item.add_marker(pytest.mark.security)
+    ranks = spread(dict.fromkeys(item.path for item in items), {item.path for item in items if is_process(item)})
+    items.sort(key=lambda item: ranks[item.path])
+
+
+def is_process(item: pytest.Item) -> bool:
+    return item.get_closest_marker("process") is not None
+
+
+def spread(files: Iterable[Path], waiting: Container[Path]) -> dict[Path, float]:
+    """A rank for each file: what mostly waits for processes runs beside what computes, and the last to run is short."""
+    of_kind = {kind: [file for file in files if (file in waiting) == kind] for kind in (True, False)}
+    last = {True: 0.8, False: 1.0}
+    return {file: last[kind] * i / len(its) for kind, its in of_kind.items() for i, file in enumerate(its)}
 
 
 def pytest_configure() -> None:
@@ -95,11 +117,46 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
         terminalreporter.write(table.getvalue())
 
 
+def pytest_collection_finish() -> None:
+    """Some hundred thousand objects stay until the end: no search for garbage goes through them again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):  # one of pytest-xdist's: others are still at work
+        forget_template_of_this_run()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings) -> None:
+    """The test database is a copy too: nothing is left for its own ``migrate`` to do."""
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = template_of_this_run()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> None:
-    """The migrations have marked all customers once; no test is about that mark."""
+    """The migrations have marked all customers once; no test is about that mark. To this all come back that commit."""
     with django_db_blocker.unblock():
         forget_marks()
+        if may_delete_unasked():
+            beginning = Beginning.of_now()
+            TransactionTestCase._fixture_teardown = lambda _test: beginning.restore()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def each_model_is_packed_once() -> Iterator[None]:
+    """Some thousand tests activate the shipped model, and compressing it takes longer than most of them."""
+    pack, known = storage.packed, {}
+
+    def packed(forest: Forest, source: bytes) -> ModelFile:
+        key = forest.fingerprint, forest.flat.contents, sha256(source).digest()
+        model = known.get(key) or known.setdefault(key, pack(forest, source))
+        return ModelFile(**{field.attname: getattr(model, field.attname) for field in ModelFile._meta.concrete_fields})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "packed", packed)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,7 @@ NOT_EXCLUDED = f"""customer.objected_at IS NULL AND NOT EXISTS (
     SELECT FROM customers_scoringfailure AS failure
     WHERE {OF_THIS_VERSION}
       AND failure.release_id = %(release)s AND (failure.retry_at IS NULL OR failure.retry_at > clock_timestamp()))"""
-# For a pass over all customers, which leaves out those who have objected: the failures that are due again count, too,
-# for their customers wait for a retry, and not for a worker. PostgreSQL looks failures up in one hash table while they
-# are few, and by the key where a million wait for a model that knows their country; an IN knows the first way only.
+# The failures that are due again count, too: their customers wait for a retry, and not for a worker. Not by IN, which
+# PostgreSQL could only answer from a table of all failures: they may be a million.
 HELD_BACK = f"""EXISTS (SELECT FROM customers_scoringfailure AS failure
     WHERE {OF_THIS_VERSION} AND failure.release_id = %(release)s)"""

@@ -18,7 +18,7 @@ from customers.portfolio.distribution import count_objected
 from customers.presentation.numbers import format_count
 from customers.scoring.marks import INTACT
 from customers.scoring.pause import current, describe_pause
-from customers.scoring.staleness import HELD_BACK, OF_THIS_VERSION, STALE
+from customers.scoring.staleness import OF_THIS_VERSION, STALE
 from customers.sql import time_limit
 from events.freshness.answer import (
     Coverage,
@@ -61,16 +61,18 @@ T = TypeVar("T")
 ACTIVE = "SELECT id, sha256, released_at FROM customers_modelrelease ORDER BY id DESC LIMIT 1"
 
 # One pass over all customers. Those whom a former model has scored are stale since the next release. Those who failed
-# in their present version wait for a retry, a person or another model, not for a worker: stale rows alone are looked
-# up. Those who have objected to being scored are counted apart.
+# in their present version wait for a retry, a person or another model, not for a worker: joined, for a million may wait
+# for a model that knows their country. Those who have objected to being scored are counted apart.
 COVERAGE = f"""
 WITH portfolio AS MATERIALIZED (
     SELECT scored_by_id, stale, failing, count(*) AS customers, min(stale_since) AS edited_since
     FROM (
-        SELECT scored_by_id, stale_since, COALESCE({STALE}, false) AS stale,
-            {STALE} AND {HELD_BACK} AS failing,
-            stale_since IS NOT NULL AS edited
-        FROM customers_customer AS customer WHERE objected_at IS NULL
+        SELECT customer.scored_by_id, customer.stale_since, COALESCE({STALE}, false) AS stale,
+            {STALE} AND failure.customer_id IS NOT NULL AS failing,
+            customer.stale_since IS NOT NULL AS edited
+        FROM customers_customer AS customer
+        LEFT JOIN customers_scoringfailure AS failure ON {OF_THIS_VERSION} AND failure.release_id = %(release)s
+        WHERE customer.objected_at IS NULL
     ) AS customer
     GROUP BY scored_by_id, stale, edited, failing
 ), aged AS (
@@ -98,6 +100,9 @@ SELECT count(*), percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY lag),
 FROM score
 """
 
+MOST_WORDS = 10
+TOTAL = "COALESCE(sum(customers), 0)::bigint"
+
 # At work is a job that is claimed, while a worker that still runs was there by then. What a worker that is gone had
 # claimed waits for its time, when it is given out again. A claim locks a job for the time of a retry.
 ENGINE = f"""
@@ -108,15 +113,19 @@ WITH running AS (
         SELECT FROM running WHERE started_at <= lock - make_interval(secs => %(retry)s)) AS at_work
     FROM django_q_ormq WHERE key = %(key)s
 ), failed AS MATERIALIZED (
-    SELECT count(*) FILTER (WHERE retry_at IS NULL AND reason <> '{Exclusion.WORD}') AS dead,
-        count(*) FILTER (WHERE reason = '{Exclusion.WORD}') AS of_words,
-        count(*) FILTER (WHERE retry_at IS NULL AND reason = '{Exclusion.PERSON}') AS by_staff,
-        count(*) FILTER (WHERE retry_at IS NOT NULL) AS retries
+    SELECT failure.reason, failure.word, failure.retry_at IS NULL AS is_dead, count(*) AS customers
     FROM customers_scoringfailure AS failure JOIN customers_customer AS customer ON {OF_THIS_VERSION}
     WHERE failure.release_id = %(release)s
+    GROUP BY failure.reason, failure.word, failure.retry_at IS NULL
+), unknown AS (
+    SELECT word, customers FROM failed WHERE reason = '{Exclusion.WORD}' ORDER BY customers DESC, word
+    LIMIT {MOST_WORDS}
 )
-SELECT (SELECT dead FROM failed), (SELECT of_words FROM failed), (SELECT by_staff FROM failed),
-    (SELECT retries FROM failed),
+SELECT (SELECT {TOTAL} FROM failed WHERE is_dead AND reason <> '{Exclusion.WORD}'),
+    (SELECT {TOTAL} FROM failed WHERE is_dead AND reason = '{Exclusion.PERSON}'),
+    (SELECT {TOTAL} FROM failed WHERE NOT is_dead),
+    (SELECT {TOTAL} FROM failed WHERE reason = '{Exclusion.WORD}'),
+    ARRAY(SELECT word FROM unknown), ARRAY(SELECT customers FROM unknown),
     (SELECT count(*) FROM job WHERE NOT at_work),
     (SELECT count(*) FROM job WHERE at_work),
     (SELECT count(*) FROM customers_stalemark WHERE kind < {INTACT}),
@@ -125,14 +134,6 @@ SELECT (SELECT dead FROM failed), (SELECT of_words FROM failed), (SELECT by_staf
      WHERE ended_at > statement_timestamp() - interval '1 day'),
     (SELECT count(*) FROM events_delivery
      WHERE state = 'given up' AND ended_at > statement_timestamp() - make_interval(days => {GIVEN_UP_DAYS}))
-"""
-
-MOST_WORDS = 10
-UNKNOWN_WORDS = f"""
-SELECT failure.word, count(*)
-FROM customers_scoringfailure AS failure JOIN customers_customer AS customer ON {OF_THIS_VERSION}
-WHERE failure.release_id = %(release)s AND failure.reason = '{Exclusion.WORD}'
-GROUP BY failure.word ORDER BY count(*) DESC, failure.word LIMIT {MOST_WORDS}
 """
 
 LAST_DRAIN = """
@@ -204,13 +205,13 @@ def with_counted(
             **RUNNING_VALUES,
         },
     )
-    dead_letters, of_words, by_staff, retries, *of_engine = cursor.fetchone()
+    dead_letters, by_staff, retries, of_words, words, waiting_for, *of_engine = cursor.fetchone()
     waiting_jobs, claimed_jobs, marks, workers, rejected, given_up = of_engine
-    words = unknown_words(cursor, active) if of_words else []
+    unknown_words = [UnknownWord(*found) for found in zip(words, waiting_for, strict=True)]
     last_drain = first_as(LastDrain, cursor, LAST_DRAIN)
     pause = current()
     drift_check, warnings = last_drift_check(active)
-    warnings += describe_unknown_words([(it.word, it.customers) for it in words], of_words)
+    warnings += describe_unknown_words(zip(words, waiting_for, strict=True), of_words)
     if given_up:
         messages = format_count(given_up, "alert message was", "alert messages were")
         warnings.append(f"{messages} not sent in the last {GIVEN_UP_DAYS} days; see Messages in the admin.")
@@ -243,7 +244,7 @@ def with_counted(
         queue=Queue(waiting_jobs, claimed_jobs),
         dead_letters=dead_letters,
         unknown_word_count=of_words,
-        unknown_words=words,
+        unknown_words=unknown_words,
         excluded_by_staff=by_staff,
         retries_waiting=retries,
         last_drain=last_drain,
@@ -255,12 +256,6 @@ def with_counted(
 
 def active_release(cursor: CursorWrapper) -> Release | None:
     return first_as(Release, cursor, ACTIVE)
-
-
-def unknown_words(cursor: CursorWrapper, active: Release | None) -> list[UnknownWord]:
-    """What the customers who wait for another model have that the active one does not know."""
-    cursor.execute(UNKNOWN_WORDS, {"release": active.id if active else None})
-    return [UnknownWord(*row) for row in cursor.fetchall()]
 
 
 def portfolio_of(cursor: CursorWrapper, active: Release | None) -> Portfolio:

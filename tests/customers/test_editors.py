@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connection
 from django.db.models import F
 from django.test import Client
+from psycopg.sql import SQL, Identifier
 
 from customers import editors
 from customers.import_export.staging import STORED, staged
@@ -54,18 +55,35 @@ def upsert():
     )
 
 
+def by_a_composed_statement():
+    with connection.cursor() as cursor:
+        table, age = Identifier("customers_customer"), Identifier("age")
+        cursor.execute(SQL("UPDATE {} SET {} = %s").format(table, age), [50])
+        assert cursor.rowcount == 1
+
+
+def by_bytes():
+    with connection.cursor() as cursor:
+        cursor.execute(b"UPDATE customers_customer SET age = %s", [50])
+        assert cursor.rowcount == 1
+
+
 def by_cursor():
     with connection.cursor() as cursor:
         cursor.execute("UPDATE customers_customer SET age = %s", [50])
         assert cursor.rowcount == 1
 
 
-EDITS = [save, load, bulk_update, upsert, by_cursor, lambda: Customer.objects.update(age=50)]
+def update():
+    Customer.objects.update(age=50)
+
+
+EDITS = [save, load, bulk_update, upsert, by_cursor, by_a_composed_statement, by_bytes, update]
 
 
 @pytest.mark.django_db(transaction=True)
 class TestThroughDjango:
-    @pytest.mark.parametrize("edit", EDITS, ids=["save", "load", "bulk_update", "upsert", "cursor", "update"])
+    @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
     def test_an_edit_is_djangos(self, edit):
         with outsider() as other:
             insert(other)

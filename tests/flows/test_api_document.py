@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import scratch_database
+from tests.databases import migrated_database
 from tests.others import await_that
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,9 +27,9 @@ JSON_BODY = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with scratch_database("vigilpay_test_api") as url:
+    with migrated_database("vigilpay_test_api") as url:
         env = {**os.environ, "DATABASE_URL": url}
-        for command in (["migrate"], ["seed_demo", "--customers", "50"], ["shell", "--no-imports", "-c", SCORE]):
+        for command in (["seed_demo", "--customers", "50"], ["shell", "--no-imports", "-c", SCORE]):
             subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True, capture_output=True)
         serving = ["gunicorn", "vigilpay.wsgi", "--bind", f"127.0.0.1:{PORT}", "--worker-class", "gthread"]
         log = tmp_path_factory.mktemp("gunicorn") / "log"

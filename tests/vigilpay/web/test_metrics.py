@@ -1,12 +1,8 @@
 """What Prometheus reads, where it is switched on."""
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.conf import settings as configured
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.db import OperationalError, connection
 from django.test import Client
@@ -14,7 +10,7 @@ from django.urls import include, path
 from prometheus_client.parser import text_string_to_metric_families
 
 from events.freshness import queries
-from tests.databases import scratch_database
+from tests.databases import migrated_database
 from tests.factories import make_customers, make_failure, make_scored
 from tests.others import await_that
 from tests.staff import with_role
@@ -137,21 +133,21 @@ def test_several_processes_count_together(tmp_path):
     folder = tmp_path / "counted"
     folder.mkdir()
     told = {"VIGILPAY_METRICS": "1", "PROMETHEUS_MULTIPROC_DIR": str(folder)}
-    with scratch_database("vigilpay_test_metrics") as url:
-        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(migrate, cwd=configured.BASE_DIR, env={**os.environ, "DATABASE_URL": url}, check=True)
-        with running_site(url, tmp_path / "log", **told) as site:
+    with (
+        migrated_database("vigilpay_test_metrics") as url,
+        running_site(url, tmp_path / "log", **told) as site,
+    ):
 
-            def counted():
-                found = read(site.get("/metrics").text.decode())
-                return found["vigilpay_http_requests_total", "200", "GET", "health_live"]
+        def counted():
+            found = read(site.get("/metrics").text.decode())
+            return found["vigilpay_http_requests_total", "200", "GET", "health_live"]
 
-            def all_at_once():
-                with ThreadPoolExecutor(20) as pool:
-                    list(pool.map(lambda _: site.get("/health/live"), range(60)))
-                return len(list(folder.glob("counter_*.db"))) > 1
+        def all_at_once():
+            with ThreadPoolExecutor(20) as pool:
+                list(pool.map(lambda _: site.get("/health/live"), range(60)))
+            return len(list(folder.glob("counter_*.db"))) > 1
 
-            await_that(all_at_once, "more than one process has counted", seconds=60)
-            before = counted()
-            all_at_once()
-            assert {counted() for _ in range(10)} == {before + 60}
+        await_that(all_at_once, "more than one process has counted", seconds=60)
+        before = counted()
+        all_at_once()
+        assert {counted() for _ in range(10)} == {before + 60}

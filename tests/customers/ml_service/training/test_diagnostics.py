@@ -13,6 +13,7 @@ from customers.ml_service.forest.encoding import Encodings, encode_rows
 from customers.ml_service.training import TrainingData
 from customers.ml_service.training.diagnostics import (
     FEW_CUSTOMERS,
+    MOST_WORDS,
     calibration,
     diagnose,
     effects,
@@ -141,7 +142,7 @@ def test_every_customer_is_in_one_group_of_each_kind():
 
 @pytest.mark.parametrize(
     ("customers", "leavers", "rates", "quality"),
-    [(0, 0, False, False), (9, 4, False, False), (30, 0, True, False), (30, 30, True, False),
+    [(1, 0, False, False), (9, 4, False, False), (30, 0, True, False), (30, 30, True, False),
      (30, 9, True, False), (30, 10, True, True)],
 )  # fmt: skip
 def test_small_or_one_sided_groups_are_told_as_far_as_they_can_be(customers, leavers, rates, quality):
@@ -164,9 +165,14 @@ def test_limits_tell_ranges_and_groups_of_few():
     assert found["small_groups"]["gender"] == {}
 
 
-def test_a_country_without_customers_is_a_limit():
-    columns = {**COLUMNS, "geography": np.full(len(ROWS), "France")}
-    assert limits(columns)["small_groups"]["geography"] == {"Germany": 0, "Spain": 0}
+def test_of_many_countries_those_of_most_customers_have_figures():
+    words = np.array([f"Country {number % 25:02}" for number in range(len(ROWS))])
+    words[:60] = "Country 07"
+    columns = {**COLUMNS, "geography": words}
+    found = limits(columns)["small_groups"]["geography"]
+    assert len(found) == MOST_WORDS
+    assert max(found, key=found.get) == "Country 07"
+    assert subgroups(columns, left(ROWS), SCORES)["geography"].keys() == found.keys()
 
 
 def test_the_diagnosis_is_small_json_and_the_same_for_the_same_seed():
