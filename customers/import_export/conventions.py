@@ -9,8 +9,9 @@ from customers.import_export.csv_files.cells import check_word
 from customers.import_export.csv_files.columns import Columns
 from customers.import_export.mapping import with_mapping
 from customers.import_export.unknown_words import Words
-from customers.ml_service.schema import CATEGORIES, WORD_FIELDS
+from customers.ml_service.schema import WORD_FIELDS
 from customers.models import ModelRelease
+from customers.releases.words import known_words
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,8 @@ def conventions_of_bank(mapping: Mapping[str, str] | None = None) -> Conventions
 
 
 def words_of_active_release() -> dict[str, tuple[str, ...]]:
-    """Of each field, those that the active model has a code for: by its row, without loading the model."""
-    release = ModelRelease.objects.active()
-    if release is None:
+    """Of each field; none before the first release."""
+    if ModelRelease.objects.active() is None:
         return {}
-    encodings = release.metadata.get("encodings", {})
-    return {name: tuple(encodings.get(name, words)) for name, words in CATEGORIES.items()}
+    known = known_words()
+    return {name: known.words(name) for name in WORD_FIELDS}

@@ -32,6 +32,8 @@ PAGES = {
     "imports": ("analyst", "/admin/customers/importbatch/"),
     "new import": ("analyst", "/admin/customers/importbatch/add/"),
     "import": ("analyst", "/admin/customers/importbatch/{batch}/change/"),
+    "new column mapping": ("analyst", "/admin/customers/columnmapping/add/"),
+    "category aliases": ("analyst", "/admin/customers/categoryalias/"),
     "releases": ("operator", "/admin/customers/modelrelease/"),
     "release": ("operator", "/admin/customers/modelrelease/{release}/change/"),
     "records": ("viewer", "/admin/customers/scorerecord/"),

@@ -193,6 +193,7 @@ def test_no_index_has_to_be_written_with_a_score_but_those_that_the_list_needs()
         f"btree ({by_risk}, {narrowed_by})",
         "btree (customer_id)",
         "btree (customer_id) WHERE (objected_at IS NOT NULL)",  # who have no score
+        "btree (external_id) WHERE ((external_id)::text > ''::text)",  # of customers who have one: decision 0050
         f"btree (num_of_products, {by_risk}) WHERE (num_of_products >= 3)",
         'btree (upper((surname)::text) COLLATE "C")',
         f"btree (value_at_risk DESC NULLS LAST, customer_id DESC, {narrowed_by}, (reason_codes[1]), churn_risk_score)",

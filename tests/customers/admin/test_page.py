@@ -104,7 +104,8 @@ class TestScore:
     def test_only_users_who_may_save_read_what_a_save_leads_to(self, staff, viewer):
         customer, words = (
             make_scored(),
-            "After you save a change of these values, other than the surname, a new score is calculated.",
+            "After you save a change of these values, other than the surname and the external ID, a new score is "
+            "calculated.",
         )
         assert words in page(staff, customer)
         assert words not in page(viewer, customer)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from customers.import_export import external_ids
 from customers.import_export.csv_files.refused import RefusedError
@@ -10,6 +11,7 @@ from customers.import_export.load_errors import LoadError
 from customers.import_export.outcomes import complete_until, import_outcomes
 from customers.import_export.staging import RowCounts
 from customers.import_export.training_file import read_labelled
+from customers.management.commands import train_model
 from customers.models import Customer, LastGivenId, Outcome
 from tests.customers.import_export.csv_files.texts import HEADER, row, text_of, without, write, write_text
 from tests.factories import make_customer, make_scored
@@ -195,6 +197,12 @@ class TestOtherFiles:
         path = write(tmp_path / "a.csv", *body, header=[*HEADER, "external_id"])
         file = read_labelled(path, objected={"E3", 4})
         assert (file.objected, len(file.data.labels)) == (2, 10)
+
+    def test_training_asks_for_them_by_both_ids(self):
+        make_customer(customer_id=7, external_id="A", objected_at=timezone.now())
+        make_customer(customer_id=8, objected_at=timezone.now())
+        make_customer(customer_id=9, external_id="B")
+        assert train_model.Command().objected() == {7, 8, "A"}
 
 
 class TestColumn:

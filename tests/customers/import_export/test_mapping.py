@@ -151,6 +151,12 @@ class TestKept:
         with pytest.raises(CommandError, match=r"Kept mappings: cards\."):
             run("import_outcomes", german(tmp_path, row(7)), "--mapping", "core")
 
+    def test_training_is_refused_in_the_same_words(self, tmp_path):
+        with pytest.raises(CommandError, match=r"^There is no field blance\. .* Nothing was trained\.$"):
+            run(
+                "train_model", german(tmp_path, row(7)), "--map", "Kontostand=blance", "--output", str(tmp_path / "out")
+            )
+
     def test_there_must_be_something_to_keep(self, tmp_path):
         with pytest.raises(CommandError, match="There is no mapping to keep"):
             run("import_customers", german(tmp_path, row(7)), "--save-mapping", "core")
