@@ -19,7 +19,7 @@ VENV_CHECK = import sys, importlib.util as u; u.find_spec("venv") and u.find_spe
 	"This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu) or name another, PYTHON=...")
 
 .PHONY: help setup setup-dev demo demo-check run worker migrate shell db-start db-stop db-status \
-	test test-fast test-browser words security lint types check coverage screenshots chaos chaos-short mutants \
+	test test-fast test-long test-browser words security lint types check coverage screenshots chaos chaos-short mutants \
 	load audit-code audit-packages check-deploy bench bench-freshness bench-engine bench-model bench-admin freeze lock format clean
 
 help: ## List these commands
@@ -66,6 +66,9 @@ test: lint types check audit-code ## Everything that must pass before a merge
 
 test-fast: setup-dev ## For work in progress: without worker processes, browser, training and attacks; two minutes
 	@$(TESTS) -m "not slow and not process and not security"
+
+test-long: setup-dev ## What `make test` leaves out: upgrades from old versions, long benchmarks, more windows; half an hour
+	@$(TESTS) -m slow
 
 test-browser: setup-dev ## Staff's days in a real browser, and axe on each kind of page: Chromium must be installed
 	@$(PY) -m tests.browser.chromium
@@ -156,7 +159,8 @@ clean: ## Remove caches and reports, never .venv or the database
 # --- behind the scenes ---
 
 # Three files at a time, on any machine: half of a test's time is waiting for processes that it has started.
-TESTS = $(PY) -m pytest --numprocesses 3 --dist loadfile
+# They start Python some hundreds of times: what it has compiled is kept, on machines too that keep none.
+TESTS = env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 # As a module, for the scripts in bin/ break when a checkout moves.
 LINT_IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
 CHAOS = $(PY) -m tests.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))

@@ -1,9 +1,11 @@
 """Shared by all rooms: PostgreSQL is up, signals arrive, and model files are never those of the checkout."""
 
+import gc
 import logging
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from hypothesis import settings as hypothesis_settings
 
 from customers import ml_service, views
 from customers.conditions import Condition
+from customers.ml_service import Forest
+from customers.models import ModelFile
 from customers.portfolio import moves
 from customers.releases import records, storage
 from events import views as events_views
@@ -77,6 +81,7 @@ SECURITY = (
 )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(Path(__file__).parent).as_posix()
@@ -84,6 +89,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.process)
         if place.startswith(SECURITY):
             item.add_marker(pytest.mark.security)
+    ranks = spread(dict.fromkeys(item.path for item in items), {item.path for item in items if is_process(item)})
+    items.sort(key=lambda item: ranks[item.path])
+
+
+def is_process(item: pytest.Item) -> bool:
+    return item.get_closest_marker("process") is not None
+
+
+def spread(files: Iterable[Path], waiting: Container[Path]) -> dict[Path, float]:
+    """A rank for each file: what mostly waits for processes runs beside what computes, and the last to run is short."""
+    of_kind = {kind: [file for file in files if (file in waiting) == kind] for kind in (True, False)}
+    last = {True: 0.8, False: 1.0}
+    return {file: last[kind] * i / len(its) for kind, its in of_kind.items() for i, file in enumerate(its)}
 
 
 def pytest_configure() -> None:
@@ -96,6 +114,12 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
     if exitstatus == pytest.ExitCode.TESTS_FAILED and not wrong and measured and measured.cov_controller:
         measured.cov_controller.cov.report(file=(table := StringIO()))
         terminalreporter.write(table.getvalue())
+
+
+def pytest_collection_finish() -> None:
+    """Some hundred thousand objects stay until the end: no search for garbage goes through them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -117,6 +141,21 @@ def django_db_setup(django_db_setup, django_db_blocker) -> None:
         if may_delete_unasked():
             beginning = Beginning.of_now()
             TransactionTestCase._fixture_teardown = lambda _test: beginning.restore()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def each_model_is_packed_once() -> Iterator[None]:
+    """Some thousand tests activate the shipped model, and compressing it takes longer than most of them."""
+    pack, known = storage.packed, {}
+
+    def packed(forest: Forest, source: bytes) -> ModelFile:
+        key = forest.fingerprint, forest.flat.contents, sha256(source).digest()
+        model = known.get(key) or known.setdefault(key, pack(forest, source))
+        return ModelFile(**{field.attname: getattr(model, field.attname) for field in ModelFile._meta.concrete_fields})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "packed", packed)
+        yield
 
 
 @pytest.fixture(autouse=True)

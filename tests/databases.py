@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from urllib.parse import quote
 
@@ -30,13 +30,9 @@ def url_of_test_database() -> str:
 
 
 @contextmanager
-def scratch_database(name: str, *, migrated: bool = False) -> Iterator[str]:
-    """Create a database on the configured server, for this process alone, and yield its address.
-
-    It is empty, or as ``migrate`` leaves an empty one: then a copy, for each migration takes seconds in all.
-    """
+def scratch_database(name: str, *, template: str = "template1") -> Iterator[str]:
+    """Create a database on the configured server, for this process alone, and yield its address: empty, or a copy."""
     name = f"{name}{os.environ.get('PYTEST_XDIST_WORKER', '')}"  # tests run in several processes at once
-    template = template_of_this_run() if migrated else "template1"
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
     with maintenance() as connection:
         drop(connection, name)
@@ -45,6 +41,11 @@ def scratch_database(name: str, *, migrated: bool = False) -> Iterator[str]:
             yield address(server(), NAME=name)
         finally:
             drop(connection, name)
+
+
+def migrated_database(name: str) -> AbstractContextManager[str]:
+    """The same as ``migrate`` leaves an empty one: copied, for migrations take seconds each time."""
+    return scratch_database(name, template=template_of_this_run())
 
 
 @cache
@@ -57,9 +58,13 @@ def template_of_this_run() -> str:
             with scratch_database(f"{name}_draft") as url:
                 told = {**os.environ, "DATABASE_URL": url}
                 subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=env.ROOT, env=told, check=True)
-                draft, final = (sql.Identifier(it) for it in (conninfo_to_dict(url)["dbname"], name))
+                draft, final = (sql.Identifier(it) for it in (name_of(url), name))
                 connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(draft, final))
     return name
+
+
+def name_of(url: str) -> str:
+    return str(conninfo_to_dict(url)["dbname"])
 
 
 def forget_template_of_this_run() -> None:

@@ -4,6 +4,7 @@ Truncating 50 tables takes a quarter of a second, and what ``post_migrate`` fill
 commit. Here rows are deleted without asking foreign keys, and those that the migrations left come back by COPY.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connection
@@ -33,6 +34,8 @@ class Beginning:
         """One short transaction; sequences go on, as after Django's ``flush``."""
         with connection.cursor() as cursor:
             cursor.execute("BEGIN; SET LOCAL session_replication_role = replica")
+            # A process that was killed may still have a statement at work: what it commits is waited for, and goes too.
+            cursor.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(names(self.rows)))
             cursor.execute(SIZES, [list(self.rows), CUSTOMERS])
             for table, size in cursor.fetchall():
                 empty = "TRUNCATE {} CASCADE" if size > LARGE else "DELETE FROM {}"
@@ -54,6 +57,10 @@ def may_delete_unasked() -> bool:
 def tables() -> list[str]:
     """Those that ``flush`` empties."""
     return connection.introspection.django_table_names(only_existing=True, include_views=False)
+
+
+def names(tables: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, tables))
 
 
 def rows_of(cursor, table: str) -> bytes:

@@ -79,6 +79,7 @@ def at_work(folder, url, log, *command):
             process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_no_event_is_lost_while_both_are_at_work(former, tmp_path):
     with scratch_database("vigilpay_test_beside") as url, psycopg.connect(url, autocommit=True) as connection:

@@ -22,7 +22,7 @@ from django.db import connection
 
 from customers.models import Customer
 from customers.monitoring import audit
-from tests.databases import scratch_database
+from tests.databases import migrated_database, name_of, scratch_database
 from tests.factories import A_CUSTOMER, make_scored, no_trigger
 from tests.money import value_at_risk
 from tests.others import await_that, meanwhile, outsider
@@ -33,7 +33,6 @@ CUSTOMERS = 300
 
 GO_BACK = """
 from django.core.management import call_command
-call_command("migrate", verbosity=0)
 call_command("migrate", "events", "0002", verbosity=0)
 call_command("migrate", "customers", "0001", verbosity=0)
 """
@@ -127,14 +126,22 @@ def run(url, program):
     return done.stdout
 
 
-@pytest.fixture
-def old_database():
-    with scratch_database("vigilpay_test_upgrade") as url, psycopg.connect(url, autocommit=True) as connection:
+@pytest.fixture(scope="module")
+def as_it_was():
+    with migrated_database("vigilpay_test_as_it_was") as url:
         run(url, GO_BACK)
-        connection.execute(AS_IT_WAS)
-        connection.execute(INSERT, list(A_CUSTOMER.values()))
-        connection.execute(RELEASE, ["a" * 64])
-        connection.execute(SCORE)
+        with psycopg.connect(url) as connection:
+            connection.execute(AS_IT_WAS)
+            connection.execute(INSERT, list(A_CUSTOMER.values()))
+            connection.execute(RELEASE, ["a" * 64])
+            connection.execute(SCORE)
+        yield name_of(url)
+
+
+@pytest.fixture
+def old_database(as_it_was):
+    copied = scratch_database("vigilpay_test_upgrade", template=as_it_was)
+    with copied as url, psycopg.connect(url, autocommit=True) as connection:
         yield url, connection
 
 
@@ -214,7 +221,6 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from customers.scoring import scorer
-call_command("migrate", verbosity=0)
 call_command("seed_demo", customers=40, verbosity=0)
 assert scorer.rescore_batch().stored == 40
 parents = MigrationLoader(connection).graph.node_map["customers", "0014_arrays_checksum"].parents
@@ -239,7 +245,7 @@ def production(monkeypatch, tmp_path):
 
 
 def test_a_release_without_a_checksum_of_its_arrays_gets_one_and_no_row_becomes_stale(production):
-    with scratch_database("vigilpay_test_arrays") as url, psycopg.connect(url, autocommit=True) as connection:
+    with migrated_database("vigilpay_test_arrays") as url, psycopg.connect(url, autocommit=True) as connection:
         run(url, BEFORE_ARRAYS)
         [(release, fingerprint)] = connection.execute("SELECT id, fingerprint FROM customers_modelrelease").fetchall()
         run(url, UPGRADE)
@@ -256,7 +262,6 @@ def test_a_release_without_a_checksum_of_its_arrays_gets_one_and_no_row_becomes_
 BEFORE_VALUES = """
 from django.core.management import call_command
 from customers.scoring import scorer
-call_command("migrate", verbosity=0)
 call_command("seed_demo", customers=40, verbosity=0)
 assert scorer.rescore_batch().stored == 40
 call_command("migrate", "events", "0014", verbosity=0)
@@ -275,7 +280,7 @@ SELECT customer_id, balance, churn_risk_score, value_at_risk FROM customers_cust
 
 
 def test_customers_scored_before_get_the_value_of_the_balance_that_was_scored():
-    with scratch_database("vigilpay_test_values") as url, psycopg.connect(url, autocommit=True) as connection:
+    with migrated_database("vigilpay_test_values") as url, psycopg.connect(url, autocommit=True) as connection:
         run(url, BEFORE_VALUES)
         connection.execute(FORGET_VALUES)
         before = {customer_id: rest for customer_id, *rest in connection.execute(WITH_VALUES)}

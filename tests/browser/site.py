@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import psycopg
 
-from tests.databases import scratch_database
+from tests.databases import migrated_database
 from tests.others import await_that
 from tests.workers import running_worker
 from vigilpay.env import ROOT
@@ -59,7 +59,7 @@ class Site:
 @contextmanager
 def running_site(database: str, logs: Path, *, customers: int) -> Iterator[Site]:
     """Made-up customers, all scored, served for as long as the block lasts."""
-    with scratch_database(database, migrated=True) as url:
+    with migrated_database(database) as url:
         manage(url, "seed_demo", "--customers", str(customers))
         manage(url, "shell", "--command", MAKE_PEOPLE)
         with served(url, logs / "web.log") as base, running_worker(url, logs / "worker.log"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import scratch_database
+from tests.databases import migrated_database
 from tests.others import await_that
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ JSON_BODY = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with scratch_database("vigilpay_test_api", migrated=True) as url:
+    with migrated_database("vigilpay_test_api") as url:
         env = {**os.environ, "DATABASE_URL": url}
         for command in (["seed_demo", "--customers", "50"], ["shell", "--no-imports", "-c", SCORE]):
             subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True, capture_output=True)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from customers.monitoring import audit
-from tests.databases import scratch_database
+from tests.databases import migrated_database, scratch_database
 from tests.dumps import PG_DUMP, PG_RESTORE, needs_dumps
 from tests.factories import A_CUSTOMER
 from tests.others import await_that
@@ -79,7 +79,7 @@ def being_edited(url):
 def dump(tmp_path_factory):
     """Taken while customers were being edited and scored: some were stale at that moment."""
     folder = tmp_path_factory.mktemp("backup")
-    with scratch_database("vigilpay_test_backup", migrated=True) as url:
+    with migrated_database("vigilpay_test_backup") as url:
         with psycopg.connect(url) as connection:
             connection.execute(INSERT, list(A_CUSTOMER.values()))
         with running_cluster(url, folder / "log"):
@@ -92,8 +92,9 @@ def dump(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("options", [(), ("-x", "-O")], ids=["as it was", "without owners and rights"])
-@pytest.mark.parametrize("name", ["dump", "stale"])
+@pytest.mark.parametrize(
+    ("name", "options"), [("dump", ("-x", "-O")), ("stale", ())], ids=["without owners and rights", "stale, as it was"]
+)
 def test_a_restored_database_ends_current_and_notices_edits(dump, name, options, tmp_path):
     with scratch_database("vigilpay_test_restored") as url:
         run(PG_RESTORE, *options, "--dbname", url, str(dump / name))

@@ -11,7 +11,7 @@ import pytest
 
 from customers.ml_service import load_forest
 from tests.conftest import SHIPPED
-from tests.databases import scratch_database
+from tests.databases import migrated_database, scratch_database
 from tests.dumps import PG_DUMP, PG_RESTORE, needs_dumps
 from tests.factories import A_CUSTOMER
 from tests.others import await_that
@@ -73,7 +73,7 @@ def test_its_model_is_never_taken_for_the_one_that_got_the_id(tmp_path, another_
     assets, log, dump = tmp_path / "ml_assets", tmp_path / "log", tmp_path / "dump"
     assets.mkdir()
     shutil.copy(another_forest, assets / "model.pkl")
-    with scratch_database("vigilpay_test_restore", migrated=True) as url:
+    with migrated_database("vigilpay_test_restore") as url:
         add_customers(url, 1, 3)
         with running_cluster(url, log, VIGILPAY_ML_ASSETS=str(assets)):
             await_that(all_are_scored_by(url, 1), "the first model scores")

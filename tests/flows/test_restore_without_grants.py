@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from events.triggers.definitions import TRIGGERS
-from tests.databases import scratch_database
+from tests.databases import migrated_database, scratch_database
 from tests.dumps import PG_DUMP, PG_RESTORE, needs_dumps
 from tests.factories import A_CUSTOMER
 from tests.security.strangers import PASSWORD, name_of
@@ -37,7 +37,7 @@ def run(*command):
 def restored(tmp_path):
     """A customer with a score, in a database restored without owners and grants; and a login of the bank's."""
     dump = tmp_path / "dump"
-    with scratch_database("vigilpay_test_kept", migrated=True) as url:
+    with migrated_database("vigilpay_test_kept") as url:
         with psycopg.connect(url, autocommit=True) as editor:
             columns, places = ", ".join(A_CUSTOMER), ", ".join(["%s"] * len(A_CUSTOMER))
             editor.execute(

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from tests.databases import scratch_database
+from tests.databases import migrated_database
 from tests.factories import A_CUSTOMER
 from tests.others import await_that
 from tests.workers import running_cluster
@@ -29,7 +29,7 @@ def manage(url, *command):
 
 
 def test_jobs_of_the_former_key_are_dropped_once_and_their_customers_are_scored(tmp_path):
-    migrated = scratch_database("vigilpay_test_key", migrated=True)
+    migrated = migrated_database("vigilpay_test_key")
     with migrated as url, psycopg.connect(url, autocommit=True) as connection:
         connection.execute(INSERT, list(A_CUSTOMER.values()))
         for _ in range(3):

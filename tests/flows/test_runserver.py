@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from tests.databases import scratch_database
+from tests.databases import migrated_database
 from tests.flows.test_demo import ROOT, sessions
 from tests.others import await_that
 
@@ -18,7 +18,7 @@ CLIENTS, REQUESTS = 4, 10
 
 @pytest.fixture
 def server():
-    with scratch_database("vigilpay_test_runserver", migrated=True) as url:
+    with migrated_database("vigilpay_test_runserver") as url:
         env = {**os.environ, "DATABASE_URL": url}
         serving = [sys.executable, "manage.py", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{PORT}"]
         with subprocess.Popen(serving, cwd=ROOT, env=env, stderr=subprocess.DEVNULL) as process:

@@ -12,7 +12,7 @@ from django.db import connections
 
 from events.worker import pooler
 from events.worker.pooler import shares_sessions
-from tests.databases import scratch_database
+from tests.databases import migrated_database
 from tests.factories import A_CUSTOMER
 from tests.poolers import needs_pgbouncer, pgbouncer
 from vigilpay import env
@@ -59,7 +59,7 @@ print(json.dumps({"codes": codes, "lines": len(lines), "left": left, "port": set
 
 @pytest.fixture(scope="module")
 def url():
-    with scratch_database("vigilpay_test_pooler", migrated=True) as url:
+    with migrated_database("vigilpay_test_pooler") as url:
         columns = ", ".join(["customer_id", *A_CUSTOMER])
         places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))
         with psycopg.connect(url) as editor, editor.cursor() as cursor:

@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.cluster_processes import cluster_of, is_complete, roles
-from tests.databases import scratch_database
+from tests.databases import migrated_database
 from tests.factories import A_CUSTOMER
 from tests.others import await_that
 from tests.workers import running_worker
@@ -28,7 +28,7 @@ IMPATIENT = {"VIGILPAY_STALL_SECONDS": "5", "VIGILPAY_DRAIN_SECONDS": "1.5"}
 
 @pytest.fixture(scope="module")
 def url():
-    with scratch_database("vigilpay_test_run_worker", migrated=True) as address:
+    with migrated_database("vigilpay_test_run_worker") as address:
         with psycopg.connect(address) as editor:
             columns = ", ".join(["customer_id", *A_CUSTOMER])
             places = ", ".join(["%s"] * (1 + len(A_CUSTOMER)))

@@ -50,7 +50,7 @@ class TestFigures:
 
     def test_the_table_says_all_of_it(self):
         said = "\n".join(table(compare([4711, 2], np.array([0.2, 0.4]), np.array([0.25, 0.9]))))
-        for expected in ("2 customers", "0.3000 -> 0.5750", "+0.2750", "p50", "p99", "50.0%", "4711", "0.9000"):
+        for expected in ("2 customers", "0.3000 -> 0.5750", "+0.2750", "p50", "p99", "50.0\u00a0%", "4711", "0.9000"):
             assert expected in said
 
 

@@ -10,7 +10,7 @@ from time import sleep
 import psycopg
 import pytest
 
-from tests.databases import scratch_database
+from tests.databases import migrated_database
 from tests.factories import A_CUSTOMER
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,7 +35,7 @@ DRAIN = "from customers.scoring.scorer import rescore_batch; print(sum(rescore_b
 
 @pytest.fixture
 def database():
-    migrated = scratch_database("vigilpay_test_migrations", migrated=True)
+    migrated = migrated_database("vigilpay_test_migrations")
     with migrated as url, psycopg.connect(url, autocommit=True) as connection:
         yield url, connection
 
@@ -91,6 +91,7 @@ def test_customers_who_are_stale_before_are_found_afterwards_and_back_and_forth_
     assert one(connection, SCORED) == (212, 112)
 
 
+@pytest.mark.slow
 def test_nothing_of_a_new_score_is_lost_when_it_was_written_before_the_migration(database):
     url, connection = database
     go_back(url)
@@ -104,6 +105,7 @@ def test_nothing_of_a_new_score_is_lost_when_it_was_written_before_the_migration
     assert one(connection, "SELECT edited_by, edited_at FROM customers_customer") == ("", None)
 
 
+@pytest.mark.slow
 def test_marks_that_wait_and_an_edit_that_is_open_are_found_after_marks_have_become_arrays(database):
     url, connection = database
     manage(url, "migrate", "events", "0009")

@@ -10,7 +10,7 @@ from django.urls import include, path
 from prometheus_client.parser import text_string_to_metric_families
 
 from events.freshness import queries
-from tests.databases import scratch_database
+from tests.databases import migrated_database
 from tests.factories import make_customers, make_failure, make_scored
 from tests.others import await_that
 from tests.staff import with_role
@@ -134,7 +134,7 @@ def test_several_processes_count_together(tmp_path):
     folder.mkdir()
     told = {"VIGILPAY_METRICS": "1", "PROMETHEUS_MULTIPROC_DIR": str(folder)}
     with (
-        scratch_database("vigilpay_test_metrics", migrated=True) as url,
+        migrated_database("vigilpay_test_metrics") as url,
         running_site(url, tmp_path / "log", **told) as site,
     ):
 
