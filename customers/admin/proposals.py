@@ -135,9 +135,9 @@ class ModelProposalAdmin(ReadOnlyAdmin):
             ("Customers drawn at random", format_count(shift["customers"], "customer", "customers")),
             ("Mean, active model", format_percent(shift["mean_before"])),
             ("Mean, proposed model", format_percent(shift["mean_after"])),
-            ("Change of the mean", format_points(shift["of_mean"])),
+            ("Change of the mean", format_points(100 * shift["of_mean"])),
             ("Changed by more than 10 points", format_percent(shift["moved_far"])),
-            *((f"Change at percentile {q}", format_points(change)) for q, change in by_percentile(shift)),
+            *((f"Change at percentile {q}", format_points(100 * change)) for q, change in by_percentile(shift)),
         ]
         return format_html(
             "<table>{}</table>", format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', rows)

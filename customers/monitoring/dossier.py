@@ -5,20 +5,14 @@ new is known of the release. What is not known is said to be missing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
 from typing import Any
-
-from django.conf import settings
-from django.utils import timezone
 
 from customers.ml_service import card
 from customers.ml_service.card import Block, Section, Table
-from customers.ml_service.card.groups import EXPLANATION, calibration_table, named, rate_tables, selection_table
-from customers.ml_service.performance import FEWEST, Performance
-from customers.models import AuditFinding, DriftCheck, FairnessCheck, ModelFile, ModelProposal, ModelRelease
-from customers.monitoring import drift, estimation, evaluation, fairness
-from customers.monitoring.window import DAY, Window
-from customers.presentation.durations import format_day, format_time
+from customers.models import ModelFile, ModelProposal, ModelRelease
+from customers.monitoring import dossier_findings as findings
+from customers.monitoring.dossier_findings import MissingPartError, replaced_by
+from customers.presentation.durations import format_time
 from customers.presentation.numbers import format_count, format_percent, format_points
 
 PRESENT, MISSING = "present", "missing"
@@ -39,10 +33,6 @@ INTRODUCTION = (
     "Made by manage.py model_dossier from the database: the release, the card of its model, and what was found since. "
     "It holds nothing about single customers."
 )
-
-
-class MissingPartError(Exception):
-    """There is nothing to say in a part; the message says why."""
 
 
 def title_of(release: ModelRelease) -> str:
@@ -90,10 +80,6 @@ def about(release: ModelRelease) -> Iterator[Block]:
         ("model in the database", "yes" if is_stored else MISSING),
     ]
     yield Table(("fact", "value"), facts)
-
-
-def replaced_by(release: ModelRelease) -> ModelRelease | None:
-    return ModelRelease.objects.filter(pk__gt=release.pk).defer("metadata").order_by("pk").first()
 
 
 def describe(release: ModelRelease) -> str:
@@ -168,133 +154,12 @@ def service(release: ModelRelease) -> Iterator[Block]:
         yield "This model was put into service once; no rollback led to it."
 
 
-# --- what was found since ---------------------------------------------------------------------------------------------
-
-
-def drift_checks(release: ModelRelease) -> Iterator[Block]:
-    checks = DriftCheck.objects.filter(release=release).order_by("-pk")
-    newest = checks.first()
-    if newest is None:
-        raise MissingPartError("no drift check of this release is kept.")
-    found = drift.drift_of(newest)
-    yield (
-        f"{format_count(checks.count(), 'check is', 'checks are')} kept. The newest is of "
-        f"{format_time(newest.checked_at)}: "
-        f"{found.customers:,} customers, {found.scores:,} of them with an up-to-date score, compared with the "
-        f"{found.reference_rows:,} of the training."
-    )
-    yield Table(
-        ("field", "PSI", "result", "largest change"),
-        [
-            (
-                drift.column_name(it.column),
-                f"{it.psi:.3f}",
-                it.verdict,
-                f"{it.moved_most.bin}: {format_percent(it.moved_most.reference_share)} in training, "
-                f"{format_percent(it.moved_most.share)} then",
-            )
-            for it in sorted(found.shifts, key=lambda shift: (-shift.psi, shift.column))
-        ],
-    )
-
-
-def fairness_checks(release: ModelRelease) -> Iterator[Block]:
-    checks = FairnessCheck.objects.filter(release=release).order_by("-pk")
-    newest = checks.first()
-    if newest is None:
-        raise MissingPartError("no fairness check of this release is kept.")
-    found = fairness.fairness_of(newest)
-    yield (
-        f"{format_count(checks.count(), 'check is', 'checks are')} kept. The newest is of "
-        f"{format_time(newest.checked_at)}: "
-        f"{found.customers:,} customers with an up-to-date score."
-    )
-    yield selection_table(named(found.groups), found.thresholds)
-
-
-def outcomes(release: ModelRelease) -> Iterator[Block]:
-    """How good its scores turned out to be, for all customers and for each group."""
-    window = window_of(release)
-    judgement = evaluation.judge(release.pk, evaluation.fates(window, release.pk)[release.pk])
-    days = f"from {format_day(window.first_day)} to {format_day(window.last_day)}"
-    yield (
-        f"Last scores of this release before {format_day(window.first_day)}, and customers who left {days}: "
-        f"{format_count(judgement.customers, 'customer', 'customers')}, {judgement.left:,} of them left; of "
-        f"{judgement.unknown:,} more it is not known whether they stayed."
-    )
-    if judgement.performance is None:
-        raise MissingPartError(
-            f"too few outcomes of its scores are known ({days}): {judgement.left:,} customers who left and "
-            f"{judgement.customers - judgement.left:,} who stayed; {FEWEST} of each are needed."
-        )
-    yield from performance(judgement.performance)
-    if judged := fairness.judge(window, release.pk):
-        groups = named(judged.groups)
-        yield EXPLANATION
-        yield calibration_table(groups)
-        yield from rate_tables(groups, settings.RISK_BANDS)
-
-
-def window_of(release: ModelRelease) -> Window:
-    """The latest days whose outcomes are known and before which this release gave the last scores."""
-    try:
-        until = evaluation.observed_until()
-    except evaluation.NothingToEvaluateError as error:
-        raise MissingPartError(f"no outcomes. {error}") from None
-    length = evaluation.DEFAULT_DAYS * DAY
-    first_day: date = until - length + DAY
-    if following := replaced_by(release):
-        first_day = min(first_day, timezone.localdate(following.released_at))
-    return Window(first_day, first_day + length - DAY)
-
-
-def performance(found: Performance) -> Iterator[Block]:
-    figures = [
-        ("ROC AUC", f"{found.roc_auc:.4f} ± {found.roc_auc_error:.4f}"),
-        ("PR AUC", f"{found.pr_auc:.4f}"),
-        ("Brier score", f"{found.brier:.4f}"),
-        (f"lift at {format_percent(0.1, 0)}", f"{found.lift:.2f}"),
-        ("calibration error", f"{found.calibration_error:.4f}"),
-    ]
-    yield Table(("figure", "value"), figures)
-    bins = [
-        (f"{it.customers:,}", format_percent(it.mean_score), format_percent(it.share_left)) for it in found.calibration
-    ]
-    yield Table(("customers", "mean score", "left"), bins)
-
-
-def estimated(release: ModelRelease) -> Iterator[Block]:
-    """What to expect before outcomes are known."""
-    if ModelRelease.objects.active_id() != release.pk:
-        raise MissingPartError("only the scores of the active release can be estimated.")
-    try:
-        found = estimation.estimate()
-    except estimation.NothingToEstimateError as error:
-        raise MissingPartError(f"{error}") from None
-    yield estimation.NO_CONCEPT_DRIFT
-    facts = [
-        ("customers with an up-to-date score", f"{found.customers:,}"),
-        ("estimated ROC AUC", f"{found.roc_auc:.4f} ± {found.roc_auc_error:.4f}"),
-        ("expected to leave", format_percent(found.share_leaving)),
-    ]
-    yield Table(("figure", "value"), facts)
-
-
-def audits(release: ModelRelease) -> Iterator[Block]:
-    """Wrong scores, and how many of them were replaced."""
-    found = AuditFinding.objects.filter(release=release)
-    repaired = found.filter(repaired_at__isnull=False).count()
-    yield "Audits recompute stored scores by scikit-learn and keep what they find; how many were run is not kept."
-    facts = [("wrong scores found", f"{found.count():,}"), ("of these replaced or gone", f"{repaired:,}")]
-    yield Table(("figure", "value"), facts)
-
-
 PARTS: Mapping[str, Find] = {
     "Proposals and approvals": decisions,
     "Service and rollbacks": service,
-    "Drift": drift_checks,
-    "Fairness of current scores": fairness_checks,
-    "Outcomes": outcomes,
-    "Estimated performance": estimated,
-    "Audits": audits,
+    "Drift": findings.drift_checks,
+    "Fairness of current scores": findings.fairness_checks,
+    "Outcomes": findings.outcomes,
+    "Estimated performance": findings.estimated,
+    "Audits": findings.audits,
 }

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from customers.models import ModelProposal, ModelRelease
+from customers.presentation.numbers import format_points
 from events import jobs
 from tests.factories import make_scored
 
@@ -57,6 +58,10 @@ def test_it_shows_what_was_verified_how_risks_move_and_the_card(ben, proposal):
         assert expected in page
     assert 'value="Approve"' in page
     assert 'name="_save"' not in page
+    # One customer: the mean is that customer's, and a change of 0.1 is one of 10 points.
+    change = format_points(100 * proposal.shift["of_mean"])
+    assert f'<th scope="row">Change of the mean</th><td>{change}</td>' in page
+    assert f'<th scope="row">Change at percentile 50</th><td>{change}</td>' in page
 
 
 def test_another_person_approves_and_a_worker_activates(ben, proposal):

@@ -109,6 +109,7 @@ def test_each_part_tells_what_was_found(known):
     assert "('change at percentile 5', '-3.0 points')" in text["Proposals and approvals"]
     assert "('reason', 'Better')" in text["Proposals and approvals"]
     assert "1 check is kept" in text["Drift"]
+    assert "('checked', 'largest shift', 'PSI', 'result')" in text["Drift"]
     assert "60 customers with an up-to-date score" in text["Fairness of current scores"]
     assert f"before {format_day(SCORED_ON + timedelta(days=2))}" in text["Outcomes"]
     assert "700 customers" in text["Outcomes"]
