@@ -92,7 +92,7 @@ class TestOneCustomer:
 
 
 def test_it_is_read_page_by_page_and_who_leaves_meanwhile_is_in_it(monkeypatch):
-    monkeypatch.setattr(module, "FETCH_ROWS", 3)
+    monkeypatch.setattr(module, "PAGE_ROWS", 3)
     make_customers(10)
     while scorer.rescore_batch().claimed:
         pass
