@@ -5,28 +5,27 @@ deleted or scored; so the list equals the table of a moment at which no transact
 by the transactions that were open then. docs/decisions/0051-the-list-as-it-was.md has the reasons.
 """
 
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
-
-from django.db import connection, transaction
 
 from customers.history.departures import IDS, LIVES
 from customers.ml_service.schema import FEATURES
 from customers.sql import fetch_row, fetch_rows
 
-FETCH_ROWS = 2000
-FETCH_IDS = 20_000
+PAGE_ROWS = 2000
 
 # Who was there: present customers, and those who have left since. Customers of whom neither is known had left before.
-ALIVE = f"""
-SELECT customer_id FROM customers_customer WHERE arrived_at <= %(moment)s
-UNION
-SELECT gone.customer_id FROM customers_departure AS departure, {LIVES}
-WHERE departure.left_at > %(moment)s AND gone.arrived_at <= %(moment)s
-ORDER BY customer_id
+# The first and the last id of each page.
+PAGES = f"""
+SELECT min(customer_id), max(customer_id) FROM (
+    SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1) / %(rows)s AS page FROM (
+        SELECT customer_id FROM customers_customer WHERE arrived_at <= %(moment)s
+        UNION
+        SELECT gone.customer_id FROM customers_departure AS departure, {LIVES}
+        WHERE departure.left_at > %(moment)s AND gone.arrived_at <= %(moment)s
+    ) AS present
+) AS numbered GROUP BY page ORDER BY page
 """
 
 EXTENT = "SELECT max(complete_since) FROM customers_historyextent"
@@ -43,11 +42,11 @@ READ = f"""
 WITH life AS MATERIALIZED (
     SELECT DISTINCT ON (customer_id) customer_id, arrived_at FROM (
         SELECT customer_id, arrived_at FROM customers_customer
-        WHERE customer_id = ANY (%(ids)s) AND arrived_at <= %(moment)s
+        WHERE customer_id BETWEEN %(first)s AND %(last)s AND arrived_at <= %(moment)s
         UNION ALL
         SELECT gone.customer_id, gone.arrived_at FROM customers_departure AS departure, {LIVES}
         WHERE {IDS} && int8range(%(first)s::bigint - 1, %(last)s) AND departure.left_at > %(moment)s
-          AND gone.customer_id = ANY (%(ids)s) AND gone.arrived_at <= %(moment)s
+          AND gone.customer_id BETWEEN %(first)s AND %(last)s AND gone.arrived_at <= %(moment)s
     ) AS known ORDER BY customer_id, arrived_at DESC
 )
 SELECT life.customer_id, {THEIR_VALUES}, version.number, version.has_objected,
@@ -109,7 +108,7 @@ class NotKeptError(Exception):
 
 
 def read_as_of(moment: datetime) -> Iterator[list[PastCustomer]]:
-    """All customers of that moment by their ids, page by page. No more than their ids are in memory at once.
+    """All customers of that moment by their ids, page by page.
 
     Raises ``NotKeptError``: at once, or behind the last page where history was deleted meanwhile.
     """
@@ -118,9 +117,9 @@ def read_as_of(moment: datetime) -> Iterator[list[PastCustomer]]:
 
 
 def pages_of(moment: datetime) -> Iterator[list[PastCustomer]]:
-    ids = ids_as_of(moment)
-    for first in range(0, len(ids), FETCH_ROWS):
-        yield read_page(ids[first : first + FETCH_ROWS], moment)
+    """Who was there is a fact of the past: pages stay what they are, also while customers come and leave."""
+    for first, last in fetch_rows(PAGES, {"moment": moment, "rows": PAGE_ROWS}):
+        yield read_page(first, last, moment)
     refuse_unless_kept(moment)
 
 
@@ -130,18 +129,8 @@ def refuse_unless_kept(moment: datetime) -> None:
         raise NotKeptError(moment, since)
 
 
-def ids_as_of(moment: datetime) -> "array[int]":
-    """Of all customers who were there, in order; read by a cursor that needs no session of its own."""
-    ids = array("q")
-    with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.execute(ALIVE, {"moment": moment})
-        for rows in iter(partial(cursor.fetchmany, FETCH_IDS), []):
-            ids.extend(customer_id for (customer_id,) in rows)
-    return ids
-
-
-def read_page(ids: Sequence[int], moment: datetime) -> list[PastCustomer]:
-    """Those of the customers who were there; ``ids`` in order, at least one."""
-    rows = fetch_rows(READ, {"ids": list(ids), "first": ids[0], "last": ids[-1], "moment": moment})
+def read_page(first: int, last: int, moment: datetime) -> list[PastCustomer]:
+    """The customers with these ids, and those between, who were there."""
+    rows = fetch_rows(READ, {"first": first, "last": last, "moment": moment})
     end = 1 + len(FEATURES)
     return [PastCustomer(row[0], tuple(row[1:end]), *row[end:]) for row in rows]

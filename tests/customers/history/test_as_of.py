@@ -75,6 +75,12 @@ class TestOneCustomer:
         assert [it.score is None for it in scores] == [False, True, True, True, False]
         assert [it.release is None for it in scores] == [False, True, True, True, False]
 
+    def test_a_version_that_another_model_scored_again_began_when_it_was_edited(self):
+        """The record of that score says when an older version was edited."""
+        ways = ("score", "edit", "edit", "score", "edit", "score", "release", "score", "edit", "score")
+        for at, customer in self.history_of(*((way, 40 + number) for number, way in enumerate(ways))):
+            assert customer in as_of(at)
+
     def test_a_change_that_waited_for_another_of_the_same_row_is_the_later_one(self):
         """Its statement began first: the version decides, not the time."""
         customer = make_customer(age=30)
@@ -86,7 +92,7 @@ class TestOneCustomer:
 
 
 def test_it_is_read_page_by_page_and_who_leaves_meanwhile_is_in_it(monkeypatch):
-    monkeypatch.setattr(module, "FETCH_ROWS", 3)
+    monkeypatch.setattr(module, "PAGE_ROWS", 3)
     make_customers(10)
     while scorer.rescore_batch().claimed:
         pass
