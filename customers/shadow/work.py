@@ -4,22 +4,28 @@ A job is a hint, the run's row says what is to be done. The worker that has the 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, sleep
+from typing import TypeVar
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from customers import turns
 from customers.ml_service import Forest, ModelError
 from customers.models import ShadowRun
 from customers.releases import storage
+from customers.scoring.contention import lost_to_an_editor
 from customers.scoring.marks import LOOK
 from customers.scoring.pause import IS_PAUSED
 from customers.shadow import batches, comparison, ending
 from customers.sql import fetch_row
 
 log = logging.getLogger("vigilpay.shadow")
+
+T = TypeVar("T")
 
 # Of two workers the other one scores what is live; this one waits so long for it, and then leaves the rest to a later
 # job. A single worker leaves at once.
@@ -65,7 +71,7 @@ def score(run: ShadowRun, ends: float) -> Work:
         if not ShadowRun.objects.filter(pk=run.pk, is_on=True).exists():
             return Work(scored)
         try:
-            step = batches.next_step(run, forest)
+            step = unless_lost(partial(batches.next_step, run, forest), batches.Step())
         except ModelError as error:
             give_up(run, error)
             return Work(scored)
@@ -82,10 +88,21 @@ def clear(ends: float) -> bool:
     after: int | None = 0 if runs else None
     for _ in quiet_moments(ends) if runs else ():
         if after is not None:
-            after = ending.clear_step(runs, after)
+            step: Callable[[], int | None] = partial(ending.clear_step, runs, after)
+            after = unless_lost(step, after)
         if after is None:
             break
     return after is not None
+
+
+def unless_lost(work: Callable[[], T], otherwise: T) -> T:
+    """What the work gives; or the other, where an editor holds what it needs: then it is done later."""
+    try:
+        return work()
+    except DatabaseError as error:
+        if lost_to_an_editor(error):
+            return otherwise
+        raise
 
 
 def quiet_moments(ends: float) -> Iterator[None]:
