@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic, sleep
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -88,8 +88,7 @@ def clear(ends: float) -> bool:
     after: int | None = 0 if runs else None
     for _ in quiet_moments(ends) if runs else ():
         if after is not None:
-            step: Callable[[], int | None] = partial(ending.clear_step, runs, after)
-            after = unless_lost(step, after)
+            after = unless_lost(partial(ending.clear_step, runs, after), cast("int | None", after))
         if after is None:
             break
     return after is not None
