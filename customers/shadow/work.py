@@ -32,7 +32,13 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 2.0 if settings.WORKERS > 1 else 0.0
 POLL_SECONDS = 0.02
 
-IS_LIVE = f"SELECT ({IS_PAUSED}) OR ({LOOK})"
+# PostgreSQL's part of the work knows no priorities, so after each step there is a rest, in units of what it took: a
+# long one while customers are being edited, which the lease of the drains shows.
+REST, REST_BESIDE_EDITS = 1, 9
+IS_LIVE = f"""
+SELECT ({IS_PAUSED}) OR ({LOOK}),
+    EXISTS (SELECT FROM events_watch WHERE awake_until > clock_timestamp() - interval '5 s')
+"""
 
 # The forest that this process has scored with last, by its fingerprint: apart from the active one's, which is needed
 # beside it.
@@ -105,15 +111,13 @@ def unless_lost(work: Callable[[], T], otherwise: T) -> T:
 
 
 def quiet_moments(ends: float) -> Iterator[None]:
-    """Again and again, each time that no live work waits, until the time is up, or live work has gone on too long.
-
-    After each there is a rest as long as it took: PostgreSQL's part of the work knows no priorities.
-    """
+    """Again and again, each time that no live work waits, until the time is up, or live work has gone on too long."""
     patience = monotonic() + PATIENCE_SECONDS
     while (began := monotonic()) < ends:
-        if not fetch_row(IS_LIVE)[0]:
+        waits, edits = fetch_row(IS_LIVE)
+        if not waits:
             yield
-            sleep(monotonic() - began)
+            sleep((REST_BESIDE_EDITS if edits else REST) * (monotonic() - began))
             patience = monotonic() + PATIENCE_SECONDS
         elif monotonic() >= patience:
             return
