@@ -21,6 +21,7 @@ from customers.ml_service import Explained, Forest
 from customers.ml_service.schema import FEATURES
 from customers.models import ShadowRun
 from customers.scoring.claims import Claim
+from customers.scoring.contention import LOCK_TIMEOUT
 from customers.scoring.failures import explain
 from customers.scoring.writing import COMPUTED, IN_SHARE, computed
 
@@ -36,7 +37,11 @@ FEWEST_ROWS = 16
 # Changes are noted as they are scored; a pass finds what was not, as after a trigger was disabled.
 PASS_EVERY = timedelta(hours=1)
 
-HURRY = "SELECT set_config('synchronous_commit', 'off', true), set_config('jit', 'off', true)"
+# An objection deletes shadow scores in the editor's own transaction: whatever it holds, this job gives way.
+HURRY = f"""
+SELECT set_config('synchronous_commit', 'off', true), set_config('jit', 'off', true),
+    set_config('lock_timeout', '{LOCK_TIMEOUT}', true)
+"""
 
 TAKE = """
 WITH waiting AS (
@@ -103,9 +108,9 @@ class Step:
 @transaction.atomic
 def next_step(run: ShadowRun, forest: Forest) -> Step:
     """Score the customers that wait longest, or go on with the pass through all of them where none waits."""
-    turns.wait_for(TURN)
     with connection.cursor() as cursor:
         cursor.execute(HURRY)
+        turns.wait_for(TURN)
         cursor.execute(TAKE, {"rows": STEP_ROWS})
         if ids := sorted({customer_id for (array,) in cursor.fetchall() for customer_id in array}):
             return Step(score(cursor, run, forest, ids))

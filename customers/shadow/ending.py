@@ -37,9 +37,9 @@ def ended_runs() -> QuerySet[ShadowRun]:
 @transaction.atomic
 def clear_step(runs: list[int], after: int) -> int | None:
     """Delete the next few scores of these runs; after which customer to go on, None when all are gone."""
-    turns.wait_for(TURN)
     with connection.cursor() as cursor:
         cursor.execute(HURRY)
+        turns.wait_for(TURN)
         cursor.execute(CLEAR, {"after": after, "runs": runs})
         last, cleared = cursor.fetchone()
     if cleared == CLEAR_ROWS:

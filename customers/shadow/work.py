@@ -4,16 +4,20 @@ A job is a hint, the run's row says what is to be done. The worker that has the 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, sleep
+from typing import TypeVar, cast
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from customers import turns
 from customers.ml_service import Forest, ModelError
 from customers.models import ShadowRun
 from customers.releases import storage
+from customers.scoring.contention import lost_to_an_editor
 from customers.scoring.marks import LOOK
 from customers.scoring.pause import IS_PAUSED
 from customers.shadow import batches, comparison, ending
@@ -21,12 +25,20 @@ from customers.sql import fetch_row
 
 log = logging.getLogger("vigilpay.shadow")
 
+T = TypeVar("T")
+
 # Of two workers the other one scores what is live; this one waits so long for it, and then leaves the rest to a later
 # job. A single worker leaves at once.
 PATIENCE_SECONDS = 2.0 if settings.WORKERS > 1 else 0.0
 POLL_SECONDS = 0.02
 
-IS_LIVE = f"SELECT ({IS_PAUSED}) OR ({LOOK})"
+# PostgreSQL's part of the work knows no priorities, so after each step there is a rest, in units of what it took: a
+# long one while customers are being edited, which the lease of the drains shows.
+REST, REST_BESIDE_EDITS = 1, 9
+IS_LIVE = f"""
+SELECT ({IS_PAUSED}) OR ({LOOK}),
+    EXISTS (SELECT FROM events_watch WHERE awake_until > clock_timestamp() - interval '5 s')
+"""
 
 # The forest that this process has scored with last, by its fingerprint: apart from the active one's, which is needed
 # beside it.
@@ -65,7 +77,7 @@ def score(run: ShadowRun, ends: float) -> Work:
         if not ShadowRun.objects.filter(pk=run.pk, is_on=True).exists():
             return Work(scored)
         try:
-            step = batches.next_step(run, forest)
+            step = unless_lost(partial(batches.next_step, run, forest), batches.Step())
         except ModelError as error:
             give_up(run, error)
             return Work(scored)
@@ -82,22 +94,30 @@ def clear(ends: float) -> bool:
     after: int | None = 0 if runs else None
     for _ in quiet_moments(ends) if runs else ():
         if after is not None:
-            after = ending.clear_step(runs, after)
+            after = unless_lost(partial(ending.clear_step, runs, after), cast("int | None", after))
         if after is None:
             break
     return after is not None
 
 
-def quiet_moments(ends: float) -> Iterator[None]:
-    """Again and again, each time that no live work waits, until the time is up, or live work has gone on too long.
+def unless_lost(work: Callable[[], T], otherwise: T) -> T:
+    """What the work gives; or the other, where an editor holds what it needs: then it is done later."""
+    try:
+        return work()
+    except DatabaseError as error:
+        if lost_to_an_editor(error):
+            return otherwise
+        raise
 
-    After each there is a rest as long as it took: PostgreSQL's part of the work knows no priorities.
-    """
+
+def quiet_moments(ends: float) -> Iterator[None]:
+    """Again and again, each time that no live work waits, until the time is up, or live work has gone on too long."""
     patience = monotonic() + PATIENCE_SECONDS
     while (began := monotonic()) < ends:
-        if not fetch_row(IS_LIVE)[0]:
+        waits, edits = fetch_row(IS_LIVE)
+        if not waits:
             yield
-            sleep(monotonic() - began)
+            sleep((REST_BESIDE_EDITS if edits else REST) * (monotonic() - began))
             patience = monotonic() + PATIENCE_SECONDS
         elif monotonic() >= patience:
             return

@@ -26,6 +26,7 @@ from tests.benchmarks.setting import customers, scoring_cluster, seed
 SHIPPED = Path(__file__).resolve().parents[3] / "ml_assets"
 UNHARMED = 0.9  # of the editors' rate, and as much of the lag more
 FASTER = 1.0
+TIMES_AS_LARGE = 10
 ARRAYS, ARRAY_IDS = 20, 128
 FEED = "INSERT INTO customers_shadowwait (customer_ids) VALUES (%s)"
 WAITING = "SELECT count(*) FROM customers_shadowwait"
@@ -39,15 +40,17 @@ def measure(url: str, sizes: Sizes) -> Iterator[Figure]:
 
 def measure_promotion(url: str, sizes: Sizes) -> Iterator[Figure]:
     with customer_table(url) as table, TemporaryDirectory() as folder:
-        models = variants(Path(folder))
-        for rows in sizes.portfolios[1:]:
+        models, large = variants(Path(folder)), variants(Path(folder), TIMES_AS_LARGE)
+        for place, rows in enumerate(sizes.portfolios[1:]):
             seed(rows)
             table.shrink(rows)
             yield promotion(url, table, models, rows, sizes)
+            if not place:
+                yield promotion(url, table, large, rows, sizes, f", {TIMES_AS_LARGE} times the trees")
 
 
-def variants(folder: Path) -> Iterator[Any]:
-    """Proposals of models as large as the shipped one, whose scores all differ a little."""
+def variants(folder: Path, times: int = 1) -> Iterator[Any]:
+    """Proposals of models so many times as large as the shipped one, whose scores all differ a little."""
     import joblib
 
     from tests.customers.shadow.proposing import propose
@@ -59,7 +62,8 @@ def variants(folder: Path) -> Iterator[Any]:
         for tree in model.estimators_:
             leaving = tree.tree_.value[:, 0, 1] * (1 - number / 500)
             tree.tree_.value[:, 0, 1], tree.tree_.value[:, 0, 0] = leaving, 1 - leaving
-        path = folder / str(number) / "model.pkl"
+        model.estimators_, model.n_estimators = model.estimators_ * times, model.n_estimators * times
+        path = folder / f"{times}-{number}" / "model.pkl"
         path.parent.mkdir()
         joblib.dump(model, path)
         path.with_name("model.json").write_text(json.dumps({**told, "sha256": checksum_of(path)}))
@@ -146,7 +150,7 @@ def feed(url: str, ends: Event) -> None:
 # --- promotion --------------------------------------------------------------------------------------------------------
 
 
-def promotion(url: str, table: Table, models: Iterator[Any], rows: int, sizes: Sizes) -> Figure:
+def promotion(url: str, table: Table, models: Iterator[Any], rows: int, sizes: Sizes, with_what: str = "") -> Figure:
     computed, taken_over = [], []
     for _ in range(sizes.promotions):
         computed.append(rolled_over(url, table, next(models), rows))
@@ -155,7 +159,9 @@ def promotion(url: str, table: Table, models: Iterator[Any], rows: int, sizes: S
         taken_over.append(rolled_over(url, table, proposal, rows))
     ratio = statistics.median(taken_over) / statistics.median(computed)
     told = [per_second(statistics.median(it)) for it in (taken_over, computed)]
-    return Figure(f"promotion of {rows:,} shadow scores / roll-over, 1 worker", *told, ratio, at_least=FASTER)
+    return Figure(
+        f"promotion of {rows:,} shadow scores / roll-over, 1 worker{with_what}", *told, ratio, at_least=FASTER
+    )
 
 
 def rolled_over(url: str, table: Table, proposal: Any, rows: int) -> float:

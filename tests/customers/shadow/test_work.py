@@ -14,7 +14,7 @@ from customers.shadow.runs import ShadowError
 from events import jobs
 from tests.customers.shadow.proposing import activate, drain, propose, start, work_off
 from tests.factories import edit, make_customers, rescore
-from tests.others import outsider
+from tests.others import outsider, turn_held
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +119,13 @@ class TestInNobodysWay:
             other.execute(turns.HOLD, [batches.TURN])
             assert work_off() == work.Work()
         assert not ShadowScore.objects.exists()
+
+    def test_what_an_editor_or_an_erasure_holds_is_not_waited_for(self, bank, proposal):
+        run = start(proposal)
+        forest = work.forest_for(run)
+        with turn_held(batches.TURN):
+            assert work.unless_lost(lambda: batches.next_step(run, forest), "later") == "later"
+        assert batches.next_step(run, forest) == batches.Step()
 
     def test_starting_queues_the_job(self, bank, proposal, django_capture_on_commit_callbacks):
         OrmQ.objects.all().delete()
@@ -228,5 +235,14 @@ class TestEnds:
 
 
 def test_the_job_without_a_run_does_nothing(bank):
-    assert jobs.shadow.work_off() == work.Work()
+    assert jobs.score_in_shadow() == 0  # in a thread and a session of its own
     assert scorer.rescore_batch().stored == 0
+
+
+@pytest.mark.parametrize(("done", "queued"), [((5, True), 1), ((5, False), 0), ((0, True), 0)])
+def test_a_job_that_got_on_queues_the_next(monkeypatch, done, queued):
+    """One that only met live work leaves it to the schedule."""
+    monkeypatch.setattr(work, "work_off", lambda: work.Work(*done))
+    OrmQ.objects.all().delete()
+    jobs.score_in_shadow()
+    assert OrmQ.objects.count() == queued
