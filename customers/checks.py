@@ -105,7 +105,7 @@ def protected_fields_have_their_own_setting(**kwargs: Any) -> list[CheckMessage]
         Warning(
             "VIGILPAY_REASONS_NAME_PROTECTED is deprecated: VIGILPAY_PROTECTED_FIELDS replaces it.",
             hint="Set VIGILPAY_PROTECTED_FIELDS=none for the same effect, and remove the former variable.",
-            id="customers.W005",
+            id="customers.W006",
         )
     ]
 

@@ -73,7 +73,7 @@ def test_the_former_setting_of_protected_fields_is_deprecated(settings):
     assert protected_fields_have_their_own_setting() == []
     settings.REASONS_NAME_PROTECTED = True
     [warning] = protected_fields_have_their_own_setting()
-    assert (warning.id, "VIGILPAY_PROTECTED_FIELDS=none" in warning.hint) == ("customers.W005", True)
+    assert (warning.id, "VIGILPAY_PROTECTED_FIELDS=none" in warning.hint) == ("customers.W006", True)
 
 
 @pytest.mark.parametrize(("warning", "alarm", "errors"), [(0.1, 0.25, 0), (0.2, 0.2, 0), (0.3, 0.25, 1)])
