@@ -13,7 +13,7 @@ from customers.presentation.numbers import format_count, format_money, format_pe
 from customers.presentation.reasons import ranked_parts, reasons_of
 from customers.presentation.score_state import is_current
 from customers.presentation.training_range import describe_outside_training
-from customers.releases.active import active_model
+from customers.releases.active import active_model, model_at_hand
 from customers.scoring.failures import describe_refusal
 
 SMALLEST_BAR = 1.0  # percentage points
@@ -36,8 +36,8 @@ def reasons_block(facts: CustomerFacts) -> SafeString | str:
 def outside_training(facts: CustomerFacts) -> list[str]:
     """Which values make the score less reliable; nothing where the model cannot be asked."""
     try:
-        forest, _ = active_model()
-    except ModelError:
+        forest, _ = model_at_hand()
+    except (ModelError, InputError):
         return []
     return describe_outside_training(facts.customer.features(), forest.metadata)
 

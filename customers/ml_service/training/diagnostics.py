@@ -22,8 +22,6 @@ from customers.ml_service.schema import FEATURES, WORD_FIELDS
 
 from .data import Labels, Scores, TrainingData
 
-# Of so many words of a field, those of most customers, figures are published.
-MOST_WORDS = 20
 # Fewer customers than this are counted, and nothing more is published of them.
 SMALLEST_GROUP = 10
 # A share seen among fewer is known to no better than 6 percentage points (95 %, at worst).
@@ -216,7 +214,7 @@ def _by_word(column: NDArray[Any]) -> dict[str, Mask]:
 def _most_frequent(column: NDArray[Any]) -> list[str]:
     """The words of most customers, by the alphabet; no more than a card has room for."""
     words, customers = np.unique(column, return_counts=True)
-    return sorted(words[np.argsort(-customers, kind="stable")[:MOST_WORDS]].tolist())
+    return sorted(words[np.argsort(-customers, kind="stable")[: fairness.MOST_WORDS]].tolist())
 
 
 def _by_band(column: NDArray[Any], starts: Sequence[int]) -> dict[str, Mask]:

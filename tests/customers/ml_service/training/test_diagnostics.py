@@ -14,7 +14,6 @@ from customers.ml_service.intervals import rate_of
 from customers.ml_service.training import TrainingData
 from customers.ml_service.training.diagnostics import (
     FEW_CUSTOMERS,
-    MOST_WORDS,
     calibration,
     diagnose,
     effects,
@@ -188,9 +187,10 @@ def test_of_many_countries_those_of_most_customers_have_figures():
     words[:60] = "Country 07"
     columns = {**COLUMNS, "geography": words}
     found = limits(columns)["small_groups"]["geography"]
-    assert len(found) == MOST_WORDS
+    assert len(found) == fairness.MOST_WORDS
     assert max(found, key=found.get) == "Country 07"
-    assert subgroups(columns, left(ROWS), SCORES)["geography"].keys() == found.keys()
+    groups = subgroups(columns, left(ROWS), SCORES)["geography"]
+    assert groups.keys() == {*found, fairness.OTHER_WORDS}
 
 
 def test_the_diagnosis_is_small_json_and_the_same_for_the_same_seed():
