@@ -35,3 +35,8 @@ def arrived_at() -> Any:
     return models.DateTimeField(
         db_default=LONG_AGO, editable=False, help_text="When the customer came into the table, or came back."
     )
+
+
+# Of an array of ids in order, from the first to the last: what an index finds it by. Less one each, for a range ends
+# with the number behind its last, and behind the largest id there is none.
+RANGE_OF_IDS = "int8range({0}[1] - 1, {0}[cardinality({0})])"

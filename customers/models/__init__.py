@@ -12,6 +12,7 @@ from customers.models.customer import (
     is_stale,
 )
 from customers.models.imports import ImportBatch, ImportPiece, import_is_due
+from customers.models.lives import Departure, HistoryExtent
 from customers.models.monitoring import AuditFinding, AuditFindingQuerySet, DriftCheck, Outcome, OutcomesComplete
 from customers.models.moves import MoveSearch, RecentMove
 from customers.models.outreach import Contact, ControlGroup, WorklistItem
@@ -52,9 +53,11 @@ __all__ = [
     "ControlGroup",
     "Customer",
     "CustomerQuerySet",
+    "Departure",
     "DriftCheck",
     "Exclusion",
     "FeedEpoch",
+    "HistoryExtent",
     "ImportBatch",
     "ImportPiece",
     "ModelFile",

@@ -76,6 +76,7 @@ class UnscoredVersion(Behaviour):
     customer_id = models.BigIntegerField()
     version = models.BigIntegerField()
     edited_at = models.DateTimeField(help_text="When the customer was given these values.")
+    objected_at = models.DateTimeField(null=True, help_text="Of the objection to profiling that stood in this version.")
 
     class Meta:
         indexes = [models.Index(fields=["customer_id", "-id"], name="unscored_version_customer")]

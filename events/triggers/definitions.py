@@ -76,7 +76,8 @@ END
 # The comparison stands in the body: PostgreSQL reads a WHEN condition anew for every statement, a body once a session.
 # At every UPDATE, for a list of columns is held against the statement's words, not against what the bank's own triggers
 # make of the row; and behind those by its name. A changed id counts as an edit, since marks and history go by it, and
-# as an arrival, for the new id may have had customers before: at a time that the statement's own can't be later than.
+# as an arrival, for the new id may have had customers before: at a time that the statement's own can't be later than,
+# and without the score, which the history has under the former id.
 # Where nothing else has changed, an engine's column that another trigger has written is set back. An objection is an
 # edit, too: it clears the score, and a score that comes too late is not stored. So is its withdrawal, which leaves the
 # customer stale.
@@ -94,6 +95,7 @@ BEGIN
     END IF;
     IF NEW.customer_id OPERATOR(pg_catalog.<>) OLD.customer_id THEN
         NEW.arrived_at := GREATEST(pg_catalog.clock_timestamp(), pg_catalog.statement_timestamp());
+    {clear(SCORE_COLUMNS)}
     END IF;
     IF OLD.stale_since IS NOT NULL THEN
         NEW.edited_at := pg_catalog.statement_timestamp();
@@ -198,6 +200,7 @@ BEGIN
     END IF;
     IF unscored OR missed IS NOT NULL THEN
         {feed.LOST}
+        {lives.RENAMED}
         {objections.OBJECTORS}
         {objections.FORGET}
     END IF;
@@ -229,6 +232,7 @@ BEGIN
             OR NEW.objected_at IS NOT NULL AND OLD.churn_risk_score IS NOT NULL) THEN
         {feed.announce_one("OLD.customer_id")}
     END IF;
+    {lives.END_ONE}
     IF TG_OP = 'DELETE' THEN
         IF {lives.unscored("OLD")} THEN
             {lives.keep("OLD")}

@@ -89,6 +89,7 @@ TELLING = ((RECORDS, "INSERT"), (UPLOADS, "UPDATE"))
 WRITTEN = {
     "customers_stalemark": "INSERT",
     "customers_unscoredversion": "INSERT",
+    "customers_departure": "INSERT",
     "customers_scorechange": "INSERT",
     "customers_contact": "UPDATE",
     "customers_worklistitem": "UPDATE",
@@ -218,4 +219,4 @@ MEND = f"""IF missed IS NOT NULL THEN
         PERFORM set_config('vigilpay.scorer', scorer, true), set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;"""
 
-VERSION = f"customer_id, arrived_at, version, stale_since, edited_at, edited_by, {', '.join(FEATURES)}"
+VERSION = f"customer_id, arrived_at, version, stale_since, edited_at, objected_at, edited_by, {', '.join(FEATURES)}"

@@ -38,6 +38,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     ),
     "customers.ScoreRecord": ("SELECT", KEEPS),
     "customers.UnscoredVersion": ("SELECT", "SELECT DELETE"),
+    "customers.Departure": ("SELECT", "SELECT DELETE"),
+    "customers.HistoryExtent": ("SELECT", WRITES),
     "customers.StaleMark": ("SELECT", EVERYTHING),
     "customers.RescoreRequest": (APPENDS, EVERYTHING),
     "customers.ScoringFailure": (WRITES, EVERYTHING),

@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from customers.admin.customer_page.headline import CAUSES
+from customers.history.departures import departures_of
 from customers.history.timeline import MOST_SCORES, Edit, HistoryEntry, Score, editor_names, read_history
 from customers.ml_service.schema import FEATURES
 from customers.models import AuditFinding, Contact, Customer, ModelRelease, Outcome, ScoringFailure, WorklistItem
@@ -53,6 +54,7 @@ def report(customer_id: int) -> Report:
         "reasons": reasons_for(customer) if customer else [],
         "scores": scores_of(history),
         "changes": [change(edit, editors[edit.edited_by]) for entry in history for edit in entry.edits],
+        "departures": departures_of(customer_id),
         "alerts": alerts_of(customer_id),
         "contacts": contacts_of(customer_id),
         "worklists": items_of(customer_id),

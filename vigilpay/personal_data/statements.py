@@ -6,6 +6,7 @@ keep of it goes after it.
 
 import re
 
+from customers.history.departures import IDS
 from customers.scoring.marks import SWEEP
 from vigilpay.personal_data.person import Person
 
@@ -32,6 +33,19 @@ WITH gone AS (
 )
 UPDATE events_delivery AS delivery SET alerts = delivery.alerts - told.number
 FROM told WHERE delivery.id = told.id AND delivery.state = 'waiting'
+"""
+
+# Out of both arrays; those that hold no other customer go.
+LEFT_WITH_OTHERS = f"""
+UPDATE customers_departure AS departure SET (customer_ids, arrived_ats) = (
+    SELECT array_agg(customer_id ORDER BY place), array_agg(arrived_at ORDER BY place)
+    FROM unnest(departure.customer_ids, departure.arrived_ats) WITH ORDINALITY AS gone (customer_id, arrived_at, place)
+    WHERE customer_id <> %(id)s)
+WHERE {IDS} @> %(id)s::bigint - 1 AND %(id)s = ANY (departure.customer_ids)
+"""
+LEFT_ALONE = f"""
+DELETE FROM customers_departure AS departure
+WHERE {IDS} @> %(id)s::bigint - 1 AND %(id)s = ALL (departure.customer_ids)
 """
 
 SET_SWEEPS_ON = f"""
@@ -81,6 +95,8 @@ DELETED = {
     "customers": "DELETE FROM customers_customer WHERE customer_id = %(id)s",
     "versions without a score": "DELETE FROM customers_unscoredversion WHERE customer_id = %(id)s",
     "scores": "DELETE FROM customers_scorerecord WHERE customer_id = %(id)s",
+    "departures": LEFT_ALONE,
+    "departures with others": LEFT_WITH_OTHERS,
     "exclusions from scoring": "DELETE FROM customers_scoringfailure WHERE customer_id = %(id)s",
     "audit findings": "DELETE FROM customers_auditfinding WHERE customer_id = %(id)s",
     "outcomes": "DELETE FROM customers_outcome WHERE customer_id = %(id)s",

@@ -4,7 +4,8 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from customers.fields import LONG_AGO
-from customers.models import Customer, UnscoredVersion
+from customers.history.departures import OF_CUSTOMER, departures_of
+from customers.models import LARGEST_CUSTOMER_ID, Customer, Departure, UnscoredVersion
 from tests.factories import A_CUSTOMER, edit, make_customer, make_scored
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +116,14 @@ class TestLeaving:
         sql("DELETE FROM customers_customer")
         assert kept() == [(5, 2, 41), (5, 3, 42), (6, 4, 42)]
 
+    def test_of_an_objector_the_version_says_so(self):
+        customer = make_scored(customer_id=5)
+        Customer.objects.filter(pk=5).set_objection(True)
+        Customer.objects.filter(pk=5).set_objection(False)
+        edit(customer, age=50)
+        versions = UnscoredVersion.objects.order_by("id").values_list("version", "objected_at")
+        assert [(version, at is not None) for version, at in versions] == [(2, True), (3, False)]
+
     def test_a_delete_that_is_rolled_back_keeps_nothing(self):
         make_customer()
         with transaction.atomic():
@@ -158,3 +167,100 @@ class TestLeaving:
                 {then.format("forged")}""")
         sql("RESET ROLE")
         assert kept() == []
+
+
+def departed():
+    """The customers of each departure with the beginnings of their lives, oldest first."""
+    rows = Departure.objects.order_by("id").values_list("customer_ids", "arrived_ats")
+    return [list(zip(ids, arrived_ats, strict=True)) for ids, arrived_ats in rows]
+
+
+class TestDepartures:
+    @pytest.fixture(autouse=True)
+    def lives(self):
+        """Three customers, and when each of them came."""
+        self.arrived = {number: make_scored(customer_id=number).arrived_at for number in (7, 5, 6)}
+
+    def ended(self, *ids):
+        return [(number, self.arrived[number]) for number in ids]
+
+    @pytest.mark.parametrize(
+        ("statement", "ids"),
+        [
+            ("DELETE FROM customers_customer WHERE customer_id = 5", (5,)),
+            ("DELETE FROM customers_customer", (5, 6, 7)),
+            ("TRUNCATE customers_customer", (5, 6, 7)),
+            ("UPDATE customers_customer SET customer_id = 50 WHERE customer_id = 5", (5,)),
+            ("UPDATE customers_customer SET customer_id = customer_id + 100 WHERE customer_id < 7", (5, 6)),
+        ],
+    )
+    def test_a_statement_leaves_one_array_in_the_order_of_ids(self, statement, ids):
+        sql(statement)
+        assert departed() == [self.ended(*ids)]
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE customers_customer SET age = age + 1",
+            "UPDATE customers_customer SET customer_id = customer_id, objected_at = now()",
+            "DELETE FROM customers_customer WHERE customer_id = 99",
+        ],
+    )
+    def test_who_stays_has_not_left(self, statement):
+        sql(statement)
+        assert departed() == []
+
+    def test_an_id_that_another_takes_in_the_same_statement_has_ended_a_life(self):
+        sql("DELETE FROM customers_customer WHERE customer_id = 7")
+        sql("UPDATE customers_customer SET customer_id = customer_id + 1 WHERE customer_id = 6")
+        sql("UPDATE customers_customer SET customer_id = customer_id + 1 WHERE customer_id = 5")
+        assert departed() == [self.ended(7), self.ended(6), self.ended(5)]
+
+    def test_many_are_some_arrays_that_name_each_once(self):
+        columns, places = ", ".join(A_CUSTOMER), ", ".join(["%s"] * len(A_CUSTOMER))
+        sql(
+            f"INSERT INTO customers_customer (customer_id, {columns}) SELECT 600 - i, {places}"
+            " FROM generate_series(1, 250) AS i",
+            *A_CUSTOMER.values(),
+        )
+        sql("DELETE FROM customers_customer WHERE customer_id > 7")
+        arrays = sorted([number for number, _ in array] for array in departed())
+        assert [len(array) for array in arrays] == [120, 120, 10]
+        assert [number for array in arrays for number in array] == list(range(350, 600))
+
+    def test_the_customer_of_the_largest_id_leaves_as_any_other(self):
+        make_customer(customer_id=LARGEST_CUSTOMER_ID)
+        sql(f"DELETE FROM customers_customer WHERE customer_id >= {LARGEST_CUSTOMER_ID}")
+        assert [number for [(number, _)] in departed()] == [LARGEST_CUSTOMER_ID]
+
+    @pytest.mark.parametrize(
+        ("statement", "ids"),
+        [
+            ("DELETE FROM customers_customer WHERE customer_id = 5", (5,)),
+            ("UPDATE customers_customer SET customer_id = 50 WHERE customer_id = 5", (5,)),
+            ("TRUNCATE customers_customer", (5, 6, 7)),
+            ("UPDATE customers_customer SET age = 50 WHERE customer_id = 5", ()),
+        ],
+    )
+    def test_so_do_those_of_whom_replication_says_so(self, statement, ids):
+        sql("SET LOCAL session_replication_role TO replica")
+        sql(statement)
+        assert departed() == ([self.ended(*ids)] if ids else [])
+
+    def test_another_id_begins_without_the_score_of_the_former(self):
+        sql("UPDATE customers_customer SET customer_id = 50 WHERE customer_id = 5")
+        moved = Customer.objects.get(pk=50)
+        assert (moved.churn_risk_score, moved.scored_at, moved.version) == (None, None, 2)
+        assert moved.stale_since is not None
+
+    def test_a_departure_is_found_by_the_index(self):
+        sql(
+            "INSERT INTO customers_departure (left_at, customer_ids, arrived_ats)"
+            " SELECT now(), ARRAY[10 * i, 10 * i + 9], ARRAY[now(), now()] FROM generate_series(1, 3000) AS i"
+        )
+        sql("ANALYZE customers_departure")
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN " + OF_CUSTOMER, {"customer": 20_009})
+            assert "departure_customers" in "".join(line for (line,) in cursor.fetchall())
+        assert [it["left_at"] is not None for it in departures_of(20_009)] == [True]
+        assert departures_of(20_008) == []

@@ -21,6 +21,7 @@ from customers.models import (
     AuditFinding,
     Contact,
     Customer,
+    Departure,
     Outcome,
     RescoreRequest,
     ScoreRecord,
@@ -58,7 +59,7 @@ class TestNowhere:
         assert set(places_of(NUMBER)) >= {
             *("customers_customer", "customers_scorerecord", "customers_unscoredversion", "customers_scoringfailure"),
             *("customers_auditfinding", "customers_outcome", "customers_rescorerequest", "customers_stalemark"),
-            *("customers_contact", "customers_worklistitem"),
+            *("customers_contact", "customers_worklistitem", "customers_departure"),
             *("customers_importbatch", "customers_importpiece", "events_alert", "events_overview"),
             *("django_admin_log", "django_q_task", "django_session", "vigilpay_trailentry"),
         }
@@ -98,6 +99,8 @@ class TestOthers:
         ):
             assert set(model.objects.values_list("customer_id", flat=True)) == {OTHER_ID}, model
         assert list(RescoreRequest.objects.values_list("customer_ids", flat=True)) == [[OTHER_ID]]
+        [(ids, arrived_ats)] = Departure.objects.values_list("customer_ids", "arrived_ats")
+        assert (ids, len(arrived_ats)) == ([OTHER_ID], 1)
         assert [OTHER_ID] in list(StaleMark.objects.filter(kind=marks.LARGE).values_list("ids", flat=True))
         assert [ID + 1] in list(StaleMark.objects.filter(kind=marks.SWEEP).values_list("ids", flat=True))
         assert StaleMark.objects.filter(kind=marks.INTACT).count() == 1

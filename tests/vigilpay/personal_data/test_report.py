@@ -95,7 +95,7 @@ def test_every_table_about_a_customer_is_in_it_or_named_here_as_an_id_alone():
     told = {
         *("customers_customer", "customers_scorerecord", "customers_unscoredversion", "customers_scoringfailure"),
         *("customers_auditfinding", "customers_outcome", "events_alert", "vigilpay_trailentry"),
-        *("customers_contact", "customers_worklistitem"),
+        *("customers_contact", "customers_worklistitem", "customers_departure"),
     }
     ids_alone = {"customers_rescorerequest", "customers_scorechange"}
     copies = {"customers_recentmove"}  # of a score that the history has

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_q.models import Failure
 
 from customers.import_export.uploads import steps, worker
-from customers.models import AuditFinding, Contact, Customer, Outcome, RescoreRequest, WorklistItem
+from customers.models import AuditFinding, Contact, Customer, Departure, Outcome, RescoreRequest, WorklistItem
 from customers.models.imports import ImportBatch
 from customers.scoring import scorer
 from events.models import Alert, AlertRule, Delivery, Overview
@@ -51,6 +51,9 @@ def make_everything() -> tuple[Customer, Customer]:
         Contact.objects.create(customer_id=one.pk, by="teller", channel="phone", outcome="informed", note=one.surname)
         WorklistItem.objects.create(customer_id=one.pk, claimed_by="teller", score=0.9)
     RescoreRequest.objects.create(customer_ids=[OTHER_ID, ID])
+    former = timezone.now() - timedelta(days=9)
+    for ids in ([ID, OTHER_ID], [ID]):
+        Departure.objects.create(left_at=former, customer_ids=ids, arrived_ats=[former] * len(ids))
     RescoreRequest.objects.create(customer_ids=[ID])
     mark_as(2, [ID, OTHER_ID], [ID])
     mark_as(7, [ID])
