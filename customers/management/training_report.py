@@ -7,6 +7,8 @@ from customers.import_export.training_file import LabelledFile, about_repeated
 from customers.management.columns import in_columns
 from customers.ml_service.training.leaks import Alone
 from customers.ml_service.training.quality import FIGURES
+from customers.monitoring.learning import PastCustomers, about_left_out
+from customers.presentation.durations import format_day
 from customers.presentation.numbers import format_count, format_percent
 
 BASELINES = {"logistic_regression": "logistic regression", "constant": "constant"}
@@ -29,6 +31,16 @@ def about_rows(file: LabelledFile) -> Iterator[str]:
     yield from file.formats
     yield from file.rejects.summary()
     yield from about_repeated(file.rejects)
+
+
+def about_past(past: PastCustomers) -> Iterator[str]:
+    """Which customers of the past there are; how many were left out, and why."""
+    window = past.window
+    yield (
+        f"{len(past.data.labels):,} customers as they stood when {format_day(window.first_day)} began; "
+        f"{percent(past.data.churn_rate)} left from then to {format_day(window.last_day)}"
+    )
+    yield from about_left_out(past)
 
 
 def about_others(columns: Sequence[Alone]) -> Iterator[str]:

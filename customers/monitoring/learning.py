@@ -1,0 +1,111 @@
+"""What a forest may learn from the bank's own history: customers as they stood when a day began, and who left from then
+on. No value that was edited later is used; outcomes count as in ``evaluation.py``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from customers.history.as_of import PastCustomer, read_as_of
+from customers.import_export.training_file import LEAST, as_number
+from customers.ml_service.training import TrainingData, TrainingDataError
+from customers.monitoring.evaluation import observed_until, window_of
+from customers.monitoring.window import HAS_LEFT, OUTCOMES, Window
+from customers.presentation.durations import format_day
+from customers.sql import fetch_rows
+
+# Gone, and the last version is one with an objection: it is respected as that of a present customer is.
+LATER = """WHERE later.customer_id = last.customer_id
+          AND (later.arrived_at, later.version) > (last.arrived_at, last.version)"""
+LEFT_OBJECTING = f"""present.customer_id IS NULL AND EXISTS (
+    SELECT FROM customers_unscoredversion AS last
+    WHERE last.customer_id = customer.customer_id AND last.objected_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM customers_unscoredversion AS later {LATER})
+      AND NOT EXISTS (SELECT FROM customers_scorerecord AS later {LATER}))"""
+FATES = f"""
+SELECT customer.customer_id, COALESCE(outcome.left_on < %(first_day)s, false),
+    present.objected_at IS NOT NULL OR {LEFT_OBJECTING}, {HAS_LEFT}
+FROM unnest(%(ids)s::bigint[]) AS customer (customer_id) {OUTCOMES}
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class PastCustomers:
+    """Those of the first day of the window who can be learned from, and how many can't.
+
+    ``objected``: on that day, or now. ``unknown``: it is not known whether they left. ``left_before``: the bank says
+    that they had left, though they were in the table.
+    """
+
+    window: Window
+    data: TrainingData
+    objected: int
+    unknown: int
+    left_before: int
+
+
+@dataclass
+class Gathered:
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    labels: list[bool] = field(default_factory=list)
+    objected: int = 0
+    unknown: int = 0
+    left_before: int = 0
+
+    def add(self, customer: PastCustomer, left_before: bool, objects: bool, has_left: bool | None) -> None:
+        """One customer, who is used or counted."""
+        if customer.has_objected or objects:
+            self.objected += 1
+        elif left_before:
+            self.left_before += 1
+        elif has_left is None:
+            self.unknown += 1
+        else:
+            self.rows.append(tuple(map(as_number, customer.values)))
+            self.labels.append(has_left)
+
+
+def read_past(days: int, first_day: date | None = None) -> PastCustomers:
+    """The customers of the first day, by default the latest whose outcomes are known for so many days.
+
+    Raises ``NothingToEvaluateError`` where there is no such window, ``NotKeptError`` where the history does not reach
+    back to its first day, ``TrainingDataError`` where too few left or stayed.
+    """
+    window = window_of(days, first_day, observed_until())
+    found = gather(window)
+    data = TrainingData(found.rows, np.array(found.labels, dtype=np.int64))
+    past = PastCustomers(window, data, found.objected, found.unknown, found.left_before)
+    refuse_too_few(past)
+    return past
+
+
+def gather(window: Window) -> Gathered:
+    found = Gathered()
+    values = window.values()
+    for page in read_as_of(window.begins):
+        fates = {row[0]: row[1:] for row in fetch_rows(FATES, {**values, "ids": [it.customer_id for it in page]})}
+        for customer in page:
+            found.add(customer, *fates[customer.customer_id])
+    return found
+
+
+def refuse_too_few(past: PastCustomers) -> None:
+    left = int(past.data.labels.sum())
+    stayed = len(past.data.labels) - left
+    if min(left, stayed) < LEAST:
+        days = f"from {format_day(past.window.first_day)} to {format_day(past.window.last_day)}"
+        raise TrainingDataError(
+            f"At least {LEAST} customers who left and {LEAST} who stayed are needed; {left} left {days}, and {stayed} "
+            f"stayed. {' '.join(about_left_out(past))} Choose another --as-of, a longer --horizon, or load outcomes "
+            "with manage.py import_outcomes."
+        )
+
+
+def about_left_out(past: PastCustomers) -> Iterator[str]:
+    """Who is not used, and why, a sentence for each reason; for staff."""
+    yield f"Not used because they objected to profiling: {past.objected:,}."
+    yield f"Not used because it is not known whether they left: {past.unknown:,}."
+    yield f"Not used because they had left before: {past.left_before:,}."
