@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from psycopg.errors import DeadlockDetected, UniqueViolation
 
+from customers.history import as_of as as_of_module
 from customers.history.retention import prune_history
 from customers.models import Customer, Departure, ScoreRecord, UnscoredVersion
 from customers.releases.active import ReleaseMovedOnError
@@ -71,14 +72,17 @@ def storm(edits, seed):
 
 
 @pytest.mark.parametrize("edits", [40, pytest.param(400, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
-def test_each_list_is_the_table_of_that_moment(edits):
+def test_each_list_is_the_table_of_that_moment_also_while_the_next_storm_goes_on(edits, monkeypatch):
+    monkeypatch.setattr(as_of_module, "PAGE_ROWS", 30)
     remember_from(moment())
     no_mark_was_lost()
     with outsider() as loader:
         loader.execute(ADD, [*A_CUSTOMER.values(), list(range(1, CUSTOMERS + 1))])
     kept = []
     for number in range(ROUNDS):
-        storm(edits, seed=number)
+        with meanwhile(lambda it=number: storm(edits, seed=it)):
+            for at, customers in kept[-1:] * 5:
+                assert as_of(at) == customers
         if number == ROUNDS // 2:
             with outsider() as loader:
                 loader.execute("TRUNCATE customers_customer")
