@@ -128,6 +128,8 @@ def activate_approved() -> int:
 def score_in_shadow() -> int:
     """Score a proposed model beside the active one while nothing else is to be done; how many customers. Run by a
     schedule, and by itself as long as there is more."""
+    if not shadow.anything_to_do():
+        return 0
     done = in_low_priority(shadow.work_off)
     if done.more and done.scored:
         dispatch.queue(dispatch.SHADOW_JOB)

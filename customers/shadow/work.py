@@ -40,6 +40,8 @@ SELECT ({IS_PAUSED}) OR ({LOOK}),
     EXISTS (SELECT FROM events_watch WHERE awake_until > clock_timestamp() - interval '5 s')
 """
 
+THERE_ARE_RUNS = "SELECT EXISTS (SELECT FROM customers_shadowrun WHERE is_on OR cleared_at IS NULL)"
+
 # The forest that this process has scored with last, by its fingerprint: apart from the active one's, which is needed
 # beside it.
 _held: tuple[str, Forest] | None = None
@@ -51,6 +53,11 @@ class Work:
 
     scored: int = 0
     more: bool = False
+
+
+def anything_to_do() -> bool:
+    """Whether a run is on, or has left scores."""
+    return bool(fetch_row(THERE_ARE_RUNS)[0])
 
 
 def work_off() -> Work:

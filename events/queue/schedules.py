@@ -21,7 +21,7 @@ SCHEDULES = {
     "count the overview": {"func": "events.jobs.count_overview", "schedule_type": Schedule.MINUTES, "minutes": 5},
     # Where a search takes seconds the job itself keeps its pace.
     "search for moves": {"func": "events.jobs.search_moves", "schedule_type": Schedule.MINUTES, "minutes": 1},
-    # Without a shadow run it has three short queries to ask.
+    # Without a shadow run it has one short query to ask.
     "score in shadow": {"func": "events.jobs.score_in_shadow", "schedule_type": Schedule.MINUTES, "minutes": 1},
 }
 # A schedule's first run, where that is not at once: the audit brings scikit-learn into a worker, which has better

@@ -29,6 +29,7 @@ FASTER = 1.0
 TIMES_AS_LARGE = 10
 ARRAYS, ARRAY_IDS = 20, 128
 FEED = "INSERT INTO customers_shadowwait (customer_ids) VALUES (%s)"
+AT_WORK = "SELECT EXISTS (SELECT FROM events_turn WHERE name = 'shadow' AND process IS NOT NULL)"
 WAITING = "SELECT count(*) FROM customers_shadowwait"
 SCORED = "SELECT count(*) FROM customers_shadowscore"
 
@@ -143,7 +144,8 @@ def feed(url: str, ends: Event) -> None:
         while not ends.wait(0.2):
             for _ in range(ARRAYS - connection.execute(WAITING).fetchone()[0]):
                 connection.execute(FEED, [random.sample(ids, min(ARRAY_IDS, len(ids)))])
-            dispatch.queue(dispatch.SHADOW_JOB)  # one that finds another at work ends at once
+            if not connection.execute(AT_WORK).fetchone()[0]:
+                dispatch.queue(dispatch.SHADOW_JOB)
     django.close()
 
 

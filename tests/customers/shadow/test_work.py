@@ -235,13 +235,14 @@ class TestEnds:
 
 
 def test_the_job_without_a_run_does_nothing(bank):
-    assert jobs.score_in_shadow() == 0  # in a thread and a session of its own
+    assert jobs.score_in_shadow() == 0
     assert scorer.rescore_batch().stored == 0
 
 
 @pytest.mark.parametrize(("done", "queued"), [((5, True), 1), ((5, False), 0), ((0, True), 0)])
-def test_a_job_that_got_on_queues_the_next(monkeypatch, done, queued):
+def test_a_job_that_got_on_queues_the_next(bank, proposal, monkeypatch, done, queued):
     """One that only met live work leaves it to the schedule."""
+    start(proposal)
     monkeypatch.setattr(work, "work_off", lambda: work.Work(*done))
     OrmQ.objects.all().delete()
     jobs.score_in_shadow()
