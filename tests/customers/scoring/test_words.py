@@ -103,6 +103,12 @@ def test_a_release_that_knows_the_word_scores_them_at_once(release, italian):
     assert audit().wrong == audit().unrecorded == 0
 
 
+def test_a_model_is_verified_with_customers_of_its_own_words(italian):
+    golden = italian.forest.metadata["golden"]["rows"]
+    assert {row[1] for row in golden} == set(WITH_ITALY["geography"])
+    assert italian.forest.metadata["encodings"] == WITH_ITALY
+
+
 def test_a_release_that_does_not_know_a_word_any_more_keeps_the_score_as_that_of_the_former(italian):
     put_into_service("with Italy", italian)
     customer = make_scored(geography="Italy")

@@ -9,7 +9,7 @@ from customers.ml_service import FEATURES, load_forest
 from customers.ml_service.files.golden import generate_rows
 from customers.ml_service.forest.encoding import encode_rows
 from customers.ml_service.reference import Reference
-from customers.ml_service.training import TrainingDataError, save, train
+from customers.ml_service.training import TrainingData, TrainingDataError, save, train
 from customers.ml_service.training import search as searching
 from customers.ml_service.training.fitting import BASELINES, SETTINGS
 from customers.ml_service.training.quality import FIGURES
@@ -48,6 +48,21 @@ def test_a_trained_forest_is_released_with_its_figures(trained, tmp_path):
     assert Reference.from_metadata(metadata["reference"]).rows == 300
     assert set(metadata["metrics"]) == {"method", "calibration", *FIGURES}
     assert (tmp_path / "model.pkl").stat().st_size < 1_000_000
+
+
+def test_a_bank_s_own_words_are_learned_and_a_rare_one_is_scored_too(tmp_path):
+    """Some folds have no customer of the rare word to learn from."""
+    data = labelled()
+    words = {"France": "Italy", "Germany": "Senegal", "Spain": "India", "Female": "F", "Male": "M"}
+    rows = [tuple(words.get(value, value) for value in row) for row in data.rows]
+    rows[:3] = [(*row[:1], "Fiji", *row[2:5], -500.0, *row[6:]) for row in rows[:3]]
+    trained = train(TrainingData(rows, data.labels), seed=4, trees=5)
+    save(trained, tmp_path)
+    codes = load_forest(tmp_path / "model.pkl").encodings.geography
+    assert codes.keys() == {"Italy", "Senegal", "India", "Fiji"}
+    assert len(set(codes.values())) == 3
+    assert trained.metadata["diagnostics"]["limits"]["ranges"]["balance"][0] == -1000
+    assert 0 < load_forest(tmp_path / "model.pkl").predict_one(as_mapping(rows[0])) < 1
 
 
 def test_the_forest_is_compared_with_what_it_has_to_beat(trained):
