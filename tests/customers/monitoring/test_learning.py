@@ -182,7 +182,7 @@ class TestCommand:
             ([], "Name a file to train on, or give --from-history"),
             (["a.csv", "--from-history"], "Name a file to train on, or give --from-history"),
             (["a.csv", "--horizon", "30"], "--as-of and --horizon are about the history"),
-            (["--from-history", "--strict"], "--decimal and --strict are about a file"),
+            (["--from-history", "--strict"], "--decimal, --strict and mappings are about a file"),
             (["--from-history"], "No customer is known to have stayed"),
         ],
     )
