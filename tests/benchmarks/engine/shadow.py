@@ -87,8 +87,8 @@ def beside_live_work(url: str, table: Table, sizes: Sizes, proposal: Any) -> Ite
     lags: dict[str, dict[bool, list[float]]] = {name: {False: [], True: []} for name in ("idle", "busy")}
     shadow_rows = 0
     with Crew(sizes.editors, partial(sql_editor, url)) as crew, scoring_cluster(url):
-        for _ in range(sizes.shadow_rounds):
-            for is_on in (False, True):
+        for number in range(sizes.shadow_rounds):
+            for is_on in (False, True) if number % 2 else (True, False):
                 with in_shadow(url, proposal, is_on):
                     rates[is_on].append(crew.rate(sizes.round_seconds))
                     found = idle("idle", url, sql_edits(url), sizes.shadow_samples)
