@@ -156,6 +156,7 @@ def service(release: ModelRelease) -> Iterator[Block]:
 
 PARTS: Mapping[str, Find] = {
     "Proposals and approvals": decisions,
+    "Shadow scoring": findings.shadow_scoring,
     "Service and rollbacks": service,
     "Drift": findings.drift_checks,
     "Fairness of current scores": findings.fairness_checks,

@@ -1,7 +1,8 @@
 """What was found since a model was put into service, for its dossier: checks, outcomes, estimates and audits."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -9,11 +10,11 @@ from django.utils import timezone
 from customers.ml_service.card import Block, Table
 from customers.ml_service.card.groups import EXPLANATION, calibration_table, named, rate_tables, selection_table
 from customers.ml_service.performance import FEWEST, Performance
-from customers.models import AuditFinding, DriftCheck, FairnessCheck, ModelRelease
+from customers.models import AuditFinding, DriftCheck, FairnessCheck, ModelRelease, ShadowRun
 from customers.monitoring import drift, estimation, evaluation, fairness
 from customers.monitoring.window import DAY, Window
 from customers.presentation.durations import format_day, format_time
-from customers.presentation.numbers import format_count, format_percent
+from customers.presentation.numbers import format_count, format_percent, format_points
 
 # So many checks for drift are listed, the newest first.
 NEWEST = 12
@@ -26,6 +27,42 @@ class MissingPartError(Exception):
 def replaced_by(release: ModelRelease) -> ModelRelease | None:
     """The next release."""
     return ModelRelease.objects.filter(pk__gt=release.pk).defer("metadata").order_by("pk").first()
+
+
+def shadow_scoring(release: ModelRelease) -> Iterator[Block]:
+    """What the model would have said beside the one before it. A release that came back has the runs of its model."""
+    runs = ShadowRun.objects.filter(fingerprint=release.fingerprint).order_by("pk")
+    if not runs:
+        raise MissingPartError("this model was not scored beside an active one.")
+    for run in runs:
+        ended = f"{format_time(run.stopped_at)}: {run.stop_reason}" if run.stopped_at else "in progress"
+        facts = [
+            ("proposal", f"{run.proposal_id}"),
+            ("share of customers", format_percent(run.share)),
+            ("started", f"{run.started_by}, {format_time(run.started_at)}: {run.start_reason}"),
+            ("stopped", ended),
+        ]
+        yield Table(("fact", "value"), [*facts, *side_by_side(run.figures)])
+
+
+def side_by_side(figures: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """The last comparison of a run, as it is kept."""
+    if figures is None:
+        return [("comparison", "missing")]
+    found = [
+        ("compared with", f"release {figures['release']}, {format_time(datetime.fromisoformat(figures['as_of']))}"),
+        ("customers compared", f"{figures['customers']:,}"),
+        ("mean churn risk, active model", format_percent(figures["mean_active"])),
+        ("mean churn risk, this model", format_percent(figures["mean_proposed"])),
+        ("same risk band", format_percent(figures["same_band"])),
+        ("different by more than 10 points", format_percent(figures["moved_far"])),
+        ("mean distance", format_points(100 * figures["mean_distance"]).removeprefix("+")),
+        ("outcomes known", f"{figures['with_outcome']:,}, {figures['left']:,} of them left"),
+    ]
+    for name, side in (("active model", figures["active"]), ("this model", figures["proposed"])):
+        quality = "too few outcomes to tell" if side is None else f"{side['roc_auc']:.3f} ± {side['roc_auc_error']:.3f}"
+        found.append((f"ROC AUC, {name}", quality))
+    return found
 
 
 def drift_checks(release: ModelRelease) -> Iterator[Block]:

@@ -36,11 +36,11 @@ def describe_agreement(found: SideBySide) -> Iterator[tuple[str, str]]:
     yield "Same risk band", format_percent(found.same_band)
     yield "Mean, active model", format_percent(found.mean_active)
     yield "Mean, proposed model", format_percent(found.mean_proposed)
-    yield "Mean distance of the two", format_points(found.mean_distance)
+    yield "Mean distance of the two", format_points(100 * found.mean_distance).removeprefix("+")
     yield "Different by more than 10 points", format_percent(found.moved_far)
     yield "Correlation", "not known" if found.correlation is None else f"{found.correlation:.3f}"
     for percent, change in found.quantiles.items():
-        yield f"Difference at percentile {percent}", format_points(change)
+        yield f"Difference at percentile {percent}", format_points(100 * change)
 
 
 def describe_quality(found: SideBySide) -> Iterator[tuple[str, str, str]]:
@@ -64,4 +64,4 @@ def describe_movers(movers: list[Mover]) -> Iterator[tuple[str, str, str, str]]:
     """Customer, the two risks, and the difference."""
     for it in movers:
         risks = format_percent(it.before), format_percent(it.after)
-        yield (str(it.customer_id), *risks, format_points(it.after - it.before))
+        yield (str(it.customer_id), *risks, format_points(100 * (it.after - it.before)))

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from customers.ml_service.messages import NO_BREAK
-from customers.models import AuditFinding, Customer, ModelProposal, ModelRelease
+from customers.models import AuditFinding, Customer, ModelProposal, ModelRelease, ShadowRun
 from customers.monitoring import dossier, drift, fairness
 from customers.presentation.durations import format_day, format_time
 from customers.releases.active import active_model
@@ -75,6 +75,18 @@ def known():
         reason="Better",
         release=release,
     )
+    ShadowRun.objects.create(
+        proposal=ModelProposal.objects.get(),
+        fingerprint=release.fingerprint,
+        share=0.5,
+        started_by="bob",
+        start_reason="compare",
+        wording="",
+        is_on=False,
+        stopped_at=timezone.now(),
+        stop_reason="approved",
+        figures=SIDE_BY_SIDE,
+    )
     customer = Customer.objects.first()
     AuditFinding.objects.create(
         customer_id=customer.pk, stored_score=0.123456, expected_score=0.5, version=1, release=release
@@ -84,6 +96,11 @@ def known():
     return release
 
 
+SIDE_BY_SIDE = {
+    **{"as_of": "2026-11-01T10:00:00+00:00", "release": 3, "customers": 1234, "with_outcome": 60, "left": 20},
+    **{"mean_active": 0.2, "mean_proposed": 0.21, "mean_distance": 0.034, "same_band": 0.9, "moved_far": 0.05},
+    **{"active": None, "proposed": {"roc_auc": 0.86, "roc_auc_error": 0.01, "brier": 0.1, "calibration_error": 0.02}},
+}
 WITHOUT = {"method": "5-fold", "roc_auc": 0.86, "fields": {"gender": {"roc_auc": 0.85, "lost": 0.01, "std": 0.002}}}
 
 
@@ -108,6 +125,10 @@ def test_each_part_tells_what_was_found(known):
     assert "ann, " in text["Proposals and approvals"]
     assert "('change at percentile 5', '-3.0 points')" in text["Proposals and approvals"]
     assert "('reason', 'Better')" in text["Proposals and approvals"]
+    assert "('share of customers', '50.0 %')" in text["Shadow scoring"]
+    assert "('mean distance', '3.4 points')" in text["Shadow scoring"]
+    assert "('ROC AUC, active model', 'too few outcomes to tell')" in text["Shadow scoring"]
+    assert "('ROC AUC, this model', '0.860 ± 0.010')" in text["Shadow scoring"]
     assert "1 check is kept" in text["Drift"]
     assert "('checked', 'largest shift', 'PSI', 'result')" in text["Drift"]
     assert "60 customers with an up-to-date score" in text["Fairness of current scores"]

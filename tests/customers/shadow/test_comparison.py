@@ -1,6 +1,7 @@
 """How the two models compare: figures that plain numpy finds, too, on customers whom both have scored as they are."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
 
@@ -11,8 +12,9 @@ from django.utils import timezone
 
 from customers.ml_service.performance import performance
 from customers.models import Customer, Outcome, ShadowRun, ShadowScore
+from customers.portfolio.movers import Mover
 from customers.presentation.bands import band
-from customers.shadow import comparison
+from customers.shadow import comparison, description
 from tests.customers.shadow.proposing import drain, propose, start, work_off
 from tests.factories import edit, make_customers
 
@@ -97,6 +99,16 @@ def test_with_outcomes_both_are_judged_on_the_same_customers(run):
 def test_who_left_before_the_score_was_made_says_nothing(run):
     Outcome.objects.create(pk=Customer.objects.first().pk, left_on=date(2020, 1, 1))
     assert comparison.compare(run).with_outcome == 0
+
+
+def test_differences_are_shown_in_points_of_a_percentage(run):
+    found = replace(comparison.compare(run), mean_distance=0.034, quantiles={"5": -0.021})
+    shown = dict(description.describe_agreement(found))
+    assert shown["Mean distance of the two"] == "3.4\u00a0points"
+    assert shown["Difference at percentile 5"] == "-2.1\u00a0points"
+    assert [*description.describe_movers([Mover(7, 0.25, 0.5)])] == [
+        ("7", "25.0\u00a0%", "50.0\u00a0%", "+25.0\u00a0points")
+    ]
 
 
 class TestCommand:
