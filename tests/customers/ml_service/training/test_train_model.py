@@ -135,9 +135,7 @@ def test_what_a_search_found_is_told(table, tmp_path, monkeypatch):
 def test_a_file_that_cannot_be_trained_on_is_told_in_a_sentence(tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(
-        CommandError, match=r"lacks the columns CreditScore, .*Exited\. .*Nothing was trained\.$"
-    ):
+    with pytest.raises(CommandError, match=r"lacks the columns CreditScore, .*Exited\. .*Nothing was trained\.$"):
         run(path, tmp_path)
 
 
