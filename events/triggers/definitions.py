@@ -1,16 +1,15 @@
 """The triggers of the engine: what PostgreSQL itself does at every edit, by any editor.
 
-Declared here (those of the history in ``feed.py`` and ``alert_sql.py``), installed by ``events/migrations`` and by
+Declared here (those of other tables in ``feed.py``, ``alert_sql.py`` and ``released.py``), installed by ``events/migrations`` and by
 ``manage.py install_triggers``, compared with what is really installed by ``events/triggers/installation.py``. What an
 edit pays for them, and what was tried instead, is in docs/decisions/0007-triggers.md and 0026-marks-are-arrays.md.
 """
 
 from customers.ml_service.schema import FEATURES
-from customers.scoring.marks import SWEEP
 from events.triggers import feed, lives, objections
 from events.triggers.alert_sql import ALERTED
-from events.triggers.channels import STALE_CHANNEL
 from events.triggers.feed import ANNOUNCED
+from events.triggers.released import RELEASED
 from events.triggers.rights import NOT_THE_SCORER, NOTE_THE_EDITOR, RETURN_IF_SCORER, RIGHTS
 from events.triggers.sql import (
     DECIDE,
@@ -20,7 +19,6 @@ from events.triggers.sql import (
     OF_CUSTOMERS,
     ORIGIN,
     OUR_NAMES,
-    RELEASES,
     REPLICA,
     SCORE_COLUMNS,
     Trigger,
@@ -274,27 +272,6 @@ LEAVE_ALL = Trigger(
     level="STATEMENT",
     with_rights_of_owner=True,
     body=lives.END_ALL_LIVES,
-)
-
-# The newest release is the active one: when it comes or goes, every score may be another model's.
-RELEASED = Trigger(
-    name="vigilpay_released",
-    event="AFTER INSERT OR DELETE",
-    table=RELEASES,
-    level="STATEMENT",
-    with_rights_of_owner=True,
-    body=f"""
-BEGIN
-    IF TG_RELID <> '@schema@.{RELEASES}'::regclass THEN
-        RAISE insufficient_privilege USING MESSAGE = 'permission denied: this function belongs to {RELEASES}';
-    END IF;
-    INSERT INTO @schema@.customers_stalemark (kind, ids) VALUES ({SWEEP}, ARRAY[0]);
-    IF current_setting('vigilpay.notify', true) IS DISTINCT FROM 'off' THEN
-        NOTIFY {STALE_CHANNEL};
-    END IF;
-    RETURN NULL;
-END
-""",
 )
 
 TRIGGERS = (ARRIVE, GUARD, STAMP, RIGHTS, ARRIVED, EDITED, REPLICATED, LEAVE, LEAVE_ALL, RELEASED, ANNOUNCED, ALERTED)
