@@ -1,8 +1,9 @@
 """The triggers of the engine: what PostgreSQL itself does at every edit, by any editor.
 
-Declared here (those of other tables in ``feed.py``, ``alert_sql.py`` and ``released.py``), installed by ``events/migrations`` and by
-``manage.py install_triggers``, compared with what is really installed by ``events/triggers/installation.py``. What an
-edit pays for them, and what was tried instead, is in docs/decisions/0007-triggers.md and 0026-marks-are-arrays.md.
+Declared here (those of other tables in ``feed.py``, ``alert_sql.py`` and ``released.py``), installed by
+``events/migrations`` and by ``manage.py install_triggers``, compared with what is really installed by
+``events/triggers/installation.py``. What an edit pays for them, and what was tried instead, is in
+docs/decisions/0007-triggers.md and 0026-marks-are-arrays.md.
 """
 
 from customers.ml_service.schema import FEATURES
