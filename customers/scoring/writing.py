@@ -167,7 +167,7 @@ def computed(claim: Claim, answers: Explained) -> dict[str, Any]:
 
 def wording() -> str:
     """The rules by which ``computed`` chooses reasons: what was stored by others is computed anew."""
-    return f"name_protected={settings.REASONS_NAME_PROTECTED}"
+    return f"protected={','.join(sorted(settings.PROTECTED_FIELDS))}"
 
 
 def of_release(release: ModelRelease) -> dict[str, Any]:

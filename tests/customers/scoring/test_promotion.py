@@ -107,7 +107,7 @@ def test_a_shadow_score_of_a_former_life_is_not_taken_over(bank, proposal, compu
 
 
 def test_other_rules_for_reasons_have_all_computed(bank, proposal, computed, settings):
-    settings.REASONS_NAME_PROTECTED = True
+    settings.PROTECTED_FIELDS = ["age"]
     activate(proposal)
     assert drain() == ROWS
     assert sum(computed) == ROWS
