@@ -5,6 +5,7 @@ import logging
 import shutil
 import signal
 from collections.abc import Container, Iterable, Iterator
+from copy import deepcopy
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -31,7 +32,7 @@ from events.overview import figures
 from events.queue import broker, pause
 from events.worker import model_state
 from events.worker.outage import Outage
-from tests.databases import forget_template_of_this_run, template_of_this_run
+from tests.databases import begin_run, end_run, template_of_this_run
 from tests.emptying import Beginning, may_delete_unasked
 from tests.factories import forget_marks, no_lease_is_held, no_mark_was_lost, train_forest
 from vigilpay import localdb
@@ -107,6 +108,7 @@ def spread(files: Iterable[Path], waiting: Container[Path]) -> dict[Path, float]
 
 
 def pytest_configure() -> None:
+    begin_run()
     localdb.ensure_started()
 
 
@@ -124,9 +126,8 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if not hasattr(session.config, "workerinput"):  # one of pytest-xdist's: others are still at work
-        forget_template_of_this_run()
+def pytest_sessionfinish() -> None:
+    end_run()
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +154,8 @@ def each_model_is_packed_once() -> Iterator[None]:
     def packed(forest: Forest, source: bytes) -> ModelFile:
         key = forest.fingerprint, forest.flat.contents, sha256(source).digest()
         model = known.get(key) or known.setdefault(key, pack(forest, source))
-        return ModelFile(**{field.attname: getattr(model, field.attname) for field in ModelFile._meta.concrete_fields})
+        fields = (field.attname for field in ModelFile._meta.concrete_fields)
+        return ModelFile(**{name: deepcopy(getattr(model, name)) for name in fields})
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(storage, "packed", packed)

@@ -29,6 +29,13 @@ def url_of_test_database() -> str:
     return address(connection.settings_dict)
 
 
+RUN = "VIGILPAY_TEST_RUN"  # number of the process that began this run, for all that it starts
+
+
+def begin_run() -> None:
+    os.environ.setdefault(RUN, str(os.getpid()))
+
+
 @contextmanager
 def scratch_database(name: str, *, template: str = "template1") -> Iterator[str]:
     """Create a database on the configured server, for this process alone, and yield its address: empty, or a copy."""
@@ -67,14 +74,15 @@ def name_of(url: str) -> str:
     return str(conninfo_to_dict(url)["dbname"])
 
 
-def forget_template_of_this_run() -> None:
-    """When the run has ended."""
-    with maintenance() as connection:
-        drop(connection, name_of_template())
+def end_run() -> None:
+    """By the process that began it alone; those that it has started may still be at work."""
+    if os.environ[RUN] == str(os.getpid()):
+        with maintenance() as connection:
+            drop(connection, name_of_template())
 
 
 def name_of_template() -> str:
-    return f"vigilpay_test_migrated_{os.environ.get('PYTEST_XDIST_TESTRUNUID', str(os.getpid()))[:8]}"
+    return f"vigilpay_test_migrated_{os.environ[RUN]}"
 
 
 def drop(connection: psycopg.Connection, name: str) -> None:

@@ -72,7 +72,13 @@ def rows(site):
     [[release]] = site.query("SELECT id FROM customers_modelrelease ORDER BY 1 LIMIT 1")
     [[record]] = site.query("SELECT id FROM customers_scorerecord ORDER BY 1 LIMIT 1")
     yield {"customer": customer, "alert": alert, "rule": rule, "batch": batch, "release": release, "record": record}
-    for table in ("events_alert", "events_delivery", "events_alertrule", "customers_importbatch"):
+    for table in (
+        "events_alert",
+        "events_delivery",
+        "events_alertrule",
+        "customers_importpiece",
+        "customers_importbatch",
+    ):
         site.query(f"DELETE FROM {table}")
 
 

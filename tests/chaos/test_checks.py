@@ -40,6 +40,24 @@ def examine(assets, forests):
     return run
 
 
+@pytest.fixture
+def without_constraint():
+    """Takes one away until the test has ended; then what it would refuse is gone, too."""
+    definitions = {}
+
+    def drop(name):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [name])
+            (definitions[name],) = cursor.fetchone()
+            cursor.execute(f"ALTER TABLE customers_customer DROP CONSTRAINT {name}")
+
+    yield drop
+    plant("DELETE FROM customers_customer")
+    with connection.cursor() as cursor:
+        for name, definition in definitions.items():
+            cursor.execute(f"ALTER TABLE customers_customer ADD CONSTRAINT {name} {definition}")
+
+
 def looking():
     return closing(psycopg.connect(url_of_test_database(), autocommit=True))
 
@@ -75,7 +93,7 @@ def test_a_wrong_score_is_found(examine):
     assert f"customer {customer.pk}, version 1" in line
 
 
-def test_a_value_at_risk_that_is_wrong_by_a_cent_is_found_at_any_time(examine, forests):
+def test_a_value_at_risk_that_is_wrong_by_a_cent_is_found_at_any_time(examine, forests, without_constraint):
     customer = make_scored()
     plant("UPDATE customers_customer SET value_at_risk = value_at_risk + 0.01")
     (line,) = examine().wrong_scores
@@ -92,9 +110,9 @@ def test_an_edit_that_was_not_noticed_is_found_as_a_wrong_score(examine):
     assert len(examine().wrong_scores) == 1
 
 
-def test_a_score_of_another_version_is_found_even_where_it_happens_to_be_right(examine):
+def test_a_score_of_another_version_is_found_even_where_it_happens_to_be_right(examine, without_constraint):
     make_scored()
-    plant("ALTER TABLE customers_customer DROP CONSTRAINT customer_current_means_scored")
+    without_constraint("customer_current_means_scored")
     plant("UPDATE customers_customer SET version = 2")
     assert len(examine().wrong_scores) == 1
 
@@ -120,7 +138,7 @@ def test_an_objector_who_has_something_of_a_score_is_found_at_any_time(examine, 
     Customer.objects.filter(pk=customer.pk).update(objected_at=Now())
     with looking() as looker:
         assert (examine().lines(), checks.false_claims(looker, forests)) == ([], [])
-        plant("ALTER TABLE customers_customer DROP CONSTRAINT customer_objected_means_no_score")
+        without_constraint("customer_objected_means_no_score")
         plant("UPDATE customers_customer SET reason_codes = '{1}'")
         assert len(checks.false_claims(looker, forests)) == len(examine().wrong_scores) == 1
         plant("UPDATE customers_customer SET reason_codes = NULL")

@@ -182,7 +182,7 @@ def test_from_a_csv_to_a_release_by_two_persons_to_scores_on_both(hosts, url, tm
         assert "Going back to release 1" in first.manage("release_model", "--rollback", "--by", "anna")
         await_scores(url, shipped.sha256, "after the rollback", scored=0)
         await_words(url)
-        assert "Going back to release 2" in second.manage("release_model", "--to", "2", "--by", "ben")
+        assert "Going back to release 2" in second.manage("release_model", "--rollback", "--to", "2", "--by", "ben")
         await_scores(url, ours.sha256, "after the way back")
 
     columns = "approval, proposed_by, approved_by"

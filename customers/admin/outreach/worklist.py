@@ -30,7 +30,7 @@ from customers.presentation.reasons import reasons_of
 from customers.presentation.score_state import describe_score_state, is_current
 
 NEXT = "customers_worklistitem_next"
-HEADINGS = ("Customer", "Churn risk", "Value at risk", "Main reason", "Claimed", "Snoozed until", "")
+HEADINGS = ("Customer", "Churn risk", "Value at risk", "Main reason", "Claimed", "Snoozed until", "Action")
 NO_DAY = "Choose the day until which the customer is snoozed."
 NOT_YOURS = "Customer {} is no longer on your worklist."
 

@@ -62,7 +62,7 @@ def test_the_card_is_on_the_page_with_its_tables_and_pictures(staff, diagnostics
         assert expected in html
     page = Page(html)
     assert page.count("svg") == PICTURES
-    assert page.count("table") == 4
+    assert page.count("table") == 7
 
 
 def test_nothing_of_it_needs_a_loose_content_security_policy(staff, diagnostics):

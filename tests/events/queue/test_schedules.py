@@ -35,6 +35,8 @@ def test_the_sweep_comes_every_minute_for_ever():
 
 
 def test_the_audit_comes_every_hour_and_not_while_a_worker_begins():
+    Schedule.objects.all().delete()
+    call_command("migrate", verbosity=0)
     audit = Schedule.objects.get(func="events.jobs.audit_sample")
     assert (audit.schedule_type, audit.repeats) == (Schedule.HOURLY, -1)
     assert audit.next_run > timezone.now() + timedelta(minutes=5)
