@@ -133,7 +133,7 @@ def test_the_truth_follows_the_label_codes_of_the_model(forests, assets, tmp_pat
     assert forests.scores(checksum, people) != forests.scores(checksum, people, ALPHABETICAL)
 
 
-def test_an_objector_who_has_something_of_a_score_is_found_at_any_time(examine, forests):
+def test_an_objector_who_has_something_of_a_score_is_found_at_any_time(examine, forests, without_constraint):
     customer = make_scored()
     Customer.objects.filter(pk=customer.pk).update(objected_at=Now())
     with looking() as looker:
