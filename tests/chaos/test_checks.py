@@ -93,7 +93,7 @@ def test_a_wrong_score_is_found(examine):
     assert f"customer {customer.pk}, version 1" in line
 
 
-def test_a_value_at_risk_that_is_wrong_by_a_cent_is_found_at_any_time(examine, forests, without_constraint):
+def test_a_value_at_risk_that_is_wrong_by_a_cent_is_found_at_any_time(examine, forests):
     customer = make_scored()
     plant("UPDATE customers_customer SET value_at_risk = value_at_risk + 0.01")
     (line,) = examine().wrong_scores
