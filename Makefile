@@ -62,7 +62,7 @@ db-status: setup ## Is it running, and where is it?
 # --- what must hold ---
 
 test: lint types check audit-code ## Everything that must pass before a merge
-	@$(TESTS) --cov --cov-report=
+	@$(TESTS)
 
 test-fast: setup-dev ## For work in progress: without worker processes, browser, training and attacks; two minutes
 	@$(TESTS) -m "not slow and not process and not security"
@@ -91,7 +91,7 @@ check: setup-dev ## Migrations complete, imports pointing one way
 	@$(MANAGE) makemigrations --check --dry-run
 	@$(LINT_IMPORTS)
 
-coverage: setup-dev ## Tests with a line-by-line report in htmlcov/
+coverage: setup-dev ## Tests with a line-by-line report in htmlcov/; fails below 90 %
 	@$(TESTS) --cov --cov-report=html --cov-report=term
 
 chaos: setup ## Storms: every process killed, PostgreSQL crashed, under random editors; minutes. CHAOS_SEED=n replays one

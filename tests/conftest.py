@@ -7,9 +7,7 @@ import signal
 from collections.abc import Container, Iterable, Iterator
 from copy import deepcopy
 from hashlib import sha256
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connections
@@ -110,14 +108,6 @@ def spread(files: Iterable[Path], waiting: Container[Path]) -> dict[Path, float]
 def pytest_configure() -> None:
     begin_run()
     localdb.ensure_started()
-
-
-def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
-    """Which lines no test reaches, when nothing else is wrong than that they are too many."""
-    measured, wrong = config.pluginmanager.getplugin("_cov"), terminalreporter.stats.keys() & {"failed", "error"}
-    if exitstatus == pytest.ExitCode.TESTS_FAILED and not wrong and measured and measured.cov_controller:
-        measured.cov_controller.cov.report(file=(table := StringIO()))
-        terminalreporter.write(table.getvalue())
 
 
 def pytest_collection_finish() -> None:
