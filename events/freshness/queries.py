@@ -223,6 +223,7 @@ def with_counted(
         last_drain_seconds_ago=last_drain.ended_seconds_ago if last_drain else None,
         dead_letters=dead_letters,
         excluded_by_staff=by_staff,
+        of_unknown_words=of_words,
         retries_waiting=retries,
         behind_seconds=settings.BEHIND_SECONDS,
     )

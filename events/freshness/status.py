@@ -53,6 +53,7 @@ def judge(
     last_drain_seconds_ago: float | None,
     dead_letters: int,
     excluded_by_staff: int = 0,
+    of_unknown_words: int = 0,
     retries_waiting: int,
     behind_seconds: float,
 ) -> tuple[Status, str]:
@@ -70,6 +71,9 @@ def judge(
         return "catching up", f"Scoring failed for {counted(retries_waiting)}; a retry is scheduled."
     if waiting.any:
         return "catching up", str(waiting)
+    if of_unknown_words:
+        waits = f"{counted(of_unknown_words)} {wait_of(of_unknown_words)} for a model that knows the country or gender"
+        return "current", f"Every score that the active model can calculate is its answer to present data; {waits}."
     return "current", "Every score is the active model's answer to the customer's present data."
 
 

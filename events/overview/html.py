@@ -31,6 +31,7 @@ STATUS_SENTENCES: dict[Status, str] = {
     "behind": "Scores are delayed.",
     "failing": "Attention needed.",
 }
+ALL_POSSIBLE = "All scores that the model can calculate are up to date."
 MODEL_CHANGED = (
     "A new model was released after these figures were calculated; customers' scores are pending until they are "
     "updated."
@@ -83,6 +84,11 @@ def tile(name: str, value: str, address: str) -> Cell:
     return link(address, format_html('<strong>{}</strong> <span class="vp-tile-name">{}</span>', value, name))
 
 
+def headline(now: Freshness) -> str:
+    """The status in a sentence, which claims nothing of customers whom the model does not know."""
+    return ALL_POSSIBLE if now.status == "current" and now.unknown_word_count else STATUS_SENTENCES[now.status]
+
+
 def state_lines(found: Figures, counted: Overview, now: Freshness, links: Links, *, is_due: bool) -> SafeString:
     """The headline is of this moment, and never says that all is current while customers wait."""
     age = timezone.now() - counted.counted_at
@@ -95,7 +101,7 @@ def state_lines(found: Figures, counted: Overview, now: Freshness, links: Links,
         notes.append(RECOUNTING if now.workers_running else NO_WORKER)
     return format_html(
         '<p class="vp-status"><strong>{}</strong> {} {}</p><p class="vp-quiet">{}</p>',
-        STATUS_SENTENCES[now.status],
+        headline(now),
         "" if now.status == "current" else reason_for_staff(now.status_reason),
         link(links.status, "System status") if links.status else "",
         " ".join(notes),

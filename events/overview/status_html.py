@@ -16,7 +16,7 @@ from events.freshness import table as freshness_table
 from events.freshness.answer import Freshness
 from events.freshness.workers import WorkerState
 from events.models.engine import Drain
-from events.overview.html import STATUS_SENTENCES, numbers
+from events.overview.html import headline, numbers
 from events.overview.parts import link, side_by_side
 
 BOX = '<p><a class="vp-button" href="{}">{}</a></p>'
@@ -26,7 +26,7 @@ def status_section(now: Freshness, button: Cell) -> Cell:
     """The state of this moment in a word and a sentence, then what a person should look into."""
     return format_html(
         '<p class="vp-status"><strong>{}</strong> {}</p>{}{}',
-        STATUS_SENTENCES[now.status],
+        headline(now),
         now.status_reason,
         format_html_join("", "<p>Warning: {}</p>", ((text,) for text in now.warnings)),
         button,

@@ -149,6 +149,7 @@ def test_freshness_tells_groups_and_needs_no_attention(release):
         "3 customers wait for a model that knows the country Italy.",
         "1 customer waits for a model that knows the gender Divers.",
     ]
+    assert found.status_reason.endswith("; 4 customers wait for a model that knows the country or gender.")
     assert (found.stale_count, found.held_back_count) == (4, 4)
     assert [it.value for it in of_freshness(found) if it.name == "unknown_word_customers"] == [4]
 

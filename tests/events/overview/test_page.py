@@ -67,6 +67,15 @@ class TestStates:
         assert "There are no customers yet. Add a customer, or import a file." in found
         assert "All scores are up to date." in found
 
+    def test_of_customers_whom_the_model_does_not_know_it_claims_nothing(self, ann):
+        make_scored()
+        make_customer(geography="Italy")
+        scorer.rescore_batch()
+        for found in (words(ann), words(superuser(), "/admin/events/systemstatus/")):
+            assert "All scores that the model can calculate are up to date." in found
+            assert "All scores are up to date" not in found
+            assert "1 customer waits for a model that knows the country Italy." in found
+
     def test_without_scores_no_band_has_a_customer(self, ann):
         make_customers(2)
         found = words(ann)
