@@ -39,7 +39,7 @@ class DecisionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Required to refuse, and to start or stop shadow scoring.",
     )
-    share = forms.ChoiceField(required=False, choices=shadow.SHARES, initial="0.1", label="Score in shadow")
+    share = forms.ChoiceField(required=False, choices=shadow.SHARES, initial="0.1", label="Share of customers")
     # What the page has shown: approved is this model, and no other.
     shown = forms.CharField(widget=forms.HiddenInput)
 
@@ -133,8 +133,8 @@ class ModelProposalAdmin(ReadOnlyAdmin):
             return "not measured: no customer had a score to compare with"
         rows = [
             ("Customers drawn at random", format_count(shift["customers"], "customer", "customers")),
-            ("Mean, active model", format_percent(shift["mean_before"])),
-            ("Mean, proposed model", format_percent(shift["mean_after"])),
+            ("Mean churn risk, active model", format_percent(shift["mean_before"])),
+            ("Mean churn risk, proposed model", format_percent(shift["mean_after"])),
             ("Change of the mean", format_points(100 * shift["of_mean"])),
             ("Changed by more than 10 points", format_percent(shift["moved_far"])),
             *((f"Change at percentile {q}", format_points(100 * change)) for q, change in by_percentile(shift)),
@@ -154,7 +154,7 @@ class ModelProposalAdmin(ReadOnlyAdmin):
             *(APPROVE, REFUSE),
         )
 
-    @admin.display(description="State")
+    @admin.display(description="Status")
     def shadow_state(self, proposal: ModelProposal) -> str:
         return shadow.state_of(proposal)
 
@@ -162,7 +162,7 @@ class ModelProposalAdmin(ReadOnlyAdmin):
     def shadow_figures(self, proposal: ModelProposal) -> SafeString | str:
         return shadow.figures_html(proposal)
 
-    @admin.display(description="Customers")
+    @admin.display(description="Largest differences")
     def shadow_movers(self, proposal: Any) -> SafeString | str:
         return shadow.movers_html(getattr(proposal, "movers", []))
 

@@ -16,6 +16,7 @@ from customers.presentation.durations import format_time
 
 SHORT = 12  # letters of a checksum: enough to compare
 NOT_MEASURED = "not measured"
+NOT_IN_SHADOW = "This model was not scored in shadow before its release."
 LIST = "customers_modelrelease_changelist"
 
 
@@ -77,10 +78,12 @@ class ModelReleaseAdmin(ReadOnlyAdmin):
             return "This is the active model."
         return f"An operator runs this command: manage.py release_model --rollback --to {release.pk} --by USERNAME"
 
-    @admin.display(description="In shadow, before its release")
+    @admin.display(description="Shadow scoring before release")
     def in_shadow(self, release: ModelRelease) -> SafeString | str:
         proposal = release.proposals.filter(kind=ModelProposal.Kind.RELEASE).first()
-        return shadow.figures_html(proposal) if proposal else shadow.NEVER
+        if proposal is None or shadow.last_run(proposal) is None:
+            return NOT_IN_SHADOW
+        return shadow.figures_html(proposal)
 
     @admin.display(description="Model card")
     def card(self, release: ModelRelease) -> SafeString:

@@ -41,7 +41,8 @@ def act(proposal: ModelProposal, data: Mapping[str, Any], *, by: str, share: str
     """Do it; what happened, in a sentence. Raises ``ShadowError``."""
     if START in data:
         runs.start(proposal, share=float(share), by=by, reason=reason)
-        return f"Shadow scoring of proposal {proposal.pk} started. Reload this page for the comparison."
+        started = f"Shadow scoring of proposal {proposal.pk} started."
+        return f"{started} The comparison appears here after these customers have been scored."
     runs.stop(by=by, reason=reason)
     return f"Shadow scoring of proposal {proposal.pk} stopped. The scores of the proposed model are being deleted."
 
@@ -75,7 +76,7 @@ def figures_html(proposal: ModelProposal) -> SafeString | str:
     run = last_run(proposal)
     found = comparison.figures_of(run) if run else None
     if found is None:
-        return "Not compared yet."
+        return "Not compared yet." if run is None or run.is_on else "Shadow scoring ended before a comparison."
     as_of = f"compared with release {found.release}, as of {format_time(found.at)}"
     return format_html(
         "{}{}",

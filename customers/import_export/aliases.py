@@ -34,9 +34,9 @@ def checked(field: str, written: str, meant: str, *, besides: int | None = None)
 def checked_word(word: str) -> str:
     word = " ".join(word.split())
     if not word:
-        raise AliasError("Both words are needed: the one in files, and the one that is stored.")
+        raise AliasError("Enter both words: the word in files and the word to store.")
     if not is_word(word):
-        raise AliasError(f"A word has at most {LONGEST_WORD} characters, and no control characters.")
+        raise AliasError(f"A word can have up to {LONGEST_WORD} characters and no control characters.")
     return word
 
 

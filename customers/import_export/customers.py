@@ -11,7 +11,7 @@ from customers.import_export.csv_files.reader import opened
 from customers.import_export.csv_files.rejects import Rejects
 from customers.import_export.external_ids import GivenIds
 from customers.import_export.staging import SLICE_ROWS, Progress, RowCounts, staged
-from customers.import_export.unknown_words import describe_unknown_words
+from customers.import_export.unknown_words import advise_operator, describe_unknown_words
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def import_file(
         staged(source.rows, source.layout.fields, progress) as staging,
     ):
         source.rejects.publish()
-        unknown = describe_unknown_words(conventions.known)
+        unknown = describe_unknown_words(conventions.known, advise_operator)
         counts = staging.compare() if dry_run else staging.store(slice_rows)
     return CustomersReport(
         counts, source.rejects, source.layout.ignored, source.formats, monotonic() - began, unknown, staging.given

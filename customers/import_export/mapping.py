@@ -20,8 +20,10 @@ def parse(entries: Iterable[str]) -> dict[str, str]:
     mapping: dict[str, str] = {}
     for entry in filter(str.strip, entries):
         column, equals, field = map(str.strip, entry.rpartition("="))
-        if not equals or not plain(column):
-            raise RefusedError(f"{entry.strip()} is no mapping. Write COLUMN=field, for example Kontostand=balance.")
+        if not equals or not plain(column) or not field:
+            raise RefusedError(
+                f"{entry.strip()} is not a valid mapping. Write column name=field, for example Kontostand=balance."
+            )
         if plain(column) in map(plain, mapping):
             raise RefusedError(f"The column {column} is mapped twice. Keep one.")
         mapping[column] = known_field(field)
@@ -34,7 +36,7 @@ def known_field(name: str) -> str:
     if field is None:
         close = get_close_matches(plain(name), FIELD_OF, n=1)
         hint = f" Did you mean {FIELD_OF[close[0]]}?" if close else ""
-        raise RefusedError(f"There is no field {name}.{hint} Fields are {', '.join(MAPPED)}.")
+        raise RefusedError(f"{name} is not a known field.{hint} Valid fields: {', '.join(MAPPED)}.")
     return field
 
 
@@ -67,7 +69,8 @@ def kept_mapping(name: str) -> dict[str, str]:
     kept = ColumnMapping.objects.filter(name=name).first()
     if kept is None:
         names = ", ".join(ColumnMapping.objects.values_list("name", flat=True))
-        raise RefusedError(f"There is no mapping {name}. {f'Kept mappings: {names}.' if names else 'None is kept.'}")
+        saved = f"Saved mappings: {names}." if names else "No mapping has been saved."
+        raise RefusedError(f"There is no mapping {name}. {saved}")
     return parse(kept.columns.splitlines())
 
 

@@ -1,6 +1,6 @@
 """Staged words that the active model does not know, for the report of an import, with the word that may be meant."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from shlex import quote
 from unicodedata import combining, normalize
@@ -11,6 +11,7 @@ from customers.presentation.numbers import format_count
 from customers.sql import fetch_rows
 
 Words = Mapping[str, Collection[str]]  # by field
+Advice = Callable[[str, str, str], str]  # from the field, the word in the file and the one that may be meant
 
 # What no likeness of letters finds. It is only offered: nothing is renamed without an alias.
 NAMES_OF_COUNTRIES = {
@@ -29,14 +30,14 @@ SELECT {field}, count(*) FROM customers_staging WHERE {field} <> ALL (%s) GROUP 
 """
 
 
-def describe_unknown_words(known: Words) -> list[str]:
+def describe_unknown_words(known: Words, advice: Advice) -> list[str]:
     """Lines for staff; none of a field without known words, as without a model."""
-    return [line for field, words in known.items() if words for line in about_field(field, words)]
+    return [line for field, words in known.items() if words for line in about_field(field, words, advice)]
 
 
-def about_field(field: str, known: Collection[str]) -> list[str]:
+def about_field(field: str, known: Collection[str], advice: Advice) -> list[str]:
     found = fetch_rows(COUNT_UNKNOWN.format(field=field), [list(known)])
-    lines = [about_word(field, word, rows, known) for word, rows in found[:WORDS_SHOWN]]
+    lines = [about_word(field, word, rows, known, advice) for word, rows in found[:WORDS_SHOWN]]
     if others := found[WORDS_SHOWN:]:
         words = format_count(len(others), "more word", "more words")
         rows = format_count(sum(rows for _, rows in others), "row", "rows")
@@ -44,15 +45,24 @@ def about_field(field: str, known: Collection[str]) -> list[str]:
     return lines
 
 
-def about_word(field: str, word: str, number: int, known: Collection[str]) -> str:
+def about_word(field: str, word: str, number: int, known: Collection[str], advice: Advice) -> str:
     rows = format_count(number, "row", "rows")
     line = f"{CategoryAlias.Field(field).label} {word}: {rows}; the active model does not know it"
     meant = close_word(word, known)
-    if meant is None:
-        return line
+    return line if meant is None else f"{line}. Did you mean {meant}? {advice(field, word, meant)}"
+
+
+def advise_operator(field: str, word: str, meant: str) -> str:
+    """To whoever imports by a command."""
     option = "" if field == CategoryAlias.Field.COUNTRY else "--field gender "
     command = f"manage.py category_aliases {option}--add {quote(f'{word}={meant}')}"
-    return f"{line}. Did you mean {meant}? If so, keep an alias ({command}) and import the file again"
+    return f"If so, keep an alias ({command}) and import the file again"
+
+
+def advise_uploader(field: str, word: str, meant: str) -> str:
+    """To whoever uploads a file, and has no shell."""
+    of_field = "" if field == CategoryAlias.Field.COUNTRY else f" for {CategoryAlias.Field(field).label.lower()}"
+    return f"If so, add {word} = {meant}{of_field} under Category aliases and upload the file again."
 
 
 def close_word(word: str, known: Collection[str]) -> str | None:

@@ -15,8 +15,7 @@ class Migration(migrations.Migration):
                 (
                     "columns",
                     models.TextField(
-                        help_text="One column per line: its name in the file, =, and the field, for example "
-                        "Kontostand=balance."
+                        help_text="Enter one column per line as column name=field, for example Kontostand=balance."
                     ),
                 ),
                 ("changed_at", models.DateTimeField(auto_now=True)),
@@ -35,7 +34,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "written",
-                    models.CharField(help_text="Capitals do not count.", max_length=60, verbose_name="word in files"),
+                    models.CharField(
+                        help_text="Upper and lower case are treated alike.", max_length=60, verbose_name="word in files"
+                    ),
                 ),
                 ("meant", models.CharField(max_length=60, verbose_name="stored as")),
             ],

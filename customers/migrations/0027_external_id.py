@@ -46,8 +46,7 @@ class Migration(migrations.Migration):
                     "external_id",
                     models.CharField(
                         blank=True,
-                        help_text="The customer's identifier in another system of the bank. No two customers have the "
-                        "same.",
+                        help_text="The customer's identifier in another system of the bank. It must be unique.",
                         max_length=64,
                         null=True,
                         verbose_name="external ID",

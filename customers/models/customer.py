@@ -131,7 +131,7 @@ class Customer(Behaviour):
         max_length=64,
         null=True,
         blank=True,
-        help_text="The customer's identifier in another system of the bank. No two customers have the same.",
+        help_text="The customer's identifier in another system of the bank. It must be unique.",
     )
 
     objected_at = models.DateTimeField(

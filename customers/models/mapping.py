@@ -10,7 +10,7 @@ class ColumnMapping(models.Model):
 
     name = models.CharField(max_length=LONGEST_WORD, unique=True)
     columns = models.TextField(
-        help_text="One column per line: its name in the file, =, and the field, for example Kontostand=balance."
+        help_text="Enter one column per line as column name=field, for example Kontostand=balance."
     )
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -29,7 +29,9 @@ class CategoryAlias(models.Model):
         GENDER = "gender", "Gender"
 
     field = models.CharField(max_length=9, choices=Field, default=Field.COUNTRY)
-    written = models.CharField("word in files", max_length=LONGEST_WORD, help_text="Capitals do not count.")
+    written = models.CharField(
+        "word in files", max_length=LONGEST_WORD, help_text="Upper and lower case are treated alike."
+    )
     meant = models.CharField("stored as", max_length=LONGEST_WORD)
 
     class Meta:

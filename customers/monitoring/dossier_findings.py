@@ -56,7 +56,7 @@ def side_by_side(figures: dict[str, Any] | None) -> list[tuple[str, str]]:
         ("mean churn risk, this model", format_percent(figures["mean_proposed"])),
         ("same risk band", format_percent(figures["same_band"])),
         ("different by more than 10 points", format_percent(figures["moved_far"])),
-        ("mean distance", format_points(100 * figures["mean_distance"]).removeprefix("+")),
+        ("mean absolute difference", format_points(100 * figures["mean_distance"]).removeprefix("+")),
         ("outcomes known", f"{figures['with_outcome']:,}, {figures['left']:,} of them left"),
     ]
     for name, side in (("active model", figures["active"]), ("this model", figures["proposed"])):

@@ -35,6 +35,14 @@ from customers.sql import fetch_rows
 
 log = logging.getLogger("vigilpay.fairness")
 
+NOT_OBSERVED = (
+    f"Outcomes are not known for a full period of {DEFAULT_DAYS} days. Only the current churn risks are compared."
+)
+NOT_SCORED = (
+    f"No customer with a known outcome has a churn risk from before the latest {DEFAULT_DAYS} days with outcomes. Only "
+    "the current churn risks are compared."
+)
+
 # Each customer's groups: a word, the place of a class, or 0 and 1.
 GROUPED = ", ".join(
     name
@@ -115,7 +123,7 @@ class Fairness:
         if self.judged is None:
             return ""
         off = [describe_far(group, found) for group, found in named(self.judged.groups) if found.is_far]
-        which = f"The scores of release {self.judged.release} differ from how many customers left, by group"
+        which = f"Churn risks of release {self.judged.release} do not match the share of customers who left"
         return f"{which}: {'; '.join(off)}." if off else ""
 
 
@@ -123,7 +131,7 @@ def describe_far(group: str, found: GroupFigures) -> str:
     """Of a group whose scores are off: by how much."""
     if found.mean_score is None or found.share_left is None:
         return group
-    shares = f"mean score {format_percent(found.mean_score)}, left {format_percent(found.share_left.share)}"
+    shares = f"mean churn risk {format_percent(found.mean_score)}, left {format_percent(found.share_left.share)}"
     return f"{group} ({shares}: {found.result})"
 
 
@@ -139,11 +147,7 @@ def measure() -> Fairness:
     customers = sum(found.customers for found in groups.get("gender", {}).values())
     if not customers:
         raise NothingToCheckError(f"Release {release} has no current score yet: manage.py freshness says why.")
-    try:
-        judged = judge(window_of(DEFAULT_DAYS, None, observed_until()))
-        no_outcomes = "" if judged else "No customer whose outcome is known had a score before these days."
-    except NothingToEvaluateError as error:
-        judged, no_outcomes = None, str(error)
+    judged, no_outcomes = judge_latest()
     return Fairness(release, list(settings.RISK_BANDS), customers, groups, judged, no_outcomes)
 
 
@@ -155,6 +159,19 @@ def count_current(release: int) -> Groups:
     ):
         add(cells, grouping, groups, in_band(band, customers, score_sum))
     return groups_of(cells)
+
+
+def judge_latest() -> tuple[Judged | None, str]:
+    """The groups by the latest outcomes, or why there are none: in words of their own, for nobody chose these days."""
+    try:
+        until = observed_until()
+    except NothingToEvaluateError:
+        return None, NOT_OBSERVED
+    try:
+        judged = judge(window_of(DEFAULT_DAYS, None, until))
+    except NothingToEvaluateError:  # the history does not reach back so far
+        judged = None
+    return judged, "" if judged else NOT_SCORED
 
 
 def judge(window: Window, release: int | None = None) -> Judged | None:

@@ -16,7 +16,7 @@ def describe_outside_training(values: Mapping[str, Any], metadata: Mapping[str, 
     for key in ("diagnostics", "limits", "ranges"):
         found = found.get(key) if isinstance(found, Mapping) else None
     if not isinstance(found, Mapping):
-        overdraft = "The balance is negative; it is not known whether the model was trained on negative balances."
+        overdraft = "The balance is negative. It is not known whether the training data included negative balances."
         return [overdraft] if values["balance"] < 0 else []
     sentences = (describe_field(field, values[field], ends) for field, ends in found.items() if field in values)
     return [sentence for sentence in sentences if sentence]
@@ -30,7 +30,8 @@ def describe_field(field: str, value: Any, ends: Any) -> str:
         return ""
     shown, low, high = (format_value(field, it) for it in (value, *ends))
     name = FIELD_NAMES[field]
-    return f"{name[0].upper()}{name[1:]} {shown} is outside what the model was trained on ({low} to {high})."
+    outside = f"{name[0].upper()}{name[1:]}: {shown} is outside the range of the training data ({low} to {high})."
+    return f"{outside} The churn risk is less reliable."
 
 
 def format_value(field: str, value: Any) -> str:

@@ -14,29 +14,30 @@ TOO_FEW = "too few outcomes to tell"
 def describe_state(run: ShadowRun) -> str:
     """Whether it goes on, on whom, by whom and why."""
     by, why = run.started_by, run.start_reason.rstrip(".")
-    started = f"{format_percent(run.share)} of all customers, started {format_time(run.started_at)} by {by}: {why}."
+    share = f"Share: {format_percent(run.share)} of all customers."
+    started = f"{share} Started on {format_time(run.started_at)} by {by}: {why}."
     if run.stopped_at is None:
-        return f"In progress on {started} {describe_pass(run)}"
+        return f"In progress. {started} {describe_pass(run)}"
     who = f" by {run.stopped_by}" if run.stopped_by else ""
-    return f"Stopped {format_time(run.stopped_at)}{who}: {run.stop_reason.rstrip('.')}. It scored {started}"
+    return f"Stopped on {format_time(run.stopped_at)}{who}: {run.stop_reason.rstrip('.')}. {started}"
 
 
 def describe_pass(run: ShadowRun) -> str:
     """How far the scores of a run have come that goes on."""
     if run.swept_at is None:
-        return "Not all of these customers are scored yet."
-    unscored = format_count(run.unscored, "customer has", "customers have")
-    rest = f" {unscored} no score by this model." if run.unscored else ""
-    return f"All of these customers were scored by {format_time(run.swept_at)}; changes follow.{rest}"
+        return "Scoring of these customers is not complete yet."
+    unscored = format_count(run.unscored, "customer", "customers")
+    rest = f" The proposed model could not score {unscored}." if run.unscored else ""
+    return f"Complete since {format_time(run.swept_at)}. Later changes are scored as they occur.{rest}"
 
 
 def describe_agreement(found: SideBySide) -> Iterator[tuple[str, str]]:
     """Names and figures."""
     yield "Customers compared", format_count(found.customers, "customer", "customers")
     yield "Same risk band", format_percent(found.same_band)
-    yield "Mean, active model", format_percent(found.mean_active)
-    yield "Mean, proposed model", format_percent(found.mean_proposed)
-    yield "Mean distance of the two", format_points(100 * found.mean_distance).removeprefix("+")
+    yield "Mean churn risk, active model", format_percent(found.mean_active)
+    yield "Mean churn risk, proposed model", format_percent(found.mean_proposed)
+    yield "Mean absolute difference", format_points(100 * found.mean_distance).removeprefix("+")
     yield "Different by more than 10 points", format_percent(found.moved_far)
     yield "Correlation", "not known" if found.correlation is None else f"{found.correlation:.3f}"
     for percent, change in found.quantiles.items():

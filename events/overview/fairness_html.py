@@ -6,10 +6,16 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from customers.ml_service.card import Table
-from customers.ml_service.card.groups import EXPLANATION, calibration_table, named, rate_tables, selection_table
+from customers.ml_service.card.groups import calibration_table, named, rate_tables, selection_table
 from customers.monitoring.fairness import Fairness, Judged
 from customers.presentation.durations import format_day, format_time
 from customers.presentation.tables import Cell, figures_table
+
+EXPLANATION = (
+    "Selected customers have a churn risk at or above the threshold. 'Of those who left' is the true positive rate; "
+    "'of those who stayed' is the false positive rate. Brackets show 95 % intervals. No single figure shows that a "
+    "model is fair."
+)
 
 
 def fairness_section(found: Fairness | None, checked_at: datetime | None) -> Cell:
@@ -50,7 +56,7 @@ def rates_section(found: Fairness) -> Cell:
 
 def describe_days(found: Judged) -> str:
     first, last = format_day(found.first_day), format_day(found.last_day)
-    return f"scores of release {found.release} before {first}, customers who left from {first} to {last}"
+    return f"churn risks of release {found.release} before {first}, customers who left from {first} to {last}"
 
 
 def as_figures(caption: str, table: Table) -> SafeString:

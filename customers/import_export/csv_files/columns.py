@@ -16,7 +16,7 @@ from customers.ml_service.schema import FEATURES, LABEL
 
 DELIMITERS = (",", ";", "\t", "|")
 
-MAPPING_HINT = " Where the file has names of its own, a mapping such as Kontostand=balance says what they hold."
+MAPPING_HINT = " If the file uses other column names, add a mapping such as Kontostand=balance."
 
 CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 

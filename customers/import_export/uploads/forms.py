@@ -38,7 +38,7 @@ class UploadForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
         ColumnMapping.objects.all(),
         required=False,
         empty_label="None",
-        help_text="Needed only if the file has column names of its own.",
+        help_text="Needed only if the column names differ from the standard names.",
     )
 
     class Meta:

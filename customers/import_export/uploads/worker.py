@@ -28,7 +28,7 @@ from customers.import_export.csv_files.reader import Source, read
 from customers.import_export.csv_files.rejects import Rejects
 from customers.import_export.load_errors import LoadError
 from customers.import_export.staging import Progress, RowCounts, Slice, Staging, staged
-from customers.import_export.unknown_words import describe_unknown_words
+from customers.import_export.unknown_words import advise_uploader, describe_unknown_words
 from customers.import_export.uploads import storage
 from customers.import_export.uploads.rejects import SpooledRejects, spool
 from customers.import_export.uploads.since_check import Changed, ChangedSinceCheckError, SinceCheck
@@ -115,7 +115,7 @@ def check(batch: ImportBatch) -> None:
         with staged(source.rows, source.layout.fields) as rows:
             SinceCheck(rows).snapshot(seen)  # first: an edit in between is one since the check
             counts = rows.compare()
-            unknown = describe_unknown_words(conventions.known)
+            unknown = describe_unknown_words(conventions.known, advise_uploader)
         rejected_rows.flush()
         with transaction.atomic():
             if checked(batch, counts, source, unknown, conventions):

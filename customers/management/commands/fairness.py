@@ -44,7 +44,7 @@ def describe(found: Fairness) -> Iterator[str]:
     yield f"Release {found.release}: {customers} with an up-to-date score, and the share from each threshold on"
     yield f"\n{as_text(selection_table(named(found.groups), found.thresholds))}"
     if found.judged is None:
-        yield f"\nOutcomes: {found.no_outcomes}"
+        yield f"\nOutcomes: {found.no_outcomes} Load outcomes with manage.py import_outcomes."
     else:
         yield from describe_judged(found.judged, found.thresholds)
     yield f"\n{EXPLANATION}"

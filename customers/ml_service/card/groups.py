@@ -18,7 +18,7 @@ TOO_FEW = "too few to tell"
 EXPLANATION = (
     "Selected are customers whose score is at least the threshold. Of those who left, the selected are the true "
     "positive rate; of those who stayed, the false positive rate (Hardt, Price and Srebro 2016). In brackets: 95 % "
-    "intervals (Wilson 1927). Groups whose churn rates differ can't be equal in all these rates and in calibration "
+    "intervals (Wilson 1927). Groups whose churn rates differ cannot be equal in all these rates and in calibration "
     "(Chouldechova 2017), so no figure alone shows that a model is fair."
 )
 

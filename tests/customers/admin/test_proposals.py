@@ -54,7 +54,14 @@ def decide(client, proposal, button, **fields):
 
 def test_it_shows_what_was_verified_how_risks_move_and_the_card(ben, proposal):
     page = ben.get(address(proposal)).content.decode()
-    for expected in ("anna, ", "spring", proposal.fingerprint, "Mean, proposed model", "label codes", "Model card"):
+    for expected in (
+        "anna, ",
+        "spring",
+        proposal.fingerprint,
+        "Mean churn risk, proposed model",
+        "label codes",
+        "Model card",
+    ):
         assert expected in page
     assert 'value="Approve"' in page
     assert 'name="_save"' not in page

@@ -76,6 +76,7 @@ def test_nothing_of_it_needs_a_loose_content_security_policy(staff, diagnostics)
 def test_a_release_of_which_nothing_is_known_says_so(staff):
     html = page_of(staff, {})
     assert "It is not recorded how good this forest is" in html
+    assert "This model was not scored in shadow before its release." in html
     assert Page(html).count("svg") == 0
 
 

@@ -51,7 +51,7 @@ def press(client, proposal, button, **fields):
 def test_an_approver_starts_it_and_the_log_keeps_why(ben, proposal):
     assert 'value="Start shadow scoring"' in page_of(ben, proposal)
     said = press(ben, proposal, "_start_shadow", share="1", reason="before we decide")
-    assert f"Shadow scoring of proposal {proposal.pk} started." in said
+    assert f"Shadow scoring of proposal {proposal.pk} started. The comparison appears here after" in said
     run = ShadowRun.objects.get()
     assert (run.started_by, run.start_reason, run.share) == ("ben", "before we decide", 1)
     assert "Start shadow scoring on 100.0" in LogEntry.objects.latest("id").change_message
@@ -64,9 +64,17 @@ def test_the_page_compares_the_two(ben, proposal):
     assert "Not compared yet." in page_of(ben, proposal)
     work_off()
     page = page_of(ben, proposal)
-    for expected in ("In progress on 100.0", "20 customers", "Same risk band", "too few outcomes to tell"):
+    for expected in ("In progress. Share: 100.0", "20 customers", "Same risk band", "too few outcomes to tell"):
         assert expected in page
     assert "None to show." in page  # customers are for those who may see them
+
+
+def test_a_run_that_ended_before_a_comparison_says_so(ben, proposal):
+    start(proposal)
+    runs.stop(by="ben", reason="too slow")
+    page = page_of(ben, proposal)
+    assert "Shadow scoring ended before a comparison." in page
+    assert "by ben: too slow. Share: 100.0" in page
 
 
 def test_who_may_see_customers_sees_who_differs_most_and_that_is_noted(proposal):

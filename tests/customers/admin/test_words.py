@@ -98,10 +98,11 @@ def test_the_overview_and_the_system_status_tell_of_the_group(staff):
 def test_an_overdraft_is_scored_and_told_as_outside_of_what_the_model_was_trained_on(staff):
     customer = make_scored(balance="-500.25")
     assert (customer.churn_risk_score is not None, customer.value_at_risk) == (True, 0)
-    sentence = "Balance EUR\N{NO-BREAK SPACE}-500.25 is outside what the model was trained on"
+    sentence = "Balance: EUR\N{NO-BREAK SPACE}-500.25 is outside the range of the training data ("
     assert sentence in text_of(staff.get(change_page(customer)))
     [told] = staff.get(f"/customers/insights/{customer.pk}/").json()["outside_training"]
     assert told.startswith(sentence)
+    assert told.endswith("). The churn risk is less reliable.")
     inside = make_scored()
     assert staff.get(f"/customers/insights/{inside.pk}/").json()["outside_training"] == []
     assert Customer.objects.filter(churn_risk_score=None).count() == 0

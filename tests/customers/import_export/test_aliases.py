@@ -96,9 +96,9 @@ class TestTable:
     @pytest.mark.parametrize(
         ("written", "meant", "said"),
         [
-            ("", "Germany", "Both words are needed"),
-            ("BRD", " ", "Both words are needed"),
-            ("BRD", "x" * 61, "at most 60 characters"),
+            ("", "Germany", "Enter both words: the word in files and the word to store"),
+            ("BRD", " ", "Enter both words: the word in files and the word to store"),
+            ("BRD", "x" * 61, "up to 60 characters and no control characters"),
             ("BRD", "BRD", "No alias is needed"),
             ("deutschland", "Spain", "Deutschland is stored as Germany already"),
             ("BRD", "Deutschland", "Deutschland is itself stored as Germany. Use Germany"),

@@ -36,15 +36,15 @@ class TestParsing:
     @pytest.mark.parametrize(
         ("entries", "said"),
         [
-            (["Kontostand"], r"^Kontostand is no mapping\. Write COLUMN=field"),
-            (["=balance"], "is no mapping"),
-            (["%=balance"], "is no mapping"),
+            (["Kontostand"], r"^Kontostand is not a valid mapping\. Write column name=field, for example "),
+            (["=balance"], "is not a valid mapping"),
+            (["%=balance"], "is not a valid mapping"),
             (
                 ["Saldo=balanc"],
-                r"^There is no field balanc\. Did you mean balance\? Fields are customer_id, ",
+                r"^balanc is not a known field\. Did you mean balance\? Valid fields: customer_id, ",
             ),
-            (["Saldo=zzz"], r"^There is no field zzz\. Fields are"),
-            (["Saldo="], r"^There is no field "),
+            (["Saldo=zzz"], r"^zzz is not a known field\. Valid fields: "),
+            (["Saldo="], r"^Saldo= is not a valid mapping\."),
             (["Saldo=balance", "SALDO=age"], r"^The column SALDO is mapped twice"),
             (["Saldo=balance", "Kontostand=Balance"], r"^The columns Saldo and Kontostand are both mapped to balance"),
         ],
@@ -145,14 +145,16 @@ class TestKept:
         assert not ColumnMapping.objects.exists()
 
     def test_one_that_is_not_there_is_answered_with_those_that_are(self, tmp_path):
-        with pytest.raises(CommandError, match=r"^There is no mapping core\. None is kept\. Nothing was stored\.$"):
+        with pytest.raises(
+            CommandError, match=r"^There is no mapping core\. No mapping has been saved\. Nothing was stored\.$"
+        ):
             run("import_customers", german(tmp_path, row(7)), "--mapping", "core")
         keep_mapping("cards", MAPPING)
-        with pytest.raises(CommandError, match=r"Kept mappings: cards\."):
+        with pytest.raises(CommandError, match=r"Saved mappings: cards\."):
             run("import_outcomes", german(tmp_path, row(7)), "--mapping", "core")
 
     def test_training_is_refused_in_the_same_words(self, tmp_path):
-        with pytest.raises(CommandError, match=r"^There is no field blance\. .* Nothing was trained\.$"):
+        with pytest.raises(CommandError, match=r"^blance is not a known field\. .* Nothing was trained\.$"):
             run(
                 "train_model", german(tmp_path, row(7)), "--map", "Kontostand=blance", "--output", str(tmp_path / "out")
             )

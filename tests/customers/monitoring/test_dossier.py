@@ -126,7 +126,7 @@ def test_each_part_tells_what_was_found(known):
     assert "('change at percentile 5', '-3.0 points')" in text["Proposals and approvals"]
     assert "('reason', 'Better')" in text["Proposals and approvals"]
     assert "('share of customers', '50.0 %')" in text["Shadow scoring"]
-    assert "('mean distance', '3.4 points')" in text["Shadow scoring"]
+    assert "('mean absolute difference', '3.4 points')" in text["Shadow scoring"]
     assert "('ROC AUC, active model', 'too few outcomes to tell')" in text["Shadow scoring"]
     assert "('ROC AUC, this model', '0.860 ± 0.010')" in text["Shadow scoring"]
     assert "1 check is kept" in text["Drift"]

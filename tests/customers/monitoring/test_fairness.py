@@ -134,10 +134,28 @@ class TestOutcomes:
         assert other.groups["gender"]["Female"].customers == 30
         assert fairness.judge(window, release.pk + 8) is None
 
-    def test_without_outcomes_it_says_what_to_do(self, portfolio):
+    def test_without_outcomes_it_says_so(self, portfolio):
         found = measure()
         assert found.judged is None
-        assert "manage.py import_outcomes" in found.no_outcomes
+        assert found.no_outcomes == (
+            "Outcomes are not known for a full period of 180 days. Only the current churn risks are compared."
+        )
+
+    def test_without_scores_before_the_outcomes_it_says_so(self, portfolio):
+        make_past(5, scored_on=TODAY - timedelta(days=20), release=active_model()[1].pk, known_until=LAST_DAY)
+        found = measure()
+        assert found.judged is None
+        assert found.no_outcomes.startswith(
+            "No customer with a known outcome has a churn risk from before the latest 180 days"
+        )
+
+    def test_a_history_that_is_too_short_is_said_without_names_of_settings(self, portfolio, past, settings):
+        settings.HISTORY_DAYS = 90
+        found = measure()
+        assert found.judged is None
+        assert found.no_outcomes.startswith(
+            "No customer with a known outcome has a churn risk from before the latest 180 days"
+        )
 
     def test_scores_of_before_values_were_kept_are_left_out(self, past):
         release = ModelRelease.objects.active()
@@ -157,8 +175,8 @@ def off_by(mean_score):
 def test_scores_that_are_far_off_for_a_group_are_a_warning():
     assert off_by(0.21).warning == off_by(0.16).warning == ""
     assert off_by(0.3).warning.replace(NO_BREAK, " ") == (
-        "The scores of release 4 differ from how many customers left, by group: "
-        "age 60+ (mean score 30.0 %, left 20.0 %: too high)."
+        "Churn risks of release 4 do not match the share of customers who left: "
+        "age 60+ (mean churn risk 30.0 %, left 20.0 %: too high)."
     )
 
 
@@ -220,6 +238,9 @@ class TestCommand:
         told = json.loads(printed)
         assert (told["customers"], told["judged"], code) == (155, None, 0)
         assert set(told["groups"]) == set(FIELDS)
+
+    def test_without_outcomes_it_says_how_to_load_them(self, portfolio):
+        assert "current churn risks are compared. Load outcomes with manage.py import_outcomes." in run()[0]
 
     def test_scores_that_are_far_off_fail(self, monkeypatch):
         monkeypatch.setattr("customers.management.commands.fairness.measure", lambda: off_by(0.3))

@@ -14,6 +14,7 @@ from customers.ml_service.performance import performance
 from customers.models import Customer, Outcome, ShadowRun, ShadowScore
 from customers.portfolio.movers import Mover
 from customers.presentation.bands import band
+from customers.presentation.durations import format_time
 from customers.shadow import comparison, description
 from tests.customers.shadow.proposing import drain, propose, start, work_off
 from tests.factories import edit, make_customers
@@ -104,18 +105,33 @@ def test_who_left_before_the_score_was_made_says_nothing(run):
 def test_differences_are_shown_in_points_of_a_percentage(run):
     found = replace(comparison.compare(run), mean_distance=0.034, quantiles={"5": -0.021})
     shown = dict(description.describe_agreement(found))
-    assert shown["Mean distance of the two"] == "3.4\u00a0points"
+    assert shown["Mean absolute difference"] == "3.4\u00a0points"
     assert shown["Difference at percentile 5"] == "-2.1\u00a0points"
     assert [*description.describe_movers([Mover(7, 0.25, 0.5)])] == [
         ("7", "25.0\u00a0%", "50.0\u00a0%", "+25.0\u00a0points")
     ]
 
 
+def test_whether_it_goes_on_is_told_in_sentences():
+    at = timezone.now()
+    run = ShadowRun(share=0.1, started_by="ben", started_at=at, start_reason="to compare.", unscored=3)
+    started = f"Share: 10.0\u00a0% of all customers. Started on {format_time(at)} by ben: to compare."
+    expected = f"In progress. {started} Scoring of these customers is not complete yet."
+    assert description.describe_state(run) == expected
+    run.swept_at = at
+    assert description.describe_state(run) == (
+        f"In progress. {started} Complete since {format_time(at)}. Later changes are scored as they occur. "
+        "The proposed model could not score 3 customers."
+    )
+    run.stopped_at, run.stopped_by, run.stop_reason = at, "anna", "seen enough"
+    assert description.describe_state(run) == f"Stopped on {format_time(at)} by anna: seen enough. {started}"
+
+
 class TestCommand:
     def test_shows_how_they_compare(self, run):
         said = shadow()
         for expected in (
-            "In progress on 100.0",
+            "In progress. Share: 100.0",
             "130 customers",
             "Same risk band",
             "too few outcomes to tell",
@@ -141,7 +157,7 @@ class TestCommand:
     def test_starts_on_a_share(self, run):
         shadow(stop=True, by="ben", reason="enough")
         said = shadow("--start", str(run.proposal_id), "--share", "0.1", "--by", "ben", "--reason", "again")
-        assert "In progress on 10.0" in said
+        assert "In progress. Share: 10.0" in said
         assert "Not compared yet" in said
 
     @pytest.mark.parametrize("share", ["0", "1.5"])

@@ -170,8 +170,9 @@ class TestFairness:
         assert "Age 60+ 2,000 20.0 % 15.0 % (13.5 to 16.6) 5.0 % (4.1 to 6.0) too few to tell" in page
         assert "customers who left from 5 Jan 2026 to 3 Jul 2026" in page
         assert "Age 60+ 1,000 20.0 % (17.6 to 22.6) 30.0 % too high" in page
-        assert "Warning: The scores of release" in page
+        assert "Warning: Churn risks of release" in page
         assert "Fairness by threshold" in page
+        assert "Selected customers have a churn risk at or above the threshold." in page
         assert "Age 60+ 60.0 % (52.0 to 67.5)" in page
         page = root.get(PAGE).content.decode()
         assert " style=" not in page

@@ -448,3 +448,14 @@ class TestConventions:
         batch = begun(row(7, Geography="Senegal"))
         worker.work_off()
         assert "Country Senegal: 1 row; the active model does not know it" in now(batch).notes
+
+    def test_what_may_be_meant_is_said_in_words_of_the_page(self):
+        release = ModelRelease.objects.create(sha256="a" * 64, fingerprint="a" * 64)
+        release.metadata = {"encodings": {"geography": {"Germany": 0}, "gender": {"Femme": 0}}}
+        release.save()
+        batch = begun(row(7, Geography="Deutschland", Gender="Feme"))
+        worker.work_off()
+        told = " ".join(now(batch).notes)
+        assert "Did you mean Germany? If so, add Deutschland = Germany under Category aliases and upload" in told
+        assert "add Feme = Femme for gender under Category aliases and upload the file again." in told
+        assert "manage.py" not in told
