@@ -37,7 +37,7 @@ def why_not_current(customer: Any) -> str:
         case Exclusion.PERSON:
             return str(customer.failure_error)  # which names the user
         case Exclusion.WORD:
-            return describe_wait_for_a_model(customer.failure_word)
+            return f"Excluded from scoring: {customer.failure_word} not known to the model"
         case Exclusion.MODEL:
             return f"Excluded from scoring: {customer.failure_error}"
     if customer.failure_error is None:
@@ -46,11 +46,6 @@ def why_not_current(customer: Any) -> str:
         return "Scoring resumed; new score pending"
     error = customer.failure_error.removesuffix(".")
     return f"No score could be calculated ({error}); next attempt on {format_time(customer.failure_retry_at)}"
-
-
-def describe_wait_for_a_model(word: str) -> str:
-    """``Waiting for a model that knows the country Italy``."""
-    return f"Waiting for a model that knows the {word}"
 
 
 def describe_score_state(customer: Any) -> str:

@@ -124,7 +124,7 @@ class Freshness:
     customers: int
     stale_count: int
     oldest_stale_age_seconds: float | None
-    held_back_count: int  # of the stale ones: excluded from scoring, until a retry or until a person helps
+    held_back_count: int  # of the stale: they wait for a retry, a person, or a model that knows their country or gender
     objected: int  # customers who have objected to being scored: neither stale nor in the coverage
     coverage: list[Coverage]
     active_release: Release | None

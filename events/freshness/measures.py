@@ -56,7 +56,7 @@ def of_freshness(found: Freshness) -> Iterator[Measure]:
     yield Measure("stale_oldest_seconds", "Age of the oldest of them.", found.oldest_stale_age_seconds or 0.0)
     yield Measure(
         "held_back_customers",
-        "Of these, customers excluded from scoring or waiting for a retry.",
+        "Of these, customers who wait for a retry, a person, or a model that knows their country or gender.",
         found.held_back_count,
     )
     yield Measure("dead_letters", "Customers excluded from scoring by the model or by staff.", found.dead_letters)

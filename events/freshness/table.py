@@ -34,7 +34,7 @@ def facts(found: Freshness) -> Iterator[tuple[str, str]]:
     jobs = format_count(found.queue.waiting_jobs, "job", "jobs")
     yield "queue", f"{jobs} waiting, {found.queue.claimed_jobs:,} at work"
     yield "excluded from scoring", f"{found.dead_letters:,}; retry scheduled for {found.retries_waiting:,}"
-    yield "unknown to the model", f"{found.unknown_word_count:,}"
+    yield "country or gender not known", f"{found.unknown_word_count:,}"
     yield "last scoring run", describe_run(found.last_drain)
     yield "discarded scores", f"{found.results_rejected_last_day:,} in 24 hours"
     yield "drift", describe_drift(found.last_drift_check)

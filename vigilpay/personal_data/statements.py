@@ -102,7 +102,7 @@ DELETED = {
     "versions without a score": "DELETE FROM customers_unscoredversion WHERE customer_id = %(id)s",
     "scores": "DELETE FROM customers_scorerecord WHERE customer_id = %(id)s",
     "departures": LEFT_ALONE,
-    "departures with others": LEFT_WITH_OTHERS,
+    "shared departure records": LEFT_WITH_OTHERS,
     "exclusions from scoring": "DELETE FROM customers_scoringfailure WHERE customer_id = %(id)s",
     "audit findings": "DELETE FROM customers_auditfinding WHERE customer_id = %(id)s",
     "outcomes": "DELETE FROM customers_outcome WHERE customer_id = %(id)s",
@@ -119,7 +119,7 @@ DELETED = {
     "sweeps": SET_SWEEPS_ON,
     "recent moves": "DELETE FROM customers_recentmove WHERE customer_id = %(id)s",
     "shadow scores": "DELETE FROM customers_shadowscore WHERE customer_id = %(id)s",
-    "places in comparisons of models": SHADOW_MOVERS,
+    "entries in shadow comparisons": SHADOW_MOVERS,
 }
 TAKEN_OUT = {"rescore requests": REQUESTS, "marks": MARKS, "shadow requests": SHADOW_WAITS}
 

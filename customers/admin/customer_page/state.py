@@ -24,7 +24,7 @@ def describe_exclusion(customer: Any) -> str:
     """Who or what has excluded the customer from scoring: staff by name and time, or the model, with its error."""
     error = str(customer.failure_error).removesuffix(".")
     if exclusion_of(customer) == Exclusion.WORD:
-        return error  # which names model and word
+        return f"Excluded from scoring: {error}"  # which names model and word
     if exclusion_of(customer) == Exclusion.MODEL:
         return f"Excluded from scoring: no score could be calculated ({error})"
     excluded = ScoringFailure.objects.filter(pk=customer.pk).values_list("last_failed_at", flat=True).first()

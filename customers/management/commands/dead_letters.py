@@ -60,21 +60,25 @@ def listed(as_json: bool, *, words: bool) -> str:
     found = list((failed.of_words() if words else failed.without_words()).values(*FIELDS))
     if as_json:
         return json.dumps(found, cls=DjangoJSONEncoder)
-    return "\n".join([table(found), *([] if words else waiting_for_words(failed))])
+    if words:
+        return table(found, "No customer is excluded from scoring for an unknown country or gender.")
+    none = "No customer is excluded from scoring individually, and no retry is scheduled."
+    return "\n".join([table(found, none), *waiting_for_words(failed)])
 
 
 def waiting_for_words(failed: ScoringFailureQuerySet) -> list[str]:
     """A line for each word and release that does not know it."""
     groups = failed.of_words().values_list("word", "release_id").annotate(Count("pk")).order_by("release_id", "word")
     return [
-        f"{format_count(customers, 'customer', 'customers')} with the {word}, which release {release} does not know."
+        f"{format_count(customers, 'customer is', 'customers are')} excluded from scoring: "
+        f"release {release} does not know the {word}."
         for word, release, customers in groups
     ]
 
 
-def table(found: Sequence[dict[str, Any]]) -> str:
+def table(found: Sequence[dict[str, Any]], none: str) -> str:
     if not found:
-        return "No customer is excluded from scoring, and none is waiting for a retry."
+        return none
     head = ("customer", "version", "release", "attempts", "first failed", "last failed", "next attempt", "by", "reason")
     return in_columns(head, [[as_cell(failure[field]) for field in FIELDS] for failure in found])
 

@@ -56,7 +56,7 @@ def test_the_page_says_what_the_model_does_not_know_and_what_to_do(staff):
     release = ScoringFailure.objects.get().release_id
     sentence = f"The active model (release {release}) does not know the country Italy; it knows France, Germany, Spain."
     said = text_of(staff.get(change_page(customer)))
-    assert f"{sentence} Correct the value, or wait for a model release that knows it." in said
+    assert f"Excluded from scoring: {sentence} Correct the value, or wait for a model release that knows it." in said
     answer = staff.post(f"{LIST}{customer.pk}/what-if/", {**A_CUSTOMER, "geography": "Spain", "age": 41})
     assert f"The model cannot answer: {sentence}" in text_of(answer)
 
@@ -69,7 +69,7 @@ def test_the_list_is_narrowed_by_the_model_s_countries_and_by_having_another(sta
     assert set(listed(staff.get(LIST, {"geography__exact": " unknown"}))) == {it.pk for it in italians}
     said = text_of(staff.get(LIST))
     assert "Not known to the model" in said
-    assert "Waiting for a model that knows the country Italy" in said
+    assert "Excluded from scoring: country Italy not known to the model" in said
 
 
 def test_excluded_customers_are_listed_without_them_unless_they_are_asked_for(staff):

@@ -51,7 +51,8 @@ def test_as_json(failed, capsys):
 
 
 def test_none_is_said_in_words_and_as_an_empty_list(capsys):
-    assert said(capsys) == "No customer is excluded from scoring, and none is waiting for a retry.\n"
+    assert said(capsys) == "No customer is excluded from scoring individually, and no retry is scheduled.\n"
+    assert said(capsys, "--words") == "No customer is excluded from scoring for an unknown country or gender.\n"
     assert json.loads(said(capsys, "--json")) == []
 
 

@@ -1,4 +1,4 @@
-"""Customers with a country or gender that the active model does not know: stored, and told as a group."""
+"""Customers with a country or gender that the active model does not know: stored, and reported as a group."""
 
 import hashlib
 import json
@@ -173,8 +173,8 @@ def test_dead_letters_lists_words_and_their_customers_on_request(release, capsys
     customers = make_customers(2, geography="Italy")
     drain()
     assert said(capsys).splitlines() == [
-        "No customer is excluded from scoring, and none is waiting for a retry.",
-        f"2 customers with the country Italy, which release {release.pk} does not know.",
+        "No customer is excluded from scoring individually, and no retry is scheduled.",
+        f"2 customers are excluded from scoring: release {release.pk} does not know the country Italy.",
     ]
     assert json.loads(said(capsys, "--json")) == []
     listed = json.loads(said(capsys, "--json", "--words"))
