@@ -71,7 +71,7 @@ class TestStates:
         make_scored()
         make_customer(geography="Italy")
         scorer.rescore_batch()
-        for found in (words(ann), words(superuser(), "/admin/events/systemstatus/")):
+        for found in (words(ann), words(superuser(), "/admin/events/systemstatus/1/change/")):
             assert "All scores that the model can calculate are up to date." in found
             assert "All scores are up to date" not in found
             assert "1 customer waits for a model that knows the country Italy." in found
