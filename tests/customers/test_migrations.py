@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.db.migrations.loader import MigrationLoader
 
-from customers.models import Customer
+from customers.models import Customer, UnscoredVersion
 from tests.factories import make_customer
 
 
@@ -22,6 +22,21 @@ def test_an_index_that_an_interrupted_build_has_left_behind_is_built_again(name)
     table = after.apps.get_model("customers", operation.model_name)._meta.db_table
     with connection.cursor() as cursor:
         assert operation.index.name in connection.introspection.get_constraints(cursor, table)
+
+
+@pytest.mark.django_db
+def test_the_column_of_former_versions_is_added_and_dropped_without_waiting_long_for_its_lock():
+    """Edits that keep a former version wait behind whoever waits for the whole table."""
+    loader, of_the_past = MigrationLoader(connection), ("customers", "0028_lists_of_the_past")
+    before, after = loader.project_state(of_the_past, at_end=False), loader.project_state(of_the_past)
+    column = loader.disk_migrations[of_the_past].operations[-1]
+    with connection.schema_editor() as editor, connection.cursor() as cursor:
+        for way, states in ((column.database_backwards, (after, before)), (column.database_forwards, (before, after))):
+            cursor.execute("SET LOCAL lock_timeout = 0")
+            way("customers", editor, *states)
+            cursor.execute("SHOW lock_timeout")
+            assert cursor.fetchone() == ("500ms",)
+    assert UnscoredVersion.objects.filter(objected_at=None).count() == 0
 
 
 @pytest.mark.django_db(transaction=True)
