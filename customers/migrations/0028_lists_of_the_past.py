@@ -1,10 +1,19 @@
 """Departures, and objections in former versions: what a list of the past is made of. Two new tables, and a column
-without a default, so that no session waits. What writes into them comes with ``events``.
+without a default. What writes into them comes with ``events``.
+
+The column's lock is asked for with little patience, again and again, and last: it is held for a moment. One
+transaction, so that nothing is left of an attempt that was cut short.
 """
+
+from importlib import import_module
 
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 from django.db import migrations, models
+
+PATIENTLY = import_module("customers.migrations.0025_open_categories").PATIENTLY
+ADD_COLUMN = PATIENTLY.format("ALTER TABLE customers_unscoredversion ADD COLUMN IF NOT EXISTS objected_at timestamptz")
+DROP_COLUMN = PATIENTLY.format("ALTER TABLE customers_unscoredversion DROP COLUMN IF EXISTS objected_at")
 
 RANGE = "int8range(%(expressions)s[1] - 1, %(expressions)s[cardinality(%(expressions)s)])"
 
@@ -57,11 +66,17 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.AddField(
-            model_name="unscoredversion",
-            name="objected_at",
-            field=models.DateTimeField(
-                help_text="Of the objection to profiling that stood in this version.", null=True
-            ),
+        migrations.RunSQL(
+            ADD_COLUMN,
+            DROP_COLUMN,
+            state_operations=[
+                migrations.AddField(
+                    "unscoredversion",
+                    "objected_at",
+                    models.DateTimeField(
+                        help_text="Of the objection to profiling that stood in this version.", null=True
+                    ),
+                )
+            ],
         ),
     ]

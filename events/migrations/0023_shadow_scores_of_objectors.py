@@ -246,6 +246,13 @@ FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_5_replicated();
 ALTER TABLE @schema@.customers_customer ENABLE REPLICA TRIGGER vigilpay_5_replicated;
 COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '73050de73b80c88a67c760117bfa0e7fc525b901240fdd883ba0ceae6a432948';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+    """DO $install$ BEGIN EXECUTE replace(replace($sql$
+ALTER TABLE @schema@.customers_shadowscore DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+GRANT SELECT, DELETE ON @schema@.customers_shadowscore TO @owner@;
+ALTER TABLE @schema@.customers_shadowwait DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT ON @schema@.customers_shadowwait TO @owner@;
+ALTER TABLE @schema@.customers_shadowrun DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+GRANT SELECT ON @schema@.customers_shadowrun TO @owner@;$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
 ]
 UNINSTALL = [
     FEED.LOCK,

@@ -36,11 +36,11 @@ JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
 WHERE trigger.tgrelid = ANY (%s::regclass[]) AND NOT trigger.tgisinternal
 """
 
-# Tables that their owner may not write, or that row security guards from it or from a worker. The right to write the
-# history of scores is what makes a role the scorer, and the triggers mend a row by it.
+# Tables that the customers' owner may not write or read as the triggers do, or that row security guards from it or from
+# a worker. The right to write the history of scores is what makes a role the scorer, and the triggers mend a row by it.
 CLOSED = """
-SELECT relname, is_guarded FROM (
-    SELECT relation.relname, has_table_privilege(customers.relowner, relation.oid, privilege) AS is_writable,
+SELECT relname, is_guarded, privilege FROM (
+    SELECT relation.relname, privilege, has_table_privilege(customers.relowner, relation.oid, privilege) AS is_writable,
         relation.oid <> %s::regclass AND (relation.relrowsecurity OR relation.relforcerowsecurity) AS is_guarded
     FROM unnest(%s::regclass[], %s::text[]) AS needed (id, privilege)
     JOIN pg_class AS relation ON relation.oid = needed.id, pg_class AS customers
@@ -91,7 +91,10 @@ def differences(alias: str) -> list[CheckMessage]:
     faults += [
         f"Every role has {privilege} on {table}, which no role but VigilPay's may have" for table, privilege in of_all
     ]
-    faults += [f"Table {table} {'has row security' if guarded else IS_NOT_WRITABLE}" for table, guarded in closed]
+    faults += [
+        f"Table {table} {'has row security' if guarded else refusal_of(privilege)}"
+        for table, guarded, privilege in closed
+    ]
     return [
         Error(
             f"{fault}.",
@@ -102,8 +105,12 @@ def differences(alias: str) -> list[CheckMessage]:
     ]
 
 
-IS_NOT_WRITABLE = f"cannot be written by the owner of {CUSTOMERS}, whose rights the triggers have"
 FIRES = {ORIGIN: "in ordinary sessions only", REPLICA: "where changes are replicated only", ALWAYS: "in all sessions"}
+
+
+def refusal_of(privilege: str) -> str:
+    done = "read" if privilege == "SELECT" else "written"
+    return f"cannot be {done} by the owner of {CUSTOMERS}, whose rights the triggers have"
 
 
 def fault_of(trigger: Trigger, found: Sequence[Any] | None) -> str:

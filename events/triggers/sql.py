@@ -85,7 +85,7 @@ EXECUTE FUNCTION @schema@.{self.name}()"""
 UPLOADS = "customers_importbatch"
 TELLING = ((RECORDS, "INSERT"), (UPLOADS, "UPDATE"))
 
-# The triggers write these with the rights of the customers' owner, whom row security may bind, too.
+# The triggers write these, or read them, with the rights of the customers' owner, whom row security may bind, too.
 WRITTEN = {
     "customers_stalemark": "INSERT",
     "customers_unscoredversion": "INSERT",
@@ -94,6 +94,9 @@ WRITTEN = {
     "customers_contact": "UPDATE",
     "customers_worklistitem": "UPDATE",
     "customers_recentmove": "DELETE",
+    "customers_shadowscore": "DELETE",
+    "customers_shadowwait": "INSERT",
+    "customers_shadowrun": "SELECT",
 }
 OPEN_TABLES = INSTALL.format(
     sql="".join(

@@ -1,13 +1,17 @@
 """Migrations of a large table may be interrupted, and are then simply repeated."""
 
+from importlib import import_module
+
 import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.db.migrations.loader import MigrationLoader
 
-from customers.models import Customer
+from customers.models import Customer, UnscoredVersion
 from tests.factories import make_customer
+
+OPEN_CATEGORIES = import_module("customers.migrations.0025_open_categories")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -22,6 +26,54 @@ def test_an_index_that_an_interrupted_build_has_left_behind_is_built_again(name)
     table = after.apps.get_model("customers", operation.model_name)._meta.db_table
     with connection.cursor() as cursor:
         assert operation.index.name in connection.introspection.get_constraints(cursor, table)
+
+
+@pytest.mark.django_db
+def test_the_column_of_former_versions_is_added_and_dropped_without_waiting_long_for_its_lock():
+    """Edits that keep a former version wait behind whoever waits for the whole table."""
+    loader, of_the_past = MigrationLoader(connection), ("customers", "0028_lists_of_the_past")
+    before, after = loader.project_state(of_the_past, at_end=False), loader.project_state(of_the_past)
+    column = loader.disk_migrations[of_the_past].operations[-1]
+    with connection.schema_editor() as editor, connection.cursor() as cursor:
+        for way, states in ((column.database_backwards, (after, before)), (column.database_forwards, (before, after))):
+            cursor.execute("SET LOCAL lock_timeout = 0")
+            way("customers", editor, *states)
+            cursor.execute("SHOW lock_timeout")
+            assert cursor.fetchone() == ("500ms",)
+    assert UnscoredVersion.objects.filter(objected_at=None).count() == 0
+
+
+USES = {
+    "view bank_report": "CREATE VIEW bank_report AS SELECT customer_id, geography FROM customers_customer",
+    "materialized view bank_report": "CREATE MATERIALIZED VIEW bank_report AS SELECT gender FROM customers_scorerecord",
+    "view bank_past": "CREATE VIEW bank_past AS SELECT * FROM customers_unscoredversion",
+    "trigger bank_moved on table customers_customer": """
+        CREATE FUNCTION bank_moved() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER bank_moved AFTER UPDATE OF geography ON customers_customer FOR EACH ROW
+        EXECUTE FUNCTION bank_moved()""",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", USES)
+def test_what_the_bank_has_made_of_country_and_gender_is_told_before_anything_is_changed(name):
+    """PostgreSQL would refuse to widen the columns, when the index on countries is gone already."""
+    refuse = OPEN_CATEGORIES.refuse_where_others_use_them
+    with connection.schema_editor() as editor, connection.cursor() as cursor:
+        refuse(None, editor)  # what is VigilPay's own is none
+        cursor.execute("CREATE VIEW bank_ages AS SELECT customer_id, age FROM customers_customer")
+        refuse(None, editor)
+        cursor.execute(USES[name])
+        with pytest.raises(RuntimeError, match=f"Nothing was changed: {name} uses .*Drop .*migrate.*create .* again"):
+            refuse(None, editor)
+
+
+def test_that_is_asked_first_on_the_way_there_and_on_the_way_back():
+    [separate] = OPEN_CATEGORIES.Migration.operations
+    operations = separate.database_operations
+    refuse = OPEN_CATEGORIES.refuse_where_others_use_them
+    assert refuse in (operations[0].code, operations[-1].reverse_code)
+    assert operations[0].code == operations[-1].reverse_code
 
 
 @pytest.mark.django_db(transaction=True)

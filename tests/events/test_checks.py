@@ -1,5 +1,7 @@
 """Set-ups that would lose edits are found before they do."""
 
+import re
+from importlib import import_module
 from io import StringIO
 
 import pytest
@@ -19,6 +21,8 @@ from events.triggers.sql import CUSTOMERS, ENABLE
 from tests.factories import make_customer, make_scored
 
 pytestmark = pytest.mark.django_db
+
+SHADOW = import_module("events.migrations.0023_shadow_scores_of_objectors")
 
 
 def sql(statement):
@@ -139,6 +143,7 @@ RIGHTS = {
     "every role the scorer": "GRANT INSERT ON customers_scorerecord TO PUBLIC",
     "every role may name editors": "GRANT ALL ON customers_importbatch TO PUBLIC",
     "row security on marks": "ALTER TABLE customers_stalemark ENABLE ROW LEVEL SECURITY",
+    "row security on shadow runs": "ALTER TABLE customers_shadowrun ENABLE ROW LEVEL SECURITY",
     "forced row security on history": "ALTER TABLE customers_unscoredversion FORCE ROW LEVEL SECURITY",
 }
 
@@ -161,6 +166,30 @@ def test_so_is_a_table_of_marks_that_its_owner_may_not_write():
     sql("GRANT CREATE ON SCHEMA public TO vigilpay_test_owner")
     install()
     assert errors() == []
+
+
+@pytest.mark.parametrize("how", ["by the migration", "by the command"])
+def test_an_objection_is_taken_where_the_bank_owns_the_customers_and_a_superuser_migrates(how):
+    """The triggers take the shadow score away with the bank's rights, which it has of no table of a superuser's."""
+    customer = make_scored()
+    sql("CREATE ROLE vigilpay_test_owner; GRANT CREATE ON SCHEMA public TO vigilpay_test_owner")
+    sql(f"GRANT vigilpay_test_owner TO CURRENT_USER; ALTER TABLE {CUSTOMERS} OWNER TO vigilpay_test_owner")
+    install()
+    sql("REVOKE ALL ON customers_shadowscore, customers_shadowwait, customers_shadowrun FROM vigilpay_test_owner")
+    assert re.findall(r"Table (customers_shadow\w+ cannot be \w+) by the owner", said()) == [
+        "customers_shadowrun cannot be read",
+        "customers_shadowscore cannot be written",
+        "customers_shadowwait cannot be written",
+    ]
+    if how == "by the migration":
+        with connection.schema_editor() as editor:
+            SHADOW.Migration.operations[0].code(None, editor)
+    else:
+        install()
+    assert errors() == []
+    sql(f"UPDATE {CUSTOMERS} SET objected_at = now()")
+    customer.refresh_from_db()
+    assert customer.churn_risk_score is None
 
 
 @pytest.mark.parametrize("trigger", [EDITED, ARRIVED, RELEASED], ids=lambda trigger: trigger.name)
