@@ -11,6 +11,8 @@ import numpy as np
 
 from customers.history.as_of import PastCustomer, read_as_of
 from customers.import_export.training_file import LEAST, as_number
+from customers.ml_service.forest.encoding import find_faults
+from customers.ml_service.schema import FEATURES
 from customers.ml_service.training import TrainingData, TrainingDataError
 from customers.monitoring.evaluation import observed_until, window_of
 from customers.monitoring.window import HAS_LEFT, OUTCOMES, Window
@@ -37,7 +39,7 @@ class PastCustomers:
     """Those of the first day of the window who can be learned from, and how many can't.
 
     ``objected``: on that day, or now. ``unknown``: it is not known whether they left. ``left_before``: the bank says
-    that they had left, though they were in the table.
+    that they had left, though they were in the table. ``impossible``: the bounds are narrower now than they were.
     """
 
     window: Window
@@ -45,6 +47,7 @@ class PastCustomers:
     objected: int
     unknown: int
     left_before: int
+    impossible: int
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Gathered:
     objected: int = 0
     unknown: int = 0
     left_before: int = 0
+    impossible: int = 0
 
     def add(self, customer: PastCustomer, left_before: bool, objects: bool, has_left: bool | None) -> None:
         """One customer, who is used or counted."""
@@ -63,6 +67,8 @@ class Gathered:
             self.left_before += 1
         elif has_left is None:
             self.unknown += 1
+        elif find_faults(dict(zip(FEATURES, customer.values, strict=True))):
+            self.impossible += 1
         else:
             self.rows.append(tuple(map(as_number, customer.values)))
             self.labels.append(has_left)
@@ -77,7 +83,7 @@ def read_past(days: int, first_day: date | None = None) -> PastCustomers:
     window = window_of(days, first_day, observed_until())
     found = gather(window)
     data = TrainingData(found.rows, np.array(found.labels, dtype=np.int64))
-    past = PastCustomers(window, data, found.objected, found.unknown, found.left_before)
+    past = PastCustomers(window, data, found.objected, found.unknown, found.left_before, found.impossible)
     refuse_too_few(past)
     return past
 
@@ -109,3 +115,4 @@ def about_left_out(past: PastCustomers) -> Iterator[str]:
     yield f"Not used because they objected to profiling: {past.objected:,}."
     yield f"Not used because it is not known whether they left: {past.unknown:,}."
     yield f"Not used because they had left before: {past.left_before:,}."
+    yield f"Not used because a value is not possible by the present bounds: {past.impossible:,}."
