@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from customers.history.as_of import NotKeptError
 from customers.management.commands import train_model
+from customers.management.training_report import about_past
 from customers.ml_service.errors import InputError
 from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.schema import set_bounds
 from customers.ml_service.training import Trained, TrainingData, TrainingDataError
-from customers.models import Customer, Outcome, OutcomesComplete
+from customers.models import CategoryAlias, Customer, Outcome, OutcomesComplete
 from customers.monitoring.learning import Gathered, about_left_out, gather, read_past
 from customers.monitoring.window import Window
 from customers.presentation.durations import format_day
@@ -102,7 +103,9 @@ def test_it_is_what_the_table_was_on_that_day_and_nothing_that_came_later(events
 def bank():
     """Twenty customers of long ago, ten of whom left in the window; all outcomes are known."""
     remember_from(timezone.now())
-    customers = [make_customer(age=30 + number, credit_score=250 if number == 19 else 650) for number in range(20)]
+    words = {0: {"geography": "DEUTSCHLAND"}, 1: {"geography": "Germany"}, 2: {"geography": "Italy\u00a0"}}
+    others = {**words, 3: {"gender": "F"}, 19: {"credit_score": 250}}
+    customers = [make_customer(age=30 + number, **others.get(number, {})) for number in range(20)]
     let_all_be_earlier(timezone.now() - WINDOW.begins + timedelta(hours=1))
     for customer in customers[::2]:
         Outcome.objects.create(customer_id=customer.pk, left_on=FIRST_DAY + timedelta(days=3))
@@ -149,6 +152,15 @@ class TestRead:
         past = read_past(DAYS, FIRST_DAY)
         assert (past.impossible, ages(past)) == (1, [float(30 + number) for number in range(19)])
         assert "Not used because a value is not possible by the present bounds: 1." in about_left_out(past)
+
+    def test_words_of_then_are_read_as_files_are_and_those_who_had_others_are_counted(self, bank):
+        CategoryAlias.objects.create(field="geography", written="Deutschland", meant="Germany")
+        CategoryAlias.objects.create(field="gender", written="F", meant="Female")
+        past = read_past(DAYS, FIRST_DAY)
+        assert past.data.column("geography")[:4] == ["Germany", "Germany", "Italy", "France"]
+        assert past.data.column("gender")[:5] == ["Male", "Male", "Male", "Female", "Male"]
+        assert past.reworded == 3
+        assert "Used with the country or gender that an import would store: 3 customers." in about_past(past)
 
     def test_without_a_day_it_is_the_latest_possible(self, bank):
         OutcomesComplete.objects.create(until=WINDOW.last_day)
