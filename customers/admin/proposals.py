@@ -128,17 +128,10 @@ class ModelProposalAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Change of churn risks")
     def moves(self, proposal: ModelProposal) -> SafeString | str:
-        shift = proposal.shift
-        if not shift:
+        shift = proposal.shift or {}
+        rows = [*(moved(shift) if "customers" in shift else ()), *waiting(shift)]
+        if not rows:
             return "not measured: no customer had a score to compare with"
-        rows = [
-            ("Customers drawn at random", format_count(shift["customers"], "customer", "customers")),
-            ("Mean churn risk, active model", format_percent(shift["mean_before"])),
-            ("Mean churn risk, proposed model", format_percent(shift["mean_after"])),
-            ("Change of the mean", format_points(100 * shift["of_mean"])),
-            ("Changed by more than 10 points", format_percent(shift["moved_far"])),
-            *((f"Change at percentile {q}", format_points(100 * change)) for q, change in by_percentile(shift)),
-        ]
         return format_html(
             "<table>{}</table>", format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', rows)
         )
@@ -283,3 +276,20 @@ def roc_auc(metadata: dict[str, Any]) -> str:
 def by_percentile(shift: dict[str, Any]) -> list[tuple[int, float]]:
     """JSON has texts for keys, and the database an order of its own."""
     return sorted((int(percent), change) for percent, change in shift["quantiles"].items())
+
+
+def moved(shift: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("Customers drawn at random", format_count(shift["customers"], "customer", "customers")),
+        ("Mean, active model", format_percent(shift["mean_before"])),
+        ("Mean, proposed model", format_percent(shift["mean_after"])),
+        ("Change of the mean", format_points(100 * shift["of_mean"])),
+        ("Changed by more than 10 points", format_percent(shift["moved_far"])),
+        *((f"Change at percentile {q}", format_points(100 * change)) for q, change in by_percentile(shift)),
+    ]
+
+
+def waiting(shift: dict[str, Any]) -> list[tuple[str, str]]:
+    """The database has an order of its own: most customers first."""
+    unknown = sorted(shift.get("unknown", {}).items(), key=lambda it: (-it[1], it[0]))
+    return [(f"Would wait: {called} not known", format_count(it, "customer", "customers")) for called, it in unknown]

@@ -41,6 +41,9 @@ def about_past(past: PastCustomers) -> Iterator[str]:
         f"{percent(past.data.churn_rate)} left from then to {format_day(window.last_day)}"
     )
     yield from about_left_out(past)
+    if past.reworded:
+        customers = format_count(past.reworded, "customer", "customers")
+        yield f"Used with the country or gender that an import would store: {customers}."
 
 
 def about_others(columns: Sequence[Alone]) -> Iterator[str]:

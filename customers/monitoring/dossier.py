@@ -128,8 +128,10 @@ def decisions(release: ModelRelease) -> Iterator[Block]:
 
 def describe_shift(shift: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """How churn risks would have moved, by the dry run before the proposal."""
-    if not shift:
-        return [("change of churn risks", MISSING)]
+    unknown = sorted((shift or {}).get("unknown", {}).items(), key=lambda it: (-it[1], it[0]))
+    waiting = [(f"would wait: {word} not known", format_count(it, "customer", "customers")) for word, it in unknown]
+    if not shift or "customers" not in shift:
+        return [("change of churn risks", MISSING), *waiting]
     quantiles = sorted((int(percent), change) for percent, change in shift["quantiles"].items())
     return [
         ("dry run", format_count(shift["customers"], "customer drawn at random", "customers drawn at random")),
@@ -139,6 +141,7 @@ def describe_shift(shift: Mapping[str, Any] | None) -> list[tuple[str, str]]:
         ),
         ("changed by more than 10 points", format_percent(shift["moved_far"])),
         *((f"change at percentile {percent}", format_points(100 * change)) for percent, change in quantiles),
+        *waiting,
     ]
 
 

@@ -2,7 +2,7 @@
 on. No value that was edited later is used; outcomes count as in ``evaluation.py``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 
 from customers.history.as_of import PastCustomer, read_as_of
+from customers.import_export.aliases import kept_aliases
+from customers.import_export.csv_files.cells import folded
 from customers.import_export.training_file import LEAST, as_number
+from customers.ml_service.forest.encoding import find_faults
+from customers.ml_service.schema import FEATURES, is_word
 from customers.ml_service.training import TrainingData, TrainingDataError
 from customers.monitoring.evaluation import observed_until, window_of
 from customers.monitoring.window import HAS_LEFT, OUTCOMES, Window
@@ -37,7 +41,8 @@ class PastCustomers:
     """Those of the first day of the window who can be learned from, and how many can't.
 
     ``objected``: on that day, or now. ``unknown``: it is not known whether they left. ``left_before``: the bank says
-    that they had left, though they were in the table.
+    that they had left, though they were in the table. ``impossible``: the bounds are narrower now than they were.
+    ``reworded`` are among the data: with a word that an import would have stored otherwise, by the aliases of now.
     """
 
     window: Window
@@ -45,15 +50,23 @@ class PastCustomers:
     objected: int
     unknown: int
     left_before: int
+    impossible: int
+    reworded: int
+
+
+Meant = Mapping[int, Mapping[str, str]]  # by the place of the field: folded words, and what is stored for each
 
 
 @dataclass
 class Gathered:
+    meant: Meant = field(default_factory=dict, compare=False)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     labels: list[bool] = field(default_factory=list)
     objected: int = 0
     unknown: int = 0
     left_before: int = 0
+    impossible: int = 0
+    reworded: int = field(default=0, compare=False)
 
     def add(self, customer: PastCustomer, left_before: bool, objects: bool, has_left: bool | None) -> None:
         """One customer, who is used or counted."""
@@ -64,8 +77,32 @@ class Gathered:
         elif has_left is None:
             self.unknown += 1
         else:
-            self.rows.append(tuple(map(as_number, customer.values)))
-            self.labels.append(has_left)
+            self.use(customer.values, has_left)
+
+    def use(self, values: tuple[Any, ...], has_left: bool) -> None:
+        """Words as an import would store them; who has an impossible value nevertheless is counted."""
+        read = as_imported(values, self.meant)
+        if find_faults(dict(zip(FEATURES, read, strict=True))):
+            self.impossible += 1
+            return
+        self.reworded += read != values
+        self.rows.append(tuple(map(as_number, read)))
+        self.labels.append(has_left)
+
+
+def as_imported(values: tuple[Any, ...], meant: Meant) -> tuple[Any, ...]:
+    read = list(values)
+    for place, words in meant.items():
+        word = values[place]
+        read[place] = words.get(folded(word)) or (word if is_word(word) else " ".join(word.split()))
+    return tuple(read)
+
+
+def aliases_of_bank() -> Meant:
+    return {
+        FEATURES.index(name): {folded(written): word for written, word in aliases.items()}
+        for name, aliases in kept_aliases().items()
+    }
 
 
 def read_past(days: int, first_day: date | None = None) -> PastCustomers:
@@ -77,13 +114,15 @@ def read_past(days: int, first_day: date | None = None) -> PastCustomers:
     window = window_of(days, first_day, observed_until())
     found = gather(window)
     data = TrainingData(found.rows, np.array(found.labels, dtype=np.int64))
-    past = PastCustomers(window, data, found.objected, found.unknown, found.left_before)
+    past = PastCustomers(
+        window, data, found.objected, found.unknown, found.left_before, found.impossible, found.reworded
+    )
     refuse_too_few(past)
     return past
 
 
 def gather(window: Window) -> Gathered:
-    found = Gathered()
+    found = Gathered(aliases_of_bank())
     values = window.values()
     for page in read_as_of(window.begins):
         fates = {row[0]: row[1:] for row in fetch_rows(FATES, {**values, "ids": [it.customer_id for it in page]})}
@@ -109,3 +148,4 @@ def about_left_out(past: PastCustomers) -> Iterator[str]:
     yield f"Not used because they objected to profiling: {past.objected:,}."
     yield f"Not used because it is not known whether they left: {past.unknown:,}."
     yield f"Not used because they had left before: {past.left_before:,}."
+    yield f"Not used because a value is not possible by the present bounds: {past.impossible:,}."

@@ -12,11 +12,12 @@ from django.conf import settings
 from customers.ml_service import Forest, ModelError
 from customers.ml_service.files.packaging import Package, verify
 from customers.ml_service.files.pickles import read_expected, sha256_of
+from customers.ml_service.messages import format_words
 from customers.models import ModelRelease
 from customers.presentation.durations import format_time
 from customers.releases import proposals
 from customers.releases.active import forest_of, put_into_service, put_into_service_again, remembered
-from customers.releases.dry_run import ScoreShift, rehearse, table
+from customers.releases.dry_run import ScoreShift, Waiting, count_waiting, rehearse, table
 from customers.releases.rollback import target_of
 
 
@@ -53,13 +54,13 @@ def accept(path: Path, terms: Terms, *, sha256: str, trusted: str, may_be_opened
     if not may_be_opened():
         raise ModelError(f"{path} was not opened, and nothing was changed.")
     package = verify(path, note=terms.note, remembered=remembered(checksum), expected_sha256=checksum, trusted=trusted)
-    shift = yield from try_out(package.findings(), package.forest, terms)
+    shift, waiting = yield from try_out(package.findings(), package.forest, terms)
     if terms.dry_run:
         return
     note = terms.note or f"released from {path.name}"
     active = ModelRelease.objects.active()
     if proposals.are_needed() and active is not None and active.fingerprint != package.forest.fingerprint:
-        yield from propose(package, shift, note, terms.by)
+        yield from propose(package, shift, waiting, note, terms.by)
     else:
         approval = ModelRelease.Approval.ONE_PERSON if active else ModelRelease.Approval.FIRST
         released = put_into_service(note, package, approval=approval, by=terms.by or None)
@@ -74,8 +75,8 @@ def describe_unopened(path: Path, checksum: str, size: int) -> Iterator[str]:
     yield f"  {size:,} bytes; {f'served here as {release}' if release else 'never released in this database'}"
 
 
-def propose(package: Package, shift: ScoreShift | None, note: str, by: str) -> Iterator[str]:
-    proposal = proposals.propose(package, shift, note=note, by=by)
+def propose(package: Package, shift: ScoreShift | None, waiting: Waiting, note: str, by: str) -> Iterator[str]:
+    proposal = proposals.propose(package, shift, waiting, note=note, by=by)
     yield (
         f"Proposed as {proposal} by {by}. It is not active: another person approves or refuses it in the admin, under "
         '"Model proposals".'
@@ -99,15 +100,25 @@ def go_back(release_id: int | None, terms: Terms) -> Iterator[str]:
         yield 'Another person countersigns it in the admin, under "Model proposals". It is active meanwhile.'
 
 
-def try_out(findings: list[str], forest: Forest, terms: Terms) -> Generator[str, None, ScoreShift | None]:
-    """What was verified, and how scores would move, which is returned, too.
+def try_out(
+    findings: list[str], forest: Forest, terms: Terms
+) -> Generator[str, None, tuple[ScoreShift | None, Waiting]]:
+    """What was verified, how scores would move, and who would have none: the latter two are returned, too.
 
-    Raises ``ModelError`` if they would move too far.
+    Raises ``ModelError`` if they would move too far, or customers lose theirs where that is limited.
     """
     yield "Verified:"
     yield from (f"  {finding}" for finding in findings)
     shift = rehearse(forest, terms.sample)
     yield from table(shift) if shift else ["No stored customer has a score to compare with."]
+    waiting = count_waiting(forest)
+    if waiting.customers:
+        yield str(waiting)
+    if waiting.lost and terms.max_mean_shift is not None:
+        raise ModelError(
+            f"Refused: the model does not know the {format_words(waiting.lost)}, which the active model knows and "
+            "customers have; --max-mean-shift cannot tell how far their scores move. Nothing was changed."
+        )
     if shift is not None and terms.max_mean_shift is not None and abs(shift.of_mean) > terms.max_mean_shift:
         raise ModelError(
             f"Refused: the mean score would change by {shift.of_mean:+.4f}, more than {terms.max_mean_shift} "
@@ -115,7 +126,7 @@ def try_out(findings: list[str], forest: Forest, terms: Terms) -> Generator[str,
         )
     if terms.dry_run:
         yield "Dry run: nothing was changed."
-    return shift
+    return shift, waiting
 
 
 def describe_active(before: ModelRelease | None, active: ModelRelease) -> str:

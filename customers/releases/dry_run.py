@@ -1,22 +1,32 @@
 """What a model would change: the scores of some customers by it, beside those of the active one."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from customers.ml_service import FEATURES, Forest, ModelError
+from customers.ml_service.messages import FIELD_NAMES
+from customers.ml_service.schema import WORD_FIELDS
 from customers.models import Customer, ModelRelease
 from customers.portfolio.movers import Mover
 from customers.portfolio.sampling import random_ids
-from customers.presentation.numbers import format_percent
+from customers.presentation.numbers import format_count, format_percent
 from customers.releases.active import forest_of
+from customers.releases.words import known_words
+from customers.sql import fetch_rows
 
 SAMPLE_CUSTOMERS = 2000
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)
 FAR = 0.1
 MOST_MOVED = 10
+
+# Who objects waits for no model.
+BY_WORDS = """
+SELECT geography, gender, count(*) FROM customers_customer WHERE objected_at IS NULL GROUP BY geography, gender
+"""
 
 Scores = NDArray[np.float64]
 
@@ -73,6 +83,36 @@ def rehearse(candidate: Forest, customers: int = SAMPLE_CUSTOMERS) -> ScoreShift
     features = [row[2:] for row in rows]
     before = np.array([row[1] for row in rows]) if active is None else active.predict_tuples(features)
     return compare([row[0] for row in rows], before, candidate.predict_tuples(features))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many customers have a word that a model does not know, by what it is called, as in "country Italy".
+
+    ``lost`` are those words that the active model knows.
+    """
+
+    customers: Mapping[str, int]
+    lost: list[str]
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{format_count(number, 'customer', 'customers')} of the {called} would wait for a model that knows it."
+            for called, number in self.customers.items()
+        )
+
+
+def count_waiting(candidate: Forest) -> Waiting:
+    """Exact: all customers are read once."""
+    active = known_words() if ModelRelease.objects.active() is not None else None
+    found: Counter[tuple[str, str]] = Counter()
+    for *words, number in fetch_rows(BY_WORDS):
+        for name, word in zip(WORD_FIELDS, words, strict=True):
+            if word not in candidate.encodings.codes(name):
+                found[name, word] += number
+    called = {key: f"{FIELD_NAMES[key[0]]} {key[1]}" for key, _ in found.most_common()}
+    lost = [it for (name, word), it in called.items() if active is not None and word in active.codes(name)]
+    return Waiting({it: found[key] for key, it in called.items()}, lost)
 
 
 def table(shift: ScoreShift) -> Iterator[str]:

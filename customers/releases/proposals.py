@@ -17,7 +17,7 @@ from customers.ml_service.files.packaging import Package
 from customers.models import ModelProposal, ModelRelease, ShadowRun, model_is_approved
 from customers.releases import storage
 from customers.releases.active import activate, summary, take_turns
-from customers.releases.dry_run import ScoreShift
+from customers.releases.dry_run import ScoreShift, Waiting
 
 log = logging.getLogger("vigilpay.model")
 
@@ -33,7 +33,7 @@ def are_needed() -> bool:
     return not settings.ONE_PERSON_RELEASES
 
 
-def propose(package: Package, shift: ScoreShift | None, *, note: str, by: str) -> ModelProposal:
+def propose(package: Package, shift: ScoreShift | None, waiting: Waiting, *, note: str, by: str) -> ModelProposal:
     """Store the model, and the proposal with all that the second person should know. Raises ``ProposalError``."""
     forest = package.forest
     model = storage.packed(forest, package.source)
@@ -47,7 +47,7 @@ def propose(package: Package, shift: ScoreShift | None, *, note: str, by: str) -
                 metadata=summary(forest),
                 note=note,
                 findings=package.findings(),
-                shift=figures(shift),
+                shift=figures(shift, waiting),
                 proposed_by=by,
             )
     except IntegrityError:
@@ -55,11 +55,16 @@ def propose(package: Package, shift: ScoreShift | None, *, note: str, by: str) -
         raise ProposalError(f"This model waits for an approval already, as {known}. Nothing was changed") from None
 
 
-def figures(shift: ScoreShift | None) -> dict[str, Any] | None:
-    """The shift without the customers who move most: a proposal names no customer."""
+def figures(shift: ScoreShift | None, waiting: Waiting) -> dict[str, Any] | None:
+    """The shift without the customers who move most: a proposal names no customer.
+
+    Under ``unknown``, where there are any, how many customers would wait; older proposals lack it.
+    """
+    unknown = {"unknown": dict(waiting.customers)} if waiting.customers else {}
     if shift is None:
-        return None
-    return {name: value for name, value in asdict(shift).items() if name != "movers"} | {"of_mean": shift.of_mean}
+        return unknown or None
+    moves = {name: value for name, value in asdict(shift).items() if name != "movers"}
+    return moves | {"of_mean": shift.of_mean} | unknown
 
 
 def ask_to_countersign(release: ModelRelease, by: str) -> ModelProposal:

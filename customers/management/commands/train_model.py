@@ -24,7 +24,7 @@ from customers.management import training_report as report
 from customers.management.csv_command import add_decimal, add_mapping, chosen_mapping, input_file
 from customers.management.days import day, describe_not_kept
 from customers.management.progress import TerminalProgress, positive
-from customers.ml_service.errors import ModelError
+from customers.ml_service.errors import InputError, ModelError
 from customers.ml_service.files import model_folder
 from customers.ml_service.files.assets import MODEL_FILE
 from customers.ml_service.training import (
@@ -117,7 +117,7 @@ class Command(BaseCommand):
                 trained = train(source.data, thresholds=settings.RISK_BANDS, progress=progress.bar, **how)
         except (RefusedError, TrainingDataError, NothingToEvaluateError) as error:
             raise CommandError(f"{error} Nothing was trained.") from None
-        except ModelError as error:
+        except (InputError, ModelError) as error:
             raise CommandError(f"{error}. Nothing was trained.") from None
         if name := options["save_mapping"]:
             keep_mapping(name, source.mapping)

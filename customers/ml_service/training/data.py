@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from customers.ml_service.forest.encoding import Encodings
-from customers.ml_service.schema import FEATURES, WORD_FIELDS
+from customers.ml_service.forest.encoding import MOST_WORDS, Encodings, expected_of
+from customers.ml_service.messages import FIELD_NAMES
+from customers.ml_service.schema import FEATURES, WORD_FIELDS, is_word
 
 Scores = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -46,6 +47,22 @@ class TrainingData:
     def part(self, indices: Indices) -> "TrainingData":
         """Return some of the customers, without the other columns."""
         return TrainingData([self.rows[index] for index in indices], self.labels[indices])
+
+
+def refuse_unfit_words(data: TrainingData) -> None:
+    """TrainingDataError where a forest fitted on these words could not be put into service."""
+    for name, words in words_of(data).items():
+        for word in sorted(words):
+            if not is_word(word):
+                raise TrainingDataError(
+                    f"{word!r} cannot be a {FIELD_NAMES[name]} of a model: {expected_of(name)}, without a blank at "
+                    "either end. Correct it, and train again."
+                )
+        if len(words) > MOST_WORDS:
+            raise TrainingDataError(
+                f"There are {len(words):,} different words for the {FIELD_NAMES[name]}; a model can hold "
+                f"{MOST_WORDS:,}. Keep category aliases that store several of them as one, and train again."
+            )
 
 
 def learn_encodings(data: TrainingData, words: Mapping[str, Iterable[str]] | None = None) -> Encodings:

@@ -20,7 +20,7 @@ from customers.ml_service.files.sanity import CHANCE
 from customers.ml_service.forest.encoding import Encodings, encode_rows
 from customers.ml_service.reference import describe
 
-from .data import Scores, TrainingData, TrainingDataError, learn_encodings
+from .data import Scores, TrainingData, TrainingDataError, learn_encodings, refuse_unfit_words
 from .diagnostics import diagnose
 from .fitting import BASELINES, SETTINGS, fit_forest
 from .leaks import refuse_copies
@@ -67,6 +67,7 @@ def train(
     overrules how many trees there are; `thresholds` are where the bank's risk bands begin. Raises TrainingDataError, or
     InputError with the index of the row.
     """
+    refuse_unfit_words(data)
     refuse_copies(data)
     settings, about_search = _settings(data, seed=seed, trees=trees, search=search, progress=progress)
     fit = partial(fit_forest, settings=settings, seed=seed)

@@ -1,6 +1,7 @@
 """What a forest may learn from the history: values as they were on the day, and who left from then on."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 
 from customers.history.as_of import NotKeptError
 from customers.management.commands import train_model
+from customers.management.training_report import about_past
+from customers.ml_service.errors import InputError
 from customers.ml_service.forest.encoding import Encodings
+from customers.ml_service.schema import set_bounds
 from customers.ml_service.training import Trained, TrainingData, TrainingDataError
-from customers.models import Customer, Outcome, OutcomesComplete
-from customers.monitoring.learning import Gathered, gather, read_past
+from customers.models import CategoryAlias, Customer, Outcome, OutcomesComplete
+from customers.monitoring.learning import Gathered, about_left_out, gather, read_past
 from customers.monitoring.window import Window
 from customers.presentation.durations import format_day
 from customers.releases.active import active_model
@@ -99,12 +103,21 @@ def test_it_is_what_the_table_was_on_that_day_and_nothing_that_came_later(events
 def bank():
     """Twenty customers of long ago, ten of whom left in the window; all outcomes are known."""
     remember_from(timezone.now())
-    customers = [make_customer(age=30 + number) for number in range(20)]
+    words = {0: {"geography": "DEUTSCHLAND"}, 1: {"geography": "Germany"}, 2: {"geography": "Italy\u00a0"}}
+    others = {**words, 3: {"gender": "F"}, 19: {"credit_score": 250}}
+    customers = [make_customer(age=30 + number, **others.get(number, {})) for number in range(20)]
     let_all_be_earlier(timezone.now() - WINDOW.begins + timedelta(hours=1))
     for customer in customers[::2]:
         Outcome.objects.create(customer_id=customer.pk, left_on=FIRST_DAY + timedelta(days=3))
     OutcomesComplete.objects.create(until=TODAY)
     return customers
+
+
+@pytest.fixture
+def least_score():
+    """Raise the least credit score that a customer can have."""
+    yield lambda low: set_bounds({"credit_score": (Decimal(low), Decimal(1000))})
+    set_bounds({})
 
 
 def ages(past):
@@ -133,6 +146,21 @@ class TestRead:
         Customer.objects.filter(pk=bank[1].pk).delete()
         past = read_past(DAYS, FIRST_DAY)
         assert (past.unknown, len(past.data.rows)) == (1, 19)
+
+    def test_who_had_impossible_values_by_the_present_bounds_is_left_out_and_counted(self, bank, least_score):
+        least_score(300)
+        past = read_past(DAYS, FIRST_DAY)
+        assert (past.impossible, ages(past)) == (1, [float(30 + number) for number in range(19)])
+        assert "Not used because a value is not possible by the present bounds: 1." in about_left_out(past)
+
+    def test_words_of_then_are_read_as_files_are_and_those_who_had_others_are_counted(self, bank):
+        CategoryAlias.objects.create(field="geography", written="Deutschland", meant="Germany")
+        CategoryAlias.objects.create(field="gender", written="F", meant="Female")
+        past = read_past(DAYS, FIRST_DAY)
+        assert past.data.column("geography")[:4] == ["Germany", "Germany", "Italy", "France"]
+        assert past.data.column("gender")[:5] == ["Male", "Male", "Male", "Female", "Male"]
+        assert past.reworded == 3
+        assert "Used with the country or gender that an import would store: 3 customers." in about_past(past)
 
     def test_without_a_day_it_is_the_latest_possible(self, bank):
         OutcomesComplete.objects.create(until=WINDOW.last_day)
@@ -175,6 +203,14 @@ class TestCommand:
         out = capsys.readouterr().out
         assert out.startswith(f"19 customers as they stood when {format_day(FIRST_DAY)} began; 52.6")
         assert "Not used because they objected to profiling: 1.\n" in out
+
+    def test_values_that_no_model_takes_are_refused_in_words(self, bank, trained_on, monkeypatch):
+        def refuse(_data, **_how):
+            raise InputError("credit_score is -1; expected a whole number from 0 to 1,000", row=3)
+
+        monkeypatch.setattr(train_model, "train", refuse)
+        told = self.run("--from-history", "--as-of", FIRST_DAY, "--horizon", DAYS)
+        assert told.endswith("expected a whole number from 0 to 1,000. Nothing was trained.")
 
     @pytest.mark.parametrize(
         ("arguments", "told"),

@@ -4,14 +4,17 @@ import hashlib
 import json
 import logging
 import shutil
+from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 from django.utils import timezone
 
 from customers.ml_service.files.packaging import verify
-from customers.models import Customer, Exclusion, ScoreRecord, ScoringFailure, is_excluded
+from customers.models import Customer, Exclusion, ModelProposal, ScoreRecord, ScoringFailure, is_excluded
 from customers.monitoring.audit import audit
+from customers.monitoring.dossier import describe_shift
 from customers.releases.active import active_model, put_into_service
 from customers.releases.dry_run import rehearse
 from customers.scoring import failures, marks, scorer
@@ -209,6 +212,50 @@ def test_a_rehearsal_leaves_out_who_has_no_score_by_one_of_the_two(release, ital
     make_scored(geography="Spain")
     make_customers(3, geography="Italy")
     assert rehearse(italian.forest).customers == 1
+
+
+class TestReleaseOfAModelThatKnowsFewerWords:
+    """The active model knows Italy; the candidate does not, and neither knows Peru."""
+
+    @pytest.fixture
+    def candidate(self, italian, third_forest):
+        put_into_service("Italy", italian)
+        make_customers(2, geography="Italy")
+        make_customer(geography="Italy", objected_at=timezone.now())
+        make_customer(geography="Peru")
+        return third_forest
+
+    def run(self, candidate, **options):
+        out = StringIO()
+        call_command("release_model", candidate, yes=True, stdout=out, **options)
+        return out.getvalue()
+
+    def test_a_dry_run_says_how_many_customers_would_wait_even_where_no_score_can_be_compared(self, candidate):
+        said = self.run(candidate, dry_run=True)
+        assert "2 customers of the country Italy would wait for a model that knows it.\n" in said
+        assert "1 customer of the country Peru would wait for a model that knows it.\n" in said
+        assert "No stored customer has a score to compare with." in said
+
+    def test_it_is_refused_where_the_move_of_scores_is_limited(self, candidate):
+        with pytest.raises(CommandError, match=r"does not know the country Italy, which the active model knows"):
+            self.run(candidate, max_mean_shift=1.0)
+
+    def test_a_word_that_neither_knows_does_not_refuse_it(self, candidate):
+        Customer.objects.filter(geography="Italy").delete()
+        assert "1 customer of the country Peru" in self.run(candidate, max_mean_shift=1.0)
+
+    @pytest.mark.parametrize("is_compared", [False, True])
+    def test_the_proposal_shows_it(self, candidate, client, settings, is_compared):
+        settings.ONE_PERSON_RELEASES = False
+        if is_compared:
+            make_customer(geography="Spain")
+        self.run(candidate, by="anna")
+        proposal = ModelProposal.objects.get()
+        assert proposal.shift["unknown"] == {"country Italy": 2, "country Peru": 1}
+        page = client.get(reverse("admin:customers_modelproposal_change", args=[proposal.pk])).content.decode()
+        assert '<th scope="row">Would wait: country Italy not known</th><td>2 customers</td>' in page
+        assert ("Mean, proposed model" in page) == is_compared
+        assert ("would wait: country Italy not known", "2 customers") in describe_shift(proposal.shift)
 
 
 def test_a_person_s_exclusion_takes_the_place_of_the_word(release):

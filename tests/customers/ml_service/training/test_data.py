@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 
 from customers.ml_service import GEOGRAPHIES
-from customers.ml_service.training import TrainingData
-from customers.ml_service.training.data import learn_encodings
+from customers.ml_service.forest.encoding import MOST_WORDS
+from customers.ml_service.training import TrainingData, TrainingDataError, train
+from customers.ml_service.training.data import learn_encodings, refuse_unfit_words
 
 from .labelled import labelled
 
@@ -56,3 +58,17 @@ def test_a_part_holds_the_chosen_customers_with_their_labels():
     assert part.rows == [data.rows[7], data.rows[2]]
     assert part.labels.tolist() == [data.labels[7], data.labels[2]]
     assert part.churn_rate == data.labels[[7, 2]].mean()
+
+
+@pytest.mark.parametrize("field", ["geography", "gender"])
+def test_a_word_that_no_model_can_hold_is_refused_by_name_before_anything_is_fitted(field):
+    data = customers(("Italy", 40, 10), ("Italy\u00a0", 40, 20), field=field)
+    with pytest.raises(TrainingDataError, match=r"'Italy\\xa0' cannot be a (country|gender)"):
+        train(data)
+
+
+def test_more_words_than_a_model_can_hold_are_refused_by_their_number():
+    data = customers(*((f"Country {number}", 2, 1) for number in range(MOST_WORDS + 1)))
+    with pytest.raises(TrainingDataError, match=r"1,001 different words for the country; a model can hold 1,000"):
+        train(data)
+    refuse_unfit_words(data.part(np.arange(2 * MOST_WORDS)))
