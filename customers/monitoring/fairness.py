@@ -12,7 +12,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
+from psycopg.errors import QueryCanceled
 
 from customers.ml_service.card.groups import named
 from customers.ml_service.fairness import (
@@ -31,9 +33,13 @@ from customers.monitoring.evaluation import DEFAULT_DAYS, NothingToEvaluateError
 from customers.monitoring.window import HAS_LEFT, OUTCOMES, Window
 from customers.presentation.numbers import format_percent
 from customers.scoring.staleness import STALE
-from customers.sql import fetch_rows
+from customers.sql import fetch_rows, time_limit
 
 log = logging.getLogger("vigilpay.fairness")
+
+# Of the daily job, which may take a minute: outcomes are held against the whole history.
+PATIENCE = "30s"
+TOO_SLOW = "The outcomes took too long to compare. Run manage.py fairness, which waits until they are compared."
 
 # Each customer's groups: a word, the place of a class, or 0 and 1.
 GROUPED = ", ".join(
@@ -130,8 +136,11 @@ def describe_far(group: str, found: GroupFigures) -> str:
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
-def measure() -> Fairness:
-    """Count all customers with a current score, and judge by outcomes. Raises NothingToCheckError; changes nothing."""
+def measure(patience: str = "0") -> Fairness:
+    """Count all customers with a current score, and judge by outcomes if that does not take longer than ``patience``.
+
+    Raises NothingToCheckError; changes nothing.
+    """
     release = ModelRelease.objects.active_id()
     if release is None:
         raise NothingToCheckError("No model has been released yet.")
@@ -140,10 +149,16 @@ def measure() -> Fairness:
     if not customers:
         raise NothingToCheckError(f"Release {release} has no current score yet: manage.py freshness says why.")
     try:
-        judged = judge(window_of(DEFAULT_DAYS, None, observed_until()))
+        window = window_of(DEFAULT_DAYS, None, observed_until())
+        with transaction.atomic(), connection.cursor() as cursor, time_limit(cursor, patience):
+            judged = judge(window)
         no_outcomes = "" if judged else "No customer whose outcome is known had a score before these days."
     except NothingToEvaluateError as error:
         judged, no_outcomes = None, str(error)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        judged, no_outcomes = None, TOO_SLOW
     return Fairness(release, list(settings.RISK_BANDS), customers, groups, judged, no_outcomes)
 
 
@@ -207,7 +222,7 @@ def check() -> Fairness:
 
     Raises NothingToCheckError.
     """
-    found = measure()
+    found = measure(PATIENCE)
     judged = found.judged
     FairnessCheck.objects.create(
         release_id=found.release,
