@@ -18,7 +18,7 @@ from django.utils import timezone
 from customers import turns
 from customers.ml_service import Explained, Forest
 from customers.ml_service.schema import FEATURES
-from customers.models import ShadowRun
+from customers.models import LARGEST_CUSTOMER_ID, ShadowRun
 from customers.scoring.claims import Claim
 from customers.scoring.contention import LOCK_TIMEOUT
 from customers.scoring.failures import explain
@@ -81,7 +81,8 @@ LACKING = f"""customer.objected_at IS NULL AND {IN_SHARE.format("customer.custom
     SELECT FROM customers_shadowscore AS shadow
     WHERE shadow.customer_id = customer.customer_id AND shadow.run_id = %(run)s
         AND shadow.arrived_at = customer.arrived_at AND shadow.version = customer.version)"""
-# One step of a pass: the last customer it looked at, or none; and arrays of those to be scored.
+# One step of a pass: the last customer it looked at, or none; and arrays of those to be scored. Scores of customers who
+# have left the table go: also those beyond the last one.
 LOOK_ON = f"""
 WITH looked AS MATERIALIZED (
     SELECT customer_id, arrived_at, version, objected_at FROM customers_customer
@@ -92,6 +93,13 @@ WITH looked AS MATERIALIZED (
 ), noted AS (
     INSERT INTO customers_shadowwait (customer_ids)
     SELECT array_agg(customer_id ORDER BY customer_id) FROM lacking GROUP BY piece ORDER BY piece
+), gone AS (
+    DELETE FROM customers_shadowscore AS shadow
+    WHERE customer_id > %(after)s
+        AND customer_id <= COALESCE((SELECT max(customer_id) FROM looked), {LARGEST_CUSTOMER_ID})
+        AND NOT EXISTS (
+            SELECT FROM looked
+            WHERE looked.customer_id = shadow.customer_id AND looked.arrived_at = shadow.arrived_at)
 )
 SELECT max(customer_id) FROM looked
 """

@@ -1,5 +1,7 @@
 """A proposed model is scored beside the active one, and nothing of a customer changes by it."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.db.models import F
@@ -177,6 +179,26 @@ class TestPersons:
         work_off()
         assert not ShadowScore.objects.filter(pk=bank[0].pk).exists()
         assert ShadowScore.objects.count() == 19
+
+    @pytest.mark.parametrize("pass_rows", [3, 4096])
+    def test_who_left_the_table_has_none_after_the_next_pass(self, bank, proposal, monkeypatch, pass_rows):
+        monkeypatch.setattr(batches, "PASS_ROWS", pass_rows)
+        start(proposal)
+        work_off()
+        ids = sorted(it.pk for it in bank)
+        Customer.objects.filter(pk__in=[ids[0], ids[7], ids[-1]]).delete()
+        pass_is_due()
+        work_off()
+        assert sorted(ShadowScore.objects.values_list("pk", flat=True)) == [*ids[1:7], *ids[8:-1]]
+
+    def test_nor_is_one_of_a_former_life_kept(self, bank, proposal):
+        start(proposal)
+        work_off()
+        ShadowScore.objects.filter(pk=bank[0].pk).update(arrived_at=bank[0].arrived_at - timedelta(days=1))
+        Customer.objects.filter(pk=bank[0].pk).update(geography="Atlantis")
+        pass_is_due()
+        work_off()
+        assert not ShadowScore.objects.filter(pk=bank[0].pk).exists()
 
     def test_who_came_back_is_scored_anew(self, bank, proposal):
         start(proposal)
