@@ -281,8 +281,8 @@ def by_percentile(shift: dict[str, Any]) -> list[tuple[int, float]]:
 def moved(shift: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("Customers drawn at random", format_count(shift["customers"], "customer", "customers")),
-        ("Mean, active model", format_percent(shift["mean_before"])),
-        ("Mean, proposed model", format_percent(shift["mean_after"])),
+        ("Mean churn risk, active model", format_percent(shift["mean_before"])),
+        ("Mean churn risk, proposed model", format_percent(shift["mean_after"])),
         ("Change of the mean", format_points(100 * shift["of_mean"])),
         ("Changed by more than 10 points", format_percent(shift["moved_far"])),
         *((f"Change at percentile {q}", format_points(100 * change)) for q, change in by_percentile(shift)),

@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from customers.import_export.csv_files.refused import RefusedError
 from customers.models import LARGEST_CUSTOMER_ID, Customer
 from customers.presentation.numbers import format_count
-from customers.sql import fetch_row
+from customers.sql import execute, fetch_row
 
 EXTERNAL_ID = "external_id"
 LOOKED_UP_AT_ONCE = 2000
@@ -43,14 +43,23 @@ FROM (
 WHERE s.external_id = new.external_id
 """
 COUNT_NEW = "SELECT count(*) FROM customers_staging WHERE is_given"
-# Beyond the IDs of the file, too, and of customers who have left the table: theirs is no other person's history.
+# Beyond the IDs of the file, too, and of all that is kept of customers who have left the table: theirs is no other
+# person's history. The IDs of a departure are in order.
 TAKE = """
 INSERT INTO customers_lastgivenid AS last (id, value)
 SELECT 1, %(number)s + greatest(%(after)s, (SELECT max(customer_id) FROM customers_customer),
     (SELECT max(customer_id) FROM customers_staging WHERE NOT is_given),
-    (SELECT max(customer_id) FROM customers_scorerecord), (SELECT max(customer_id) FROM customers_outcome))
+    (SELECT max(customer_id) FROM customers_scorerecord), (SELECT max(customer_id) FROM customers_unscoredversion),
+    (SELECT max(customer_id) FROM customers_outcome), (SELECT max(customer_id) FROM customers_contact),
+    (SELECT max(customer_id) FROM customers_worklistitem), (SELECT max(customer_id) FROM events_alert),
+    (SELECT max(customer_ids[cardinality(customer_ids)]) FROM customers_departure))
 ON CONFLICT (id) DO UPDATE SET value = greatest(last.value, excluded.value - %(number)s) + %(number)s
 RETURNING value
+"""
+# Of an erased customer nothing else says so.
+RAISE = """
+INSERT INTO customers_lastgivenid AS last (id, value) VALUES (1, %s)
+ON CONFLICT (id) DO UPDATE SET value = excluded.value WHERE last.value < excluded.value
 """
 TAKEN = """
 SELECT count(*) FROM customers_staging AS s JOIN customers_customer AS c
@@ -116,6 +125,11 @@ def give(cursor: CursorWrapper, after: int) -> GivenIds | None:
     (last,) = fetch_row(TAKE, {"after": after, "number": number})
     cursor.execute(NUMBER, {"beyond": last - number, "step": 1})
     return GivenIds(last - number + 1, last)
+
+
+def never_give(customer_id: int) -> None:
+    """Nor one below it."""
+    execute(RAISE, [customer_id])
 
 
 def refuse_taken(low: int, high: int) -> None:

@@ -12,7 +12,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
+from psycopg.errors import QueryCanceled
 
 from customers.ml_service.card.groups import named
 from customers.ml_service.fairness import (
@@ -31,7 +33,7 @@ from customers.monitoring.evaluation import DEFAULT_DAYS, NothingToEvaluateError
 from customers.monitoring.window import HAS_LEFT, OUTCOMES, Window
 from customers.presentation.numbers import format_percent
 from customers.scoring.staleness import STALE
-from customers.sql import fetch_rows
+from customers.sql import fetch_rows, time_limit
 
 log = logging.getLogger("vigilpay.fairness")
 
@@ -42,6 +44,9 @@ NOT_SCORED = (
     f"No customer with a known outcome has a churn risk from before the latest {DEFAULT_DAYS} days with outcomes. Only "
     "the current churn risks are compared."
 )
+# Of the daily job, which may take a minute: outcomes are held against the whole history.
+PATIENCE = "30s"
+TOO_SLOW = "The outcomes took too long to compare. Only the current churn risks are compared."
 
 # Each customer's groups: a word, the place of a class, or 0 and 1.
 GROUPED = ", ".join(
@@ -138,8 +143,11 @@ def describe_far(group: str, found: GroupFigures) -> str:
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
-def measure() -> Fairness:
-    """Count all customers with a current score, and judge by outcomes. Raises NothingToCheckError; changes nothing."""
+def measure(patience: str = "0") -> Fairness:
+    """Count all customers with a current score, and judge by outcomes if that does not take longer than ``patience``.
+
+    Raises NothingToCheckError; changes nothing.
+    """
     release = ModelRelease.objects.active_id()
     if release is None:
         raise NothingToCheckError("No model has been released yet.")
@@ -147,7 +155,7 @@ def measure() -> Fairness:
     customers = sum(found.customers for found in groups.get("gender", {}).values())
     if not customers:
         raise NothingToCheckError(f"Release {release} has no current score yet: manage.py freshness says why.")
-    judged, no_outcomes = judge_latest()
+    judged, no_outcomes = judge_latest(patience)
     return Fairness(release, list(settings.RISK_BANDS), customers, groups, judged, no_outcomes)
 
 
@@ -161,16 +169,22 @@ def count_current(release: int) -> Groups:
     return groups_of(cells)
 
 
-def judge_latest() -> tuple[Judged | None, str]:
-    """The groups by the latest outcomes, or why there are none: in words of their own, for nobody chose these days."""
+def judge_latest(patience: str) -> tuple[Judged | None, str]:
+    """The groups by the latest outcomes, or why there are none: in words of their own, since these days are fixed."""
     try:
         until = observed_until()
     except NothingToEvaluateError:
         return None, NOT_OBSERVED
     try:
-        judged = judge(window_of(DEFAULT_DAYS, None, until))
+        window = window_of(DEFAULT_DAYS, None, until)
+        with transaction.atomic(), connection.cursor() as cursor, time_limit(cursor, patience):
+            judged = judge(window)
     except NothingToEvaluateError:  # the history does not reach back so far
         judged = None
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        return None, TOO_SLOW
     return judged, "" if judged else NOT_SCORED
 
 
@@ -224,7 +238,7 @@ def check() -> Fairness:
 
     Raises NothingToCheckError.
     """
-    found = measure()
+    found = measure(PATIENCE)
     judged = found.judged
     FairnessCheck.objects.create(
         release_id=found.release,

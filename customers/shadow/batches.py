@@ -12,14 +12,13 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from customers import turns
 from customers.ml_service import Explained, Forest
 from customers.ml_service.schema import FEATURES
-from customers.models import ShadowRun
+from customers.models import LARGEST_CUSTOMER_ID, ShadowRun
 from customers.scoring.claims import Claim
 from customers.scoring.contention import LOCK_TIMEOUT
 from customers.scoring.failures import explain
@@ -78,23 +77,34 @@ DELETE FROM customers_shadowscore WHERE customer_id IN (
     SELECT customer_id FROM customers_customer WHERE objected_at IS NOT NULL)
 """
 
-# One step of a pass: the last customer it looked at, how many there were, and arrays of those to be scored.
+LACKING = f"""customer.objected_at IS NULL AND {IN_SHARE.format("customer.customer_id", "%(share)s")} AND NOT EXISTS (
+    SELECT FROM customers_shadowscore AS shadow
+    WHERE shadow.customer_id = customer.customer_id AND shadow.run_id = %(run)s
+        AND shadow.arrived_at = customer.arrived_at AND shadow.version = customer.version)"""
+# One step of a pass: the last customer it looked at, or none; and arrays of those to be scored. Scores of customers who
+# have left the table go: also those beyond the last one.
 LOOK_ON = f"""
 WITH looked AS MATERIALIZED (
     SELECT customer_id, arrived_at, version, objected_at FROM customers_customer
-    WHERE customer_id > %(after)s ORDER BY customer_id LIMIT {PASS_ROWS}
+    WHERE customer_id > %(after)s ORDER BY customer_id LIMIT %(rows)s
 ), lacking AS (
-    SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1) / {STEP_ROWS} AS piece FROM looked
-    WHERE objected_at IS NULL AND {IN_SHARE.format("customer_id", "%(share)s")} AND NOT EXISTS (
-        SELECT FROM customers_shadowscore AS shadow
-        WHERE shadow.customer_id = looked.customer_id AND shadow.run_id = %(run)s
-            AND shadow.arrived_at = looked.arrived_at AND shadow.version = looked.version)
+    SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1) / {STEP_ROWS} AS piece FROM looked AS customer
+    WHERE {LACKING}
 ), noted AS (
     INSERT INTO customers_shadowwait (customer_ids)
     SELECT array_agg(customer_id ORDER BY customer_id) FROM lacking GROUP BY piece ORDER BY piece
+), gone AS (
+    DELETE FROM customers_shadowscore AS shadow
+    WHERE customer_id > %(after)s
+        AND customer_id <= COALESCE((SELECT max(customer_id) FROM looked), {LARGEST_CUSTOMER_ID})
+        AND NOT EXISTS (
+            SELECT FROM looked
+            WHERE looked.customer_id = shadow.customer_id AND looked.arrived_at = shadow.arrived_at)
 )
-SELECT max(customer_id), count(*) FROM looked
+SELECT max(customer_id) FROM looked
 """
+# At the end of a pass, when all it has noted are scored: whom the model refuses.
+COUNT_LACKING = f"SELECT count(*) FROM customers_customer AS customer WHERE {LACKING}"
 
 
 @dataclass(frozen=True)
@@ -130,9 +140,7 @@ def score(cursor: CursorWrapper, run: ShadowRun, forest: Forest, ids: list[int])
     rows = cursor.fetchall()
     arrivals: dict[int, datetime] = {row[0]: row[-1] for row in rows}
     cursor.execute(FORGET, [[it for it in ids if it not in arrivals]])
-    claim, answers, refusals = explained(forest, Claim.from_rows([row[:-1] for row in rows]))
-    if refusals:
-        ShadowRun.objects.filter(pk=run.pk).update(unscored=F("unscored") + refusals)
+    claim, answers = explained(forest, Claim.from_rows([row[:-1] for row in rows]))
     if not len(claim):
         return 0
     values: dict[str, Any] = {"run": run.pk, "arrivals": [arrivals[it] for it in claim.ids]}
@@ -140,21 +148,26 @@ def score(cursor: CursorWrapper, run: ShadowRun, forest: Forest, ids: list[int])
     return int(cursor.rowcount)
 
 
-def explained(forest: Forest, claim: Claim) -> tuple[Claim, Explained, int]:
-    """Those whom the model can score, their scores and reasons as a batch of a drain has them, and how many others."""
+def explained(forest: Forest, claim: Claim) -> tuple[Claim, Explained]:
+    """Those whom the model can score, and their scores and reasons as a batch of a drain has them."""
     times = -(-FEWEST_ROWS // max(1, len(claim)))
     filled = claim.only([*range(len(claim))] * times)
-    scorable, answers, refusals = explain(forest, filled)
+    scorable, answers, _ = explain(forest, filled)
     rows = len(scorable) // times
-    return scorable.only([*range(rows)]), answers.only([*range(rows)]), len(refusals) // times
+    return scorable.only([*range(rows)]), answers.only([*range(rows)])
 
 
 def look_on(cursor: CursorWrapper, run: ShadowRun, after: int) -> None:
-    """Note whose score is missing, or of former values, among the next few thousand customers."""
-    cursor.execute(LOOK_ON, {"after": after, "share": run.share, "run": run.pk})
-    last, looked = cursor.fetchone()
-    ended = {"swept_to": None, "swept_at": Now()}
-    ShadowRun.objects.filter(pk=run.pk).update(**({"swept_to": last} if looked == PASS_ROWS else ended))
+    """Note whose score is missing, or of former values, among the next few thousand customers; none left ends it."""
+    of_run = {"share": run.share, "run": run.pk}
+    cursor.execute(LOOK_ON, {**of_run, "after": after, "rows": PASS_ROWS})
+    (last,) = cursor.fetchone()
+    state: dict[str, Any] = {"swept_to": last}
+    if last is None:
+        cursor.execute(COUNT_LACKING, of_run)
+        (state["unscored"],) = cursor.fetchone()
+        state["swept_at"] = Now()
+    ShadowRun.objects.filter(pk=run.pk).update(**state)
 
 
 def begin_pass_if_due(run: ShadowRun) -> None:
@@ -162,4 +175,4 @@ def begin_pass_if_due(run: ShadowRun) -> None:
     with connection.cursor() as cursor:
         cursor.execute(FORGET_OBJECTORS)
     if run.swept_to is None and run.swept_at is not None and run.swept_at < timezone.now() - PASS_EVERY:
-        ShadowRun.objects.filter(pk=run.pk).update(swept_to=0, unscored=0)
+        ShadowRun.objects.filter(pk=run.pk).update(swept_to=0)

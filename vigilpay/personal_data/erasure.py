@@ -7,6 +7,7 @@ from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from customers import turns
+from customers.import_export import external_ids
 from customers.import_export.uploads.worker import TURN
 from customers.models import Customer
 from customers.shadow import batches
@@ -61,7 +62,10 @@ def erase_once(customer_id: int, hashed: str) -> dict[str, int]:
     turns.wait_for(batches.TURN)  # a step of shadow scoring has read the customer, and stores the score at its end
     person = hold(customer_id)
     found = forget_in_uploads(person) | forget_rows(values_for(person, hashed)) | forget_traces(person)
-    return {kind: number for kind, number in found.items() if number}
+    erased = {kind: number for kind, number in found.items() if number}
+    if erased:
+        external_ids.never_give(customer_id)
+    return erased
 
 
 def hold_imports() -> None:

@@ -12,9 +12,11 @@ from customers.import_export.outcomes import complete_until, import_outcomes
 from customers.import_export.staging import RowCounts
 from customers.import_export.training_file import read_labelled
 from customers.management.commands import train_model
-from customers.models import Customer, LastGivenId, Outcome
+from customers.models import Contact, Customer, Departure, LastGivenId, Outcome, UnscoredVersion, WorklistItem
+from events.models import Alert
 from tests.customers.import_export.csv_files.texts import HEADER, row, text_of, without, write, write_text
 from tests.factories import make_customer, make_scored
+from vigilpay.personal_data.erasure import erase
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +63,40 @@ class TestNewCustomers:
     def test_nor_is_one_that_the_history_still_knows(self, tmp_path):
         make_scored(customer_id=900)
         Customer.objects.all().delete()
+        import_file(by_external_id(tmp_path, ("A", 40)))
+        assert stored() == [(901, "A", 40)]
+
+    @pytest.mark.parametrize("model", [Departure, UnscoredVersion])
+    def test_nor_is_that_of_a_customer_who_left_before_the_first_score(self, model, tmp_path):
+        make_customer(customer_id=900)
+        Customer.objects.all().delete()
+        for other in {Departure, UnscoredVersion} - {model}:
+            other.objects.all().delete()
+        assert model.objects.count() == 1
+        import_file(by_external_id(tmp_path, ("A", 40)))
+        assert stored() == [(901, "A", 40)]
+
+    @pytest.mark.parametrize(
+        "keep",
+        [
+            lambda pk: Contact.objects.create(customer_id=pk, by="ann", channel="phone", outcome="informed"),
+            lambda pk: WorklistItem.objects.create(customer_id=pk, claimed_by="ann"),
+            lambda pk: Alert.objects.create(
+                customer_id=pk, rule_id=1, record_id=1, batch=1, score=0.5, raised_at=timezone.now()
+            ),
+        ],
+        ids=["contact", "worklist", "alert"],
+    )
+    def test_nor_one_of_which_something_else_is_kept(self, keep, tmp_path):
+        keep(900)
+        import_file(by_external_id(tmp_path, ("A", 40)))
+        assert stored() == [(901, "A", 40)]
+
+    def test_nor_that_of_an_erased_customer(self, tmp_path):
+        make_scored(customer_id=900)
+        erase(900, "me")
+        make_scored(customer_id=40)
+        erase(40, "me")
         import_file(by_external_id(tmp_path, ("A", 40)))
         assert stored() == [(901, "A", 40)]
 

@@ -192,6 +192,17 @@ class TestCheck:
         found = fairness.check()
         assert fairness.fairness_of(FairnessCheck.objects.get()) == found
 
+    def test_outcomes_that_take_too_long_leave_the_current_scores(self, portfolio, past, monkeypatch):
+        monkeypatch.setattr(fairness, "COUNT_JUDGED", "SELECT pg_sleep(20)")
+        monkeypatch.setattr(fairness, "PATIENCE", "50ms")
+        found = fairness.check()
+        assert (found.customers, found.judged, found.no_outcomes) == (155, None, fairness.TOO_SLOW)
+        assert fairness.fairness_of(FairnessCheck.objects.get()) == found
+
+    def test_by_hand_they_may_take_their_time(self, portfolio, past, monkeypatch):
+        monkeypatch.setattr(fairness, "PATIENCE", "1ms")
+        assert measure().judged is not None
+
     def test_it_names_no_customer(self, portfolio, past):
         fairness.check()
         told = json.dumps(FairnessCheck.objects.values().get(), default=str)
@@ -200,7 +211,7 @@ class TestCheck:
 
     def test_a_warning_is_a_line_in_the_log(self, monkeypatch, caplog):
         make_scored()
-        monkeypatch.setattr(fairness, "measure", lambda: off_by(0.3))
+        monkeypatch.setattr(fairness, "measure", lambda patience: off_by(0.3))
         fairness.check()
         [line] = [record for record in caplog.records if record.name == "vigilpay.fairness"]
         assert (line.levelno, "age 60+" in line.message) == (logging.WARNING, True)

@@ -1,7 +1,10 @@
 """A proposed model is scored beside the active one, and nothing of a customer changes by it."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
+from django.db.models import F
 from django_q.models import OrmQ
 
 from customers import turns
@@ -13,7 +16,7 @@ from customers.shadow import batches, runs, work
 from customers.shadow.runs import ShadowError
 from events import jobs
 from tests.customers.shadow.proposing import activate, drain, propose, start, work_off
-from tests.factories import edit, make_customers, rescore
+from tests.factories import edit, make_customer, make_customers, rescore
 from tests.others import outsider, turn_held
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +38,10 @@ def proposal(bank, another_forest):
 
 def rows():
     return list(Customer.objects.order_by("pk").values())
+
+
+def pass_is_due():
+    ShadowRun.objects.update(swept_at=F("started_at") - batches.PASS_EVERY)
 
 
 class TestScoring:
@@ -81,14 +88,29 @@ class TestScoring:
         assert not ShadowWait.objects.exists()
 
     def test_a_later_pass_finds_what_was_not_noted(self, bank, proposal):
-        run = start(proposal)
+        start(proposal)
         work_off()
         edit(bank[0], age=77)
         rescore(bank[0])
         ShadowWait.objects.all().delete()
         assert work_off().scored == 0
-        ShadowRun.objects.filter(pk=run.pk).update(swept_at=run.started_at - batches.PASS_EVERY)
+        pass_is_due()
         assert work_off().scored == 1
+
+    def test_customers_whom_the_model_refuses_are_counted_once(self, bank, proposal):
+        unknown = make_customer(geography="Atlantis")
+        run = start(proposal)
+        work_off()
+        for _ in range(2):  # as edits do, which a drain notes
+            ShadowWait.objects.create(customer_ids=[unknown.pk])
+            work_off()
+        run.refresh_from_db()
+        assert run.unscored == 1
+        Customer.objects.filter(pk=unknown.pk).update(geography="Spain")
+        pass_is_due()
+        work_off()
+        run.refresh_from_db()
+        assert run.unscored == 0
 
     def test_few_are_scored_as_many_are(self, bank, proposal):
         """One customer by itself is explained by another kernel, whose last digits differ."""
@@ -157,6 +179,26 @@ class TestPersons:
         work_off()
         assert not ShadowScore.objects.filter(pk=bank[0].pk).exists()
         assert ShadowScore.objects.count() == 19
+
+    @pytest.mark.parametrize("pass_rows", [3, 4096])
+    def test_who_left_the_table_has_none_after_the_next_pass(self, bank, proposal, monkeypatch, pass_rows):
+        monkeypatch.setattr(batches, "PASS_ROWS", pass_rows)
+        start(proposal)
+        work_off()
+        ids = sorted(it.pk for it in bank)
+        Customer.objects.filter(pk__in=[ids[0], ids[7], ids[-1]]).delete()
+        pass_is_due()
+        work_off()
+        assert sorted(ShadowScore.objects.values_list("pk", flat=True)) == [*ids[1:7], *ids[8:-1]]
+
+    def test_nor_is_one_of_a_former_life_kept(self, bank, proposal):
+        start(proposal)
+        work_off()
+        ShadowScore.objects.filter(pk=bank[0].pk).update(arrived_at=bank[0].arrived_at - timedelta(days=1))
+        Customer.objects.filter(pk=bank[0].pk).update(geography="Atlantis")
+        pass_is_due()
+        work_off()
+        assert not ShadowScore.objects.filter(pk=bank[0].pk).exists()
 
     def test_who_came_back_is_scored_anew(self, bank, proposal):
         start(proposal)

@@ -50,8 +50,8 @@ from vigilpay.personal_data.uploads import rows_about
 from vigilpay.trail.models import TrailEntry
 
 NUMBER = rf"(?<!\d){ID}(?!\d)"
-# Tables that may keep the id alone, of a deletion.
-MAY_KEEP_THE_ID = {"customers_scorechange"}
+# Tables that may keep the id alone: of a deletion, and so that no other person gets it.
+MAY_KEEP_THE_ID = {"customers_scorechange", "customers_lastgivenid"}
 
 
 @pytest.fixture
