@@ -4,7 +4,7 @@ import gc
 import logging
 import shutil
 import signal
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Generator, Iterable, Iterator
 from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
@@ -82,14 +82,16 @@ SECURITY = (
 )
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Marked before they are chosen by their marks, and put in order when all others have had their say."""
     for item in items:
         place = item.path.relative_to(Path(__file__).parent).as_posix()
         if place.startswith(PROCESSES):
             item.add_marker(pytest.mark.process)
         if place.startswith(SECURITY):
             item.add_marker(pytest.mark.security)
+    yield
     ranks = spread(dict.fromkeys(item.path for item in items), {item.path for item in items if is_process(item)})
     items.sort(key=lambda item: ranks[item.path])
 

@@ -256,6 +256,7 @@ def production(monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.slow
 def test_a_release_without_a_checksum_of_its_arrays_gets_one_and_no_row_becomes_stale(production):
     with migrated_database("vigilpay_test_arrays") as url, psycopg.connect(url, autocommit=True) as connection:
         run(url, BEFORE_ARRAYS)
@@ -291,6 +292,7 @@ SELECT customer_id, balance, churn_risk_score, value_at_risk FROM customers_cust
 """
 
 
+@pytest.mark.slow
 def test_customers_scored_before_get_the_value_of_the_balance_that_was_scored():
     with migrated_database("vigilpay_test_values") as url, psycopg.connect(url, autocommit=True) as connection:
         run(url, BEFORE_VALUES)

@@ -16,14 +16,14 @@ NOTE = """
     UPDATE events_worker SET claimed_at = clock_timestamp()
     WHERE name = %(worker)s AND claimed_at IS NULL AND EXISTS (SELECT FROM claimed)
 """
+# The jobs that are due are looked for once: PostgreSQL may run a subquery in FROM again for each row it is joined with,
+# and then more jobs are locked, and claimed, than the limit says.
 CLAIM = f"""
-WITH claimed AS (
-    UPDATE django_q_ormq AS job SET lock = {UNTIL_RETRY}
-    FROM (
-        SELECT id FROM django_q_ormq WHERE key = %(key)s AND lock <= clock_timestamp()
-        ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    ) AS due
-    WHERE job.id = due.id
+WITH due AS MATERIALIZED (
+    SELECT id FROM django_q_ormq WHERE key = %(key)s AND lock <= clock_timestamp()
+    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE django_q_ormq AS job SET lock = {UNTIL_RETRY} FROM due WHERE job.id = due.id
     RETURNING job.id, job.payload
 ), noted AS ({NOTE})
 SELECT id, payload FROM claimed

@@ -18,10 +18,16 @@ FROM customers_scorerecord ORDER BY id LIMIT 3 RETURNING id
 """
 
 
+# What `make test` does in front of a browser, too; all the others need `make test-browser`.
+IN_EVERY_TEST = ("test_axe.py", "test_customer_page.py", "test_days.py", "test_policy.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/browser/" in item.path.as_posix():
             item.add_marker(pytest.mark.browser)
+            if item.path.name not in IN_EVERY_TEST:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

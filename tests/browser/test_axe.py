@@ -52,9 +52,7 @@ PAGES = {
 # Opened most, and by most; the others are looked at in each window by ``make test-browser``.
 MAIN = ("list", "customer", "overview", "worklist")
 VIEWS = [
-    pytest.param(name, window, marks=() if window == "light" or name in MAIN else pytest.mark.slow)
-    for name in PAGES
-    for window in WINDOWS
+    pytest.param(name, window, marks=() if name in MAIN else pytest.mark.slow) for name in PAGES for window in WINDOWS
 ]
 
 

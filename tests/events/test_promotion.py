@@ -44,6 +44,7 @@ def wait_until_streamed(primary, replica):
         pass
 
 
+@pytest.mark.slow
 def test_a_replica_that_is_promoted_right_after_migrate_takes_edits_and_all_are_scored():
     with StormServer() as server:
         if missing := server.missing(["pg_basebackup"]):

@@ -54,6 +54,7 @@ def test_it_shows_a_score_that_follows_an_edit_in_sql_and_leaves_nothing_running
     await_that(lambda: sessions(url) == 0, "web server and worker have gone")
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_all_that_it_started_and_the_data_stay(url):
     with demo(url) as process:
         for line in process.stdout:
@@ -67,6 +68,7 @@ def test_ctrl_c_stops_all_that_it_started_and_the_data_stay(url):
         assert connection.execute("SELECT count(*) FROM customers_customer").fetchone()[0] == 10_000
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_it_has_shown_anything_leaves_nothing_running_not_even_when_it_comes_twice(url):
     with demo(url) as process:
         for line in process.stdout:

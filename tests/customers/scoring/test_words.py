@@ -254,7 +254,7 @@ class TestReleaseOfAModelThatKnowsFewerWords:
         assert proposal.shift["unknown"] == {"country Italy": 2, "country Peru": 1}
         page = client.get(reverse("admin:customers_modelproposal_change", args=[proposal.pk])).content.decode()
         assert '<th scope="row">Would wait: country Italy not known</th><td>2 customers</td>' in page
-        assert ("Mean, proposed model" in page) == is_compared
+        assert ("Mean churn risk, proposed model" in page) == is_compared
         assert ("would wait: country Italy not known", "2 customers") in describe_shift(proposal.shift)
 
 

@@ -169,6 +169,7 @@ def test_connection_settings_start_and_create_nothing(make_server):
     assert list(server.root.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_two_first_starts_at_once(server):
     code = "sys.stdin.readline(); server.ensure_started(); print(find_pid(server))"
     starters = [python(server, code, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)]

@@ -125,6 +125,7 @@ class TestRejectedRows:
         assert not (tmp_path / "assets").exists()
 
 
+@pytest.mark.slow
 def test_what_a_search_found_is_told(table, tmp_path, monkeypatch):
     monkeypatch.setattr(searching, "GRID", {"max_leaf_nodes": (4, 8)})
     out, _ = run(table, tmp_path, search=True, trees=3)
