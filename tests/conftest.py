@@ -5,7 +5,6 @@ import logging
 import shutil
 import signal
 from collections.abc import Container, Generator, Iterable, Iterator
-from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
 
@@ -147,7 +146,7 @@ def each_model_is_packed_once() -> Iterator[None]:
         key = forest.fingerprint, forest.flat.contents, sha256(source).digest()
         model = known.get(key) or known.setdefault(key, pack(forest, source))
         fields = (field.attname for field in ModelFile._meta.concrete_fields)
-        return ModelFile(**{name: deepcopy(getattr(model, name)) for name in fields})
+        return ModelFile(**{name: getattr(model, name) for name in fields} | {"metadata": dict(forest.metadata)})
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(storage, "packed", packed)
