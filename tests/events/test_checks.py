@@ -22,7 +22,7 @@ from tests.factories import make_customer, make_scored
 
 pytestmark = pytest.mark.django_db
 
-SHADOW = import_module("events.migrations.0023_shadow_scores_of_objectors")
+SHADOW = import_module("events.migrations.0022_departures_and_shadow_scores")
 
 
 def sql(statement):

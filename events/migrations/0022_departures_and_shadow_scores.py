@@ -1,4 +1,5 @@
-"""The triggers note which lives of customers end, and the objection of a version that no score answers. Frozen.
+"""The triggers note which lives of customers end, and the objection of a version that no score answers; an objection takes
+a shadow score away, too. Frozen.
 
 Another id is another life, and begins without a score. Since when departures are noted stands beside them.
 """
@@ -204,6 +205,9 @@ BEGIN
             SET done_at = COALESCE(done_at, statement_timestamp()), score = NULL, value_at_risk = NULL
             WHERE customer_id = ANY (objectors);
             DELETE FROM @schema@.customers_recentmove WHERE customer_id = ANY (objectors);
+            DELETE FROM @schema@.customers_shadowscore WHERE customer_id = ANY (objectors);
+            INSERT INTO @schema@.customers_shadowwait (customer_ids)
+            SELECT objectors WHERE EXISTS (SELECT FROM @schema@.customers_shadowrun WHERE is_on);
         END IF;
     END IF;
     IF ids IS NULL THEN
@@ -249,7 +253,7 @@ REFERENCING OLD TABLE AS former NEW TABLE AS changed
 FOR EACH STATEMENT
 EXECUTE FUNCTION @schema@.vigilpay_4_edited();
 ALTER TABLE @schema@.customers_customer ENABLE TRIGGER vigilpay_4_edited;
-COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS 'e9e93b0319444dbad373335c599204beffb0baa56d05d82c33788d9f1ff6f5cf';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_4_edited ON @schema@.customers_customer IS '03532b6f0fcb680172c73e24449ff95ef3fce5e1b7f38df02ccac65cf1c2cfea';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_5_replicated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -304,6 +308,9 @@ BEGIN
             SET done_at = COALESCE(done_at, statement_timestamp()), score = NULL, value_at_risk = NULL
             WHERE customer_id = ANY (objectors);
             DELETE FROM @schema@.customers_recentmove WHERE customer_id = ANY (objectors);
+            DELETE FROM @schema@.customers_shadowscore WHERE customer_id = ANY (objectors);
+            INSERT INTO @schema@.customers_shadowwait (customer_ids)
+            SELECT objectors WHERE EXISTS (SELECT FROM @schema@.customers_shadowrun WHERE is_on);
         END IF;
     END IF;
     IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
@@ -342,7 +349,7 @@ AFTER INSERT OR DELETE OR UPDATE ON @schema@.customers_customer
 FOR EACH ROW
 EXECUTE FUNCTION @schema@.vigilpay_5_replicated();
 ALTER TABLE @schema@.customers_customer ENABLE REPLICA TRIGGER vigilpay_5_replicated;
-COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '9ffd75fe51694bfd39702026cc6ed8f53112282d713f91a797e0a2dd76b7f94d';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+COMMENT ON TRIGGER vigilpay_5_replicated ON @schema@.customers_customer IS '73050de73b80c88a67c760117bfa0e7fc525b901240fdd883ba0ceae6a432948';$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 CREATE OR REPLACE FUNCTION @schema@.vigilpay_leave() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path=pg_catalog, pg_temp
@@ -413,6 +420,13 @@ COMMENT ON TRIGGER vigilpay_leave_all ON @schema@.customers_customer IS '11aa65d
     """DO $install$ BEGIN EXECUTE replace(replace($sql$
 ALTER TABLE @schema@.customers_departure DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
 GRANT SELECT, INSERT ON @schema@.customers_departure TO @owner@;$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
+    """DO $install$ BEGIN EXECUTE replace(replace($sql$
+ALTER TABLE @schema@.customers_shadowscore DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+GRANT SELECT, DELETE ON @schema@.customers_shadowscore TO @owner@;
+ALTER TABLE @schema@.customers_shadowwait DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT ON @schema@.customers_shadowwait TO @owner@;
+ALTER TABLE @schema@.customers_shadowrun DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+GRANT SELECT ON @schema@.customers_shadowrun TO @owner@;$sql$, '@schema@', quote_ident(current_schema())), '@owner@', (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'customers_customer'::regclass)); END $install$;""",
     """INSERT INTO customers_historyextent (id, complete_since) VALUES (1, clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET complete_since = excluded.complete_since""",
 ]
@@ -428,5 +442,5 @@ UNINSTALL = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0028_lists_of_the_past"), ("events", "0021_open_categories")]
+    dependencies = [("customers", "0030_shadow_scoring"), ("events", "0021_open_categories")]
     operations = [migrations.RunPython(CLAIMS.run(INSTALL), CLAIMS.run(UNINSTALL))]
