@@ -1,11 +1,13 @@
 """The body of a request: one JSON object, of a bounded size."""
 
 import json
+from decimal import Decimal
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 
 MOST_BYTES = 16_384
+NO_WHOLE_NUMBER_OF_OURS = 2.0**63
 
 
 class BodyError(Exception):
@@ -25,12 +27,21 @@ def json_object(request: HttpRequest, *, most_bytes: int = MOST_BYTES) -> dict[s
     if body is None or len(body) > most_bytes:
         raise BodyError(413, f"The body is longer than {most_bytes} bytes.")
     try:
-        found = json.loads(body)
+        found = json.loads(body, parse_float=number)
     except (ValueError, RecursionError):  # what json makes of text that is no JSON, no UTF-8, or nested without end
         raise BodyError(400, "The body is not JSON.") from None
     if not isinstance(found, dict):
         raise BodyError(400, "The body must be a JSON object, in braces.")
     return found
+
+
+def number(text: str) -> float:
+    """What JSON writes with a point or an exponent: 41.0 is a whole number, as JSON Schema has it."""
+    nearest = float(text)
+    if abs(nearest) >= NO_WHOLE_NUMBER_OF_OURS:  # an exponent may ask for more digits than there is memory
+        return nearest
+    exact = Decimal(text)
+    return int(exact) if exact == int(exact) else nearest
 
 
 def read_body(request: HttpRequest) -> bytes | None:

@@ -39,6 +39,25 @@ def test_chunks_are_read_to_their_end():
     assert json_object(in_chunks(b'{"customer_id": 7}')) == {"customer_id": 7}
 
 
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("7.0", 7),
+        ("1.25e2", 125),
+        ("9007199254740993.0", 9007199254740993),  # which no float is
+        ("1e999999999", float("inf")),
+        ("-1e19", -1e19),
+    ],
+)
+def test_a_whole_number_is_one_however_it_is_written(written, number):
+    found = json_object(in_chunks(b'{"customer_id": %s}' % written.encode()))["customer_id"]
+    assert (type(found), found) == (type(number), number)
+
+
+def test_any_other_number_is_the_nearest_float():
+    assert json_object(in_chunks(b'{"balance": 0.1}')) == {"balance": 0.1}
+
+
 def test_of_a_body_that_does_not_end_no_more_is_read_than_says_that_it_is_too_long():
     request = in_chunks(b" " * (10 * MOST_BYTES))
     assert refused(request) == (413, f"The body is longer than {MOST_BYTES} bytes.")
