@@ -4,6 +4,7 @@ import gc
 import logging
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Container, Generator, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -32,6 +33,7 @@ from events.worker.outage import Outage
 from tests.databases import begin_run, end_run, template_of_this_run
 from tests.emptying import Beginning, may_delete_unasked
 from tests.factories import forget_marks, no_lease_is_held, no_mark_was_lost, train_forest
+from tests.hanging import pytest_exception_interact  # noqa: F401  # a hook
 from vigilpay import localdb
 from vigilpay.trail import middleware as trail
 from vigilpay.web import access, health, metrics
@@ -67,7 +69,7 @@ PROCESSES = (
     *("security/test_workers.py", "customers/releases/test_rollback.py", "customers/scoring/test_bank_columns.py"),
     *("customers/scoring/test_versions.py", "customers/ml_service/training/"),
     *("customers/releases/test_training_to_release.py", "customers/import_export/test_import_customers.py"),
-    *("events/freshness/test_freshness_command.py", "test_conftest.py"),
+    *("events/freshness/test_freshness_command.py", "test_conftest.py", "test_others.py"),
     *("customers/ml_service/forest/test_engine.py", "customers/ml_service/forest/test_kernel_cache.py"),
 )
 
@@ -91,8 +93,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
         if place.startswith(SECURITY):
             item.add_marker(pytest.mark.security)
     yield
+    each_runs_under_a_name_of_its_own(items)
     ranks = spread(dict.fromkeys(item.path for item in items), {item.path for item in items if is_process(item)})
     items.sort(key=lambda item: ranks[item.path])
+
+
+def each_runs_under_a_name_of_its_own(items: Iterable[pytest.Item]) -> None:
+    """xdist knows a test by its id: of several with the same one it runs the first, and is content."""
+    named = Counter(item.nodeid for item in items)
+    for item in items:
+        if named[item.nodeid] > 1:  # of schemathesis, which gives each address of the API a name and all the same id
+            item._id = item.parent.id.child(item.name)
+    twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
+    if twice:
+        raise pytest.UsageError(f"Several tests are called {twice[0]}: all but the first would not run.")
 
 
 def is_process(item: pytest.Item) -> bool:

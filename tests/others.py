@@ -1,9 +1,12 @@
 """Other parties at the test database: connections that know nothing of Django, and threads that do."""
 
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -35,17 +38,51 @@ def turn_held(name: str) -> Iterator[None]:
 
 def together(*parts: Callable[[], Any], seconds: float = 60) -> list[Any]:
     """Run the parts at the same time, each with Django connections of its own; their results, or the first error."""
-    with ThreadPoolExecutor(len(parts)) as pool:
-        return [future.result(timeout=seconds) for future in [pool.submit(_then_close, part) for part in parts]]
+    with _at_work(*parts) as running:
+        try:
+            return [part.result(timeout=seconds) for part in running]
+        finally:
+            wait(running, timeout=seconds)  # whatever one of them ended with, the others do not meet the next test
 
 
 @contextmanager
 def meanwhile(part: Callable[[], Any]) -> Iterator[None]:
-    """Run the part in a thread of its own beside the block; its error, if any, ends the block."""
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(_then_close, part)
+    """Run the part in a thread of its own beside the block; its error, if any, ends the block.
+
+    Where the block fails, the part is not waited for: it may wait for a lock that is held around this block."""
+    with _at_work(part) as (running,):
         yield
         running.result(timeout=60)
+
+
+@contextmanager
+def going_on(part: Callable[[threading.Event], Any]) -> Iterator[None]:
+    """The same for a part that goes on until the event that it is given is set: that is when the block is left."""
+    is_over = threading.Event()
+    with meanwhile(partial(part, is_over)):
+        try:
+            yield
+        finally:
+            is_over.set()
+
+
+@contextmanager
+def _at_work(*parts: Callable[[], Any]) -> Iterator[list[Future[Any]]]:
+    pool = ThreadPoolExecutor(len(parts))
+    try:
+        yield [pool.submit(_then_close, part) for part in parts]
+    finally:
+        pool.shutdown(wait=False)
+
+
+@contextmanager
+def program(*command: str, **options: Any) -> Iterator["subprocess.Popen[Any]"]:
+    """Killed when the block is left, however that is: ``Popen`` alone would wait for its end, for ever perhaps."""
+    with subprocess.Popen(command, **options) as it:
+        try:
+            yield it
+        finally:
+            it.kill()
 
 
 def _then_close(part: Callable[[], Any]) -> Any:

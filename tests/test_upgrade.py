@@ -321,6 +321,7 @@ def test_customers_scored_before_get_the_value_of_the_balance_that_was_scored():
 def test_a_customer_whom_an_open_edit_holds_gets_the_value_afterwards_and_no_other_waits(monkeypatch):
     migration = import_module("events.migrations.0015_value_at_risk")
     monkeypatch.setattr(migration, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(migration, "ATTEMPTS", 6000)
     monkeypatch.setattr(migration, "BATCH_ROWS", 3)
     customers = [make_scored() for _ in range(8)]
     expected = value_at_risk(A_CUSTOMER["balance"], customers[0].churn_risk_score)

@@ -22,7 +22,7 @@ from customers.scoring import many, scorer
 from tests.databases import scratch_database, url_of_test_database
 from tests.dumps import PG_DUMP, PG_RESTORE, needs_dumps
 from tests.factories import A_CUSTOMER, make_customers, no_mark_was_lost
-from tests.others import await_that, meanwhile, outsider, together
+from tests.others import await_that, going_on, meanwhile, outsider, program, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,9 +69,9 @@ def edit_for(number, seed):
             number -= an_edit(editor, pick, mine)
 
 
-def score_while(running, seed):
+def score_until(is_over, seed):
     pick = random.Random(seed)
-    while running.is_set():
+    while not is_over.is_set():
         with transaction.atomic():  # some commit late: others' scores that began later are read before
             scorer.rescore_batch(limit=pick.choice([1, 5, 20, 100]))
             sleep(pick.choice([0, 0, 0, 0.05]))
@@ -84,12 +84,11 @@ def copy_while(running, address, path, seed):
     pick, killed = random.Random(seed), 0
     while running.is_set():
         before = position(path)
-        with subprocess.Popen([sys.executable, str(PROGRAM), address, str(path)]) as program:
-            await_that(partial(has_moved, path, before), "the program has got on")
+        with program(sys.executable, str(PROGRAM), address, str(path)) as copying:
+            await_that(partial(has_moved, path, before), "the program has got on", seconds=120)
             sleep(pick.uniform(0, 0.5))
-            assert program.poll() is None
-            program.kill()
-            killed += 1
+            assert copying.poll() is None
+        killed += 1
     return killed
 
 
@@ -124,20 +123,20 @@ def catch_up(address, path):
 
 @pytest.mark.parametrize("edits", [5_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
 def test_it_ends_with_the_scores_of_the_table(edits, tmp_path, live_server):
-    path, editing, scoring = tmp_path / "copy.sqlite", threading.Event(), threading.Event()
-    editing.set(), scoring.set()
+    path, editing = tmp_path / "copy.sqlite", threading.Event()
+    editing.set()
     no_mark_was_lost()
     with outsider() as loader:
         loader.execute(INSERT, [*A_CUSTOMER.values(), list(range(1, CUSTOMERS + 1))])
 
     def edit_all():
-        together(*(lambda seed=seed: edit_for(edits // EDITORS, seed) for seed in range(EDITORS)), seconds=1700)
-        editing.clear()
+        try:
+            together(*(lambda seed=seed: edit_for(edits // EDITORS, seed) for seed in range(EDITORS)), seconds=1700)
+        finally:
+            editing.clear()
 
-    with meanwhile(lambda: score_while(scoring, 1)), meanwhile(lambda: score_while(scoring, 2)):
-        with meanwhile(edit_all):
-            killed = copy_while(editing, live_server.url, path, seed=7)
-        scoring.clear()
+    with going_on(partial(score_until, seed=1)), going_on(partial(score_until, seed=2)), meanwhile(edit_all):
+        killed = copy_while(editing, live_server.url, path, seed=7)
     assert killed > 2
     while scorer.rescore_batch().claimed:
         pass

@@ -10,7 +10,7 @@ import pytest
 
 from tests.databases import migrated_database
 from tests.flows.test_demo import ROOT, sessions
-from tests.others import await_that
+from tests.others import await_that, program
 
 PORT = 18760
 CLIENTS, REQUESTS = 4, 10
@@ -21,10 +21,9 @@ def server():
     with migrated_database("vigilpay_test_runserver") as url:
         env = {**os.environ, "DATABASE_URL": url}
         serving = [sys.executable, "manage.py", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{PORT}"]
-        with subprocess.Popen(serving, cwd=ROOT, env=env, stderr=subprocess.DEVNULL) as process:
-            await_that(answers, "the server answers")
+        with program(*serving, cwd=ROOT, env=env, stderr=subprocess.DEVNULL):
+            await_that(answers, "the server answers", seconds=120)
             yield url
-            process.kill()
 
 
 def answers():

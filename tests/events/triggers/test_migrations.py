@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
 
@@ -12,6 +11,7 @@ import pytest
 
 from tests.databases import migrated_database
 from tests.factories import A_CUSTOMER
+from tests.others import meanwhile
 
 ROOT = Path(__file__).resolve().parents[3]
 BEFORE = [("events", "0003"), ("customers", "0001")]
@@ -113,11 +113,9 @@ def test_marks_that_wait_and_an_edit_that_is_open_are_found_after_marks_have_bec
     with psycopg.connect(url) as editor:
         editor.execute("UPDATE customers_customer SET age = 50 WHERE customer_id = 1")
         editor.execute(INSERT, [*A_CUSTOMER.values(), 101, 120])
-        with ThreadPoolExecutor(1) as pool:
-            migrating = pool.submit(manage, url, "migrate")
+        with meanwhile(lambda: manage(url, "migrate")):
             wait_until_it_waits(connection)
             editor.commit()
-            migrating.result(timeout=60)
     assert one(connection, "SELECT to_regclass('customers_stalemark_intact')") == (None,)
     manage(url, "check", "--database", "default")
     assert drain(url) == 120

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests.others import program
 from vigilpay.processes.logs import LineFormatter, NeverBlockingHandler, write_if_ready
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -228,12 +229,12 @@ def test_a_program_with_the_settings_goes_on_and_so_does_its_child(pipe):
     assert stat.S_ISFIFO(os.fstat(writing).st_mode)
     fill(writing)
     pipes = {"stderr": writing, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", MANY], cwd=ROOT, **pipes) as program:
-        assert program.stdout.readline() == b"all is written\n"  # it has not waited for a reader of its log
+    with program(sys.executable, "-c", MANY, cwd=ROOT, **pipes) as writer:
+        assert writer.stdout.readline() == b"all is written\n"  # it has not waited for a reader of its log
         emptied(reading)
-        program.stdin.write(b"\n")
-        program.stdin.close()
-        assert program.wait(20) == 0
+        writer.stdin.write(b"\n")
+        writer.stdin.close()
+        assert writer.wait(60) == 0
     said = emptied(reading)
     assert "5,000 log lines were dropped" in said
     assert said.endswith("WARNING vigilpay.events: the reader is back\n")
