@@ -26,6 +26,8 @@ GOAL_SQL_SECONDS = 0.020
 LAST_PAGE = 200
 NEXT_TO_CALL = "next to call"
 CLAIMS = 50
+ESTIMATE = "estimated performance"
+GOAL_ESTIMATE_SECONDS = 2.0
 USER = "bench"
 
 
@@ -153,8 +155,9 @@ def main() -> int:
         client = prepared(url, sizes)
         wanted = [page for page in pages(sizes) if not options.only or options.only in page.name]
         figures = [figure for page in wanted for figure in printed_pair(client, page, sizes)]
-        if not options.only or options.only in NEXT_TO_CALL:
-            figures += [printed(next_to_call(sizes))]
+        for name, others in ((NEXT_TO_CALL, next_to_call), (ESTIMATE, estimated_performance)):
+            if not options.only or options.only in name:
+                figures += [printed(others(sizes))]
     say(f"load at the end {os.getloadavg()[0]:.1f}")
     return concluded(figures)
 
@@ -172,6 +175,20 @@ def next_to_call(sizes: Sizes) -> Figure:
     ratio = ours / GOAL_SECONDS if None not in claimed and len(claimed) == len(seconds) else float("nan")
     goal = f"{GOAL_SECONDS * 1000:.0f} ms"
     return Figure(f"{NEXT_TO_CALL} / {goal}", milliseconds(ours), "none", ratio, at_most=1)
+
+
+def estimated_performance(sizes: Sizes) -> Figure:
+    """What ``manage.py estimate_performance`` computes of all scores."""
+    from customers.monitoring import estimation
+
+    seconds = []
+    for _ in range(sizes.rounds):
+        began = perf_counter()
+        estimation.estimate()
+        seconds.append(perf_counter() - began)
+    ours = statistics.median(seconds)
+    goal = f"{GOAL_ESTIMATE_SECONDS:.0f} s"
+    return Figure(f"{ESTIMATE} / {goal}", milliseconds(ours), "none", ours / GOAL_ESTIMATE_SECONDS, at_most=1)
 
 
 def printed(one: Figure) -> Figure:
