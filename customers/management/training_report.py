@@ -37,7 +37,7 @@ def about_past(past: PastCustomers) -> Iterator[str]:
     """Which customers of the past there are; how many were left out, and why."""
     window = past.window
     yield (
-        f"{len(past.data.labels):,} customers as they stood when {format_day(window.first_day)} began; "
+        f"{len(past.labels):,} customers as they stood when {format_day(window.first_day)} began; "
         f"{percent(past.data.churn_rate)} left from then to {format_day(window.last_day)}"
     )
     yield from about_left_out(past)

@@ -36,7 +36,10 @@ FROM unnest(%(ids)s::bigint[]) AS customer (customer_id) {OUTCOMES}
 """
 
 
-@dataclass(frozen=True, eq=False)
+Meant = Mapping[int, Mapping[str, str]]  # by the place of the field: folded words, and what is stored for each
+
+
+@dataclass
 class PastCustomers:
     """Those of the first day of the window who can be learned from, and how many can't.
 
@@ -46,19 +49,6 @@ class PastCustomers:
     """
 
     window: Window
-    data: TrainingData
-    objected: int
-    unknown: int
-    left_before: int
-    impossible: int
-    reworded: int
-
-
-Meant = Mapping[int, Mapping[str, str]]  # by the place of the field: folded words, and what is stored for each
-
-
-@dataclass
-class Gathered:
     meant: Meant = field(default_factory=dict, compare=False)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     labels: list[bool] = field(default_factory=list)
@@ -67,6 +57,10 @@ class Gathered:
     left_before: int = 0
     impossible: int = 0
     reworded: int = field(default=0, compare=False)
+
+    @property
+    def data(self) -> TrainingData:
+        return TrainingData(self.rows, np.array(self.labels, dtype=np.int64))
 
     def add(self, customer: PastCustomer, left_before: bool, objects: bool, has_left: bool | None) -> None:
         """One customer, who is used or counted."""
@@ -111,18 +105,13 @@ def read_past(days: int, first_day: date | None = None) -> PastCustomers:
     Raises ``NothingToEvaluateError`` where there is no such window, ``NotKeptError`` where the history does not reach
     back to its first day, ``TrainingDataError`` where too few left or stayed.
     """
-    window = window_of(days, first_day, observed_until())
-    found = gather(window)
-    data = TrainingData(found.rows, np.array(found.labels, dtype=np.int64))
-    past = PastCustomers(
-        window, data, found.objected, found.unknown, found.left_before, found.impossible, found.reworded
-    )
+    past = gather(window_of(days, first_day, observed_until()))
     refuse_too_few(past)
     return past
 
 
-def gather(window: Window) -> Gathered:
-    found = Gathered(aliases_of_bank())
+def gather(window: Window) -> PastCustomers:
+    found = PastCustomers(window, aliases_of_bank())
     values = window.values()
     for page in read_as_of(window.begins):
         fates = {row[0]: row[1:] for row in fetch_rows(FATES, {**values, "ids": [it.customer_id for it in page]})}
@@ -132,8 +121,8 @@ def gather(window: Window) -> Gathered:
 
 
 def refuse_too_few(past: PastCustomers) -> None:
-    left = int(past.data.labels.sum())
-    stayed = len(past.data.labels) - left
+    left = sum(past.labels)
+    stayed = len(past.labels) - left
     if min(left, stayed) < LEAST:
         days = f"from {format_day(past.window.first_day)} to {format_day(past.window.last_day)}"
         raise TrainingDataError(

@@ -18,7 +18,7 @@ from customers.ml_service.forest.encoding import Encodings
 from customers.ml_service.schema import set_bounds
 from customers.ml_service.training import Trained, TrainingData, TrainingDataError
 from customers.models import CategoryAlias, Customer, Outcome, OutcomesComplete
-from customers.monitoring.learning import Gathered, about_left_out, gather, read_past
+from customers.monitoring.learning import PastCustomers, about_left_out, gather, read_past
 from customers.monitoring.window import Window
 from customers.presentation.durations import format_day
 from customers.releases.active import active_model
@@ -55,7 +55,7 @@ def note_outcome(customer_id, fate, days):
 def reconstructed(then, now, last_rows, fates, all_leavers_known):
     """The same, row by row, from the table of that day and of today, and the last row that each id had."""
     present = {it.customer_id: it for it in now}
-    expected = Gathered()
+    expected = PastCustomers(WINDOW)
     for customer in then:
         fate, days = fates.get(customer.customer_id, ("unknown", 0))
         here = present.get(customer.customer_id)
