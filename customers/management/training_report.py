@@ -1,10 +1,14 @@
 """What `train_model` prints: plain lines for a terminal."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from customers.import_export.training_file import LabelledFile, about_repeated
 from customers.management.columns import in_columns
+from customers.ml_service.forest.encoding import Encodings
+from customers.ml_service.training import TrainingData
+from customers.ml_service.training.data import FEWEST_OF_A_WORD
 from customers.ml_service.training.leaks import Alone
 from customers.ml_service.training.quality import FIGURES
 from customers.monitoring.learning import PastCustomers, about_left_out
@@ -12,6 +16,8 @@ from customers.presentation.durations import format_day
 from customers.presentation.numbers import format_count, format_percent
 
 BASELINES = {"logistic_regression": "logistic regression", "constant": "constant"}
+WORD_COLUMNS = {"geography": "countries", "gender": "genders"}
+NAMED = 10  # of rare words; a model may know a thousand
 # The settings that `--search` chooses among, in words.
 WORDS = {
     "n_estimators": "{} trees",
@@ -76,6 +82,26 @@ def about_training(metadata: Mapping[str, Any]) -> Iterator[str]:
     yield from about_quality(metadata["metrics"], metadata["baselines"], training["churn_rate"])
     settings = ", ".join(words.format(training["settings"][name]) for name, words in WORDS.items())
     yield f"The forest: {settings}."
+
+
+def about_rare_words(data: TrainingData, encodings: Encodings) -> Iterator[str]:
+    """Which words share a code because too few customers have each."""
+    for column, called in WORD_COLUMNS.items():
+        codes = encodings.codes(column)
+        customers = Counter(sorted(data.column(column))).most_common()
+        rare = [(word, count) for word, count in customers if count < FEWEST_OF_A_WORD]
+        sharing = [word for word, code in codes.items() if rare and code == codes[rare[0][0]]]
+        if len(sharing) > 1:
+            frequent = [word for word in sharing if word not in dict(rare)]
+            code = f"the code of {frequent[0]}" if frequent else "one code"
+            yield f"Rare {called} share {code}: {_counted(rare)}."
+
+
+def _counted(words: Sequence[tuple[str, int]]) -> str:
+    (first, count), *others = words[:NAMED]
+    more = f" and {len(words) - NAMED:,} more" if len(words) > NAMED else ""
+    named = [f"{first} ({format_count(count, 'customer', 'customers')})", *(f"{word} ({n:,})" for word, n in others)]
+    return ", ".join(named) + more
 
 
 def about_search(found: Mapping[str, Any]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Erases one customer for good, from every table. docs/decisions/0031-the-person.md says what stays, and why."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from django.db import OperationalError, transaction
@@ -31,16 +32,19 @@ class NotErasedError(Exception):
     """Why nothing was erased, and what to do."""
 
 
-def erase(customer_id: int, actor: str) -> dict[str, int]:
+def erase(customer_id: int, actor: str, external_id: str = "") -> dict[str, int]:
     """Erase this customer; how many rows of each kind went or were corrected, none of a customer who is not known.
 
     In one transaction, with its entry in the audit trail. Then once more: a session that had read the customer before
     may have stored a mark, or a request, meanwhile. Raises ``NotErasedError`` where another session holds the customer.
+
+    Of a customer who has left the table nothing tells the external ID but ``external_id``; with that of another one,
+    ``NotErasedError``, too.
     """
     hashed = keyed_hash(customer_id)
     try:
         with transaction.atomic():
-            erased = erase_once(customer_id, hashed)
+            erased = erase_once(customer_id, hashed, external_id)
             if erased:
                 TrailEntry.objects.create(
                     actor=actor, purpose=TrailEntry.Purpose.ERASE, customer_ids=[], erased=[hashed], address=ADDRESS
@@ -55,12 +59,12 @@ def erase(customer_id: int, actor: str) -> dict[str, int]:
     return erased
 
 
-def erase_once(customer_id: int, hashed: str) -> dict[str, int]:
+def erase_once(customer_id: int, hashed: str, external_id: str) -> dict[str, int]:
     """What there was, by kind."""
     execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
     hold_imports()
     turns.wait_for(batches.TURN)  # a step of shadow scoring has read the customer, and stores the score at its end
-    person = hold(customer_id)
+    person = with_external_id(hold(customer_id), external_id)
     found = forget_in_uploads(person) | forget_rows(values_for(person, hashed)) | forget_traces(person)
     erased = {kind: number for kind, number in found.items() if number}
     if erased:
@@ -82,6 +86,19 @@ def hold(customer_id: int) -> Person:
     """
     surname, external_id = fetch_row(LOCK, [customer_id]) or fetch_row(LOCK, [customer_id]) or ("", "")
     return Person(customer_id, surname, external_id or "")
+
+
+def with_external_id(person: Person, external_id: str) -> Person:
+    """The customer with this external ID, too, where it is no other's."""
+    if external_id in ("", person.external_id):
+        return person
+    if person.external_id:
+        raise NotErasedError(f"Customer {person.customer_id} has another external ID; nothing was erased.")
+    if owner := external_ids.customer_ids([external_id]).get(external_id):
+        raise NotErasedError(
+            f"Customer {owner} has this external ID; nothing was erased. If both are one person, erase {owner} as well."
+        )
+    return replace(person, external_id=external_id)
 
 
 def forget_rows(values: dict[str, Any]) -> dict[str, int]:

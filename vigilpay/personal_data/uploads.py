@@ -2,16 +2,17 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from tempfile import TemporaryFile
 from typing import cast
 
 from customers.import_export.csv_files.columns import Columns
-from customers.import_export.csv_files.reader import read
+from customers.import_export.csv_files.reader import below_header, read
 from customers.import_export.csv_files.refused import RefusedError
 from customers.import_export.csv_files.rejects import HEADER, Rejects
 from customers.import_export.csv_files.rows import Rejected
+from customers.import_export.external_ids import EXTERNAL_ID
 from customers.import_export.uploads import steps, storage
 from customers.import_export.uploads.worker import columns_of, opened
 from customers.ml_service.names import plain
@@ -95,6 +96,22 @@ def positions_in(names: Sequence[str], columns: Columns) -> dict[str, int]:
     return {field: fields[field] for field in ("customer_id", "external_id", "surname") if field in fields}
 
 
+def by_external_id() -> list[str]:
+    """The names of files that know customers by an external ID: of those that wait, and of those with rejected rows."""
+    waiting = [batch for batch in batches_with(ImportPiece.Of.FILE) if EXTERNAL_ID in fields_of(batch)]
+    rejected = [batch for batch in batches_with(ImportPiece.Of.REJECTS) if EXTERNAL_ID in rejected_fields_of(batch)]
+    return list(dict.fromkeys(batch.file_name for batch in (*waiting, *rejected)))
+
+
+def fields_of(batch: ImportBatch) -> Collection[str]:
+    """Those that the file has; none where its header can't be read: such a file is cancelled by any erasure."""
+    try:
+        with opened(batch) as text:
+            return below_header(text, columns_of(batch))[0].fields
+    except RefusedError:
+        return ()
+
+
 # --- rejected rows ----------------------------------------------------------------------------------------------------
 
 
@@ -102,6 +119,11 @@ def rejected_rows(batch: ImportBatch) -> list[list[str]]:
     """The header, then the rows: number, columns and reasons stand before the cells of the upload."""
     content = b"".join(storage.pieces(batch, ImportPiece.Of.REJECTS)).decode()
     return list(csv.reader(io.StringIO(content, newline="")))
+
+
+def rejected_fields_of(batch: ImportBatch) -> Collection[str]:
+    header, *_ = rejected_rows(batch)
+    return positions_in(header[len(HEADER) :], columns_of(batch))
 
 
 def about(batch: ImportBatch, header: list[str], rows: list[list[str]], person: Person) -> list[list[str]]:

@@ -124,6 +124,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Kept the mapping {name}")
         trained = with_facts(trained, source.facts)
         self.stdout.write("\n".join(report.about_training(trained.metadata)))
+        for line in report.about_rare_words(trained.data, trained.encodings):
+            self.stdout.write(line)
         path = self.save(trained, output)
         release = f"manage.py release_model {shlex.quote(str(path))}"
         if output or candidate or not settings.ACCEPT_UNRELEASED_MODEL:

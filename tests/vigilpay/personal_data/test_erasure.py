@@ -42,7 +42,8 @@ from tests.customers.import_export.csv_files.texts import HEADER, row
 from tests.factories import make_customer, make_scored, mark_as
 from tests.others import await_that, meanwhile, outsider, waiting_for_locks
 from tests.vigilpay.personal_data.everywhere import places_of, tables_with
-from tests.vigilpay.personal_data.traces import ID, OTHER_ID, SURNAME, make_everything
+from tests.vigilpay.personal_data.traces import HEADER as HEADER_OF_UPLOADS
+from tests.vigilpay.personal_data.traces import ID, OTHER_ID, ROW, SURNAME, make_everything, upload
 from vigilpay.personal_data import erasure, statements
 from vigilpay.personal_data.erasure import NotErasedError, erase
 from vigilpay.personal_data.person import Person, keyed_hash
@@ -347,12 +348,69 @@ def test_small_ids_do_not_take_others_with_them():
     }
 
 
-@pytest.mark.django_db
-def test_a_file_that_knows_the_customer_by_the_external_id_alone_is_cancelled():
-    make_customer(customer_id=ID, external_id="A-1")
-    header, *lines = (",".join(cells) for cells in ([*HEADER[1:], "Kunde"], [*row(1)[1:], "A-2"], [*row(1)[1:], "A-1"]))
-    text = "\n".join([header.replace("CustomerId", "Nr"), *lines])
+def upload_by_external_id(*external_ids):
+    """A file that waits, with a row for each."""
+    lines = [[*HEADER[1:], "Kunde"], *([*row(1)[1:], external_id] for external_id in external_ids)]
     batch = ImportBatch(file_name="a.csv", conventions={"mapping": {"Kunde": "external_id"}})
-    steps.begin(batch, [text.encode()])
-    assert len([*rows_about(Person(ID, "", "A-1"))]) == 1
-    assert erase(ID, "command:erase_customer by alice")["uploads, cancelled"] == 1
+    steps.begin(batch, ["\n".join(map(",".join, lines)).replace("CustomerId", "Nr").encode()])
+    return batch
+
+
+@pytest.mark.django_db
+class TestExternalId:
+    def test_a_file_that_knows_the_customer_by_it_alone_is_cancelled(self):
+        make_customer(customer_id=ID, external_id="A-1")
+        upload_by_external_id("A-2", "A-1")
+        assert len([*rows_about(Person(ID, "", "A-1"))]) == 1
+        assert erase(ID, "command:erase_customer by alice")["uploads, cancelled"] == 1
+
+    def test_of_one_who_has_left_the_table_the_command_says_that_it_is_not_known_and_takes_it(self, capsys):
+        make_scored(customer_id=ID, external_id="A-1").delete()
+        batch = upload_by_external_id("A-2", "A-1")
+        for _ in range(2):  # the second time nothing else is left of the customer
+            call_command("erase_customer", ID, "--yes")
+            assert (
+                "No external ID of this customer is known, and these uploads name customers by theirs: a.csv. "
+                "If the customer has one, run this again with --external-id TEXT."
+            ) in capsys.readouterr().out
+        call_command("erase_customer", ID, "--yes", "--external-id", " A-1 ")
+        assert capsys.readouterr().out.startswith(f"Customer {ID} erased: 1 uploads, cancelled.")
+        batch.refresh_from_db()
+        assert batch.state == ImportBatch.State.CANCELLED
+
+    def test_a_file_whose_rows_are_of_others_stays_and_is_not_mentioned_once_it_is_known(self, capsys):
+        make_customer(customer_id=ID, external_id="A-1")
+        batch = upload_by_external_id("A-2")
+        call_command("erase_customer", ID, "--yes")
+        call_command("erase_customer", ID, "--yes", "--external-id", "A-1")
+        assert "No external ID" not in capsys.readouterr().out
+        batch.refresh_from_db()
+        assert batch.state == ImportBatch.State.UPLOADED
+
+    def test_rejected_rows_that_name_customers_by_it_are_mentioned_too(self, capsys):
+        make_scored(customer_id=ID).delete()
+        upload(f"ExternalId,{HEADER_OF_UPLOADS}A-1,{ROW.format('', SURNAME, 555)}A-2,{ROW.format('', 'Else', 40)}")
+        ImportBatch.objects.update(state=ImportBatch.State.IMPORTED)
+        ImportPiece.objects.filter(of=ImportPiece.Of.FILE).delete()
+        call_command("erase_customer", ID, "--yes")
+        assert "by theirs: customers.csv." in capsys.readouterr().out
+        assert erase(ID, "me", "A-1") == {"rejected rows of uploads": 1}
+
+    def test_files_without_it_are_not_mentioned(self, capsys):
+        make_scored(customer_id=ID)
+        upload(HEADER_OF_UPLOADS + ROW.format(OTHER_ID, SURNAME, 555) + ROW.format(7, "Else", 40))
+        call_command("erase_customer", ID, "--yes")
+        assert "No external ID" not in capsys.readouterr().out
+
+    def test_that_of_another_customer_is_refused(self):
+        make_scored(customer_id=ID).delete()
+        make_customer(customer_id=OTHER_ID, external_id="A-2")
+        refused = (
+            f"Customer {OTHER_ID} has this external ID; nothing was erased. If both are one person, erase {OTHER_ID}"
+        )
+        with pytest.raises(CommandError, match=refused):
+            call_command("erase_customer", ID, "--yes", "--external-id", "A-2")
+        make_customer(customer_id=ID, external_id="A-1")
+        with pytest.raises(CommandError, match=f"Customer {ID} has another external ID; nothing was erased"):
+            call_command("erase_customer", ID, "--yes", "--external-id", "A-3")
+        assert ScoreRecord.objects.filter(customer_id=ID).exists()

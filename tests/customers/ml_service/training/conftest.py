@@ -1,6 +1,7 @@
-"""Training as it is, but for one thing that takes long and that test_omission.py is about."""
+"""Training as it is, but in one thread, and without most of what takes long and test_omission.py is about."""
 
 import pytest
+from joblib import parallel_config
 
 from customers.ml_service.training import omission
 
@@ -10,4 +11,12 @@ def few_folds_without_each_field():
     """Two of the folds, and not five: fifty forests more in each of these tests would be a third of their time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(omission, "FOLDS", 2)
+        yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def one_thread():
+    """Each thread in which scikit-learn fits trees sets the warning filters anew. These are the process's, and threads
+    may leave them empty: then scikit-learn warns of that, and no warning is an error any more."""
+    with parallel_config(backend="sequential"):
         yield

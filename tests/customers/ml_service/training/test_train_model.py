@@ -1,5 +1,6 @@
 import io
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
@@ -7,8 +8,11 @@ from django.utils import timezone
 
 from customers.management.commands.train_model import Command
 from customers.management.progress import TerminalProgress
+from customers.management.training_report import about_rare_words
 from customers.ml_service import load_forest
+from customers.ml_service.training import TrainingData
 from customers.ml_service.training import search as searching
+from customers.ml_service.training.data import learn_encodings
 from tests.customers.import_export.csv_files.texts import row, write
 from tests.customers.ml_service.forests import write_csv
 from tests.factories import make_customer
@@ -77,6 +81,39 @@ def test_columns_that_are_not_trained_on_are_listed_with_what_each_alone_would_t
     out, _ = run(table, tmp_path)
     [line] = [line for line in out.splitlines() if line.startswith("  RowNumber")]
     assert line.endswith("an id")
+
+
+def test_rare_words_that_share_a_code_are_named(table, tmp_path):
+    lines = table.read_text().splitlines()
+    for number, country in enumerate([*["Malta"] * 12, *["Cyprus"] * 8, *["Italy"] * 11], start=1):
+        cells = lines[number].split(",")
+        lines[number] = ",".join([*cells[:2], country, *cells[3:]])
+    table.write_text("\n".join(lines))
+    out, _ = run(table, tmp_path)
+    assert "\nRare countries share one code: Malta (12 customers), Italy (11), Cyprus (8).\n" in out
+    assert "Rare genders" not in out
+
+
+def about_words(**customers):
+    """What is printed of the countries of so many customers."""
+    words = [word for word, count in customers.items() for _ in range(count)]
+    rows = [(600, word, "Male", 40, 3, 0, 1, True, True) for word in words]
+    data = TrainingData(rows, np.arange(len(rows)) % 2)
+    return list(about_rare_words(data, learn_encodings(data)))
+
+
+def test_rare_words_that_go_with_a_frequent_one_are_named_with_it():
+    assert about_words(France=40, Malta=1) == ["Rare countries share the code of France: Malta (1 customer)."]
+
+
+def test_words_with_a_code_of_their_own_are_not_named():
+    assert about_words(France=40, Malta=30) == about_words(Malta=7) == []
+
+
+def test_of_many_rare_words_the_first_are_named():
+    [line] = about_words(**{f"Land{number:02}": 20 for number in range(1, 13)})
+    assert line.startswith("Rare countries share one code: Land01 (20 customers), Land02 (20), ")
+    assert line.endswith(", Land10 (20) and 2 more.")
 
 
 def test_a_near_copy_of_the_label_is_warned_of(tmp_path):
