@@ -77,7 +77,7 @@ class TestWhoIsOffered:
 
     def test_no_customer_of_the_control_group(self):
         group = ControlGroup.objects.create(seed=5, share=0.4)
-        customers = [make_at_risk("900.00") for _ in range(12)]
+        customers = [make_at_risk("900.00", customer_id=it) for it in range(1, 13)]  # some of these are in the group
         treated = {customer.pk for customer in customers if not is_in_control(customer.pk, group)}
         claimed = set()
         while (customer_id := claim_next("ann")) is not None:
