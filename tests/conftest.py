@@ -33,7 +33,7 @@ from events.worker.outage import Outage
 from tests.databases import begin_run, end_run, template_of_this_run
 from tests.emptying import Beginning, may_delete_unasked
 from tests.factories import forget_marks, no_lease_is_held, no_mark_was_lost, train_forest
-from tests.hanging import pytest_exception_interact  # noqa: F401  # a hook
+from tests.hanging import pytest_exception_interact, pytest_runtest_protocol  # noqa: F401  # hooks
 from vigilpay import localdb
 from vigilpay.trail import middleware as trail
 from vigilpay.web import access, health, metrics

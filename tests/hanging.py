@@ -1,16 +1,36 @@
-"""A test that has failed and then hangs ends its process: its stacks are printed, and the run goes on."""
+"""A test that hangs beyond its time limit ends its process: its stacks are printed, and the run goes on.
+
+pytest-timeout raises an error in the test. That helps neither against a wait in C nor once the test has failed: then it
+sets no limit to the teardown, lest it ends a debugger.
+"""
 
 import faulthandler
+from collections.abc import Generator
 
 import pytest
-from _pytest.faulthandler import fault_handler_stderr_fd_key, get_timeout_config_value
+from _pytest.faulthandler import fault_handler_stderr_fd_key
+
+BEYOND = 1.4  # times as long as the test may take
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    begin_limit(item)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
-    """Whatever limits the time of a test is switched off at its failure, lest it ends a debugger. Here its teardown
-    gets a limit again, which ``pytest_runtest_protocol`` takes away at its end."""
-    config = node.config
-    if isinstance(node, pytest.Item) and not config.getoption("usepdb"):
-        stderr = config.stash[fault_handler_stderr_fd_key]
-        faulthandler.dump_traceback_later(get_timeout_config_value(config), file=stderr, exit=True)
+    """pytest's own plugin of that name has just taken the limit away."""
+    if isinstance(node, pytest.Item) and not node.config.getoption("usepdb"):
+        begin_limit(node)
+
+
+def begin_limit(item: pytest.Item) -> None:
+    marker = item.get_closest_marker("timeout")
+    seconds = marker.args[0] if marker else item.config.getoption("timeout") or item.config.getini("timeout")
+    stderr = item.config.stash[fault_handler_stderr_fd_key]
+    faulthandler.dump_traceback_later(BEYOND * float(seconds), file=stderr, exit=True)

@@ -86,7 +86,7 @@ def test_other():
 
 def test_a_test_that_hangs_after_its_failure_is_told_with_its_stack_and_the_others_run(tmp_path):
     (tmp_path / "test_it.py").write_text(HANGS)
-    options = ("-c", "pyproject.toml", "--rootdir", ".", "-p", "tests.hanging", "-n1", "-o", "faulthandler_timeout=5")
+    options = ("-c", "pyproject.toml", "--rootdir", ".", "-p", "tests.hanging", "-n1", "--timeout=5")
     command = [sys.executable, "-m", "pytest", *options, str(tmp_path / "test_it.py")]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     said = run.stdout + run.stderr
