@@ -33,16 +33,19 @@ DISPENSABLE = f"""record.scored_at < %(before)s AND (
     OR NOT EXISTS (SELECT FROM customers_customer AS customer WHERE customer.customer_id = record.customer_id)
         AND {left_before("record")})"""
 
-# A version goes when another had taken its place before, or when the life has ended before.
+# A version goes when another had taken its place before, or when the life has ended before. One with an objection says
+# besides that the scores before it do not count: it stays until a score, or another objection, has come behind it.
 OF_ITS_LIFE = "{0}.customer_id = version.customer_id AND {0}.arrived_at = version.arrived_at"
 SUPERSEDES = f"{OF_ITS_LIFE} AND {{0}}.version > version.version"
+CLEARS_AS_MUCH = "(version.objected_at IS NULL OR {0}.objected_at IS NOT NULL)"
 SUPERSEDED = f"""version.edited_at < %(before)s AND (
     EXISTS (SELECT FROM customers_unscoredversion AS later
-            WHERE {SUPERSEDES.format("later")} AND later.edited_at < %(before)s)
+            WHERE {SUPERSEDES.format("later")} AND later.edited_at < %(before)s AND {CLEARS_AS_MUCH.format("later")})
     OR EXISTS (SELECT FROM customers_scorerecord AS record
                WHERE {SUPERSEDES.format("record")} AND record.scored_at < %(before)s)
     OR EXISTS (SELECT FROM customers_customer AS present
-               WHERE {SUPERSEDES.format("present")} AND GREATEST(present.stale_since, present.edited_at) < %(before)s)
+               WHERE {SUPERSEDES.format("present")} AND GREATEST(present.stale_since, present.edited_at) < %(before)s
+                 AND {CLEARS_AS_MUCH.format("present")})
     OR NOT EXISTS (SELECT FROM customers_customer AS present WHERE {OF_ITS_LIFE.format("present")})
         AND {left_before("version", " AND gone.arrived_at = version.arrived_at")})"""
 

@@ -75,6 +75,19 @@ class TestOneCustomer:
         assert [it.score is None for it in scores] == [False, True, True, True, False]
         assert [it.release is None for it in scores] == [False, True, True, True, False]
 
+    @pytest.mark.parametrize("since", [("withdraw",), ("withdraw", "edit"), ("edit", "withdraw", "edit", "edit")])
+    def test_not_even_when_the_history_before_has_been_deleted(self, since):
+        history = self.history_of(*((way, 40 + number) for number, way in enumerate(("score", "object", *since))))
+        at, withdrawn = history[-1]
+        prune_history(at)
+        assert withdrawn.score is None
+        assert withdrawn in as_of(at)
+
+    def test_what_took_the_score_away_is_deleted_when_a_score_has_come_behind_it(self):
+        history = self.history_of(*((way, 40) for way in ("score", "object", "withdraw", "score", "edit")))
+        prune_history(history[-1][0])
+        assert not UnscoredVersion.objects.filter(customer_id=1, objected_at__isnull=False).exists()
+
     def test_a_version_that_another_model_scored_again_began_when_it_was_edited(self):
         """The record of that score says when an older version was edited."""
         ways = ("score", "edit", "edit", "score", "edit", "score", "release", "score", "edit", "score")
