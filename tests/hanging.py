@@ -9,6 +9,7 @@ from collections.abc import Generator
 
 import pytest
 from _pytest.faulthandler import fault_handler_stderr_fd_key
+from pytest_timeout import _get_item_settings
 
 BEYOND = 1.4  # times as long as the test may take
 
@@ -30,7 +31,7 @@ def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
 
 
 def begin_limit(item: pytest.Item) -> None:
-    marker = item.get_closest_marker("timeout")
-    seconds = marker.args[0] if marker else item.config.getoption("timeout") or item.config.getini("timeout")
-    stderr = item.config.stash[fault_handler_stderr_fd_key]
-    faulthandler.dump_traceback_later(BEYOND * float(seconds), file=stderr, exit=True)
+    seconds = _get_item_settings(item).timeout
+    if seconds:
+        stderr = item.config.stash[fault_handler_stderr_fd_key]
+        faulthandler.dump_traceback_later(BEYOND * seconds, file=stderr, exit=True)

@@ -10,8 +10,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +23,7 @@ from customers.monitoring import audit
 from tests.databases import migrated_database, name_of, scratch_database
 from tests.factories import A_CUSTOMER, make_scored, no_trigger
 from tests.money import value_at_risk
-from tests.others import await_that, meanwhile, outsider
+from tests.others import await_that, going_on, meanwhile, outsider
 from tests.workers import running_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,12 +91,11 @@ class Editor:
         self.ages = dict.fromkeys(range(1, CUSTOMERS + 1), A_CUSTOMER["age"])
         self.edits = dict.fromkeys(self.ages, 0)
         self.errors = []
-        self._stop = threading.Event()
 
-    def edit_until_stopped(self):
+    def edit_until(self, is_over):
         pick = random.Random(1)
         with psycopg.connect(self._url, autocommit=True) as connection:
-            while not self._stop.wait(0.005):
+            while not is_over.wait(0.005):
                 try:
                     self._edit(connection, pick.randint(1, CUSTOMERS), pick.randint(18, 92))
                 except psycopg.Error as error:
@@ -109,16 +106,6 @@ class Editor:
         if connection.execute(changed, [age, customer_id, age]).rowcount:
             self.ages[customer_id] = age
             self.edits[customer_id] += 1
-
-    @contextmanager
-    def at_work(self):
-        thread = threading.Thread(target=self.edit_until_stopped)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join()
 
 
 def run(url, program):
@@ -152,7 +139,7 @@ def old_database(as_it_was):
 def test_nothing_is_lost_and_everything_is_scored_or_stale_as_it_should_be(old_database):
     url, connection = old_database
     editor = Editor(url)
-    with editor.at_work():
+    with going_on(editor.edit_until):
         run(url, UPGRADE)
     assert editor.errors == []
     assert sum(editor.edits.values()) > CUSTOMERS / 10  # it did edit, all the time, however slow the machine is
@@ -191,7 +178,7 @@ def test_jobs_that_a_former_version_has_queued_run_and_lose_nothing(old_database
     queued = connection.execute(QUEUED).fetchone()
     assert len(queued[0]) == len(FORMER_JOBS)
     editor = Editor(url)
-    with editor.at_work():
+    with going_on(editor.edit_until):
         run(url, UPGRADE)
         with running_cluster(url, tmp_path / "worker.log"):
             await_that(lambda: not count(connection, STILL_QUEUED, queued), "every job has run", seconds=120)
@@ -217,7 +204,7 @@ def test_an_open_edit_is_waited_for_with_patience_and_no_other_editor_waits_behi
     url, connection = old_database
     applied = "SELECT array_agg(name ORDER BY name) FROM django_migrations WHERE app = 'customers'"
     editor = Editor(f"{url}&options=-c%20lock_timeout%3D5s")  # so that it fails behind a change that waits
-    with psycopg.connect(url) as holder, editor.at_work():
+    with psycopg.connect(url) as holder, going_on(editor.edit_until):
         holder.execute("LOCK TABLE customers_customer IN ROW EXCLUSIVE MODE")  # as an edit does
         assert run(url, IN_A_HURRY).startswith("An open edit holds a table that must change")
         assert connection.execute(applied).fetchone() == (["0001_initial"],)

@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -14,7 +13,7 @@ from customers.monitoring import audit
 from tests.databases import migrated_database, scratch_database
 from tests.dumps import PG_DUMP, PG_RESTORE, needs_dumps
 from tests.factories import A_CUSTOMER
-from tests.others import await_that
+from tests.others import await_that, going_on
 from tests.workers import running_cluster
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,25 +53,13 @@ def nothing_is_stale(url):
     return ask
 
 
-@contextmanager
-def being_edited(url):
+def edit_until(is_over, url):
     """One tenth of the customers after another, each in a transaction of its own."""
-    stop = threading.Event()
-
-    def edit():
-        with psycopg.connect(url, autocommit=True) as editor:
-            number = 0
-            while not stop.wait(0.01):
-                editor.execute(AGE_ALL, [number % 10])
-                number += 1
-
-    thread = threading.Thread(target=edit)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    with psycopg.connect(url, autocommit=True) as editor:
+        number = 0
+        while not is_over.wait(0.01):
+            editor.execute(AGE_ALL, [number % 10])
+            number += 1
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +71,7 @@ def dump(tmp_path_factory):
             connection.execute(INSERT, list(A_CUSTOMER.values()))
         with running_cluster(url, folder / "log"):
             await_that(nothing_is_stale(url), "all are scored", seconds=120)
-            with being_edited(url):
+            with going_on(partial(edit_until, url=url)):
                 run(PG_DUMP, "-Fc", "--file", str(folder / "dump"), url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("UPDATE customers_customer SET age = 30 WHERE customer_id <= 50")

@@ -1,7 +1,6 @@
 """Editors, scorers, objections, returns and releases in a storm: each list of the past is the table of that moment."""
 
 import random
-import threading
 from contextlib import suppress
 
 import pytest
@@ -15,7 +14,7 @@ from customers.scoring import scorer
 from tests.customers.history.pasts import COLUMNS, as_of, moment, remember_from, table
 from tests.events.alerts.alerting import another_release
 from tests.factories import A_CUSTOMER, no_mark_was_lost
-from tests.others import meanwhile, outsider, together
+from tests.others import going_on, meanwhile, outsider, together
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
@@ -50,24 +49,19 @@ def edit_for(edits, seed):
             editor.rollback()
 
 
-def score_while(running):
-    while running.is_set():
+def score_until(is_over):
+    while not is_over.is_set():
         with suppress(ReleaseMovedOnError):  # the next batch is scored by that one
             scorer.rescore_batch(limit=20)
 
 
 def storm(edits, seed):
     """Until all have ended: no transaction is open behind it."""
-    editing = threading.Event()
-    editing.set()
 
     def edit_all():
-        try:
-            together(*(lambda it=it: edit_for(edits, 100 * seed + it) for it in range(EDITORS)), seconds=200)
-        finally:
-            editing.clear()
+        together(*(lambda it=it: edit_for(edits, 100 * seed + it) for it in range(EDITORS)), seconds=200)
 
-    with meanwhile(lambda: score_while(editing)), meanwhile(edit_all):
+    with going_on(score_until), meanwhile(edit_all):
         another_release()
 
 

@@ -15,7 +15,7 @@ from customers.scoring.claims import CustomerBusyError
 from events import jobs
 from events.queue import lease
 from tests.factories import held_rows_are_due, make_customer, make_customers, make_scored, marked, random_fields
-from tests.others import await_that, meanwhile, outsider, together, waiting_for_locks
+from tests.others import await_that, going_on, meanwhile, outsider, together, waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,8 +27,8 @@ def every_current_score_is_right():
         assert customer.churn_risk_score == pytest.approx(forest.predict_one(fields), abs=1e-9)
 
 
-def drain_while(running):
-    while running.is_set():
+def drain_until(is_over):
+    while not is_over.is_set():
         scorer.rescore_batch(limit=7)
 
 
@@ -65,20 +65,12 @@ def no_older_version_landed_after_a_newer_one():
 def test_drains_editors_and_analyses_all_at_once(settings):
     settings.ANALYZE_LOCK_SECONDS = 20
     ids = [customer.pk for customer in make_customers(40)]
-    running = threading.Event()
-    running.set()
-
-    def edit_and_analyze_then_stop():
-        try:
-            together(
-                lambda: edit_rows_together(ids, seed=1),
-                lambda: edit_rows_together(ids, seed=2),
-                lambda: analyze_at_random(ids, seed=3),
-            )
-        finally:
-            running.clear()
-
-    together(lambda: drain_while(running), lambda: drain_while(running), edit_and_analyze_then_stop)
+    with going_on(drain_until), going_on(drain_until):
+        together(
+            lambda: edit_rows_together(ids, seed=1),
+            lambda: edit_rows_together(ids, seed=2),
+            lambda: analyze_at_random(ids, seed=3),
+        )
     drain()
     assert not Customer.objects.stale().exists()
     every_current_score_is_right()

@@ -11,7 +11,7 @@ from customers.monitoring import audit
 from customers.scoring import failures, requests, scorer
 from events.freshness.queries import freshness
 from tests.factories import A_CUSTOMER, make_customer, make_customers, make_failure, make_scored
-from tests.others import await_that, meanwhile, outsider, together, waiting_for_locks
+from tests.others import await_that, going_on, meanwhile, outsider, waiting_for_locks
 from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,25 +127,18 @@ def test_staff_who_save_a_customer_who_is_being_deleted_do_not_bring_the_row_bac
 def test_reloads_drains_and_analyses_all_at_once(settings):
     settings.ANALYZE_LOCK_SECONDS = 20
     ids = [customer.pk for customer in make_customers(40)]
-    running = threading.Event()
-    running.set()
 
-    def drain_meanwhile():
-        while running.is_set():
+    def drain_until(is_over):
+        while not is_over.is_set():
             scorer.rescore_batch(limit=7)
 
-    def analyze_meanwhile():
-        while running.is_set():
+    def analyze_until(is_over):
+        while not is_over.is_set():
             assert 0 <= scorer.analyze(random.choice(ids)) <= 1
 
-    def reload_then_stop():
-        try:
-            for _ in range(15):
-                reload_elsewhere()
-        finally:
-            running.clear()
-
-    together(drain_meanwhile, drain_meanwhile, analyze_meanwhile, reload_then_stop)
+    with going_on(drain_until), going_on(drain_until), going_on(analyze_until):
+        for _ in range(15):
+            reload_elsewhere()
     drain()
     assert audit.audit() == audit.AuditReport(audited=40)
     assert not ScoringFailure.objects.exists()

@@ -2,7 +2,6 @@
 
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from tests.benchmarks.engine.sizes import Sizes
 from tests.benchmarks.lags import Lags, django_edit, idle, per_thread, plain_commits, sql_edits, steady
 from tests.benchmarks.report import Figure, milliseconds
 from tests.benchmarks.setting import GIVE_UP_SECONDS, STOCK_BROKER, scoring_cluster
+from tests.others import program
 from tests.workers import running_cluster
 from vigilpay.env import ROOT
 
@@ -69,12 +69,9 @@ def told(what: str, ours: float, beside: float, at_most: float | None = None) ->
 @contextmanager
 def polling() -> Iterator[None]:
     """The rival that looks at the clock, on the database of this process."""
-    with subprocess.Popen([sys.executable, "-m", "tests.benchmarks.rivals.poll"], cwd=ROOT) as process:
-        try:
-            sleep(3)  # it has started and has scored what was left
-            yield
-        finally:
-            process.terminate()
+    with program(sys.executable, "-m", "tests.benchmarks.rivals.poll", cwd=ROOT):
+        sleep(3)  # it has started and has scored what was left
+        yield
 
 
 def naive_idle(url: str, samples: int) -> Lags:

@@ -19,6 +19,7 @@ from events.management.commands import freshness as command
 from events.queue import pause
 from tests.databases import url_of_test_database
 from tests.factories import make_customer, make_scored
+from tests.others import program
 
 MANAGE = [sys.executable, "manage.py", "freshness"]
 
@@ -103,15 +104,11 @@ class TestWatch:
             os.close(master)
 
     def test_into_a_pipe_it_writes_one_line_of_json_a_second(self, environment):
-        with subprocess.Popen(
-            [*MANAGE, "--watch", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-        ) as watching:
-            try:
-                lines = [json.loads(watching.stdout.readline()) for _ in range(2)]
-                watching.send_signal(signal.SIGINT)
-                _, errors = watching.communicate(timeout=60)
-            finally:
-                watching.kill()
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with program(*MANAGE, "--watch", "--json", env=environment, **pipes) as watching:
+            lines = [json.loads(watching.stdout.readline()) for _ in range(2)]
+            watching.send_signal(signal.SIGINT)
+            _, errors = watching.communicate(timeout=60)
         assert [line["status"] for line in lines] == ["current", "current"]
         assert errors == b""
         assert watching.returncode == 0
