@@ -9,14 +9,14 @@ import argparse
 import os
 import statistics
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
 from types import ModuleType
 from typing import Any
 
 from tests.benchmarks.admin import portfolio
 from tests.benchmarks.admin.visits import LIST, STOCK_LIST, Visit, median_visit, visit
+from tests.benchmarks.model.rounds import seconds
 from tests.benchmarks.report import HEADING, Figure, concluded, milliseconds, say
 from tests.benchmarks.setting import started_django
 from tests.databases import scratch_database
@@ -166,29 +166,24 @@ def next_to_call(sizes: Sizes) -> Figure:
     """An agent takes on one customer after another: the claim alone, without the page of the customer."""
     from customers.outreach import worklist
 
-    seconds, claimed = [], set()
-    for _ in range(CLAIMS + 1 if sizes is FULL else 2):
-        began = perf_counter()
-        claimed.add(worklist.claim_next(USER))
-        seconds.append(perf_counter() - began)
-    ours = statistics.median(seconds[1:])
-    ratio = ours / GOAL_SECONDS if None not in claimed and len(claimed) == len(seconds) else float("nan")
-    goal = f"{GOAL_SECONDS * 1000:.0f} ms"
-    return Figure(f"{NEXT_TO_CALL} / {goal}", milliseconds(ours), "none", ratio, at_most=1)
+    claimed: set[int | None] = set()
+    claims = CLAIMS + 1 if sizes is FULL else 2
+    spent = [seconds(lambda: claimed.add(worklist.claim_next(USER))) for _ in range(claims)][1:]
+    told = beside_goal(f"{NEXT_TO_CALL} / {GOAL_SECONDS * 1000:.0f} ms", spent, GOAL_SECONDS)
+    return told if None not in claimed and len(claimed) == claims else replace(told, ratio=float("nan"))
 
 
 def estimated_performance(sizes: Sizes) -> Figure:
     """What ``manage.py estimate_performance`` computes of all scores."""
     from customers.monitoring import estimation
 
-    seconds = []
-    for _ in range(sizes.rounds):
-        began = perf_counter()
-        estimation.estimate()
-        seconds.append(perf_counter() - began)
-    ours = statistics.median(seconds)
-    goal = f"{GOAL_ESTIMATE_SECONDS:.0f} s"
-    return Figure(f"{ESTIMATE} / {goal}", milliseconds(ours), "none", ours / GOAL_ESTIMATE_SECONDS, at_most=1)
+    spent = [seconds(estimation.estimate) for _ in range(sizes.rounds)]
+    return beside_goal(f"{ESTIMATE} / {GOAL_ESTIMATE_SECONDS:.0f} s", spent, GOAL_ESTIMATE_SECONDS)
+
+
+def beside_goal(what: str, spent: Sequence[float], goal: float) -> Figure:
+    ours = statistics.median(spent)
+    return Figure(what, milliseconds(ours), "none", ours / goal, at_most=1)
 
 
 def printed(one: Figure) -> Figure:
